@@ -1,0 +1,191 @@
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static pr_status_t open_regular(const char *path, int *fd, size_t *len, pr_error_t *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+    if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(*fd);
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: not a regular file", path);
+    }
+    *len = (size_t)st.st_size;
+    return PR_OK;
+}
+
+pr_status_t pr_file_read(const char *path, size_t max, char **data, size_t *len, pr_error_t *err)
+{
+    int fd;
+    size_t size;
+    PR_TRY(open_regular(path, &fd, &size, err));
+    if (max && size > max) {
+        close(fd);
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %zu bytes, at most %zu are accepted", path, size, max);
+    }
+    char *buf = pr_alloc(size + 1, 1);
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = read(fd, buf + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        got += (size_t)n;
+    }
+    int error = errno;
+    close(fd);
+    if (got < size) {
+        free(buf);
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: read %zu of %zu bytes: %s", path, got, size, strerror(error));
+    }
+    *data = buf;
+    *len = size;
+    return PR_OK;
+}
+
+pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err)
+{
+    int fd;
+    size_t size;
+    PR_TRY(open_regular(path, &fd, &size, err));
+    void *p = NULL;
+    if (size > 0) {
+        p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) {
+            int error = errno;
+            close(fd);
+            return pr_fail(err, PR_ERR_ENV, "%s: cannot map %zu bytes: %s", path, size, strerror(error));
+        }
+    }
+    close(fd);
+    *out = (pr_map_t){p, size};
+    return PR_OK;
+}
+
+void pr_map_release(const pr_map_t *map, size_t offset, size_t len)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t first = (offset + page - 1) / page * page, last = (offset + len) / page * page;
+    if (map->data && last > first && last <= map->len)
+        madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
+}
+
+void pr_map_close(pr_map_t *map)
+{
+    if (map->data)
+        munmap((void *)(uintptr_t)map->data, map->len);
+    *map = (pr_map_t){0};
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static void sync_dir(const char *path)
+{
+    char *dir = pr_path_dir(path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
+pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_error_t *err)
+{
+    pr_buf_t tmp = {0};
+    pr_buf_printf(&tmp, "%s.tmp-%ld", path, (long)getpid());
+    int fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int bad = fd < 0 || write_all(fd, data, len) != 0 || fsync(fd) != 0;
+    int error = errno;
+    if (fd >= 0 && close(fd) != 0 && !bad) {
+        bad = 1;
+        error = errno;
+    }
+    if (!bad && rename(tmp.data, path) != 0) {
+        bad = 1;
+        error = errno;
+    }
+    if (bad) {
+        unlink(tmp.data);
+        pr_buf_free(&tmp);
+        return pr_fail(err, PR_ERR_IO, "%s: cannot write: %s", path, strerror(error));
+    }
+    pr_buf_free(&tmp);
+    sync_dir(path);
+    return PR_OK;
+}
+
+pr_status_t pr_mkdirs(const char *path, pr_error_t *err)
+{
+    char *copy = pr_strdup(path);
+    for (char *p = copy + 1; *copy; p++) {
+        if (*p != '/' && *p)
+            continue;
+        char keep = *p;
+        *p = 0;
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            int error = errno;
+            pr_fail(err, PR_ERR_IO, "%s: cannot make the directory: %s", copy, strerror(error));
+            free(copy);
+            return PR_ERR_IO;
+        }
+        *p = keep;
+        if (!keep)
+            break;
+    }
+    free(copy);
+    return pr_dir_exists(path) ? PR_OK : pr_fail(err, PR_ERR_IO, "%s: not a directory", path);
+}
+
+bool pr_file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool pr_dir_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *pr_path_join(const char *dir, const char *name)
+{
+    pr_buf_t b = {0};
+    if (name[0] != '/' && dir[0])
+        pr_buf_printf(&b, "%s/", dir);
+    pr_buf_puts(&b, name);
+    return b.data;
+}
+
+char *pr_path_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return pr_strdup(".");
+    return slash == path ? pr_strdup("/") : pr_strndup(path, (size_t)(slash - path));
+}

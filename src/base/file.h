@@ -1,0 +1,39 @@
+/* Files: whole reads, read-only maps, and writes that are never seen half-done. */
+#ifndef PR_BASE_FILE_H
+#define PR_BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads a whole file; *data is NUL-terminated behind *len bytes and the caller frees it. Refuses directories and files
+ * over max bytes (0: no limit). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (too large). */
+pr_status_t pr_file_read(const char *path, size_t max, char **data, size_t *len, pr_error_t *err);
+
+/* A read-only map of a file. */
+typedef struct pr_map {
+    const unsigned char *data;
+    size_t len;
+} pr_map_t;
+
+pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err);
+/* Tells the kernel that these bytes of the map will not be needed again soon, so that they stop counting as resident.
+ */
+void pr_map_release(const pr_map_t *map, size_t offset, size_t len);
+void pr_map_close(pr_map_t *map);
+
+/* Writes to a temporary name beside path, syncs, renames, syncs the directory: path holds the old content or the new,
+ * never a part. Errors: PR_ERR_IO; nothing is left behind. */
+pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_error_t *err);
+
+/* As mkdir -p. */
+pr_status_t pr_mkdirs(const char *path, pr_error_t *err);
+bool pr_file_exists(const char *path);
+bool pr_dir_exists(const char *path);
+/* dir + "/" + name, or name itself when it is absolute or dir is empty. Caller frees. */
+char *pr_path_join(const char *dir, const char *name);
+/* The directory part of a path ("." when there is none). Caller frees. */
+char *pr_path_dir(const char *path);
+
+#endif

@@ -1,0 +1,20 @@
+/* Hashes of content: XXH3 (xxHash), 64 and 128 bits. Identities in this project are 32 hexadecimal digits of XXH3-128.
+ */
+#ifndef PR_BASE_HASH_H
+#define PR_BASE_HASH_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PR_HASH_HEX 33 // 32 digits and the NUL
+
+uint64_t pr_hash64(const void *bytes, size_t n);
+/* CRC-32 (zlib's polynomial), as the journal and checkpoints use it. */
+uint32_t pr_crc32(const void *bytes, size_t n);
+void pr_hash_hex(const void *bytes, size_t n, char out[PR_HASH_HEX]);
+/* The hash of a whole file's bytes, read in blocks. Errors: PR_ERR_NOT_FOUND. */
+pr_status_t pr_hash_file(const char *path, char out[PR_HASH_HEX], pr_error_t *err);
+
+#endif

@@ -1,0 +1,92 @@
+#include "base/json.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+pr_status_t pr_json_parse(const char *text, size_t len, const char *where, json_t **out, pr_error_t *err)
+{
+    json_error_t e;
+    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
+    if (!value)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", where, e.line, e.column,
+                       e.text);
+    *out = value;
+    return PR_OK;
+}
+
+pr_status_t pr_json_load(const char *path, size_t max, json_t **out, pr_error_t *err)
+{
+    char *text;
+    size_t len;
+    PR_TRY(pr_file_read(path, max, &text, &len, err));
+    pr_status_t status = pr_json_parse(text, len, path, out, err);
+    free(text);
+    return status;
+}
+
+char *pr_json_canonical(const json_t *value)
+{
+    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+}
+
+void pr_json_hash(const json_t *value, char out[33])
+{
+    char *text = pr_json_canonical(value);
+    pr_hash_hex(text, strlen(text), out);
+    free(text);
+}
+
+const char *pr_json_type_name(const json_t *value)
+{
+    static const char *const names[] = {"an object", "an array", "a string", "an integer",
+                                        "a number",  "true",     "false",    "null"};
+    return value ? names[json_typeof(value)] : "nothing";
+}
+
+static pr_status_t wrong(const json_t *v, const char *key, const char *expected, const char *where, pr_error_t *err)
+{
+    return pr_fail(err, PR_ERR_FORMAT, "%s: key '%s': found %s, expected %s", where, key, pr_json_type_name(v),
+                   expected);
+}
+
+pr_status_t pr_json_get_int(const json_t *obj, const char *key, int64_t dflt, int64_t *out, const char *where,
+                            pr_error_t *err)
+{
+    const json_t *v = json_object_get(obj, key);
+    if (v && !json_is_null(v) && !json_is_integer(v))
+        return wrong(v, key, "an integer", where, err);
+    *out = json_is_integer(v) ? json_integer_value(v) : dflt;
+    return PR_OK;
+}
+
+pr_status_t pr_json_get_real(const json_t *obj, const char *key, double dflt, double *out, const char *where,
+                             pr_error_t *err)
+{
+    const json_t *v = json_object_get(obj, key);
+    if (v && !json_is_null(v) && !json_is_number(v))
+        return wrong(v, key, "a number", where, err);
+    *out = json_is_number(v) ? json_number_value(v) : dflt;
+    return PR_OK;
+}
+
+pr_status_t pr_json_get_bool(const json_t *obj, const char *key, bool dflt, bool *out, const char *where,
+                             pr_error_t *err)
+{
+    const json_t *v = json_object_get(obj, key);
+    if (v && !json_is_null(v) && !json_is_boolean(v))
+        return wrong(v, key, "true or false", where, err);
+    *out = json_is_boolean(v) ? json_is_true(v) : dflt;
+    return PR_OK;
+}
+
+pr_status_t pr_json_get_string(const json_t *obj, const char *key, const char *dflt, const char **out,
+                               const char *where, pr_error_t *err)
+{
+    const json_t *v = json_object_get(obj, key);
+    if (v && !json_is_null(v) && !json_is_string(v))
+        return wrong(v, key, "a string", where, err);
+    *out = json_is_string(v) ? json_string_value(v) : dflt;
+    return PR_OK;
+}

@@ -1,0 +1,70 @@
+/* The safetensors format (Hugging Face).
+ *
+ *   8 bytes     N, little-endian: the length of the header
+ *   N bytes     JSON object: name -> {"dtype": "F32"|"F16"|"BF16"|..., "shape": [...], "data_offsets": [begin, end]},
+ * and optionally
+ *               "__metadata__": {string: string}; offsets count from the end of the header
+ *   the rest    the tensors' bytes, row-major, little-endian
+ *
+ * A model is one file (model.safetensors) or shards with an index (model.safetensors.index.json: {"weight_map": {name:
+ * file}}). Files are mapped, every length is checked before use: header within the file, offsets within the data, byte
+ * counts equal to shape x dtype, no overlap. */
+#ifndef PR_MODEL_SAFETENSORS_H
+#define PR_MODEL_SAFETENSORS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+    PR_DTYPE_F32,
+    PR_DTYPE_F16,
+    PR_DTYPE_BF16,
+    PR_DTYPE_F64,
+    PR_DTYPE_I64,
+    PR_DTYPE_I32,
+    PR_DTYPE_OTHER
+} pr_dtype_t;
+
+enum { PR_TENSOR_MAX_DIM = 8 };
+
+typedef struct pr_tensor {
+    const char *name; // owned by the file set
+    pr_dtype_t dtype;
+    int n_dim;
+    int64_t shape[PR_TENSOR_MAX_DIM];
+    int64_t n; // elements
+    const unsigned char *data;
+    size_t bytes;
+    const char *file; // which file it is in, for messages
+} pr_tensor_t;
+
+typedef struct pr_safetensors pr_safetensors_t;
+
+/* Opens one file. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (file: byte offset or tensor: found, expected). */
+pr_status_t pr_safetensors_open(const char *path, pr_safetensors_t **out, pr_error_t *err);
+/* Opens a model directory: model.safetensors, or the shards that model.safetensors.index.json names (a name with '/' is
+ * refused). */
+pr_status_t pr_safetensors_open_model(const char *dir, pr_safetensors_t **out, pr_error_t *err);
+void pr_safetensors_close(pr_safetensors_t **st);
+
+size_t pr_safetensors_count(const pr_safetensors_t *st);
+/* Tensors in order of name. */
+const pr_tensor_t *pr_safetensors_at(const pr_safetensors_t *st, size_t i);
+/* NULL when there is none of that name. O(log n). */
+const pr_tensor_t *pr_safetensors_find(const pr_safetensors_t *st, const char *name);
+/* Total bytes of the files mapped. */
+size_t pr_safetensors_bytes(const pr_safetensors_t *st);
+
+/* Converts n elements from element `first` on to float (exact for F32, F16, BF16; F64 is rounded). Errors:
+ * PR_ERR_UNSUPPORTED dtype. */
+pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
+/* The pages of a tensor that has been converted are given back to the kernel (they can be read again from the file). */
+void pr_tensor_release(const pr_safetensors_t *st, const pr_tensor_t *t);
+
+/* Writes F32 tensors (name, shape, float data in t->data) with optional metadata {"format": "pt"} to path, atomically,
+ * header padded with spaces to a multiple of 8, tensors in the order given. Python's safetensors loads it. */
+pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err);
+
+#endif

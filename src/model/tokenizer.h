@@ -1,0 +1,35 @@
+/* tokenizer.json (Hugging Face tokenizers): byte-level BPE (GPT-2, Llama-3, Qwen-2, SmolLM forms) and the Llama-2 form
+ * (prepend/replace, byte fallback). A component that is not supported is PR_ERR_UNSUPPORTED and is named. A tokenizer
+ * is read-only after loading, so it may be shared. */
+#ifndef PR_MODEL_TOKENIZER_H
+#define PR_MODEL_TOKENIZER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct pr_tokenizer pr_tokenizer_t;
+
+/* Loads a tokenizer.json (path of the file). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED. */
+pr_status_t pr_tokenizer_load(const char *path, pr_tokenizer_t **out, pr_error_t *err);
+void pr_tokenizer_free(pr_tokenizer_t **t);
+
+/* One more than the largest id. */
+int pr_tokenizer_size(const pr_tokenizer_t *t);
+/* -1 when the token is not in the vocabulary. */
+int pr_tokenizer_id(const pr_tokenizer_t *t, const char *token);
+/* Is it an added token marked special? */
+bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id);
+
+/* text [len] bytes of UTF-8 (may hold NUL; invalid bytes become U+FFFD, as Python's tokenizers would receive them) ->
+ * ids, which the caller frees. add_special: what the post-processor's template adds. */
+pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_t len, bool add_special, int32_t **ids,
+                                size_t *n, pr_error_t *err);
+/* ids [n] -> UTF-8 text, NUL-terminated behind *len bytes; caller frees. Byte sequences that are not UTF-8 become
+ * U+FFFD. Ids outside the vocabulary are skipped, as Python's tokenizers does. */
+pr_status_t pr_tokenizer_decode(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special, char **text,
+                                size_t *len, pr_error_t *err);
+
+#endif
