@@ -1,0 +1,138 @@
+/* The configuration of a sweep: one libconfig file, one table of keys (key, type, default, range, help) that drives
+ * parsing, --set key=value, `paretorank help config`, the man page and the resolved dump. The result is a plain
+ * structure and, with all defaults filled in, canonical JSON. An unknown key is an error that names the nearest known
+ * one. */
+#ifndef PR_CONFIG_CONFIG_H
+#define PR_CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PR_MAX_OBJECTIVES = 16, PR_MAX_SEARCHES = 32, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
+
+typedef struct pr_strings {
+    int n;
+    char **item;
+} pr_strings_t;
+
+typedef struct pr_objective_config {
+    char *name, *type;
+    char *adapter;   // a PEFT directory to use as this objective's expert instead of fine-tuning one, or NULL
+    bool minimize;   // fronts and searches treat smaller as better
+    json_t *options; // the type's own keys, not yet resolved against the registry
+} pr_objective_config_t;
+
+typedef struct pr_team_config {
+    int rows, cols;
+} pr_team_config_t;
+
+typedef struct pr_finetune_config {
+    char *method; // "rloo" | "scst" | "grpo"
+    int steps;
+    int prompts_per_step; // B
+    int samples;          // k, a prompt
+    int max_new_tokens;
+    double temperature, top_p;
+    double lr, beta1, beta2, eps, weight_decay;
+    int warmup;       // steps of linear warm-up
+    char *schedule;   // "constant" | "linear" | "cosine"
+    double kl;        // beta of KL(policy || reference), k3 estimator
+    double entropy;   // weight of an entropy bonus
+    double clip_norm; // global gradient norm; 0: off
+    char *loss_norm;  // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
+    int lora_r;
+    double lora_alpha;
+    bool lora_rslora;
+    pr_strings_t lora_targets; // empty: every linear map
+    int micro_tokens;     // tokens of one forward/backward pass; does not change the result's definition, only rounding
+    int checkpoint_every; // steps; 0: only on a signal
+    pr_team_config_t team;
+} pr_finetune_config_t;
+
+typedef struct pr_evaluate_config {
+    int prompts; // how many of prompts.eval; 0: all
+    bool greedy;
+    double temperature, top_p;
+    int samples; // responses a prompt (1 when greedy)
+    int max_new_tokens;
+    int points_per_job; // canonical: does not depend on the number of workers
+    int streams;        // sequences decoded together
+    pr_team_config_t team;
+} pr_evaluate_config_t;
+
+typedef struct pr_search_spec {
+    char *name;       // names this search in the results; default: the aggregation, made unique
+    char *aggregate;  // "params" | "logits" | "probs" | "states"
+    int layer;        // states: -1 the last
+    bool norm_before; // states: combine before the final norm
+    char *type;       // "hierarchical" | "grid" | "random" | "list" | "ols"
+    char *domain;     // "simplex" | "cube"
+    int levels;
+    int divisions;            // grid: steps a side (Das-Dennis)
+    char *select;             // "front" | "best" | "all"
+    int beam;                 // cells refined a level; 0: no limit
+    int budget;               // points; 0: no limit
+    double budget_core_hours; // 0: no limit
+    double min_gain;          // hypervolume gain under which cells are not refined
+    int points;               // random
+    double alpha;             // random: Dirichlet concentration
+    char *file;               // list
+    int n_fidelity;
+    int fidelity[PR_MAX_LIST];        // prompts a point, rising; empty: all of evaluate.prompts
+    double scalar[PR_MAX_OBJECTIVES]; // weights of the scalar score of select = "best" and of the cube; default equal
+} pr_search_spec_t;
+
+typedef struct pr_config {
+    char *path, *dir; // the file read, and its directory: relative names in it are relative to this
+    char *name;
+    int64_t seed;
+    char *model;                        // directory
+    char *train_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
+    char *results;                      // directory
+    int n_objectives;
+    pr_objective_config_t objective[PR_MAX_OBJECTIVES];
+    int n_seeds;
+    int64_t seeds[PR_MAX_SEEDS]; // one set of experts each
+    pr_strings_t stop;           // stop strings of roll-outs and evaluation
+    pr_finetune_config_t finetune;
+    pr_evaluate_config_t evaluate;
+    int n_searches;
+    pr_search_spec_t search[PR_MAX_SEARCHES];
+    int n_reference; // hypervolume's reference point; 0: the objectives' lower bounds
+    double reference[PR_MAX_OBJECTIVES];
+    int retries;       // of a failed job
+    int threads;       // BLAS threads a rank
+    int front_samples; // responses kept in samples.jsonl a front point
+} pr_config_t;
+
+/* Reads path; overrides: n texts "key=value" in libconfig's syntax ("finetune.steps=20", "search.levels=2",
+ * "objectives.[1].name=x"), applied before checking. Paths in the result are joined with dir. Caller frees with
+ * pr_config_free. Errors: PR_ERR_NOT_FOUND, PR_ERR_CONFIG (file, line, key; found; expected). */
+pr_status_t pr_config_read(const char *path, const char *const *overrides, int n, pr_config_t **out, pr_error_t *err);
+/* As pr_config_read, from text (of a results directory's sweep.cfg, say). */
+pr_status_t pr_config_parse(const char *text, const char *path, const char *const *overrides, int n, pr_config_t **out,
+                            pr_error_t *err);
+void pr_config_free(pr_config_t **c);
+
+/* The resolved configuration, every key with its value, in libconfig's syntax (absolute paths); reading it back gives
+ * the same. Caller frees. */
+char *pr_config_dump(const pr_config_t *c);
+/* The same as JSON, for identities, workers and the journal. New reference. */
+json_t *pr_config_json(const pr_config_t *c);
+/* From pr_config_json's value (workers get it so). */
+pr_status_t pr_config_from_json(const json_t *value, pr_config_t **out, pr_error_t *err);
+
+/* One row of the table of keys, for help, the man page and the nearest-key search. */
+typedef struct pr_config_key {
+    const char *key;   // "finetune.steps"; "objectives[].name"; "search[].levels"
+    const char *type;  // "integer", "number", "string", "true/false", "list of strings", ...
+    const char *dflt;  // as written in a file; "" none; "required"
+    const char *range; // ">= 1", "rloo | scst | grpo"
+    const char *help;
+} pr_config_key_t;
+const pr_config_key_t *pr_config_keys(size_t *n);
+
+#endif

@@ -1,0 +1,94 @@
+/* Objectives: scalar functions of (prompt, response), to be maximised, each with a declared range. One file a type, all
+ * in one registry. An objective of a sweep is a type with options, such as { name = "short"; type = "length_target";
+ * words = 12; }. */
+#ifndef PR_OBJECTIVE_OBJECTIVE_H
+#define PR_OBJECTIVE_OBJECTIVE_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "model/linalg.h"
+#include "model/model.h"
+#include "model/tokenizer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is scored. Texts are UTF-8; the response is already cut at its stop string and trimmed of white space. */
+typedef struct pr_sample {
+    const char *prompt, *response;
+    const int32_t *prompt_id, *response_id; // token ids, the response's without the end-of-text token
+    int n_prompt, n_response;
+} pr_sample_t;
+
+/* What a type may need beside its options. Borrowed; must outlive the objective. */
+typedef struct pr_objective_env {
+    const char *dir;                 // relative file names in options are relative to this
+    pr_model_t *model;               // the base model (fluency); NULL where needs_model is false for all
+    const pr_tokenizer_t *tokenizer; // its tokenizer
+    const pr_linalg_t *la;
+} pr_objective_env_t;
+
+typedef enum {
+    PR_OPT_STRING,
+    PR_OPT_FILE,
+    PR_OPT_DIR,
+    PR_OPT_INT,
+    PR_OPT_REAL,
+    PR_OPT_BOOL,
+    PR_OPT_STRINGS,
+    PR_OPT_DURATION
+} pr_option_kind_t;
+
+typedef struct pr_option {
+    const char *key;
+    pr_option_kind_t kind;
+    const char *dflt; // as it would be written in a .cfg; NULL: required
+    const char *help;
+} pr_option_t;
+
+typedef struct pr_objective_type pr_objective_type_t;
+
+typedef struct pr_objective {
+    const pr_objective_type_t *type;
+    char *name;    // its name in the sweep
+    double lo, hi; // declared range (may be infinite)
+    void *self;    // the type's own state
+} pr_objective_t;
+
+struct pr_objective_type {
+    const char *name;
+    const char *formula;        // one line
+    const char *help;           // what it measures
+    const pr_option_t *options; // ends with a NULL key
+    bool needs_model;           // uses env->model and env->tokenizer
+    /* Sets o->self, o->lo, o->hi from the options (all keys present, defaults filled in, types checked). */
+    pr_status_t (*open)(pr_objective_t *o, const json_t *options, const pr_objective_env_t *env, pr_error_t *err);
+    /* scores [n], finite. Errors: PR_ERR_SCORER, PR_ERR_TIMEOUT, PR_ERR_NUMERIC. */
+    pr_status_t (*score)(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err);
+    void (*close)(pr_objective_t *o);
+};
+
+/* All types, in order of name. */
+const pr_objective_type_t *const *pr_objective_types(size_t *n);
+/* NULL for an unknown name. */
+const pr_objective_type_t *pr_objective_type(const char *name);
+/* Fills in defaults and checks keys, types, values and that files exist (dir: what relative names are relative to)
+ * without opening anything heavy. *resolved is a new reference. Unknown keys name the nearest known one. Errors:
+ * PR_ERR_CONFIG, PR_ERR_NOT_FOUND. */
+pr_status_t pr_objective_resolve(const char *name, const char *type, const json_t *options, const char *dir,
+                                 json_t **resolved, pr_error_t *err);
+/* What the objective's values depend on, as canonical JSON: type, options, and the hash of every file's content. New
+ * reference. */
+pr_status_t pr_objective_identity(const char *type, const json_t *resolved, const char *dir, json_t **identity,
+                                  pr_error_t *err);
+
+/* options: as resolved. Errors name the objective. */
+pr_status_t pr_objective_open(const char *name, const char *type, const json_t *resolved, const pr_objective_env_t *env,
+                              pr_objective_t **out, pr_error_t *err);
+/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective. */
+pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
+                               pr_error_t *err);
+void pr_objective_close(pr_objective_t **o);
+
+#endif

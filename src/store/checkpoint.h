@@ -1,0 +1,44 @@
+/* Checkpoints: named binary sections in one file, compressed, checked, written so that a reader sees the old one or the
+ * new.
+ *
+ *   line 1      "paretorank checkpoint 1\n"
+ *   line 2      canonical JSON and "\n": {"crc": hex of this JSON without the crc, "kind": "finetune", "meta": {...},
+ * "sections":
+ *               [{"name", "elem": bytes an element, "count", "stored": compressed bytes, "crc": of the raw bytes,
+ * hex}]} the rest    the sections' stored bytes, one behind the other, in order; zlib, after byte-shuffling the
+ * elements (all first bytes, then all second bytes, ...: float data compresses much better so)
+ *
+ * Nothing in it depends on the number of ranks. */
+#ifndef PR_STORE_CHECKPOINT_H
+#define PR_STORE_CHECKPOINT_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stddef.h>
+
+typedef struct pr_section {
+    char name[64];
+    size_t elem;  // bytes an element, 1..16
+    size_t count; // elements
+    void *data;   // elem * count bytes
+} pr_section_t;
+
+/* meta: an object, borrowed. Errors: PR_ERR_IO; nothing is left behind. */
+pr_status_t pr_checkpoint_write(const char *path, const char *kind, const json_t *meta, const pr_section_t *sections,
+                                size_t n, pr_error_t *err);
+
+typedef struct pr_checkpoint {
+    json_t *meta;
+    pr_section_t *section;
+    size_t n;
+} pr_checkpoint_t;
+
+/* Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (damage of any kind: file, offset or section; found; expected). */
+pr_status_t pr_checkpoint_read(const char *path, const char *kind, pr_checkpoint_t *out, pr_error_t *err);
+/* The section of that name with that element size and count. Errors: PR_ERR_FORMAT. */
+pr_status_t pr_checkpoint_section(const pr_checkpoint_t *c, const char *path, const char *name, size_t elem,
+                                  size_t count, const void **data, pr_error_t *err);
+void pr_checkpoint_clear(pr_checkpoint_t *c);
+
+#endif

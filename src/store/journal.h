@@ -1,0 +1,37 @@
+/* The journal: journal.jsonl, one JSON object a line, appended and synced, never rewritten; a sweep's state is a fold
+ * over it.
+ *
+ *   {"t": 1700000000.123456, "event": "job_done", ...context..., "crc": "1a2b3c4d"}
+ *
+ * crc is the CRC-32 (8 hexadecimal digits) of the line's bytes before `,"crc":`, closed with `}`; it is always the last
+ * key. A torn last line (no newline, or a bad crc) is skipped and counted; appending after one starts on a new line.
+ * Rank 0 is the only writer. */
+#ifndef PR_STORE_JOURNAL_H
+#define PR_STORE_JOURNAL_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct pr_journal pr_journal_t;
+
+/* Opens path for appending (makes it where there is none). Errors: PR_ERR_IO. */
+pr_status_t pr_journal_open(const char *path, pr_journal_t **out, pr_error_t *err);
+void pr_journal_close(pr_journal_t **j);
+/* Appends one event with the time now. fields: an object, borrowed (NULL: none); it must not hold t, event or crc.
+ * sync: the line is on disk before this returns; without it, it is handed to the kernel and synced with the next synced
+ * event (for many small events such as training steps). Errors: PR_ERR_IO. */
+pr_status_t pr_journal_append(pr_journal_t *j, const char *event, const json_t *fields, bool sync, pr_error_t *err);
+
+/* Called for each good line in order; returns a status that, when not PR_OK, ends the reading. */
+typedef pr_status_t (*pr_journal_fn)(void *self, const char *event, const json_t *line, pr_error_t *err);
+typedef struct pr_journal_stats {
+    size_t lines;   // good lines
+    size_t skipped; // torn or damaged lines
+} pr_journal_stats_t;
+/* Reads a journal; one that is not there has no lines. Lines over 64 MiB are skipped. */
+pr_status_t pr_journal_read(const char *path, pr_journal_fn fn, void *self, pr_journal_stats_t *stats, pr_error_t *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* Search over preference weights: a strategy is a pure function of its configuration and the results so far. It is
+ * tested without MPI, and a resumed sweep takes the same decisions as an uninterrupted one. Points are exact rationals,
+ * so that a vertex that several cells share is one point and is evaluated once. */
+#ifndef PR_SWEEPS_SEARCH_H
+#define PR_SWEEPS_SEARCH_H
+
+#include "base/error.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One weight vector: w_k = num[k]/den, in lowest terms (den > 0). Only the first K entries count; the others are 0. */
+typedef struct pr_point {
+    int64_t den;
+    int64_t num[PR_MAX_OBJECTIVES];
+} pr_point_t;
+
+/* Brings to lowest terms. */
+void pr_point_reduce(pr_point_t *p, int k);
+/* -1, 0, 1: a total order (lexicographic by value of w_1, w_2, ...). Both reduced. */
+int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k);
+/* w [K] as doubles. */
+void pr_point_weights(const pr_point_t *p, int k, double *w);
+/* "1/4,1/2,1/4" into out. */
+void pr_point_text(const pr_point_t *p, int k, char *out, size_t size);
+pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err);
+
+/* What a search wants evaluated: a point on the first n_prompts evaluation prompts. */
+typedef struct pr_request {
+    pr_point_t point;
+    int level; // of the hierarchy at which it was first wanted; 0 first
+    int n_prompts;
+} pr_request_t;
+
+/* A result: means and standard errors, turned so that every objective is to be maximised, in the objectives' own units.
+ */
+typedef struct pr_observation {
+    pr_point_t point;
+    int level, n_prompts;
+    const double *mean, *se;  // [K]
+    const double *per_prompt; // [n_prompts,K] or NULL: for paired comparisons
+    double core_seconds;
+} pr_observation_t;
+
+typedef struct pr_search {
+    const pr_search_spec_t *spec;
+    int k;         // objectives = weights
+    int n_prompts; // all evaluation prompts
+    int64_t seed;
+    const double *lo, *hi;   // [K] declared ranges after turning (may be infinite)
+    const double *reference; // [K] hypervolume reference after turning
+} pr_search_t;
+
+typedef struct pr_requests {
+    pr_request_t *item; // caller frees; in canonical order: by level, then point order
+    size_t n;
+    bool done; // nothing more will ever be wanted (then n = 0)
+} pr_requests_t;
+
+/* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
+ * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter.
+ * Errors: PR_ERR_CONFIG. */
+pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
+                           pr_error_t *err);
+/* An upper bound (or the exact number) of points a level for `plan`: counts[level], returns the number of levels
+ * written (<= max). */
+int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
+
+#endif
