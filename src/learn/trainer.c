@@ -1,0 +1,248 @@
+#include "learn/trainer.h"
+#include "base/mem.h"
+#include "learn/loss.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pr_trainer {
+    const pr_model_t *model;
+    const pr_linalg_t *la;
+    pr_adapter_t *adapter;
+    pr_trainer_options_t o;
+    pr_adamw_t adamw;
+    float *grad; // [adapter->n_data]
+    pr_run_t *policy, *reference;
+};
+
+/* The rows of one micro-batch whose hidden state predicts a response token. */
+typedef struct pr_slice {
+    int n_seq, n_row, n_pick;
+    int *start;      // [n_seq+1] rows of each sequence; the last response token is not fed, as nothing follows it
+    int32_t *token;  // [n_row]
+    int *pick;       // [n_pick] row that predicts
+    int32_t *target; // [n_pick]
+    int *seq;        // [n_pick] sequence in the roll-out
+    float *x, *h, *dh, *picked, *dpicked; // [n_row,d] x3, [n_pick,d] x2
+    float *ref, *mix;                     // [n_pick] reference log-probabilities; [n_seq] ones
+} pr_slice_t;
+
+pr_status_t pr_trainer_new(const pr_model_t *m, const pr_linalg_t *la, pr_adapter_t *adapter,
+                           const pr_trainer_options_t *o, pr_trainer_t **out, pr_error_t *err)
+{
+    pr_trainer_t *t = pr_alloc(1, sizeof *t);
+    pr_status_t status = PR_OK;
+    *t = (pr_trainer_t){.model = m, .la = la, .adapter = adapter, .o = *o};
+    PR_GO(pr_adamw_init(&t->adamw, adapter->n_data, o->beta1, o->beta2, o->eps, o->weight_decay, err));
+    t->grad = pr_alloc_matrix(adapter->n_data, sizeof(float));
+    if (!t->grad)
+        PR_GO(pr_fail(err, PR_ERR_MEMORY, "no memory for gradients of %zu parameters", adapter->n_data));
+    PR_GO(pr_run_new(m, la, true, &t->policy, err));
+    PR_GO(pr_run_new(m, la, false, &t->reference, err));
+    *out = t;
+    return PR_OK;
+done:
+    pr_trainer_free(&t);
+    return status;
+}
+
+void pr_trainer_free(pr_trainer_t **t)
+{
+    if (!*t)
+        return;
+    pr_run_free(&(*t)->policy);
+    pr_run_free(&(*t)->reference);
+    pr_adamw_clear(&(*t)->adamw);
+    free((*t)->grad);
+    free(*t);
+    *t = NULL;
+}
+
+pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t)
+{
+    return &t->adamw;
+}
+
+const float *pr_trainer_gradient(const pr_trainer_t *t)
+{
+    return t->grad;
+}
+
+static void slice_clear(pr_slice_t *s)
+{
+    free(s->start);
+    free(s->token);
+    free(s->pick);
+    free(s->target);
+    free(s->seq);
+    free(s->x);
+    free(s->dh);
+    free(s->picked);
+    free(s->dpicked);
+    free(s->ref);
+    free(s->mix);
+    *s = (pr_slice_t){0};
+}
+
+static pr_status_t slice_matrices(pr_slice_t *s, int d, pr_error_t *err)
+{
+    size_t rows = (size_t)s->n_row * (size_t)d, picks = (size_t)s->n_pick * (size_t)d;
+    s->x = pr_alloc_matrix(rows, sizeof(float));
+    s->dh = pr_alloc_matrix(rows, sizeof(float));
+    s->picked = pr_alloc_matrix(picks, sizeof(float));
+    s->dpicked = pr_alloc_matrix(picks, sizeof(float));
+    s->ref = pr_alloc_matrix((size_t)s->n_pick, sizeof(float));
+    s->mix = pr_alloc_matrix((size_t)s->n_seq, sizeof(float));
+    if (!s->x || !s->dh || !s->picked || !s->dpicked || !s->ref || !s->mix)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for a micro-batch of %d tokens", s->n_row);
+    s->h = s->x;
+    for (int i = 0; i < s->n_seq; i++)
+        s->mix[i] = 1;
+    return PR_OK;
+}
+
+/* Sequences first..last-1 of the roll-out as one micro-batch. */
+static pr_status_t slice_make(pr_slice_t *s, const pr_rollout_t *r, int first, int last, int d, pr_error_t *err)
+{
+    int tokens = r->start[last] - r->start[first];
+    *s = (pr_slice_t){.n_seq = last - first};
+    s->start = pr_alloc((size_t)s->n_seq + 1, sizeof(int));
+    s->token = pr_alloc((size_t)tokens, sizeof(int32_t));
+    s->pick = pr_alloc((size_t)tokens, sizeof(int));
+    s->target = pr_alloc((size_t)tokens, sizeof(int32_t));
+    s->seq = pr_alloc((size_t)tokens, sizeof(int));
+    for (int i = first; i < last; i++) {
+        const int32_t *ids = r->ids + r->start[i];
+        int n = r->start[i + 1] - r->start[i];
+        memcpy(s->token + s->n_row, ids, (size_t)(n - 1) * sizeof(int32_t));
+        for (int t = r->n_prompt[i]; t < n; t++) {
+            s->pick[s->n_pick] = s->n_row + t - 1;
+            s->target[s->n_pick] = ids[t];
+            s->seq[s->n_pick++] = i;
+        }
+        s->n_row += n - 1;
+        s->start[i - first + 1] = s->n_row;
+    }
+    pr_status_t status = slice_matrices(s, d, err);
+    if (status != PR_OK)
+        slice_clear(s);
+    return status;
+}
+
+static void gather_rows(const pr_slice_t *s, int d, const float *from, float *to)
+{
+    for (int i = 0; i < s->n_pick; i++)
+        memcpy(to + (size_t)i * (size_t)d, from + (size_t)s->pick[i] * (size_t)d, (size_t)d * sizeof(float));
+}
+
+static void scatter_rows(const pr_slice_t *s, int d, const float *from, float *to)
+{
+    memset(to, 0, (size_t)s->n_row * (size_t)d * sizeof(float));
+    for (int i = 0; i < s->n_pick; i++)
+        memcpy(to + (size_t)s->pick[i] * (size_t)d, from + (size_t)i * (size_t)d, (size_t)d * sizeof(float));
+}
+
+/* What the head's backward asks for each block of rows. */
+typedef struct pr_loss_call {
+    const pr_trainer_t *t;
+    const pr_rollout_t *r;
+    const pr_slice_t *s;
+    double token_weight;
+    double loss, kl, entropy;
+} pr_loss_call_t;
+
+static void loss_block(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+{
+    pr_loss_call_t *c = self;
+    for (int i = 0; i < n; i++) {
+        int row = first + i;
+        pr_token_loss_t l = {c->r->advantage[c->s->seq[row]], c->token_weight, c->t->o.kl, c->t->o.entropy};
+        double grad, lp = logp[i], ref = c->t->o.kl > 0 ? c->s->ref[row] : lp;
+        c->loss += pr_token_loss(&l, lp, ref, &grad);
+        c->kl += pr_k3(lp, ref);
+        c->entropy += entropy[i];
+        g[i] = (float)grad;
+    }
+}
+
+static pr_status_t reference_logp(pr_trainer_t *t, pr_slice_t *s, const pr_batch_t *b, pr_error_t *err)
+{
+    int d = t->model->config.d_model;
+    pr_batch_t base = *b;
+    base.n_adapter = 0;
+    PR_TRY(pr_forward(t->reference, &base, s->h, err));
+    gather_rows(s, d, s->h, s->picked);
+    return pr_head_logp(t->model, t->la, s->n_pick, s->picked, s->target, t->o.temperature, s->ref, NULL, err);
+}
+
+static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
+{
+    int d = t->model->config.d_model;
+    const pr_adapter_t *adapter = t->adapter;
+    pr_batch_t b = {.n_seq = s->n_seq,
+                    .seq_start = s->start,
+                    .token = s->token,
+                    .n_adapter = 1,
+                    .adapter = &adapter,
+                    .mix = s->mix};
+    if (t->o.kl > 0)
+        PR_TRY(reference_logp(t, s, &b, err));
+    PR_TRY(pr_forward(t->policy, &b, s->h, err));
+    gather_rows(s, d, s->h, s->picked);
+    PR_TRY(pr_head_backward(t->model, t->la, s->n_pick, s->picked, s->target, t->o.temperature, loss_block, call,
+                            s->dpicked, NULL, err));
+    scatter_rows(s, d, s->dpicked, s->dh);
+    pr_grads_t g = {.adapter = 0, .adapter_grad = t->grad};
+    return pr_backward(t->policy, &b, s->dh, &g, err);
+}
+
+/* One past the last sequence of the micro-batch that begins at first. */
+static int micro_end(const pr_rollout_t *r, int first, int micro_tokens)
+{
+    int last = first + 1;
+    while (last < r->n_seq && r->start[last + 1] - r->start[first] <= micro_tokens)
+        last++;
+    return last;
+}
+
+static long response_tokens(const pr_rollout_t *r)
+{
+    long n = 0;
+    for (int i = 0; i < r->n_seq; i++)
+        n += r->start[i + 1] - r->start[i] - r->n_prompt[i];
+    return n;
+}
+
+pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
+{
+    long tokens = response_tokens(r);
+    pr_loss_call_t call = {.t = t, .r = r, .token_weight = 1.0 / (double)(t->o.sequence_norm ? r->n_seq : tokens)};
+    memset(t->grad, 0, t->adapter->n_data * sizeof(float));
+    for (int first = 0, last; first < r->n_seq; first = last) {
+        pr_slice_t s;
+        last = micro_end(r, first, t->o.micro_tokens);
+        PR_TRY(slice_make(&s, r, first, last, t->model->config.d_model, err));
+        call.s = &s;
+        pr_status_t status = slice_backward(t, &s, &call, err);
+        slice_clear(&s);
+        if (status != PR_OK)
+            return status;
+    }
+    *stats = (pr_step_stats_t){.loss = call.loss,
+                               .kl = call.kl / (double)tokens,
+                               .entropy = call.entropy / (double)tokens,
+                               .grad_norm = pr_global_norm(t->grad, t->adapter->n_data),
+                               .tokens = tokens};
+    if (!isfinite(stats->loss) || !isfinite(stats->grad_norm))
+        return pr_fail(err, PR_ERR_NUMERIC, "loss %g, gradient norm %g: not finite", stats->loss, stats->grad_norm);
+    return PR_OK;
+}
+
+pr_status_t pr_trainer_step(pr_trainer_t *t, const pr_rollout_t *r, double lr, pr_step_stats_t *stats, pr_error_t *err)
+{
+    PR_TRY(pr_trainer_loss(t, r, stats, err));
+    stats->lr = lr;
+    pr_adamw_step(&t->adamw, t->adapter->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
+    return PR_OK;
+}
