@@ -1,0 +1,54 @@
+#include "base/nearest.h"
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONGEST = 256 }; // a longer word has no near one that a person would mean
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t m = a < b ? a : b;
+    return m < c ? m : c;
+}
+
+// Levenshtein distance with one row of the table; row [m+1], m = strlen(b).
+static size_t distance(const char *a, const char *b, size_t *row)
+{
+    size_t m = strlen(b);
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < m; j++) {
+            size_t differs = tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]);
+            size_t d = min3(diagonal + differs, row[j] + 1, row[j + 1] + 1);
+            diagonal = row[j + 1];
+            row[j + 1] = d;
+        }
+    }
+    return row[m];
+}
+
+const char *pr_nearest(const char *word, const char *const *list, size_t n)
+{
+    size_t len = strlen(word), best = len / 2 > 2 ? len / 2 : 2;
+    const char *found = NULL;
+    if (len > LONGEST)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t m = strlen(list[i]);
+        if (m > 2 * LONGEST)
+            continue;
+        size_t *row = pr_alloc(m + 1, sizeof *row);
+        size_t d = distance(word, list[i], row);
+        free(row);
+        if (d < best || (d == best && !found)) {
+            best = d;
+            found = list[i];
+        }
+    }
+    return found;
+}
