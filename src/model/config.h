@@ -39,11 +39,12 @@ typedef struct pr_model_config {
     double rope_theta, rope_factor; // linear, llama3
     double rope_low, rope_high;     // llama3: low_freq_factor, high_freq_factor
     int rope_original_pos;          // llama3: original_max_position_embeddings
-    int *window;                    // [n_layer] sliding attention window in tokens, 0: none; NULL when no layer has one
-    int bos, pad;                   // -1: none
-    int n_eos, eos[PR_MAX_EOS];     // end-of-text tokens: generation_config.json's, else config.json's
-    int n_label;                    // sequence classification: labels (0: a language model)
-    char arch_name[64];             // architectures[0], such as "LlamaForCausalLM"
+    int *window;                // [n_layer] sliding attention: a token sees itself and the window-1 before it; 0: no
+                                // window; NULL when no layer has one
+    int bos, pad;               // -1: none
+    int n_eos, eos[PR_MAX_EOS]; // end-of-text tokens: generation_config.json's, else config.json's
+    int n_label;                // sequence classification: labels (0: a language model)
+    char arch_name[64];         // architectures[0], such as "LlamaForCausalLM"
 } pr_model_config_t;
 
 /* Reads DIR/config.json (and DIR/generation_config.json where present). The caller clears it with
@@ -53,5 +54,8 @@ void pr_model_config_clear(pr_model_config_t *c);
 const char *pr_arch_name(pr_arch_t arch);
 /* Number of parameters, counted from the shapes (a tied head once). */
 int64_t pr_model_config_params(const pr_model_config_t *c);
+/* inv_freq [head_dim/2]: the angle a position of each rotated pair (i, i + head_dim/2), with the scaling applied.
+ * Only for configurations with rope != PR_ROPE_NONE. */
+void pr_model_config_rope(const pr_model_config_t *c, double *inv_freq);
 
 #endif

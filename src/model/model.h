@@ -27,7 +27,7 @@ typedef struct pr_model {
     const float *norm_w, *norm_b; // [d] final norm
     pr_weight_t head;             // [V,d]; the embedding when tied; data NULL for a classifier
     pr_weight_t score;            // [n_label,d] of a sequence classifier; data NULL for a language model
-    float *rope_cos, *rope_sin;   // [max_pos, head_dim/2] or NULL
+    float *rope_cos, *rope_sin;   // [at least what pr_model_rope_reserve asked for, head_dim/2], or NULL before it
     char hash[33];                // identity by content: config.json and the weight files
     size_t bytes;                 // memory held for weights
     struct pr_model_storage *storage;
@@ -37,6 +37,12 @@ typedef struct pr_model {
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED, PR_ERR_MEMORY. */
 pr_status_t pr_model_load(const char *dir, pr_model_t **out, pr_error_t *err);
 void pr_model_free(pr_model_t **m);
+
+/* Makes the tables rope_cos and rope_sin hold positions 0..n_pos-1; nothing to do without rotary positions. The tables
+ * are a cache that grows on demand (a full one for a context of 2^17 would outweigh a small model), hence the const;
+ * they may move, so read the pointers afterwards. Not for several threads at once. Errors: PR_ERR_FORMAT (n_pos past
+ * max_pos), PR_ERR_MEMORY. */
+pr_status_t pr_model_rope_reserve(const pr_model_t *m, int n_pos, pr_error_t *err);
 
 /* One named tensor of the model: all of them in a fixed order, for full fine-tuning, checks and writing. */
 typedef struct pr_model_tensor {

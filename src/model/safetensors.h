@@ -8,7 +8,7 @@
  *
  * A model is one file (model.safetensors) or shards with an index (model.safetensors.index.json: {"weight_map": {name:
  * file}}). Files are mapped, every length is checked before use: header within the file, offsets within the data, byte
- * counts equal to shape x dtype, no overlap. */
+ * counts equal to shape x dtype, no overlap, no holes. */
 #ifndef PR_MODEL_SAFETENSORS_H
 #define PR_MODEL_SAFETENSORS_H
 
@@ -32,6 +32,7 @@ enum { PR_TENSOR_MAX_DIM = 8 };
 typedef struct pr_tensor {
     const char *name; // owned by the file set
     pr_dtype_t dtype;
+    const char *dtype_name; // as the format writes it, such as "BF16"; static
     int n_dim;
     int64_t shape[PR_TENSOR_MAX_DIM];
     int64_t n; // elements
@@ -60,8 +61,12 @@ size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 /* Converts n elements from element `first` on to float (exact for F32, F16, BF16; F64 is rounded). Errors:
  * PR_ERR_UNSUPPORTED dtype. */
 pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
+/* The error of a tensor whose type this program does not compute with. */
+pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err);
 /* The pages of a tensor that has been converted are given back to the kernel (they can be read again from the file). */
 void pr_tensor_release(const pr_safetensors_t *st, const pr_tensor_t *t);
+/* As above for the bytes [offset, offset+len) of a tensor. */
+void pr_tensor_release_part(const pr_safetensors_t *st, const pr_tensor_t *t, size_t offset, size_t len);
 
 /* Writes F32 tensors (name, shape, float data in t->data) with optional metadata {"format": "pt"} to path, atomically,
  * header padded with spaces to a multiple of 8, tensors in the order given. Python's safetensors loads it. */

@@ -1,0 +1,191 @@
+#include "model/adapter.h"
+#include "base/mem.h"
+#include "model/adapter_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- slots ---- */
+
+bool pr_slot_shape(const pr_model_config_t *c, pr_slot_t slot, int *out, int *in)
+{
+    bool gpt2 = c->arch == PR_ARCH_GPT2;
+    int d = c->d_model, q = c->n_head * c->head_dim, kv = c->n_kv_head * c->head_dim;
+    const int shapes[PR_N_SLOT][2] = {[PR_SLOT_QKV] = {gpt2 ? 3 * d : 0, d},
+                                      [PR_SLOT_Q] = {gpt2 ? 0 : q, d},
+                                      [PR_SLOT_K] = {gpt2 ? 0 : kv, d},
+                                      [PR_SLOT_V] = {gpt2 ? 0 : kv, d},
+                                      [PR_SLOT_O] = {d, q},
+                                      [PR_SLOT_GATE] = {gpt2 ? 0 : c->d_ff, d},
+                                      [PR_SLOT_UP] = {c->d_ff, d},
+                                      [PR_SLOT_DOWN] = {d, c->d_ff}};
+    *out = shapes[slot][0];
+    *in = shapes[slot][1];
+    return *out > 0;
+}
+
+const char *pr_slot_path(const pr_model_config_t *c, pr_slot_t slot)
+{
+    static const char *const gpt2[PR_N_SLOT] = {[PR_SLOT_QKV] = "attn.c_attn",
+                                                [PR_SLOT_O] = "attn.c_proj",
+                                                [PR_SLOT_UP] = "mlp.c_fc",
+                                                [PR_SLOT_DOWN] = "mlp.c_proj"};
+    static const char *const llama[PR_N_SLOT] = {
+        [PR_SLOT_Q] = "self_attn.q_proj", [PR_SLOT_K] = "self_attn.k_proj", [PR_SLOT_V] = "self_attn.v_proj",
+        [PR_SLOT_O] = "self_attn.o_proj", [PR_SLOT_GATE] = "mlp.gate_proj", [PR_SLOT_UP] = "mlp.up_proj",
+        [PR_SLOT_DOWN] = "mlp.down_proj"};
+    return c->arch == PR_ARCH_GPT2 ? gpt2[slot] : llama[slot];
+}
+
+void pr_slot_module(const pr_model_config_t *c, int layer, pr_slot_t slot, char *name, size_t size)
+{
+    const char *path = pr_slot_path(c, slot);
+    const char *stem = c->arch == PR_ARCH_GPT2 ? "transformer.h" : "model.layers";
+    snprintf(name, size, "%s.%d.%s", stem, layer, path ? path : "none");
+}
+
+bool pr_slot_suffix(const char *module, const char *target)
+{
+    size_t n = strlen(module), m = strlen(target);
+    if (m == 0 || m > n || strcmp(module + n - m, target) != 0)
+        return false;
+    return m == n || module[n - m - 1] == '.';
+}
+
+/* ---- making and freeing ---- */
+
+void pr_adapter_free(pr_adapter_t **a)
+{
+    if (!*a)
+        return;
+    free((*a)->lora);
+    free((*a)->data);
+    free(*a);
+    *a = NULL;
+}
+
+pr_adapter_t *pr_adapter_empty(const pr_model_config_t *c)
+{
+    pr_adapter_t *a = pr_alloc(1, sizeof *a);
+    a->n_layer = c->n_layer;
+    a->lora = pr_alloc((size_t)c->n_layer * PR_N_SLOT, sizeof *a->lora);
+    return a;
+}
+
+void pr_lora_set(pr_lora_t *l, int r, double alpha, bool rslora)
+{
+    l->r = r;
+    l->alpha = (float)alpha;
+    l->scale = (float)(rslora ? alpha / sqrt(r) : alpha / r);
+}
+
+pr_status_t pr_adapter_allocate(pr_adapter_t *a, const pr_model_config_t *c, pr_error_t *err)
+{
+    int out, in;
+    size_t n = 0;
+    for (int i = 0; i < a->n_layer; i++)
+        for (int s = 0; s < PR_N_SLOT; s++)
+            if (pr_slot_shape(c, (pr_slot_t)s, &out, &in))
+                n += (size_t)pr_adapter_at(a, i, (pr_slot_t)s)->r * ((size_t)in + (size_t)out);
+    a->n_data = n;
+    a->data = pr_alloc_matrix(n, sizeof *a->data);
+    if (!a->data)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for an adapter of %zu floats", n);
+    float *at = a->data;
+    for (int i = 0; i < a->n_layer; i++)
+        for (int s = 0; s < PR_N_SLOT; s++) {
+            pr_lora_t *l = pr_adapter_at(a, i, (pr_slot_t)s);
+            if (l->r == 0 || !pr_slot_shape(c, (pr_slot_t)s, &out, &in))
+                continue;
+            l->a = at;
+            l->b = at + (size_t)l->r * (size_t)in;
+            at = l->b + (size_t)out * (size_t)l->r;
+        }
+    return PR_OK;
+}
+
+/* ---- a new adapter ---- */
+
+static pr_status_t unknown_target(const pr_model_config_t *c, const char *target, pr_error_t *err)
+{
+    char names[256] = "";
+    size_t at = 0;
+    for (int s = 0; s < PR_N_SLOT; s++) {
+        const char *path = pr_slot_path(c, (pr_slot_t)s);
+        if (path)
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", path);
+    }
+    return pr_fail(err, PR_ERR_CONFIG,
+                   "target '%.200s': found no linear map of that name in a %s model, expected the "
+                   "end of one of %s",
+                   target, pr_arch_name(c->arch), names);
+}
+
+static pr_status_t check_options(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_error_t *err)
+{
+    char module[128];
+    if (o->r < 1 || o->r > PR_MAX_LORA_RANK)
+        return pr_fail(err, PR_ERR_CONFIG, "lora rank: found %d, expected 1..%d", o->r, PR_MAX_LORA_RANK);
+    if (!isfinite(o->alpha))
+        return pr_fail(err, PR_ERR_CONFIG, "lora alpha: found %g, expected a finite number", o->alpha);
+    if (o->targets && o->n_targets < 1)
+        return pr_fail(err, PR_ERR_CONFIG, "lora targets: found an empty list, expected at least one");
+    for (int t = 0; o->targets && t < o->n_targets; t++) {
+        bool found = false;
+        for (int i = 0; i < c->n_layer * PR_N_SLOT && !found; i++) {
+            pr_slot_module(c, i / PR_N_SLOT, (pr_slot_t)(i % PR_N_SLOT), module, sizeof module);
+            found = pr_slot_path(c, (pr_slot_t)(i % PR_N_SLOT)) && pr_slot_suffix(module, o->targets[t]);
+        }
+        if (!found)
+            return unknown_target(c, o->targets[t], err);
+    }
+    return PR_OK;
+}
+
+static bool is_target(const pr_adapter_options_t *o, const char *module)
+{
+    for (int t = 0; o->targets && t < o->n_targets; t++)
+        if (pr_slot_suffix(module, o->targets[t]))
+            return true;
+    return !o->targets;
+}
+
+// Kaiming with a = sqrt 5 comes to U(-1/sqrt(in), 1/sqrt(in)); the counter is (layer, slot, element).
+static void initialise(pr_lora_t *l, int layer, int slot, int out, int in, const pr_rng_key_t *key)
+{
+    double bound = 1 / sqrt(in);
+    size_t n = (size_t)l->r * (size_t)in;
+    for (size_t i = 0; i < n; i++)
+        l->a[i] = (float)(bound * (2 * pr_rng_uniform(key, (uint64_t)layer, (uint64_t)slot, i, 0) - 1));
+    memset(l->b, 0, (size_t)out * (size_t)l->r * sizeof *l->b);
+}
+
+pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,
+                           pr_adapter_t **out, pr_error_t *err)
+{
+    PR_TRY(check_options(c, o, err));
+    pr_adapter_t *a = pr_adapter_empty(c);
+    int rows, cols;
+    char module[128];
+    a->rslora = o->rslora;
+    for (int i = 0; i < c->n_layer; i++)
+        for (int s = 0; s < PR_N_SLOT; s++) {
+            pr_slot_module(c, i, (pr_slot_t)s, module, sizeof module);
+            if (pr_slot_shape(c, (pr_slot_t)s, &rows, &cols) && is_target(o, module))
+                pr_lora_set(pr_adapter_at(a, i, (pr_slot_t)s), o->r, o->alpha, o->rslora);
+        }
+    pr_status_t status = pr_adapter_allocate(a, c, err);
+    for (int i = 0; i < c->n_layer && status == PR_OK; i++)
+        for (int s = 0; s < PR_N_SLOT; s++) {
+            pr_lora_t *l = pr_adapter_at(a, i, (pr_slot_t)s);
+            if (l->r && pr_slot_shape(c, (pr_slot_t)s, &rows, &cols))
+                initialise(l, i, s, rows, cols, key);
+        }
+    if (status == PR_OK)
+        *out = a;
+    else
+        pr_adapter_free(&a);
+    return status;
+}

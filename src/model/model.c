@@ -1,0 +1,271 @@
+#include "model/model.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "model/model_parts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 20 }; // elements converted before their pages are given back
+
+typedef struct {
+    const char *dir;
+    pr_model_t *m;
+    pr_safetensors_t *files;
+    bool *used;      // [tensors in files]
+    bool mapped;     // something is used straight from the map
+    pr_buf_t hashes; // text that the model's identity is the hash of
+} loader_t;
+
+/* ---- identity ---- */
+
+static void hash_head(loader_t *l, const pr_tensor_t *t)
+{
+    pr_buf_printf(&l->hashes, "%s %d", t->name, (int)t->dtype);
+    for (int i = 0; i < t->n_dim; i++)
+        pr_buf_printf(&l->hashes, " %" PRId64, t->shape[i]);
+}
+
+static void hash_part(loader_t *l, const pr_tensor_t *t, size_t offset, size_t len)
+{
+    char hex[PR_HASH_HEX];
+    pr_hash_hex(t->data + offset, len, hex);
+    pr_buf_printf(&l->hashes, " %s", hex);
+}
+
+/* ---- tensors ---- */
+
+static const pr_tensor_t *find_tensor(const loader_t *l, const pr_model_spec_t *s)
+{
+    const pr_tensor_t *t = pr_safetensors_find(l->files, s->name);
+    return t || !s->prefix ? t : pr_safetensors_find(l->files, s->name + s->prefix);
+}
+
+static void shape_text(const int64_t *shape, int n_dim, char *out, size_t size)
+{
+    size_t at = (size_t)snprintf(out, size, "[");
+    for (int i = 0; i < n_dim && at < size; i++)
+        at += (size_t)snprintf(out + at, size - at, "%s%" PRId64, i ? "," : "", shape[i]);
+    if (at < size)
+        snprintf(out + at, size - at, "]");
+}
+
+static pr_status_t wrong_tensor(const char *file, const char *name, const char *found, const pr_model_spec_t *s,
+                                pr_error_t *err)
+{
+    char expected[64];
+    shape_text((int64_t[]){s->shape[0], s->shape[1]}, s->n_dim, expected, sizeof expected);
+    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': found %s, config.json says shape %s", file, name, found,
+                   expected);
+}
+
+static pr_status_t check_tensor(const pr_tensor_t *t, const pr_model_spec_t *s, pr_error_t *err)
+{
+    bool same = t->n_dim == s->n_dim;
+    for (int i = 0; same && i < s->n_dim; i++)
+        same = t->shape[i] == s->shape[i];
+    if (!same) {
+        char found[200] = "shape ";
+        shape_text(t->shape, t->n_dim, found + 6, sizeof found - 6);
+        return wrong_tensor(t->file, t->name, found, s, err);
+    }
+    if (t->dtype != PR_DTYPE_F32 && t->dtype != PR_DTYPE_F16 && t->dtype != PR_DTYPE_BF16)
+        return pr_tensor_unsupported(t, err);
+    return PR_OK;
+}
+
+// Converts piece by piece and gives the pages back behind it, so that both copies are never resident as a whole.
+static pr_status_t convert(loader_t *l, const pr_tensor_t *t, float *out, pr_error_t *err)
+{
+    size_t width = t->n ? t->bytes / (size_t)t->n : 0;
+    for (int64_t at = 0; at < t->n; at += CHUNK) {
+        int64_t n = t->n - at < CHUNK ? t->n - at : CHUNK;
+        hash_part(l, t, (size_t)at * width, (size_t)n * width);
+        PR_TRY(pr_tensor_to_float(t, at, n, out + at, err));
+        pr_tensor_release_part(l->files, t, (size_t)at * width, (size_t)n * width);
+    }
+    return PR_OK;
+}
+
+static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, pr_error_t *err)
+{
+    const pr_tensor_t *t = find_tensor(l, s);
+    l->used[t - pr_safetensors_at(l->files, 0)] = true;
+    hash_head(l, t);
+    if (t->dtype == PR_DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+        hash_part(l, t, 0, t->bytes);
+        *s->at = (const float *)(const void *)t->data;
+        l->mapped = true;
+        l->m->bytes += t->bytes;
+    } else {
+        float *block = pr_model_block(l->m, (size_t)t->n);
+        if (!block)
+            return pr_fail(err, PR_ERR_MEMORY, "%s: tensor '%s': no memory for %" PRId64 " floats", t->file, t->name,
+                           t->n);
+        PR_TRY(convert(l, t, block, err));
+        *s->at = block;
+    }
+    pr_buf_puts(&l->hashes, "\n");
+    return PR_OK;
+}
+
+static bool ends_with(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), m = strlen(suffix);
+    return n >= m && strcmp(s + n - m, suffix) == 0;
+}
+
+// Constants that older versions saved beside the weights, and the second copy of a tied head.
+static bool is_harmless(const pr_model_config_t *c, const char *name)
+{
+    if (c->arch == PR_ARCH_GPT2 && (ends_with(name, ".attn.bias") || ends_with(name, ".attn.masked_bias")))
+        return true;
+    return ends_with(name, ".rotary_emb.inv_freq") || (c->tied_head && strcmp(name, "lm_head.weight") == 0);
+}
+
+static void warn_unused(const loader_t *l)
+{
+    size_t count = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < pr_safetensors_count(l->files); i++) {
+        const pr_tensor_t *t = pr_safetensors_at(l->files, i);
+        if (l->used[i] || is_harmless(&l->m->config, t->name))
+            continue;
+        first = first ? first : t->name;
+        count++;
+    }
+    if (count)
+        pr_log(PR_LOG_WARN, "%s: %zu tensors are not part of the model and were not loaded (such as '%.200s')", l->dir,
+               count, first);
+}
+
+/* ---- the model ---- */
+
+static pr_status_t load_tensors(loader_t *l, pr_error_t *err)
+{
+    size_t n;
+    pr_status_t status = PR_OK;
+    pr_model_spec_t *spec = pr_model_specs(l->m, &n);
+    // All are looked for before the first is converted: a broken file is refused at once.
+    for (size_t i = 0; i < n; i++) {
+        const pr_tensor_t *t = find_tensor(l, &spec[i]);
+        PR_GO(t ? check_tensor(t, &spec[i], err) : wrong_tensor(l->dir, spec[i].name, "nothing", &spec[i], err));
+    }
+    for (size_t i = 0; i < n; i++)
+        PR_GO(load_tensor(l, &spec[i], err));
+    pr_model_tie(l->m);
+done:
+    free(spec);
+    return status;
+}
+
+static pr_status_t hash_config(loader_t *l, pr_error_t *err)
+{
+    char hex[PR_HASH_HEX], *path = pr_path_join(l->dir, "config.json");
+    pr_status_t status = pr_hash_file(path, hex, err);
+    if (status == PR_OK)
+        pr_buf_printf(&l->hashes, "config.json %s\n", hex);
+    free(path);
+    return status;
+}
+
+static pr_status_t load(loader_t *l, pr_error_t *err)
+{
+    PR_TRY(pr_model_config_read(l->dir, &l->m->config, err));
+    l->m->layer = pr_alloc((size_t)l->m->config.n_layer, sizeof *l->m->layer);
+    PR_TRY(hash_config(l, err));
+    PR_TRY(pr_safetensors_open_model(l->dir, &l->files, err));
+    l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
+    PR_TRY(load_tensors(l, err));
+    warn_unused(l);
+    pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
+    if (l->mapped) {
+        l->m->storage->files = l->files;
+        l->files = NULL;
+    }
+    return PR_OK;
+}
+
+pr_status_t pr_model_load(const char *dir, pr_model_t **out, pr_error_t *err)
+{
+    loader_t l = {.dir = dir, .m = pr_alloc(1, sizeof *l.m)};
+    l.m->storage = pr_alloc(1, sizeof *l.m->storage);
+    pr_status_t status = load(&l, err);
+    pr_safetensors_close(&l.files);
+    pr_buf_free(&l.hashes);
+    free(l.used);
+    if (status == PR_OK)
+        *out = l.m;
+    else
+        pr_model_free(&l.m);
+    return status;
+}
+
+void pr_model_free(pr_model_t **m)
+{
+    if (!*m)
+        return;
+    pr_model_storage_t *s = (*m)->storage;
+    for (size_t i = 0; i < s->n_block; i++)
+        free(s->block[i]);
+    free(s->block);
+    pr_safetensors_close(&s->files);
+    free(s);
+    free((*m)->rope_cos);
+    free((*m)->rope_sin);
+    free((*m)->layer);
+    pr_model_config_clear(&(*m)->config);
+    free(*m);
+    *m = NULL;
+}
+
+/* ---- rotary positions ---- */
+
+static void fill_rope(const pr_model_config_t *c, int n_pos, float *cosines, float *sines)
+{
+    int half = c->head_dim / 2;
+    double *freq = pr_alloc((size_t)half, sizeof *freq);
+    pr_model_config_rope(c, freq);
+    for (int p = 0; p < n_pos; p++)
+        for (int i = 0; i < half; i++) {
+            size_t at = (size_t)p * (size_t)half + (size_t)i;
+            cosines[at] = (float)cos(p * freq[i]);
+            sines[at] = (float)sin(p * freq[i]);
+        }
+    free(freq);
+}
+
+pr_status_t pr_model_rope_reserve(const pr_model_t *model, int n_pos, pr_error_t *err)
+{
+    enum { LEAST = 256 };
+    pr_model_t *m = (pr_model_t *)(uintptr_t)model;
+    const pr_model_config_t *c = &m->config;
+    if (n_pos > c->max_pos)
+        return pr_fail(err, PR_ERR_FORMAT, "a sequence of %d tokens: the model has %d positions", n_pos, c->max_pos);
+    if (c->rope == PR_ROPE_NONE || n_pos <= m->storage->rope_len)
+        return PR_OK;
+    int64_t len = 2 * (int64_t)m->storage->rope_len;
+    len = len < LEAST ? LEAST : len;
+    len = len < n_pos ? n_pos : len;
+    len = len > c->max_pos ? c->max_pos : len;
+    size_t size = (size_t)len * (size_t)(c->head_dim / 2);
+    float *cosines = pr_alloc_matrix(size, sizeof *cosines), *sines = pr_alloc_matrix(size, sizeof *sines);
+    if (!cosines || !sines) {
+        free(cosines);
+        free(sines);
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for the rotary tables of %d positions", n_pos);
+    }
+    fill_rope(c, (int)len, cosines, sines);
+    free(m->rope_cos);
+    free(m->rope_sin);
+    m->rope_cos = cosines;
+    m->rope_sin = sines;
+    m->storage->rope_len = (int)len;
+    return PR_OK;
+}

@@ -1,0 +1,79 @@
+#include "model/safetensors.h"
+
+#include <assert.h>
+#include <string.h>
+
+static inline float from_bits(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+// Half precision without a branch: the exponent is moved by a multiplication, subnormals by a subtraction.
+static inline float from_half(uint16_t half)
+{
+    uint32_t word = (uint32_t)half << 16, sign = word & 0x80000000u, twice = word + word;
+    float normal = from_bits((twice >> 4) + (0xE0u << 23)) * 0x1.0p-112f;
+    float subnormal = from_bits((twice >> 17) | (126u << 23)) - 0.5f;
+    float value = twice < (1u << 27) ? subnormal : normal;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return from_bits(sign | bits);
+}
+
+static void convert_half(const unsigned char *p, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, p + 2 * i, sizeof h);
+        out[i] = from_half(h);
+    }
+}
+
+static void convert_bf16(const unsigned char *p, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h;
+        memcpy(&h, p + 2 * i, sizeof h);
+        out[i] = from_bits((uint32_t)h << 16);
+    }
+}
+
+static void convert_double(const unsigned char *p, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        double d;
+        memcpy(&d, p + 8 * i, sizeof d);
+        out[i] = (float)d;
+    }
+}
+
+pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err)
+{
+    assert(first >= 0 && n >= 0 && first <= t->n - n);
+    size_t at = (size_t)first, count = (size_t)n;
+    switch (t->dtype) {
+    case PR_DTYPE_F32:
+        if (count)
+            memcpy(out, t->data + 4 * at, 4 * count);
+        return PR_OK;
+    case PR_DTYPE_F16:
+        convert_half(t->data + 2 * at, count, out);
+        return PR_OK;
+    case PR_DTYPE_BF16:
+        convert_bf16(t->data + 2 * at, count, out);
+        return PR_OK;
+    case PR_DTYPE_F64:
+        convert_double(t->data + 8 * at, count, out);
+        return PR_OK;
+    default:
+        return pr_tensor_unsupported(t, err);
+    }
+}
+
+pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err)
+{
+    return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: tensor '%s': dtype: found %s, expected F32, F16 or BF16", t->file,
+                   t->name, t->dtype_name);
+}
