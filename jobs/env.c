@@ -1,0 +1,242 @@
+#include "jobs/env.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/prompts.h"
+#include "jobs/identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+pr_job_env_t *pr_job_env_new(const pr_config_t *config, const char *results)
+{
+    pr_job_env_t *env = pr_alloc(1, sizeof *env);
+    env->config = config;
+    env->results = pr_strdup(results);
+    return env;
+}
+
+static void prompt_set_clear(pr_prompt_set_t *s)
+{
+    for (int i = 0; i < s->n; i++)
+        free(s->text[i]);
+    free(s->text);
+    free(s->start);
+    free(s->ids);
+    *s = (pr_prompt_set_t){0};
+}
+
+void pr_job_env_free(pr_job_env_t **e)
+{
+    pr_job_env_t *env = *e;
+    if (!env)
+        return;
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
+        pr_objective_close(&env->objective[k]);
+        pr_adapter_free(&env->expert[k].adapter);
+        free(env->expert[k].dir);
+    }
+    prompt_set_clear(&env->train);
+    prompt_set_clear(&env->eval);
+    pr_tokenizer_free(&env->tokenizer);
+    pr_model_free(&env->model);
+    free(env->results);
+    free(env);
+    *e = NULL;
+}
+
+/* Appends one prompt's tokens; room: tokens that must fit behind it. */
+static pr_status_t add_prompt(pr_job_env_t *env, pr_prompt_set_t *s, int i, const char *file, int room, pr_error_t *err)
+{
+    int32_t *ids;
+    size_t n;
+    PR_TRY(pr_tokenizer_encode(env->tokenizer, s->text[i], strlen(s->text[i]), true, &ids, &n, err));
+    int longest = env->model->config.max_pos - room;
+    if (n == 0 || n > (size_t)(longest > 0 ? longest : 0)) {
+        free(ids);
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: prompt %d: found %zu tokens, expected 1 to %d (the model's %d less %d new ones)", file,
+                       i + 1, n, longest, env->model->config.max_pos, room);
+    }
+    size_t at = (size_t)s->start[i];
+    s->ids = pr_realloc(s->ids, at + n, sizeof *s->ids);
+    memcpy(s->ids + at, ids, n * sizeof *ids);
+    s->start[i + 1] = (int)(at + n);
+    free(ids);
+    return PR_OK;
+}
+
+static pr_status_t load_prompts(pr_job_env_t *env, const char *file, int room, pr_prompt_set_t *s, pr_error_t *err)
+{
+    pr_prompts_t p;
+    pr_status_t status = PR_OK;
+    PR_TRY(pr_prompts_read(file, &p, err));
+    s->n = (int)p.n;
+    s->text = pr_alloc(p.n, sizeof *s->text);
+    s->start = pr_alloc(p.n + 1, sizeof *s->start);
+    for (size_t i = 0; i < p.n; i++)
+        s->text[i] = pr_strdup(p.text[i]);
+    pr_prompts_clear(&p);
+    for (int i = 0; i < s->n; i++)
+        PR_GO(add_prompt(env, s, i, file, room, err));
+done:
+    return status;
+}
+
+static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    pr_objective_env_t oe = {c->dir, env->model, env->tokenizer, env->la};
+    for (int k = 0; k < c->n_objectives; k++) {
+        const pr_objective_config_t *o = &c->objective[k];
+        json_t *resolved;
+        PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+        pr_status_t status = pr_objective_open(o->name, o->type, resolved, &oe, &env->objective[k], err);
+        json_decref(resolved);
+        if (status != PR_OK)
+            return status;
+    }
+    return PR_OK;
+}
+
+pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    if (env->loaded)
+        return PR_OK;
+    pr_linalg_set_threads(c->threads);
+    env->la = pr_linalg_local();
+    char *path = pr_path_join(c->model, "tokenizer.json");
+    pr_status_t status = PR_OK;
+    if (!env->model)
+        PR_GO(pr_model_load(c->model, &env->model, err));
+    if (!env->tokenizer)
+        PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
+    pr_stops_init(&env->stops, env->tokenizer, c->stop.n, (const char *const *)c->stop.item);
+    prompt_set_clear(&env->train);
+    prompt_set_clear(&env->eval);
+    PR_GO(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
+    PR_GO(load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err));
+    PR_GO(load_objectives(env, err));
+    env->loaded = true;
+done:
+    free(path);
+    return status;
+}
+
+/* Files that another node has just renamed into place may take a moment to be seen through a network file system. */
+static pr_status_t hash_when_seen(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
+{
+    const struct timespec pause = {0, 250000000};
+    for (int i = 0; i < 20; i++) {
+        if (pr_adapter_hash(dir, out, err) == PR_OK)
+            return PR_OK;
+        nanosleep(&pause, NULL);
+    }
+    return pr_adapter_hash(dir, out, err);
+}
+
+pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
+                          pr_error_t *err)
+{
+    pr_cached_expert_t *e = &env->expert[objective];
+    char *dir = pr_expert_dir(env->config, env->results, objective, seed), found[PR_HASH_HEX];
+    pr_status_t status = PR_OK;
+    if (!e->adapter || strcmp(e->dir, dir) != 0 || strcmp(e->hash, hash) != 0) {
+        pr_adapter_free(&e->adapter);
+        PR_GO(hash_when_seen(dir, found, err));
+        if (strcmp(found, hash) != 0)
+            PR_GO(pr_fail(err, PR_ERR_FORMAT,
+                          "%s: content has hash %s, expected %s: changed since the sweep made or read it", dir, found,
+                          hash));
+        PR_GO(pr_adapter_read(dir, &env->model->config, &e->adapter, err));
+        free(e->dir);
+        e->dir = pr_strdup(dir);
+        memcpy(e->hash, found, sizeof e->hash);
+    }
+    *out = e->adapter;
+done:
+    free(dir);
+    return status;
+}
+
+static bool is_eos(const pr_model_config_t *c, int32_t id)
+{
+    for (int i = 0; i < c->n_eos; i++)
+        if (c->eos[i] == id)
+            return true;
+    return false;
+}
+
+pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
+                              const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err)
+{
+    pr_responses_t r = {.n = d->n_seq};
+    r.text = pr_alloc((size_t)r.n, sizeof *r.text);
+    r.sample = pr_alloc((size_t)r.n, sizeof *r.sample);
+    for (int i = 0; i < r.n; i++) {
+        const int32_t *ids = d->ids + d->start[i];
+        int n = (int)(d->start[i + 1] - d->start[i]), p = prompt_of[i];
+        if (n > 0 && is_eos(&env->model->config, ids[n - 1]))
+            n--;
+        pr_status_t status = pr_response_text(&env->stops, ids, n, &r.text[i], err);
+        if (status != PR_OK) {
+            pr_responses_clear(&r);
+            return status;
+        }
+        r.sample[i] =
+            (pr_sample_t){set->text[p], r.text[i], set->ids + set->start[p], ids, set->start[p + 1] - set->start[p], n};
+    }
+    *out = r;
+    return PR_OK;
+}
+
+void pr_responses_clear(pr_responses_t *r)
+{
+    for (int i = 0; i < r->n; i++)
+        free(r->text[i]);
+    free(r->text);
+    free(r->sample);
+    *r = (pr_responses_t){0};
+}
+
+pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err)
+{
+    int k_n = env->config->n_objectives;
+    double *column = pr_alloc((size_t)r->n, sizeof *column);
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < k_n && status == PR_OK; k++) {
+        status = pr_objective_score(env->objective[k], r->sample, (size_t)r->n, column, err);
+        for (int i = 0; i < r->n; i++)
+            scores[(size_t)i * (size_t)k_n + (size_t)k] = column[i];
+    }
+    free(column);
+    return status;
+}
+
+bool pr_watch_stop(void *self, int seq, const int32_t *ids, int n)
+{
+    (void)seq;
+    return pr_stops_hit(((pr_decode_watch_t *)self)->stops, ids, n);
+}
+
+bool pr_watch_cancel(void *self)
+{
+    const pr_job_hooks_t *h = ((pr_decode_watch_t *)self)->hooks;
+    return h->cancel && h->cancel(h->self);
+}
+
+pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                       pr_error_t *err)
+{
+    static const struct {
+        const char *kind;
+        pr_status_t (*run)(pr_job_env_t *, const json_t *, const pr_job_hooks_t *, json_t **, pr_error_t *);
+    } kinds[] = {{"finetune", pr_job_finetune}, {"evaluate", pr_job_evaluate}};
+    const char *kind = json_string_value(json_object_get(spec, "kind"));
+    PR_TRY(pr_job_env_load(env, err));
+    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i].kind) == 0)
+            return kinds[i].run(env, spec, hooks, result, err);
+    return pr_fail(err, PR_ERR_UNSUPPORTED, "job kind \"%s\": expected finetune or evaluate", kind ? kind : "");
+}

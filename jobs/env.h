@@ -1,0 +1,70 @@
+/* The inside of a job environment, for the kinds of jobs. */
+#ifndef PR_JOBS_ENV_H
+#define PR_JOBS_ENV_H
+
+#include "aggregate/aggregate.h"
+#include "base/hash.h"
+#include "jobs/job.h"
+#include "learn/response.h"
+#include "objective/objective.h"
+
+/* A prompts file with its tokens. */
+typedef struct pr_prompt_set {
+    int n;
+    char **text;
+    int *start;   // [n+1]
+    int32_t *ids; // with what the tokenizer's template adds
+} pr_prompt_set_t;
+
+typedef struct pr_cached_expert {
+    char *dir;
+    char hash[PR_HASH_HEX];
+    pr_adapter_t *adapter;
+} pr_cached_expert_t;
+
+struct pr_job_env {
+    const pr_config_t *config;
+    char *results;
+    bool loaded;
+    pr_model_t *model;
+    pr_tokenizer_t *tokenizer;
+    const pr_linalg_t *la;
+    pr_prompt_set_t train, eval;
+    pr_objective_t *objective[PR_MAX_OBJECTIVES];
+    pr_stops_t stops;
+    pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
+};
+
+/* The expert of an objective and seed, read when it is not the one kept. hash: what it must be. Borrowed from env.
+ * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
+pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
+                          pr_error_t *err);
+
+/* Generated sequences of one decoding as text, ready to be scored: sequence i belongs to prompt first + (i / samples) %
+ * count. */
+typedef struct pr_responses {
+    int n;
+    char **text;
+    pr_sample_t *sample;
+} pr_responses_t;
+
+/* prompt_of [n]: index into set. Caller clears. */
+pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
+                              const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err);
+void pr_responses_clear(pr_responses_t *r);
+/* scores [n,K], row-major, by every objective of the sweep. */
+pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err);
+/* The index into stops/ids callbacks of pr_decode: does a stop string end this sequence? self: a pr_decode_watch_t. */
+typedef struct pr_decode_watch {
+    const pr_stops_t *stops;
+    const pr_job_hooks_t *hooks;
+} pr_decode_watch_t;
+bool pr_watch_stop(void *self, int seq, const int32_t *ids, int n);
+bool pr_watch_cancel(void *self);
+
+pr_status_t pr_job_finetune(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                            pr_error_t *err);
+pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                            pr_error_t *err);
+
+#endif

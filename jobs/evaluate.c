@@ -1,0 +1,177 @@
+/* The evaluate job: what a policy of given weights scores on a range of the evaluation prompts. Random numbers are
+ * keyed by (sweep seed, prompt, sample, token) and not by the point, so that points share them and differences between
+ * points are paired. */
+#include "base/duration.h"
+#include "base/mem.h"
+#include "jobs/env.h"
+#include "store/checkpoint.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pr_evaluation {
+    pr_job_env_t *env;
+    const pr_config_t *c;
+    const pr_job_hooks_t *hooks;
+    const char *id, *point;
+    int first, count;            // prompts
+    double w[PR_MAX_OBJECTIVES]; // of all objectives
+    int n_expert;                // experts with w_k > 0
+    const pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
+    double active[PR_MAX_OBJECTIVES];
+    pr_policy_t policy;
+    pr_decoded_t decoded;
+    pr_responses_t responses;
+    double *scores;     // [n_seq,K]
+    double *per_prompt; // [count,K]
+} pr_evaluation_t;
+
+static pr_status_t read_weights(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+{
+    const json_t *w = json_object_get(spec, "weights"), *hash = json_object_get(spec, "expert_hash");
+    int64_t seed = json_integer_value(json_object_get(spec, "seed"));
+    for (int k = 0; k < e->c->n_objectives; k++) {
+        e->w[k] = json_number_value(json_array_get(w, (size_t)k));
+        if (e->w[k] == 0)
+            continue;
+        const char *h = json_string_value(json_array_get(hash, (size_t)k));
+        PR_TRY(pr_env_expert(e->env, k, seed, h ? h : "", &e->adapter[e->n_expert], err));
+        e->active[e->n_expert++] = e->w[k];
+    }
+    return PR_OK;
+}
+
+static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+{
+    e->id = json_string_value(json_object_get(spec, "id"));
+    e->point = json_string_value(json_object_get(spec, "point"));
+    e->first = (int)json_integer_value(json_object_get(spec, "first"));
+    e->count = (int)json_integer_value(json_object_get(spec, "count"));
+    if (e->first < 0 || e->count < 1 || e->count > e->env->eval.n - e->first)
+        return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->first,
+                       e->first + e->count - 1, e->env->eval.n);
+    PR_TRY(read_weights(e, spec, err));
+    e->policy = (pr_policy_t){.model = e->env->model,
+                              .la = e->env->la,
+                              .n_expert = e->n_expert,
+                              .adapter = e->adapter,
+                              .layer = (int)json_integer_value(json_object_get(spec, "layer")),
+                              .norm_before = json_is_true(json_object_get(spec, "norm_before"))};
+    return pr_aggregate_parse(json_string_value(json_object_get(spec, "aggregate")), &e->policy.mode, err);
+}
+
+static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
+{
+    const pr_evaluate_config_t *v = &e->c->evaluate;
+    const pr_prompt_set_t *set = &e->env->eval;
+    pr_decode_watch_t watch = {&e->env->stops, e->hooks};
+    int *start = pr_alloc((size_t)e->count + 1, sizeof *start);
+    uint64_t *who = pr_alloc((size_t)e->count, sizeof *who);
+    for (int i = 0; i <= e->count; i++)
+        start[i] = set->start[e->first + i] - set->start[e->first];
+    for (int i = 0; i < e->count; i++)
+        who[i] = (uint64_t)(e->first + i);
+    pr_decode_options_t o = {.sampling = {v->greedy, v->temperature, v->top_p},
+                             .samples = v->greedy ? 1 : v->samples,
+                             .max_new_tokens = v->max_new_tokens,
+                             .streams = v->streams,
+                             .key = pr_rng_key((uint64_t)e->c->seed, "evaluate", ""),
+                             .prompt_id = who,
+                             .stop = pr_watch_stop,
+                             .cancel = pr_watch_cancel,
+                             .self = &watch};
+    pr_status_t status = pr_decode(&e->policy, 1, e->n_expert ? e->active : NULL, e->count, start,
+                                   set->ids + set->start[e->first], &o, &e->decoded, err);
+    free(start);
+    free(who);
+    return status;
+}
+
+static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
+{
+    int k_n = e->c->n_objectives, samples = e->decoded.n_seq / e->count;
+    int *prompt_of = pr_alloc((size_t)e->decoded.n_seq, sizeof *prompt_of);
+    for (int i = 0; i < e->decoded.n_seq; i++)
+        prompt_of[i] = e->first + i / samples;
+    pr_status_t status = pr_responses_make(e->env, &e->env->eval, prompt_of, &e->decoded, &e->responses, err);
+    free(prompt_of);
+    if (status != PR_OK)
+        return status;
+    e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
+    e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
+    PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
+    for (int i = 0; i < e->decoded.n_seq; i++)
+        for (int k = 0; k < k_n; k++)
+            e->per_prompt[i / samples * k_n + k] += e->scores[i * k_n + k] / samples;
+    return PR_OK;
+}
+
+/* The first sample of every prompt, as a JSON array of strings. */
+static char *responses_text(const pr_evaluation_t *e)
+{
+    json_t *all = json_array();
+    int samples = e->decoded.n_seq / e->count;
+    for (int i = 0; i < e->count; i++) {
+        json_t *s = json_string(e->responses.text[i * samples]);
+        json_array_append_new(all, s ? s : json_string(""));
+    }
+    char *text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
+{
+    char *text = responses_text(e);
+    pr_buf_t path = {0};
+    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
+                             e->count, "objectives", e->c->n_objectives);
+    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->results, e->id);
+    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->count * e->c->n_objectives), e->per_prompt},
+                        {"responses", 1, strlen(text), text}};
+    pr_status_t status = pr_checkpoint_write(path.data, "evaluate", meta, s, 2, err);
+    json_decref(meta);
+    pr_buf_free(&path);
+    free(text);
+    return status;
+}
+
+/* Sums and sums of squared deviations, from which ranges of prompts can be joined. */
+static json_t *summarise(const pr_evaluation_t *e, double seconds)
+{
+    int k_n = e->c->n_objectives;
+    json_t *mean = json_array(), *se = json_array();
+    for (int k = 0; k < k_n; k++) {
+        double m = 0, squares = 0;
+        for (int i = 0; i < e->count; i++)
+            m += e->per_prompt[i * k_n + k] / e->count;
+        for (int i = 0; i < e->count; i++)
+            squares += pow(e->per_prompt[i * k_n + k] - m, 2);
+        json_array_append_new(mean, json_real(m));
+        json_array_append_new(se, json_real(e->count > 1 ? sqrt(squares / (e->count - 1) / e->count) : 0));
+    }
+    return json_pack("{s:o, s:o, s:i, s:I, s:I, s:f}", "mean", mean, "se", se, "n", e->count, "tokens",
+                     (json_int_t)e->decoded.generated, "prefilled", (json_int_t)e->decoded.prefilled, "seconds",
+                     seconds);
+}
+
+pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                            pr_error_t *err)
+{
+    double begin = pr_time_monotonic();
+    pr_status_t status = PR_OK;
+    pr_evaluation_t e = {.env = env, .c = env->config, .hooks = hooks};
+    PR_GO(setup(&e, spec, err));
+    PR_GO(decode(&e, err));
+    PR_GO(score(&e, err));
+    PR_GO(save(&e, err));
+    *result = summarise(&e, pr_time_monotonic() - begin);
+done:
+    pr_responses_clear(&e.responses);
+    pr_decoded_clear(&e.decoded);
+    free(e.scores);
+    free(e.per_prompt);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* Identity by content: a job's identity is a hash of its canonical inputs, so that a finished job is never done twice
+ * and a changed configuration never takes a stale result. */
+#ifndef PR_JOBS_IDENTITY_H
+#define PR_JOBS_IDENTITY_H
+
+#include "base/hash.h"
+#include "config/config.h"
+
+/* The hashes of everything on disk that a sweep's results depend on. */
+typedef struct pr_inputs {
+    char model[PR_HASH_HEX]; // config, generation config, tokenizer and weights
+    char train[PR_HASH_HEX], eval[PR_HASH_HEX];
+    char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // of objectives that bring their expert; "" for the others
+    json_t *objective[PR_MAX_OBJECTIVES];         // pr_objective_identity of each
+} pr_inputs_t;
+
+/* Local. Reads every input file once. The caller clears it. Errors: PR_ERR_NOT_FOUND, PR_ERR_CONFIG. */
+pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err);
+void pr_inputs_clear(pr_inputs_t *in);
+/* The hash of a PEFT directory's two files. */
+pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
+
+/* The fine-tune job of one objective and one of the sweep's seeds: {"kind": "finetune", "id", "label", "objective":
+ * index, "seed"}. New reference. */
+json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int objective, int64_t seed);
+
+/* The policies that an evaluate job may be about: everything but the point and the prompts. */
+typedef struct pr_policy_spec {
+    const pr_search_spec_t *search; // its aggregate, layer, norm
+    int64_t seed;                   // which experts
+} pr_policy_spec_t;
+
+/* The evaluate job of one point on prompts first..first+count-1: {"kind": "evaluate", "id", "label", "aggregate",
+ * "layer", "norm_before", "seed", "point": "1/2,1/2", "first", "count"}. expert [K]: identities of the experts
+ * (fine-tune job or adapter hash). New reference. */
+json_t *pr_evaluate_spec(const pr_config_t *c, const pr_inputs_t *in, const pr_policy_spec_t *p,
+                         const char *const *expert, const char *point, int first, int count);
+
+/* The PEFT directory of an objective's expert: the given one, or experts/<objective>-s<seed> of the results. Caller
+ * frees. */
+char *pr_expert_dir(const pr_config_t *c, const char *results, int objective, int64_t seed);
+
+#endif

@@ -1,0 +1,35 @@
+/* What a team does for one job: inputs to outputs. A job knows its inputs, not who asked; there is no scheduling and no
+ * search here. */
+#ifndef PR_JOBS_JOB_H
+#define PR_JOBS_JOB_H
+
+#include "base/json.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+
+/* What a rank keeps between jobs: the model, tokenizer, objectives, prompts and experts, loaded when first needed. */
+typedef struct pr_job_env pr_job_env_t;
+
+/* config is borrowed; results is the results directory (which must exist). */
+pr_job_env_t *pr_job_env_new(const pr_config_t *config, const char *results);
+void pr_job_env_free(pr_job_env_t **env);
+/* Loads everything that the sweep will need, so that bad input is found before the first job. */
+pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);
+
+/* How a running job talks to the outside. */
+typedef struct pr_job_hooks {
+    bool (*cancel)(void *self); // true: save what there is and return PR_ERR_INTERRUPTED
+    void (*event)(void *self, const char *event, const json_t *fields); // progress, such as "step" with its figures
+    void *self;
+} pr_job_hooks_t;
+
+/* Does the job that spec (of identity.h) describes. *result is a new reference:
+ *   finetune  {"expert": hash of the adapter, "steps", "tokens", "seconds", "reward": [K] mean of the last step}
+ *   evaluate  {"mean": [K], "se": [K], "n": prompts, "tokens", "seconds"}; prompts' scores and the responses are in
+ *             checkpoints/evaluate-<id>.ckpt
+ * Errors: as a job's failure is data, any status; PR_ERR_INTERRUPTED when cancelled. */
+pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                       pr_error_t *err);
+
+#endif
