@@ -82,6 +82,7 @@ typedef struct pr_search_spec {
     char *file;               // list
     int n_fidelity;
     int fidelity[PR_MAX_LIST];        // prompts a point, rising; empty: all of evaluate.prompts
+    int n_scalar;                     // K once resolved
     double scalar[PR_MAX_OBJECTIVES]; // weights of the scalar score of select = "best" and of the cube; default equal
 } pr_search_spec_t;
 

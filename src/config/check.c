@@ -1,0 +1,142 @@
+/* Checks that concern several keys at once. */
+#include "base/mem.h"
+#include "config/keys.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static pr_status_t check_name(const pr_config_t *c, const char *key, const char *name, pr_error_t *err)
+{
+    size_t good = 0;
+    while (isalnum((unsigned char)name[good]) || (name[good] && strchr("._-", name[good])))
+        good++;
+    if (name[good] || name[0] == '.' || name[0] == '-' || good > 64)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: %s: found \"%s\", expected 1 to 64 letters, digits, '.', '_' and '-', a letter, digit or "
+                       "'_' first",
+                       c->path, key, name);
+    return PR_OK;
+}
+
+static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
+{
+    char key[48];
+    bool tunes = false;
+    for (int i = 0; i < c->n_objectives; i++) {
+        snprintf(key, sizeof key, "objectives[%d].name", i);
+        PR_TRY(check_name(c, key, c->objective[i].name, err));
+        for (int j = 0; j < i; j++)
+            if (strcmp(c->objective[i].name, c->objective[j].name) == 0)
+                return pr_fail(err, PR_ERR_CONFIG, "%s: %s: found \"%s\" again, expected a name of its own", c->path,
+                               key, c->objective[i].name);
+        tunes = tunes || !c->objective[i].adapter;
+    }
+    if (tunes && !c->train_prompts)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.train: missing; required as not every objective has an adapter",
+                       c->path);
+    return PR_OK;
+}
+
+static pr_status_t check_seeds(const pr_config_t *c, pr_error_t *err)
+{
+    if (c->n_seeds < 1)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: seeds: found an empty list, expected one or more", c->path);
+    for (int i = 0; i < c->n_seeds; i++)
+        for (int j = 0; j < i; j++)
+            if (c->seeds[i] == c->seeds[j])
+                return pr_fail(err, PR_ERR_CONFIG, "%s: seeds: found %lld twice", c->path, (long long)c->seeds[i]);
+    return PR_OK;
+}
+
+static pr_status_t check_team(const pr_config_t *c, const char *key, const pr_team_config_t *t, pr_error_t *err)
+{
+    if (t->rows * (long)t->cols > 1)
+        return pr_fail(err, PR_ERR_UNSUPPORTED,
+                       "%s: %s.team: found %d x %d ranks; this version has teams of one rank only", c->path, key,
+                       t->rows, t->cols);
+    return PR_OK;
+}
+
+static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
+{
+    if (c->finetune.warmup > c->finetune.steps)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: finetune.warmup: found %d, expected at most finetune.steps = %d",
+                       c->path, c->finetune.warmup, c->finetune.steps);
+    if (c->evaluate.greedy && c->evaluate.samples > 1)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: evaluate.samples: found %d, expected 1 with evaluate.decoding = \"greedy\"", c->path,
+                       c->evaluate.samples);
+    PR_TRY(check_team(c, "finetune", &c->finetune.team, err));
+    return check_team(c, "evaluate", &c->evaluate.team, err);
+}
+
+static pr_status_t complete_scalar(const pr_config_t *c, pr_search_spec_t *s, pr_error_t *err)
+{
+    double sum = 0;
+    for (int i = 0; i < s->n_scalar; i++)
+        sum += s->scalar[i];
+    if (s->n_scalar > 0 && (s->n_scalar != c->n_objectives || !(sum > 0)))
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: search '%s': scalar: found %d numbers with sum %g, expected %d with a positive sum",
+                       c->path, s->name, s->n_scalar, sum, c->n_objectives);
+    for (int i = s->n_scalar; i < c->n_objectives; i++)
+        s->scalar[i] = 1.0 / c->n_objectives;
+    s->n_scalar = c->n_objectives;
+    return PR_OK;
+}
+
+static pr_status_t check_fidelity(const pr_config_t *c, const pr_search_spec_t *s, pr_error_t *err)
+{
+    for (int i = 1; i < s->n_fidelity; i++)
+        if (s->fidelity[i] <= s->fidelity[i - 1])
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: search '%s': fidelity: found %d after %d, expected rising numbers of prompts", c->path,
+                           s->name, s->fidelity[i], s->fidelity[i - 1]);
+    int last = s->n_fidelity > 0 ? s->fidelity[s->n_fidelity - 1] : 0;
+    if (c->evaluate.prompts > 0 && last > c->evaluate.prompts)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: search '%s': fidelity: found %d, expected at most evaluate.prompts = %d", c->path, s->name,
+                       last, c->evaluate.prompts);
+    return PR_OK;
+}
+
+static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
+{
+    for (int i = 0; i < c->n_searches; i++) {
+        pr_search_spec_t *s = &c->search[i];
+        PR_TRY(check_name(c, "search name", s->name, err));
+        for (int j = 0; j < i; j++)
+            if (strcmp(s->name, c->search[j].name) == 0)
+                return pr_fail(err, PR_ERR_CONFIG, "%s: search name: found \"%s\" twice", c->path, s->name);
+        PR_TRY(complete_scalar(c, s, err));
+        PR_TRY(check_fidelity(c, s, err));
+    }
+    return PR_OK;
+}
+
+// Everything else is made of these two and of text that was checked when it was read.
+static pr_status_t check_encoding(const pr_config_t *c, pr_error_t *err)
+{
+    const char *const path[] = {c->dir, c->results};
+    for (int i = 0; i < 2; i++) {
+        json_t *probe = json_string(path[i]);
+        if (!probe)
+            return pr_fail(err, PR_ERR_CONFIG, "%s: the name of the directory '%s' is not UTF-8", c->path, path[i]);
+        json_decref(probe);
+    }
+    return PR_OK;
+}
+
+pr_status_t pr_config_check(pr_config_t *c, pr_error_t *err)
+{
+    PR_TRY(check_encoding(c, err));
+    PR_TRY(check_name(c, "name", c->name, err));
+    PR_TRY(check_objectives(c, err));
+    PR_TRY(check_seeds(c, err));
+    if (c->n_reference != 0 && c->n_reference != c->n_objectives)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: reference: found %d numbers, expected %d, one an objective", c->path,
+                       c->n_reference, c->n_objectives);
+    PR_TRY(check_jobs(c, err));
+    return check_searches(c, err);
+}

@@ -1,0 +1,283 @@
+#include "config/config.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_FILE = 1 << 20 };
+
+static char *absolute(const char *path)
+{
+    char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    char *joined = pr_path_join(cwd ? cwd : "", path);
+    free(cwd);
+    return joined;
+}
+
+// The directory's real name, so that a configuration read over different ways is the same.
+static char *real_dir(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (!real)
+        return absolute(path);
+    char *copy = pr_strdup(real);
+    free(real);
+    return copy;
+}
+
+/* ---- objectives ---- */
+
+static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir, pr_objective_config_t *o,
+                                  pr_error_t *err)
+{
+    char label[32];
+    snprintf(label, sizeof label, "objectives[%d].", i);
+    if (node->kind != PR_NODE_GROUP)
+        return pr_key_wrong(node, "objectives", "", "groups such as { name = \"brevity\"; }", err);
+    PR_TRY(pr_section_read(PR_SECTION_OBJECTIVE, node, NULL, label, dir, o, err));
+    if (!o->type)
+        o->type = pr_strdup(o->name);
+    o->options = json_object();
+    for (int j = 0; j < node->n; j++)
+        if (!pr_section_knows(PR_SECTION_OBJECTIVE, node->child[j]->name))
+            json_object_set_new(o->options, node->child[j]->name, pr_node_json(node->child[j]));
+    return PR_OK;
+}
+
+static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
+{
+    const pr_node_t *list = pr_node_member(root, "objectives");
+    if (!list)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: objectives: missing; expected ( { name = \"...\"; }, ... )",
+                       root->where);
+    if (list->kind != PR_NODE_LIST || list->n < 1 || list->n > PR_MAX_OBJECTIVES)
+        return pr_key_wrong(list, "", "objectives", "a list of 1 to 16 groups", err);
+    for (int i = 0; i < list->n; i++) {
+        c->n_objectives = i + 1; // pr_config_free clears what a failure leaves behind
+        PR_TRY(read_objective(list->child[i], i, c->dir, &c->objective[i], err));
+    }
+    return PR_OK;
+}
+
+/* ---- searches: every search group times every aggregation ---- */
+
+static pr_status_t check_aggregate(const pr_node_t *node, const char *label, pr_error_t *err)
+{
+    static const char *const known[] = {"params", "logits", "probs", "states"};
+    for (size_t i = 0; node->kind == PR_NODE_STRING && i < sizeof known / sizeof *known; i++)
+        if (strcmp(node->s, known[i]) == 0)
+            return PR_OK;
+    return pr_key_wrong(node, label, "aggregate", "one of params | logits | probs | states, or a list of them", err);
+}
+
+// The name given, with the aggregation where it says which of several this is; else the aggregation. Numbers make it
+// unique among the searches before it.
+static void name_search(pr_config_t *c, pr_search_spec_t *s, bool several)
+{
+    pr_buf_t base = {0}, name = {0};
+    bool given = s->name != NULL;
+    pr_buf_printf(&base, "%s%s%s", given ? s->name : "", given && several ? "-" : "",
+                  !given || several ? s->aggregate : "");
+    pr_buf_puts(&name, base.data);
+    for (int number = 2, i = 0; i < c->n_searches - 1 && !(given && !several); i++) {
+        if (strcmp(c->search[i].name, name.data) != 0)
+            continue;
+        name.len = 0;
+        pr_buf_printf(&name, "%s-%d", base.data, number++);
+        i = -1;
+    }
+    free(s->name);
+    s->name = pr_strdup(name.data);
+    pr_buf_free(&base);
+    pr_buf_free(&name);
+}
+
+static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, const pr_node_t *aggregate, bool several,
+                              const char *label, pr_config_t *c, pr_error_t *err)
+{
+    if (c->n_searches == PR_MAX_SEARCHES)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: search: found more than %d searches (searches times aggregations)",
+                       root->where, PR_MAX_SEARCHES);
+    if (aggregate)
+        PR_TRY(check_aggregate(aggregate, label, err));
+    pr_search_spec_t *s = &c->search[c->n_searches++];
+    pr_node_t shared = {.kind = PR_NODE_GROUP}; // of the root only these say something about searches
+    pr_node_t *child[2];
+    shared.child = child;
+    for (int i = 0; i < 2; i++) {
+        const pr_node_t *node = pr_node_member(root, i == 0 ? "layer" : "norm");
+        if (node)
+            child[shared.n++] = (pr_node_t *)(uintptr_t)node;
+    }
+    PR_TRY(pr_section_read(PR_SECTION_SEARCH, group, &shared, label, c->dir, s, err));
+    s->aggregate = pr_strdup(aggregate ? aggregate->s : "states");
+    bool states = strcmp(s->aggregate, "states") == 0;
+    bool own = (pr_node_member(group, "layer") && s->layer != -1) || (pr_node_member(group, "norm") && s->norm_before);
+    if (!states && own && !several)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: %slayer and norm belong to aggregate = \"states\", found \"%s\"",
+                       group->where, label, s->aggregate);
+    if (!states) {
+        s->layer = -1;
+        s->norm_before = false;
+    }
+    name_search(c, s, several);
+    return PR_OK;
+}
+
+static pr_status_t read_search(const pr_node_t *root, const pr_node_t *group, int i, pr_config_t *c, pr_error_t *err)
+{
+    char label[32];
+    snprintf(label, sizeof label, "search[%d].", i);
+    if (group && group->kind != PR_NODE_GROUP)
+        return pr_key_wrong(group, "", "search", "a group such as { type = \"grid\"; }", err);
+    if (group)
+        PR_TRY(pr_section_check_names(PR_SECTION_SEARCH, group, label, err));
+    const pr_node_t *aggregate = pr_node_member(group, "aggregate");
+    if (!aggregate)
+        aggregate = pr_node_member(root, "aggregate");
+    if (!aggregate || aggregate->kind != PR_NODE_LIST)
+        return add_search(root, group, aggregate, false, label, c, err);
+    if (aggregate->n == 0)
+        return check_aggregate(aggregate, label, err);
+    for (int j = 0; j < aggregate->n; j++)
+        PR_TRY(add_search(root, group, aggregate->child[j], aggregate->n > 1, label, c, err));
+    return PR_OK;
+}
+
+static pr_status_t read_searches(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
+{
+    const pr_node_t *node = pr_node_member(root, "search");
+    if (!node || node->kind != PR_NODE_LIST)
+        return read_search(root, node, 0, c, err);
+    if (node->n == 0)
+        return pr_key_wrong(node, "", "search", "a group, or a list of one group or more", err);
+    for (int i = 0; i < node->n; i++)
+        PR_TRY(read_search(root, node->child[i], i, c, err));
+    return PR_OK;
+}
+
+/* ---- the whole ---- */
+
+// "sweeps/tiny.cfg" -> "tiny".
+static char *stem(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = pr_strdup(slash ? slash + 1 : path);
+    char *dot = strrchr(name, '.');
+    if (dot && dot != name)
+        *dot = 0;
+    return name;
+}
+
+// dir first, as everything else is relative to it.
+static pr_status_t find_dir(const pr_node_t *root, const char *path, char **out, pr_error_t *err)
+{
+    const pr_node_t *node = pr_node_member(root, "dir");
+    char *own = pr_path_dir(path);
+    if (node && (node->kind != PR_NODE_STRING || !node->s[0])) {
+        free(own);
+        return pr_key_wrong(node, "", "dir", "a directory", err);
+    }
+    char *dir = node ? pr_path_join(own, node->s) : pr_strdup(own);
+    *out = real_dir(dir);
+    free(dir);
+    free(own);
+    return PR_OK;
+}
+
+static void fill_names(pr_config_t *c)
+{
+    if (!c->name)
+        c->name = stem(c->path);
+    pr_buf_t results = {0};
+    pr_buf_printf(&results, "%s%s", c->results ? "" : "results/", c->results ? c->results : c->name);
+    free(c->results);
+    c->results = absolute(results.data);
+    pr_buf_free(&results);
+}
+
+static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_t **out, pr_error_t *err)
+{
+    if (root->kind != PR_NODE_GROUP)
+        return pr_key_wrong(root, "", path, "a group", err);
+    PR_TRY(pr_section_check_names(PR_SECTION_ROOT, root, "", err));
+    pr_config_t *c = pr_alloc(1, sizeof *c);
+    c->path = pr_strdup(path);
+    char *dir = NULL;
+    pr_status_t status;
+    PR_GO(find_dir(root, path, &dir, err));
+    PR_GO(pr_section_read(PR_SECTION_ROOT, root, NULL, "", dir, c, err));
+    free(c->dir);
+    c->dir = dir;
+    dir = NULL;
+    fill_names(c);
+    PR_GO(read_objectives(root, c, err));
+    PR_GO(read_searches(root, c, err));
+    PR_GO(pr_config_check(c, err));
+    *out = c;
+    c = NULL;
+done:
+    free(dir);
+    pr_config_free(&c);
+    return status;
+}
+
+pr_status_t pr_config_parse(const char *text, const char *path, const char *const *overrides, int n, pr_config_t **out,
+                            pr_error_t *err)
+{
+    pr_node_t *root = NULL;
+    PR_TRY(pr_node_from_text(text, path, &root, err));
+    pr_status_t status = PR_OK;
+    for (int i = 0; i < n; i++)
+        PR_GO(pr_node_override(root, overrides[i], err));
+    status = read_tree(root, path, out, err);
+done:
+    pr_node_free(&root);
+    return status;
+}
+
+pr_status_t pr_config_read(const char *path, const char *const *overrides, int n, pr_config_t **out, pr_error_t *err)
+{
+    char *text;
+    size_t len;
+    PR_TRY(pr_file_read(path, MAX_FILE, &text, &len, err));
+    pr_status_t status;
+    if (strlen(text) != len)
+        status = pr_fail(err, PR_ERR_CONFIG, "%s: byte %zu: found a NUL character, expected text", path, strlen(text));
+    else
+        status = pr_config_parse(text, path, overrides, n, out, err);
+    free(text);
+    return status;
+}
+
+pr_status_t pr_config_from_json(const json_t *value, pr_config_t **out, pr_error_t *err)
+{
+    pr_node_t *root = NULL;
+    PR_TRY(pr_node_from_json(value, "configuration", &root, err));
+    pr_status_t status = read_tree(root, "configuration", out, err);
+    pr_node_free(&root);
+    return status;
+}
+
+void pr_config_free(pr_config_t **config)
+{
+    pr_config_t *c = *config;
+    if (!c)
+        return;
+    for (int i = 0; i < c->n_objectives; i++) {
+        pr_section_clear(PR_SECTION_OBJECTIVE, &c->objective[i]);
+        json_decref(c->objective[i].options);
+    }
+    for (int i = 0; i < c->n_searches; i++) {
+        pr_section_clear(PR_SECTION_SEARCH, &c->search[i]);
+        free(c->search[i].aggregate);
+    }
+    pr_section_clear(PR_SECTION_ROOT, c);
+    free(c->path);
+    free(c);
+    *config = NULL;
+}

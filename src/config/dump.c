@@ -1,0 +1,258 @@
+/* From the structures to JSON and to text, by the table of keys. */
+#include "base/mem.h"
+#include "config/keys.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *switch_word(const char *words, bool second, char *out, size_t size)
+{
+    const char *bar = strstr(words, " | ");
+    if (second)
+        snprintf(out, size, "%s", bar + 3);
+    else
+        snprintf(out, size, "%.*s", (int)(bar - words), words);
+    return out;
+}
+
+static json_t *strings_json(const pr_strings_t *s)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < s->n; i++)
+        json_array_append_new(list, json_string(s->item[i]));
+    return list;
+}
+
+static json_t *numbers_json(const pr_key_t *key, const char *base)
+{
+    json_t *list = json_array();
+    int n = *(const int *)(const void *)(base + key->count);
+    const void *at = base + key->offset;
+    for (int i = 0; i < n; i++) {
+        if (key->kind == PR_KEY_REALS)
+            json_array_append_new(list, json_real(((const double *)at)[i]));
+        else if (key->kind == PR_KEY_INT64S)
+            json_array_append_new(list, json_integer(((const int64_t *)at)[i]));
+        else
+            json_array_append_new(list, json_integer(((const int *)at)[i]));
+    }
+    return list;
+}
+
+// NULL for a text that is not set.
+static json_t *key_json(const pr_key_t *key, const char *base)
+{
+    const void *at = base + key->offset;
+    char word[32];
+    switch (key->kind) {
+    case PR_KEY_BOOL:
+        return json_boolean(*(const bool *)at);
+    case PR_KEY_SWITCH:
+        return json_string(switch_word(key->doc.range, *(const bool *)at, word, sizeof word));
+    case PR_KEY_INT:
+        return json_integer(*(const int *)at);
+    case PR_KEY_INT64:
+        return json_integer(*(const int64_t *)at);
+    case PR_KEY_REAL:
+        return json_real(*(const double *)at);
+    case PR_KEY_STRINGS:
+        return strings_json(at);
+    case PR_KEY_INTS:
+    case PR_KEY_INT64S:
+    case PR_KEY_REALS:
+        return numbers_json(key, base);
+    default:
+        return *(char *const *)at ? json_string(*(char *const *)at) : NULL;
+    }
+}
+
+static void set_at(json_t *object, const char *path, json_t *value)
+{
+    const char *dot = strchr(path, '.');
+    if (!dot) {
+        json_object_set_new(object, path, value);
+        return;
+    }
+    char *name = pr_strndup(path, (size_t)(dot - path));
+    if (!json_object_get(object, name))
+        json_object_set_new(object, name, json_object());
+    set_at(json_object_get(object, name), dot + 1, value);
+    free(name);
+}
+
+json_t *pr_section_json(pr_section_t section, const void *base)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < pr_key_count; i++) {
+        const pr_key_t *key = &pr_key_table[i];
+        if (key->section != section || key->kind == PR_KEY_SPECIAL)
+            continue;
+        json_t *value = key_json(key, base);
+        if (value)
+            set_at(object, pr_key_local(key), value);
+    }
+    return object;
+}
+
+static json_t *objective_json(const pr_objective_config_t *o)
+{
+    json_t *object = pr_section_json(PR_SECTION_OBJECTIVE, o);
+    json_object_update_missing(object, o->options);
+    return object;
+}
+
+static json_t *search_json(const pr_search_spec_t *s)
+{
+    json_t *object = pr_section_json(PR_SECTION_SEARCH, s);
+    json_object_set_new(object, "aggregate", json_string(s->aggregate));
+    return object;
+}
+
+json_t *pr_config_json(const pr_config_t *c)
+{
+    json_t *object = pr_section_json(PR_SECTION_ROOT, c), *list = json_array();
+    for (int i = 0; i < c->n_objectives; i++)
+        json_array_append_new(list, objective_json(&c->objective[i]));
+    json_object_set_new(object, "objectives", list);
+    list = json_array();
+    for (int i = 0; i < c->n_searches; i++)
+        json_array_append_new(list, search_json(&c->search[i]));
+    json_object_set_new(object, "search", list);
+    return object;
+}
+
+/* ---- libconfig text ---- */
+
+static void put_indent(pr_buf_t *b, int depth)
+{
+    for (int i = 0; i < depth; i++)
+        pr_buf_puts(b, "  ");
+}
+
+static void put_string(pr_buf_t *b, const char *s)
+{
+    pr_buf_puts(b, "\"");
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            pr_buf_printf(b, "\\%c", *p);
+        else if (*p == '\n')
+            pr_buf_puts(b, "\\n");
+        else if (*p == '\t')
+            pr_buf_puts(b, "\\t");
+        else if (*p < 32 || *p == 127)
+            pr_buf_printf(b, "\\x%02x", *p);
+        else
+            pr_buf_add(b, p, 1);
+    }
+    pr_buf_puts(b, "\"");
+}
+
+// The shortest form that reads back as the same number, and as a number with a fraction.
+static void put_real(pr_buf_t *b, double value)
+{
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    pr_buf_printf(b, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
+}
+
+static void put_value(pr_buf_t *b, const json_t *v, int depth);
+
+static void put_members(pr_buf_t *b, const json_t *object, int depth)
+{
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)object, name, member)
+    {
+        put_indent(b, depth);
+        pr_buf_printf(b, "%s = ", name);
+        put_value(b, member, depth);
+        pr_buf_puts(b, ";\n");
+    }
+}
+
+static void put_list(pr_buf_t *b, const json_t *list, int depth)
+{
+    size_t i;
+    json_t *item;
+    pr_buf_puts(b, "(");
+    json_array_foreach(list, i, item)
+    {
+        pr_buf_puts(b, i ? ", " : " ");
+        put_value(b, item, depth);
+    }
+    pr_buf_puts(b, " )");
+}
+
+static void put_value(pr_buf_t *b, const json_t *v, int depth)
+{
+    if (json_is_object(v)) {
+        pr_buf_puts(b, "{\n");
+        put_members(b, v, depth + 1);
+        put_indent(b, depth);
+        pr_buf_puts(b, "}");
+    } else if (json_is_array(v)) {
+        put_list(b, v, depth);
+    } else if (json_is_string(v)) {
+        put_string(b, json_string_value(v));
+    } else if (json_is_integer(v)) {
+        long long i = json_integer_value(v);
+        pr_buf_printf(b, i > INT_MAX || i < INT_MIN ? "%lldL" : "%lld", i);
+    } else if (json_is_real(v)) {
+        put_real(b, json_real_value(v));
+    } else {
+        pr_buf_puts(b, json_is_true(v) ? "true" : "false");
+    }
+}
+
+static const char *help_of(const char *path)
+{
+    for (size_t i = 0; i < pr_key_count; i++)
+        if (strcmp(pr_key_table[i].doc.key, path) == 0)
+            return pr_key_table[i].doc.help;
+    return NULL;
+}
+
+// As put_members, each key with its help; groups are gone into, lists are not.
+static void put_documented(pr_buf_t *b, const json_t *object, const char *prefix, int depth)
+{
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)object, name, member)
+    {
+        pr_buf_t path = {0};
+        pr_buf_printf(&path, "%s%s%s", prefix, prefix[0] ? "." : "", name);
+        const char *help = help_of(path.data);
+        if (help) {
+            put_indent(b, depth);
+            pr_buf_printf(b, "# %s\n", help);
+        }
+        put_indent(b, depth);
+        pr_buf_printf(b, "%s = ", name);
+        if (json_is_object(member)) {
+            pr_buf_puts(b, "{\n");
+            put_documented(b, member, path.data, depth + 1);
+            put_indent(b, depth);
+            pr_buf_puts(b, "}");
+        } else {
+            put_value(b, member, depth);
+        }
+        pr_buf_puts(b, ";\n");
+        pr_buf_free(&path);
+    }
+}
+
+char *pr_config_dump(const pr_config_t *c)
+{
+    pr_buf_t b = {0};
+    json_t *v = pr_config_json(c);
+    pr_buf_puts(&b, "# The configuration with every key, as paretorank resolved it.\n");
+    put_documented(&b, v, "", 0);
+    json_decref(v);
+    return b.data;
+}

@@ -1,0 +1,459 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MINIMAL                                                                                                        \
+    "model = \"m\"; prompts = { train = \"t.jsonl\"; eval = \"e.jsonl\"; };\n"                                         \
+    "objectives = ( { name = \"brevity\"; }, { name = \"short\"; type = \"length_target\"; words = 12; } );\n"
+
+static pr_error_t err;
+
+static pr_config_t *parse_with(const char *text, const char *const *set, int n)
+{
+    pr_config_t *c = NULL;
+    pr_status_t status = pr_config_parse(text, "/tmp/x/a.cfg", set, n, &c, &err);
+    ck_assert_msg(status == PR_OK, "%s", err.text);
+    return c;
+}
+
+static pr_config_t *parse(const char *text)
+{
+    return parse_with(text, NULL, 0);
+}
+
+static void refuse_with(const char *text, const char *set, const char *message)
+{
+    pr_config_t *c = NULL;
+    pr_status_t status = pr_config_parse(text, "/tmp/x/a.cfg", &set, set ? 1 : 0, &c, &err);
+    ck_assert_msg(status == PR_ERR_CONFIG || status == PR_ERR_UNSUPPORTED, "accepted or odd status %d: %s", status,
+                  text);
+    ck_assert_ptr_null(c);
+    ck_assert_msg(strstr(err.text, message), "found \"%s\", expected \"%s\"", err.text, message);
+}
+
+// A minimal configuration with one more line, which is line 3.
+static void refuse(const char *line, const char *message)
+{
+    pr_buf_t b = {0};
+    pr_buf_printf(&b, "%s%s", MINIMAL, line);
+    refuse_with(b.data, NULL, message);
+    pr_buf_free(&b);
+}
+
+static void same_json(const pr_config_t *a, const pr_config_t *b)
+{
+    json_t *x = pr_config_json(a), *y = pr_config_json(b);
+    char *s = pr_json_canonical(x), *t = pr_json_canonical(y);
+    ck_assert_str_eq(s, t);
+    free(s);
+    free(t);
+    json_decref(x);
+    json_decref(y);
+}
+
+START_TEST(defaults)
+{
+    pr_config_t *c = parse(MINIMAL);
+    char cwd[4096];
+    ck_assert_ptr_nonnull(getcwd(cwd, sizeof cwd));
+    ck_assert_str_eq(c->name, "a");
+    ck_assert_str_eq(c->model, "/tmp/x/m");
+    ck_assert_str_eq(c->train_prompts, "/tmp/x/t.jsonl");
+    ck_assert_str_eq(c->eval_prompts, "/tmp/x/e.jsonl");
+    ck_assert_int_eq(strncmp(c->results, cwd, strlen(cwd)), 0);
+    ck_assert_str_eq(c->results + strlen(cwd), "/results/a");
+    ck_assert_int_eq(c->n_objectives, 2);
+    ck_assert_str_eq(c->objective[0].type, "brevity");
+    ck_assert_str_eq(c->objective[1].type, "length_target");
+    ck_assert_ptr_null(c->objective[0].adapter);
+    ck_assert_int_eq(json_integer_value(json_object_get(c->objective[1].options, "words")), 12);
+    ck_assert_int_eq((int)json_object_size(c->objective[1].options), 1);
+    ck_assert_str_eq(c->finetune.method, "rloo");
+    ck_assert_int_eq(c->finetune.steps, 40);
+    ck_assert_int_eq(c->finetune.prompts_per_step, 16);
+    ck_assert_int_eq(c->finetune.samples, 4);
+    ck_assert_double_eq(c->finetune.lr, 1e-3);
+    ck_assert_double_eq(c->finetune.kl, 0.02);
+    ck_assert_double_eq(c->finetune.eps, 1e-8);
+    ck_assert_int_eq(c->finetune.lora_r, 8);
+    ck_assert_double_eq(c->finetune.lora_alpha, 32);
+    ck_assert_int_eq(c->finetune.lora_targets.n, 0);
+    ck_assert_int_eq(c->finetune.team.rows, 1);
+    ck_assert(c->evaluate.greedy);
+    ck_assert_int_eq(c->n_seeds, 1);
+    ck_assert_int_eq((int)c->seeds[0], 1);
+    ck_assert_int_eq(c->n_searches, 1);
+    ck_assert_str_eq(c->search[0].name, "states");
+    ck_assert_str_eq(c->search[0].aggregate, "states");
+    ck_assert_str_eq(c->search[0].type, "hierarchical");
+    ck_assert_int_eq(c->search[0].layer, -1);
+    ck_assert(!c->search[0].norm_before);
+    ck_assert_int_eq(c->search[0].levels, 3);
+    ck_assert_int_eq(c->search[0].n_scalar, 2);
+    ck_assert_double_eq(c->search[0].scalar[1], 0.5);
+    pr_config_free(&c);
+    ck_assert_ptr_null(c);
+}
+END_TEST
+
+START_TEST(all_kinds_are_read)
+{
+    pr_config_t *c = parse(
+        MINIMAL
+        "name = \"n-1\"; seed = 12345678901; seeds = ( 3, 9223372036854775L ); results = \"/r\"; reference = [0, "
+        "0.5];\n"
+        "stop = [\"\\n\", \"say \\\"x\\\" \\\\ \\t\\x07 \xc3\xa9\"]; retries = 0;\n"
+        "finetune = { method = \"grpo\"; lr = 1; beta2 = .95; lora = { rslora = true; targets = \"q_proj\"; r = 4; };\n"
+        "  schedule = \"cosine\"; warmup = 3; };\n"
+        "evaluate = { decoding = \"sample\"; samples = 3; };\n"
+        "search = { type = \"grid\"; domain = \"cube\"; divisions = 7; norm = \"before\"; fidelity = [4, 8]; scalar = "
+        "[1, 3]; };\n");
+    ck_assert_str_eq(c->name, "n-1");
+    ck_assert(c->seed == 12345678901);
+    ck_assert(c->seeds[1] == 9223372036854775);
+    ck_assert_str_eq(c->results, "/r");
+    ck_assert_int_eq(c->n_reference, 2);
+    ck_assert_double_eq(c->reference[1], 0.5);
+    ck_assert_int_eq(c->stop.n, 2);
+    ck_assert_str_eq(c->stop.item[1], "say \"x\" \\ \t\a \xc3\xa9");
+    ck_assert_int_eq(c->retries, 0);
+    ck_assert_double_eq(c->finetune.lr, 1.0);
+    ck_assert_double_eq(c->finetune.beta2, 0.95);
+    ck_assert(c->finetune.lora_rslora);
+    ck_assert_str_eq(c->finetune.lora_targets.item[0], "q_proj");
+    ck_assert(!c->evaluate.greedy);
+    ck_assert_int_eq(c->evaluate.samples, 3);
+    ck_assert_str_eq(c->search[0].type, "grid");
+    ck_assert(c->search[0].norm_before);
+    ck_assert_int_eq(c->search[0].n_fidelity, 2);
+    ck_assert_int_eq(c->search[0].fidelity[1], 8);
+    ck_assert_double_eq(c->search[0].scalar[1], 3);
+    pr_config_free(&c);
+}
+END_TEST
+
+START_TEST(searches_times_aggregations)
+{
+    pr_config_t *c = parse(MINIMAL "aggregate = (\"states\", \"params\"); layer = 2; norm = \"before\";\n"
+                                   "search = ( { type = \"grid\"; }, { levels = 2; }, { name = \"x\"; levels = 4; },\n"
+                                   "  { name = \"y\"; aggregate = \"probs\"; } );\n");
+    const char *names[] = {"states", "params", "states-2", "params-2", "x-states", "x-params", "y"};
+    ck_assert_int_eq(c->n_searches, 7);
+    for (int i = 0; i < 7; i++)
+        ck_assert_str_eq(c->search[i].name, names[i]);
+    ck_assert_str_eq(c->search[6].aggregate, "probs");
+    ck_assert_int_eq(c->search[2].levels, 2);
+    ck_assert_str_eq(c->search[1].type, "grid");
+    ck_assert_int_eq(c->search[0].layer, 2);
+    ck_assert(c->search[0].norm_before);
+    ck_assert_int_eq(c->search[1].layer, -1); // says nothing for params
+    ck_assert(!c->search[1].norm_before);
+    pr_config_free(&c);
+}
+END_TEST
+
+START_TEST(wrong_values_are_located)
+{
+    refuse("retries = \"x\";", "/tmp/x/a.cfg:3: retries: found the string \"x\", expected an integer 0 to 100");
+    refuse("\n\nfinetune = {\n lr = \"a\"; };",
+           "/tmp/x/a.cfg:6: finetune.lr: found the string \"a\", expected a number > 0");
+    refuse("finetune = { steps = 1.5; };", "finetune.steps: found the number 1.5, expected an integer >= 1");
+    refuse("finetune = { steps = 3000000000; };", "found the integer 3000000000");
+    refuse("finetune = { samples = 1; };", "finetune.samples: found the integer 1, expected an integer >= 2");
+    refuse("finetune = { top_p = 0; };", "expected a number above 0, at most 1");
+    refuse("finetune = { lr = 0.0; };", "> 0");
+    refuse("finetune = { lr = 1e400; };", "finetune.lr: found the number inf");
+    refuse("finetune = { method = \"ppo\"; };", "expected one of rloo | scst | grpo");
+    refuse("finetune = { method = \"\"; };", "expected one of");
+    refuse("finetune = { lora = 3; };", "finetune.lora: found the integer 3, expected a group");
+    refuse("evaluate = 3;", "evaluate: found the integer 3, expected a group");
+    refuse("evaluate = { decoding = true; };", "found true, expected one of sample | greedy");
+    refuse("seeds = 3;", "expected a list of integers");
+    refuse("seeds = [1, -1];", "seeds: found the integer -1");
+    refuse("seeds = [1, 1];", "found 1 twice");
+    refuse("seeds = [];", "empty");
+    refuse("stop = ( 1 );", "stop: found the integer 1");
+    refuse("stop = ( \"\" );", "not empty");
+    refuse("seed = 99999999999999999999;", "a.cfg:3: found the integer 99999999999999999999");
+    refuse("reference = [1.0];", "found 1 numbers, expected 2");
+    refuse("name = \"a/b\";", "name: found \"a/b\"");
+    refuse("name = \"..\";", "name: found \"..\"");
+    refuse("name = \"x", "a.cfg:");
+    refuse("name = \"\xff\";", "not UTF-8");
+    refuse("retries = 1; retries = 2;", "duplicate");
+    refuse("@include \"/etc/passwd\"", "@include is not supported");
+    refuse("search = ();", "search: found a list of 0");
+    refuse("search = 3;", "search: found the integer 3");
+    refuse("search = { type = \"magic\"; };", "search[0].type");
+    refuse("search = { scalar = [1]; };", "scalar: found 1 numbers");
+    refuse("search = { scalar = [0, 0]; };", "positive sum");
+    refuse("search = { fidelity = [8, 8]; };", "rising");
+    refuse("search = { fidelity = [8]; }; evaluate = { prompts = 4; };", "evaluate.prompts = 4");
+    refuse("search = ( { name = \"x\"; }, { name = \"x\"; } );", "found \"x\" twice");
+    refuse("search = { aggregate = \"params\"; layer = 2; };", "layer and norm belong to aggregate = \"states\"");
+    refuse("aggregate = \"mean\";", "aggregate: found the string \"mean\"");
+    refuse("aggregate = ();", "aggregate: found a list of 0");
+    refuse("evaluate = { samples = 2; };", "evaluate.samples: found 2, expected 1");
+    refuse("finetune = { warmup = 41; };", "finetune.warmup: found 41");
+    refuse("finetune = { team = { rows = 2; }; };", "teams of one rank");
+}
+END_TEST
+
+START_TEST(unknown_keys_name_the_nearest)
+{
+    refuse("retrys = 1;", "/tmp/x/a.cfg:3: unknown key 'retrys'; the nearest known one is 'retries'");
+    refuse("finetune = { step = 1; };", "unknown key 'finetune.step'; the nearest known one is 'finetune.steps'");
+    refuse("finetune = { lora = { rr = 1; }; };", "the nearest known one is 'finetune.lora.r'");
+    refuse("search = { levls = 1; };", "unknown key 'search[0].levls'; the nearest known one is 'levels'");
+    refuse("zzzzzzzzzzzzzzzzzzzz = 1;", "unknown key 'zzzzzzzzzzzzzzzzzzzz'");
+}
+END_TEST
+
+START_TEST(objectives_are_checked)
+{
+    const char *head = "model = \"m\"; prompts = { eval = \"e\"; };";
+    pr_buf_t b = {0};
+    const char *const cases[][2] = {
+        {"", "objectives: missing"},
+        {"objectives = ();", "a list of 0"},
+        {"objectives = ( 3 );", "found the integer 3"},
+        {"objectives = ( { type = \"brevity\"; } );", "objectives[0].name: missing"},
+        {"objectives = ( { name = \"brevity\"; } );", "prompts.train: missing"},
+        {"objectives = ( { name = \"a b\"; adapter = \"x\"; } );", "objectives[0].name: found \"a b\""},
+        {"objectives = ( { name = \"a\"; adapter = \"x\"; }, { name = \"a\"; adapter = \"y\"; } );",
+         "a name of its own"},
+        {"objectives = ( { name = \"a\"; adapter = 1; } );", "objectives[0].adapter: found the integer 1"},
+        {"objectives = ( { name = \"a\"; minimize = 1; } );", "expected true or false"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        b.len = 0;
+        pr_buf_printf(&b, "%s%s", head, cases[i][0]);
+        refuse_with(b.data, NULL, cases[i][1]);
+    }
+    b.len = 0;
+    pr_buf_printf(&b, "%sobjectives = ( ", head);
+    for (int i = 0; i < 17; i++)
+        pr_buf_printf(&b, "%s{ name = \"o%d\"; adapter = \"x\"; }", i ? ", " : "", i);
+    pr_buf_puts(&b, " );");
+    refuse_with(b.data, NULL, "a list of 17");
+    pr_buf_free(&b);
+    refuse_with("prompts = { eval = \"e\"; };", NULL, "model: missing");
+    refuse_with("model = \"m\";", NULL, "prompts.eval: missing");
+}
+END_TEST
+
+START_TEST(overrides)
+{
+    const char *set[] = {"finetune.steps=7",
+                         "objectives.[1].words = 5",
+                         "objectives[0].name=\"b\"",
+                         "finetune.lora.targets=(\"a\",\"b\")",
+                         "search.levels=2",
+                         "results=/tmp/some where",
+                         "name=abc",
+                         "seeds=[4,5]",
+                         "finetune.lr=0.5",
+                         "objectives.[2]={ name = \"new\"; }"};
+    pr_config_t *c = parse_with(MINIMAL, set, sizeof set / sizeof *set);
+    ck_assert_int_eq(c->finetune.steps, 7);
+    ck_assert_int_eq(json_integer_value(json_object_get(c->objective[1].options, "words")), 5);
+    ck_assert_str_eq(c->objective[0].name, "b");
+    ck_assert_int_eq(c->finetune.lora_targets.n, 2);
+    ck_assert_int_eq(c->search[0].levels, 2);
+    ck_assert_str_eq(c->results, "/tmp/some where");
+    ck_assert_str_eq(c->name, "abc");
+    ck_assert_int_eq(c->n_seeds, 2);
+    ck_assert_double_eq(c->finetune.lr, 0.5);
+    ck_assert_int_eq(c->n_objectives, 3);
+    ck_assert_str_eq(c->objective[2].name, "new");
+    pr_config_free(&c);
+    refuse_with(MINIMAL, "finetune.steps=x",
+                "--set finetune.steps=x: finetune.steps: found the string \"x\", expected an integer >= 1");
+    refuse_with(MINIMAL, "finetune.stepz=3",
+                "--set finetune.stepz=3: unknown key 'finetune.stepz'; the nearest known one is 'finetune.steps'");
+    refuse_with(MINIMAL, "finetune.steps", "expected key=value");
+    refuse_with(MINIMAL, "=3", "expected a key such as");
+    refuse_with(MINIMAL, "a..b=3", "expected a key such as");
+    refuse_with(MINIMAL, "finetune.steps=", "expected a value");
+    refuse_with(MINIMAL, "finetune.steps=1; seed = 3", "expected");
+    refuse_with(MINIMAL, "objectives.[7].name=3", "there is no element [7]");
+    refuse_with(MINIMAL, "objectives.name=3", "say in which element");
+    refuse_with(MINIMAL, "model.x=3", "not a group");
+}
+END_TEST
+
+START_TEST(dump_reads_back)
+{
+    const char *text =
+        "model = \"m\"; prompts = { train = \"t\"; eval = \"e\"; };\n"
+        "objectives = ( { name = \"a\"; minimize = true; adapter = \"ad\"; opt = \"q\\\"\\n\"; deep = { x = (1, 2.5,\n"
+        "  { y = true; }); }; big = 12345678901; }, { name = \"b\"; } );\n"
+        "seed = 12345678901; stop = (\"\\n\", \"a\\\"b\\\\c\\x01\"); reference = [0.1, 1e-30];\n"
+        "seeds = (1, 12345678901); aggregate = (\"states\", \"params\", \"logits\"); layer = 1;\n"
+        "finetune = { lr = 0.0012345678901234567; kl = 0; lora = { targets = [\"q_proj\"]; }; };\n"
+        "search = ( { type = \"grid\"; }, { levels = 2; scalar = [1, 2]; } );";
+    pr_config_t *c = parse(text), *again = NULL;
+    char *dump = pr_config_dump(c);
+    // Another path: what the dump says must not depend on where it lies.
+    pr_status_t status = pr_config_parse(dump, "/somewhere/else/sweep.cfg", NULL, 0, &again, &err);
+    ck_assert_msg(status == PR_OK, "%s\n%s", err.text, dump);
+    same_json(c, again);
+    ck_assert_str_eq(c->name, again->name);
+    ck_assert_str_eq(c->dir, again->dir);
+    ck_assert_str_eq(c->model, again->model);
+    ck_assert_str_eq(c->results, again->results);
+    ck_assert_str_eq(again->stop.item[1], "a\"b\\c\x01");
+    ck_assert_double_eq(c->finetune.lr, again->finetune.lr);
+    ck_assert_double_eq(c->reference[1], again->reference[1]);
+    ck_assert_int_eq(again->n_searches, 6);
+    ck_assert(json_equal(c->objective[0].options, again->objective[0].options));
+    ck_assert_int_eq((int)json_object_size(again->objective[0].options), 3);
+    char *dump2 = pr_config_dump(again);
+    ck_assert_str_eq(dump, dump2);
+    ck_assert_ptr_nonnull(strstr(dump, "# Optimizer steps an expert."));
+    free(dump);
+    free(dump2);
+    pr_config_free(&c);
+    pr_config_free(&again);
+}
+END_TEST
+
+START_TEST(json_reads_back)
+{
+    pr_config_t *c = parse(MINIMAL "aggregate = (\"states\", \"probs\"); seed = 12345678901; stop = \"\\n\";\n"
+                                   "finetune = { lr = 0.1; kl = 3; };");
+    pr_config_t *again = NULL;
+    json_t *v = pr_config_json(c);
+    char *text = pr_json_canonical(v);
+    json_t *w = NULL; // by way of text, as workers get it
+    ck_assert_int_eq(pr_json_parse(text, strlen(text), "x", &w, &err), PR_OK);
+    ck_assert_msg(pr_config_from_json(w, &again, &err) == PR_OK, "%s", err.text);
+    same_json(c, again);
+    ck_assert_double_eq(again->finetune.kl, 3);
+    ck_assert(again->seed == 12345678901);
+    ck_assert_str_eq(again->search[1].aggregate, "probs");
+    pr_config_free(&again);
+    json_object_set_new(w, "retries", json_string("no"));
+    ck_assert_int_eq(pr_config_from_json(w, &again, &err), PR_ERR_CONFIG);
+    json_t *array = json_array();
+    ck_assert_int_eq(pr_config_from_json(array, &again, &err), PR_ERR_CONFIG);
+    json_decref(array);
+    json_decref(v);
+    json_decref(w);
+    free(text);
+    pr_config_free(&c);
+}
+END_TEST
+
+START_TEST(file_and_directory)
+{
+    char dir[] = "/tmp/pr-config-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    char *path = pr_path_join(dir, "my.sweep.cfg"), *expected = pr_path_join(dir, "m");
+    pr_config_t *c = NULL;
+    ck_assert_int_eq(pr_config_read(path, NULL, 0, &c, &err), PR_ERR_NOT_FOUND);
+    ck_assert_int_eq(pr_file_write(path, MINIMAL, strlen(MINIMAL), &err), PR_OK);
+    ck_assert_msg(pr_config_read(path, NULL, 0, &c, &err) == PR_OK, "%s", err.text);
+    ck_assert_str_eq(c->name, "my.sweep");
+    ck_assert_str_eq(c->model, expected);
+    pr_config_free(&c);
+    // "dir" moves what file names are relative to; --set too.
+    const char *set = "dir=/usr";
+    ck_assert_int_eq(pr_config_read(path, &set, 1, &c, &err), PR_OK);
+    ck_assert_str_eq(c->model, "/usr/m");
+    pr_config_free(&c);
+    ck_assert_int_eq(pr_file_write(path, "a\0b", 3, &err), PR_OK);
+    ck_assert_int_eq(pr_config_read(path, NULL, 0, &c, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "byte 1"));
+    unlink(path);
+    rmdir(dir);
+    free(path);
+    free(expected);
+}
+END_TEST
+
+START_TEST(nesting_is_bounded)
+{
+    pr_buf_t b = {0};
+    pr_buf_puts(&b, MINIMAL "stop = ");
+    for (int i = 0; i < 200; i++)
+        pr_buf_puts(&b, "(");
+    for (int i = 0; i < 200; i++)
+        pr_buf_puts(&b, ")");
+    pr_buf_puts(&b, ";");
+    refuse_with(b.data, NULL, "nested more than 32 deep");
+    pr_buf_free(&b);
+}
+END_TEST
+
+START_TEST(table_is_documented)
+{
+    size_t n;
+    const pr_config_key_t *keys = pr_config_keys(&n);
+    ck_assert_uint_gt(n, 60);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_msg(strlen(keys[i].help) > 10 && strlen(keys[i].type) > 3, "%s", keys[i].key);
+        for (size_t j = 0; j < i; j++)
+            ck_assert_str_ne(keys[i].key, keys[j].key);
+    }
+}
+END_TEST
+
+// Every row's key can be set to its own default, and then nothing changes.
+START_TEST(every_default_can_be_written)
+{
+    size_t n;
+    const pr_config_key_t *keys = pr_config_keys(&n);
+    pr_config_t *plain = parse(MINIMAL);
+    for (size_t i = 0; i < n; i++) {
+        pr_buf_t set = {0};
+        const char *bracket = strstr(keys[i].key, "[]");
+        if (!keys[i].dflt[0] || strcmp(keys[i].dflt, "required") == 0)
+            continue;
+        if (bracket && strncmp(keys[i].key, "search", 6) == 0)
+            pr_buf_printf(&set, "search%s=%s", bracket + 2, keys[i].dflt);
+        else if (bracket)
+            pr_buf_printf(&set, "objectives[0]%s=%s", bracket + 2, keys[i].dflt);
+        else
+            pr_buf_printf(&set, "%s=%s", keys[i].key, keys[i].dflt);
+        const char *text = set.data;
+        pr_config_t *c = parse_with(MINIMAL, &text, 1);
+        same_json(plain, c);
+        pr_config_free(&c);
+        pr_buf_free(&set);
+    }
+    pr_config_free(&plain);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *tcase = tcase_create("config");
+    tcase_add_test(tcase, defaults);
+    tcase_add_test(tcase, all_kinds_are_read);
+    tcase_add_test(tcase, searches_times_aggregations);
+    tcase_add_test(tcase, wrong_values_are_located);
+    tcase_add_test(tcase, unknown_keys_name_the_nearest);
+    tcase_add_test(tcase, objectives_are_checked);
+    tcase_add_test(tcase, overrides);
+    tcase_add_test(tcase, dump_reads_back);
+    tcase_add_test(tcase, json_reads_back);
+    tcase_add_test(tcase, file_and_directory);
+    tcase_add_test(tcase, nesting_is_bounded);
+    tcase_add_test(tcase, table_is_documented);
+    tcase_add_test(tcase, every_default_can_be_written);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
