@@ -2,12 +2,29 @@
 #include "model/linalg.h"
 
 #include <cblas.h>
+#include <string.h>
 
-static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a, int lda, const float *b,
-                 int ldb, float beta, float *c, int ldc)
+// One row y [cols of op(b)] (+)= a [k] op(b): gemv reads b once, where gemm would pack it first (3 times the time for a
+// weight outside the cache). y is cleared here since gemv may scale what is not yet a number.
+static void row_times(CBLAS_TRANSPOSE tb, int n, int k, const float *a, const float *b, int ldb, bool accumulate,
+                      float *y)
 {
-    if (m > 0 && n > 0)
-        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+    if (!accumulate)
+        memset(y, 0, (size_t)n * sizeof *y);
+    if (tb == CblasTrans) // b is stored [n,k]
+        cblas_sgemv(CblasRowMajor, CblasNoTrans, n, k, 1.0f, b, ldb, a, 1, 1.0f, y, 1);
+    else
+        cblas_sgemv(CblasRowMajor, CblasTrans, k, n, 1.0f, b, ldb, a, 1, 1.0f, y, 1);
+}
+
+// y [m,n] = x [m,k] op(b), or +=
+static void rows_times(CBLAS_TRANSPOSE tb, int m, int n, int k, const float *x, int ldx, const float *b, int ldb,
+                       bool accumulate, float *y, int ldy)
+{
+    if (m == 1)
+        row_times(tb, n, k, x, b, ldb, accumulate, y);
+    else if (m > 1)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, tb, m, n, k, 1.0f, x, ldx, b, ldb, accumulate ? 1.0f : 0.0f, y, ldy);
 }
 
 // y [n,out] = x [n,in] Wt
@@ -15,8 +32,7 @@ static void local_forward(const pr_linalg_t *la, const pr_weight_t *w, int n, co
                           int ldy, bool accumulate)
 {
     (void)la;
-    gemm(CblasNoTrans, w->transposed ? CblasNoTrans : CblasTrans, n, w->out, w->in, x, ldx, w->data, w->ld,
-         accumulate ? 1.0f : 0.0f, y, ldy);
+    rows_times(w->transposed ? CblasNoTrans : CblasTrans, n, w->out, w->in, x, ldx, w->data, w->ld, accumulate, y, ldy);
 }
 
 // dx [n,in] = dy [n,out] W
@@ -24,8 +40,8 @@ static void local_backward_input(const pr_linalg_t *la, const pr_weight_t *w, in
                                  float *dx, int ldx, bool accumulate)
 {
     (void)la;
-    gemm(CblasNoTrans, w->transposed ? CblasTrans : CblasNoTrans, n, w->in, w->out, dy, ldy, w->data, w->ld,
-         accumulate ? 1.0f : 0.0f, dx, ldx);
+    rows_times(w->transposed ? CblasTrans : CblasNoTrans, n, w->in, w->out, dy, ldy, w->data, w->ld, accumulate, dx,
+               ldx);
 }
 
 // dw [out,in] += dyt x, or, as stored by Conv1D, dw [in,out] += xt dy
@@ -35,10 +51,10 @@ static void local_backward_weight(const pr_linalg_t *la, const pr_weight_t *w, i
     (void)la;
     if (n == 0)
         return;
-    if (w->transposed)
-        gemm(CblasTrans, CblasNoTrans, w->in, w->out, n, x, ldx, dy, ldy, 1.0f, dw, w->ld);
-    else
-        gemm(CblasTrans, CblasNoTrans, w->out, w->in, n, dy, ldy, x, ldx, 1.0f, dw, w->ld);
+    bool t = w->transposed;
+    const float *left = t ? x : dy, *right = t ? dy : x;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, t ? w->in : w->out, t ? w->out : w->in, n, 1.0f, left,
+                t ? ldx : ldy, right, t ? ldy : ldx, 1.0f, dw, w->ld);
 }
 
 static void local_reduce(const pr_linalg_t *la, float *v, int n)
