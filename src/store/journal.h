@@ -1,11 +1,13 @@
 /* The journal: journal.jsonl, one JSON object a line, appended and synced, never rewritten; a sweep's state is a fold
  * over it.
  *
- *   {"t": 1700000000.123456, "event": "job_done", ...context..., "crc": "1a2b3c4d"}
+ *   {"t":1700000000.123456,"event":"job_done",...context...,"crc":"1a2b3c4d"}
  *
- * crc is the CRC-32 (8 hexadecimal digits) of the line's bytes before `,"crc":`, closed with `}`; it is always the last
- * key. A torn last line (no newline, or a bad crc) is skipped and counted; appending after one starts on a new line.
- * Rank 0 is the only writer. */
+ * crc is the CRC-32 (8 lower-case hexadecimal digits) of the line's bytes before `,"crc":`, closed with `}`; it is
+ * always the last key. A line that is cut short, whose crc does not fit or that is not such an object is skipped and
+ * counted; appending after a cut line starts on a new line. A last line that lacks nothing but its newline is good: it
+ * becomes whole with the next append, and a line must not turn good after a reader has passed it over. Rank 0 is the
+ * only writer. */
 #ifndef PR_STORE_JOURNAL_H
 #define PR_STORE_JOURNAL_H
 
@@ -22,16 +24,18 @@ pr_status_t pr_journal_open(const char *path, pr_journal_t **out, pr_error_t *er
 void pr_journal_close(pr_journal_t **j);
 /* Appends one event with the time now. fields: an object, borrowed (NULL: none); it must not hold t, event or crc.
  * sync: the line is on disk before this returns; without it, it is handed to the kernel and synced with the next synced
- * event (for many small events such as training steps). Errors: PR_ERR_IO. */
+ * event (for many small events such as training steps). Errors: PR_ERR_IO; a line that could not be written whole is
+ * taken back, one that could not be synced stays. */
 pr_status_t pr_journal_append(pr_journal_t *j, const char *event, const json_t *fields, bool sync, pr_error_t *err);
 
-/* Called for each good line in order; returns a status that, when not PR_OK, ends the reading. */
+/* Called for each good line in order; returns a status that, when not PR_OK, ends the reading. line is borrowed. */
 typedef pr_status_t (*pr_journal_fn)(void *self, const char *event, const json_t *line, pr_error_t *err);
 typedef struct pr_journal_stats {
     size_t lines;   // good lines
     size_t skipped; // torn or damaged lines
 } pr_journal_stats_t;
-/* Reads a journal; one that is not there has no lines. Lines over 64 MiB are skipped. */
+/* Reads a journal as a stream; one that is not there has no lines. Lines over 64 MiB are skipped. fn and stats may be
+ * NULL. Errors: what fn returned, PR_ERR_NOT_FOUND (cannot be read). */
 pr_status_t pr_journal_read(const char *path, pr_journal_fn fn, void *self, pr_journal_stats_t *stats, pr_error_t *err);
 
 #endif

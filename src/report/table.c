@@ -1,0 +1,110 @@
+#include "report/table.h"
+#include "base/file.h"
+#include "report/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- cells.csv and front.csv ----
+
+static void put_headings(pr_buf_t *b, const pr_table_t *t, const char *prefix)
+{
+    for (int i = 0; i < t->k; i++) {
+        pr_buf_t name = {0};
+        pr_buf_printf(&name, "%s%s", prefix, t->objective[i]);
+        pr_buf_puts(b, ",");
+        pr_text_csv(b, name.data ? name.data : "");
+        pr_buf_free(&name);
+    }
+}
+
+static void put_numbers(pr_buf_t *b, const double *values, int k)
+{
+    for (int i = 0; i < k; i++) {
+        pr_buf_puts(b, ",");
+        pr_text_number(b, values[i]);
+    }
+}
+
+static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_table_point_t *p)
+{
+    pr_text_csv(b, p->search);
+    pr_buf_printf(b, ",%d,%d", p->seed, p->level);
+    put_numbers(b, p->w, t->k);
+    put_numbers(b, p->mean, t->k);
+    put_numbers(b, p->se, t->k);
+    pr_buf_printf(b, ",%d,%ld,%d,", p->n_prompts, p->tokens, p->front);
+    pr_text_csv(b, p->id);
+    pr_buf_puts(b, ",");
+    pr_text_csv(b, p->job);
+    pr_buf_puts(b, "\n");
+}
+
+static pr_status_t write_csv(const char *path, const pr_table_t *t, bool front_only, pr_error_t *err)
+{
+    pr_buf_t b = {0};
+    pr_buf_puts(&b, "search,seed,level");
+    put_headings(&b, t, "w_");
+    put_headings(&b, t, "");
+    put_headings(&b, t, "se_");
+    pr_buf_puts(&b, ",prompts,tokens,front,point,job\n");
+    for (size_t i = 0; i < t->n; i++)
+        if (!front_only || t->point[i].front)
+            put_row(&b, t, &t->point[i]);
+    pr_status_t status = pr_file_write(path, b.data, b.len, err);
+    pr_buf_free(&b);
+    return status;
+}
+
+pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err)
+{
+    return write_csv(path, t, false, err);
+}
+
+pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err)
+{
+    return write_csv(path, t, true, err);
+}
+
+// ---- front.json ----
+
+static json_t *text_value(const char *text)
+{
+    return pr_text_json_string(text, strlen(text));
+}
+
+/* {"name": value, ...} */
+static json_t *by_objective(const pr_table_t *t, const double *values)
+{
+    json_t *object = json_object();
+    for (int i = 0; i < t->k; i++) {
+        json_t *name = text_value(t->objective[i]);
+        json_object_set_new(object, json_string_value(name), pr_text_json_number(values[i]));
+        json_decref(name);
+    }
+    return object;
+}
+
+static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
+{
+    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:i, s:I, s:o, s:o}", "search", text_value(p->search), "seed",
+                     p->seed, "level", p->level, "weights", by_objective(t, p->w), "mean", by_objective(t, p->mean),
+                     "se", by_objective(t, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens, "point",
+                     text_value(p->id), "job", text_value(p->job));
+}
+
+pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err)
+{
+    json_t *names = json_array(), *points = json_array();
+    for (int i = 0; i < t->k; i++)
+        json_array_append_new(names, text_value(t->objective[i]));
+    for (size_t i = 0; i < t->n; i++)
+        if (t->point[i].front)
+            json_array_append_new(points, point_value(t, &t->point[i]));
+    json_t *front = json_pack("{s:o, s:o}", "objectives", names, "points", points);
+    pr_status_t status = pr_text_json_write(path, front, 2, err);
+    json_decref(front);
+    return status;
+}

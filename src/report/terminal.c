@@ -1,0 +1,199 @@
+/* The front as a table for a terminal. */
+#include "report/table.h"
+#include "report/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP 2 // columns between two cells
+
+enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 12 };
+
+/* A table as text: cells[row * cols + col]; row 0 holds the headings. */
+typedef struct pr_grid {
+    int rows, cols;
+    int *width; // [cols]
+    char **cell;
+} pr_grid_t;
+
+static void set_cell(pr_grid_t *g, int row, int col, const char *text, int most)
+{
+    pr_buf_t b = {0};
+    int width = pr_text_cut(&b, text, most);
+    if (width > g->width[col])
+        g->width[col] = width;
+    g->cell[row * g->cols + col] = b.data;
+}
+
+static void free_grid(pr_grid_t *g)
+{
+    for (int i = 0; i < g->rows * g->cols; i++)
+        free(g->cell[i]);
+    free(g->cell);
+    free(g->width);
+}
+
+static int grid_width(const pr_grid_t *g)
+{
+    int width = 0;
+    for (int i = 0; i < g->cols; i++)
+        width += g->width[i] + (i ? GAP : 0);
+    return width;
+}
+
+static void put_spaces(pr_buf_t *b, int n)
+{
+    if (n > 0)
+        pr_buf_printf(b, "%*s", n, "");
+}
+
+static void put_cells(pr_buf_t *b, const pr_grid_t *g, int row)
+{
+    for (int i = 0; i < g->cols; i++) {
+        const char *text = g->cell[row * g->cols + i];
+        put_spaces(b, i ? GAP : 0);
+        pr_buf_puts(b, text);
+        put_spaces(b, g->width[i] - pr_text_width(text));
+    }
+}
+
+// ---- what stands in it ----
+
+typedef struct pr_layout {
+    bool search, seed; // more than one of them in the table
+    bool se;           // with standard errors
+    const size_t *shown;
+    int rows; // points shown
+} pr_layout_t;
+
+static void weights_text(pr_buf_t *b, const double *w, int k)
+{
+    for (int i = 0; i < k; i++)
+        pr_buf_printf(b, "%s%.3f", i ? " " : "", w[i]);
+}
+
+static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
+{
+    int col = 0;
+    if (l->search)
+        set_cell(g, 0, col++, "search", MAX_SEARCH);
+    if (l->seed)
+        set_cell(g, 0, col++, "seed", MAX_HEADING);
+    set_cell(g, 0, col++, "weights", MAX_HEADING);
+    for (int i = 0; i < t->k; i++)
+        set_cell(g, 0, col++, t->objective[i], MAX_HEADING);
+}
+
+static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
+{
+    int col = 0;
+    pr_buf_t b = {0};
+    if (l->search)
+        set_cell(g, row, col++, p->search, MAX_SEARCH);
+    if (l->seed) {
+        pr_buf_printf(&b, "%d", p->seed);
+        set_cell(g, row, col++, b.data, MAX_HEADING);
+        b.len = 0;
+    }
+    weights_text(&b, p->w, t->k);
+    set_cell(g, row, col++, b.data ? b.data : "", 1 << 16);
+    for (int i = 0; i < t->k; i++) {
+        b.len = 0;
+        pr_buf_printf(&b, "%.3f", p->mean[i]);
+        if (l->se)
+            pr_buf_printf(&b, " ± %.3f", p->se[i]);
+        set_cell(g, row, col++, b.data, 1 << 16);
+    }
+    pr_buf_free(&b);
+}
+
+static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
+{
+    pr_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k};
+    g.width = pr_alloc((size_t)g.cols, sizeof *g.width);
+    g.cell = pr_alloc((size_t)g.cols * (size_t)g.rows, sizeof *g.cell);
+    set_headings(&g, t, l);
+    for (int i = 0; i < l->rows; i++)
+        set_row(&g, i + 1, t, &t->point[l->shown[i]], l);
+    return g;
+}
+
+// ---- putting it out ----
+
+static void end_line(pr_buf_t *b)
+{
+    while (b->len > 0 && b->data[b->len - 1] == ' ')
+        b->len--;
+    pr_buf_puts(b, "\n");
+}
+
+/* The row, and the sample behind it where there is room, or indented below. */
+static void put_row(pr_buf_t *b, const pr_grid_t *g, int row, const char *sample, int columns)
+{
+    pr_buf_t line = {0};
+    int room = columns - grid_width(g) - GAP;
+    put_cells(&line, g, row);
+    if (room >= 0)
+        pr_buf_puts(b, line.data);
+    else
+        pr_text_cut(b, line.data, columns);
+    pr_buf_free(&line);
+    if (sample && room >= MIN_INLINE_SAMPLE) {
+        put_spaces(b, GAP);
+        pr_text_cut(b, sample, room);
+    } else if (sample) {
+        end_line(b);
+        put_spaces(b, 2 * GAP);
+        pr_text_cut(b, sample, columns - 2 * GAP);
+    }
+    end_line(b);
+}
+
+static void put_grid(pr_buf_t *b, const pr_grid_t *g, const pr_layout_t *l, const char *const *sample, int columns)
+{
+    bool inline_sample = sample && columns - grid_width(g) - GAP >= MIN_INLINE_SAMPLE;
+    put_row(b, g, 0, inline_sample ? "sample" : NULL, columns);
+    for (int i = 0; i < l->rows; i++)
+        put_row(b, g, i + 1, sample ? sample[l->shown[i]] : NULL, columns);
+}
+
+static pr_layout_t choose(const pr_table_t *t, size_t *shown, int max_rows, size_t *left_out)
+{
+    pr_layout_t l = {.se = true, .shown = shown};
+    const pr_table_point_t *first = NULL;
+    *left_out = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const pr_table_point_t *p = &t->point[i];
+        if (!p->front)
+            continue;
+        first = first ? first : p;
+        l.search |= strcmp(p->search, first->search) != 0;
+        l.seed |= p->seed != first->seed;
+        if (l.rows < (max_rows > 0 ? max_rows : 1 << 20))
+            shown[l.rows++] = i;
+        else
+            ++*left_out;
+    }
+    return l;
+}
+
+char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows)
+{
+    pr_buf_t b = {0};
+    size_t left_out, *shown = pr_alloc(t->n, sizeof *shown);
+    columns = columns > MIN_COLUMNS ? columns : MIN_COLUMNS;
+    pr_layout_t l = choose(t, shown, max_rows, &left_out);
+    pr_grid_t g = make_grid(t, &l);
+    if (grid_width(&g) > columns) {
+        free_grid(&g);
+        l.se = false;
+        g = make_grid(t, &l);
+    }
+    put_grid(&b, &g, &l, sample, columns);
+    if (left_out > 0)
+        pr_buf_printf(&b, "... and %zu more\n", left_out);
+    free_grid(&g);
+    free(shown);
+    return b.data;
+}
