@@ -1,0 +1,34 @@
+/* Internal: hypervolumes to the origin of points in the positive orthant, u [n,m] row-major, all values > 0 and finite.
+ */
+#ifndef PR_PARETO_HV_INTERNAL_H
+#define PR_PARETO_HV_INTERNAL_H
+
+#include "pareto/hv_steps.h"
+#include "pareto/sort.h"
+
+double pr_hv2(const double *u, size_t n);
+double pr_hv3(const double *u, size_t n);
+
+/* What a 3-D sweep knows of a point. */
+typedef struct pr_hv_item {
+    double x, y, z;
+    uint32_t key;    // rank of x among all points of the sweep
+    uint32_t number; // the caller's
+} pr_hv_item_t;
+
+/* The volume of p's box that no item's box covers; items [n] are in descending order of z. Items whose number is p's
+ * are left out. *covered (or NULL): one item's box covers it all. O(n) steps. */
+double pr_hv3_exclusive(pr_hv_steps_t *steps, const pr_hv_item_t *items, size_t n, const pr_hv_item_t *p,
+                        bool *covered);
+
+/* Memory for up to n points of up to m >= 4 objectives. */
+typedef struct pr_hv_work pr_hv_work_t;
+pr_hv_work_t *pr_hv_work_new(size_t n, size_t m);
+void pr_hv_work_free(pr_hv_work_t *work);
+
+/* The hypervolume for m >= 4; fastest when u holds no dominated points. */
+double pr_hv_many(pr_hv_work_t *work, const double *u, size_t n, size_t m);
+/* The volume of p's box that the boxes of u [n,m] do not cover. m >= 4, and work was made for m + 1. */
+double pr_hv_exclusive(pr_hv_work_t *work, const double *u, size_t n, size_t m, const double *p);
+
+#endif

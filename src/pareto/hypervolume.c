@@ -1,0 +1,186 @@
+#include "pareto/hypervolume.h"
+#include "pareto/dominance.h"
+#include "pareto/hv_internal.h"
+
+#include <assert.h>
+#include <math.h>
+
+/* The points that are better than the reference, moved so that it is the origin. */
+typedef struct shifted {
+    double *u;      // [n,m]
+    uint32_t *rows; // [n] of the caller's points
+    size_t n, m;
+    bool infinite;
+} shifted_t;
+
+static shifted_t shift(const double *points, size_t n, int m, const double *reference)
+{
+    shifted_t s = {pr_alloc(n * (size_t)m, sizeof(double)), pr_alloc(n, sizeof(uint32_t)), 0, (size_t)m, false};
+    for (size_t i = 0; i < n; i++) {
+        bool inside = true;
+        bool infinite = false;
+        for (size_t k = 0; k < s.m; k++) {
+            double x = points[i * s.m + k] - reference[k];
+            s.u[s.n * s.m + k] = x;
+            inside &= x > 0; // false for NaN
+            infinite |= isinf(x) != 0;
+        }
+        s.rows[s.n] = (uint32_t)i;
+        s.n += inside;
+        s.infinite |= inside && infinite;
+    }
+    return s;
+}
+
+static void shifted_free(shifted_t *s)
+{
+    free(s->u);
+    free(s->rows);
+}
+
+static void drop_dominated(shifted_t *s)
+{
+    bool *kept = pr_alloc(s->n, sizeof *kept);
+    pr_nondominated(s->u, s->n, (int)s->m, false, kept);
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (kept[i]) {
+            memmove(s->u + n * s->m, s->u + i * s->m, s->m * sizeof *s->u);
+            s->rows[n++] = s->rows[i];
+        }
+    s->n = n;
+    free(kept);
+}
+
+static double hv1(const double *u, size_t n)
+{
+    double most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = u[i] > most ? u[i] : most;
+    return most;
+}
+
+static double hv_many(shifted_t *s)
+{
+    drop_dominated(s);
+    pr_hv_work_t *work = pr_hv_work_new(s->n, s->m);
+    double volume = pr_hv_many(work, s->u, s->n, s->m);
+    pr_hv_work_free(work);
+    return volume;
+}
+
+double pr_hypervolume(const double *points, size_t n, int m, const double *reference)
+{
+    assert(m >= 1 && n < INT32_MAX);
+    shifted_t s = shift(points, n, m, reference);
+    static double (*const by_dimension[])(const double *, size_t) = {hv1, pr_hv2, pr_hv3};
+    double volume = s.infinite ? INFINITY : m <= 3 ? by_dimension[m - 1](s.u, s.n) : hv_many(&s);
+    shifted_free(&s);
+    return volume;
+}
+
+static void contributions1(const shifted_t *s, double *contributions)
+{
+    size_t best = 0;
+    double second = 0;
+    for (size_t i = 1; i < s->n; i++)
+        if (s->u[i] > s->u[best]) {
+            second = s->u[best];
+            best = i;
+        } else if (s->u[i] > second) {
+            second = s->u[i];
+        }
+    contributions[s->rows[best]] = s->u[best] - second;
+}
+
+/* What points[from..to), which lie left of and below the corner p, take from the rectangle between (left, low) and p.
+ */
+static double covered_area(const shifted_t *s, const uint32_t *order, size_t from, size_t to, double left, double low)
+{
+    double area = 0;
+    for (size_t i = from; i < to; i++) {
+        const double *q = s->u + 2 * (size_t)order[i];
+        if (q[1] > low) {
+            area += (q[0] - left) * (q[1] - low);
+            low = q[1];
+        }
+    }
+    return area;
+}
+
+/* The region that only p covers lies in the rectangle between its neighbours on the staircase; within it, other points
+ * between p and the next corner (in descending x) may cover a part. */
+static void contributions2(const shifted_t *s, double *contributions)
+{
+    uint32_t *order = pr_alloc(s->n, sizeof *order);
+    for (size_t i = 0; i < s->n; i++)
+        order[i] = (uint32_t)i;
+    pr_sorter_t sorter = pr_sorter_new(s->n);
+    pr_sort_rows(&sorter, s->u + 1, 2, true, order, s->n);
+    pr_sort_rows(&sorter, s->u, 2, true, order, s->n);
+    pr_sorter_free(&sorter);
+    double low = 0;
+    for (size_t i = 0, next; i < s->n; i = next) {
+        const double *p = s->u + 2 * (size_t)order[i];
+        for (next = i + 1; next < s->n && s->u[2 * (size_t)order[next] + 1] <= p[1];)
+            next++;
+        double left = next < s->n ? s->u[2 * (size_t)order[next]] : 0;
+        contributions[s->rows[order[i]]] =
+            (p[0] - left) * (p[1] - low) - covered_area(s, order, i + 1, next, left, low);
+        low = p[1];
+    }
+    free(order);
+}
+
+static void contributions3(const shifted_t *s, double *contributions)
+{
+    uint32_t *order = pr_alloc(s->n, sizeof *order);
+    uint32_t *key = pr_alloc(s->n, sizeof *key);
+    pr_hv_item_t *items = pr_alloc(s->n, sizeof *items);
+    for (size_t i = 0; i < s->n; i++)
+        order[i] = (uint32_t)i;
+    pr_sorter_t sorter = pr_sorter_new(s->n);
+    pr_sort_rows(&sorter, s->u, 3, false, order, s->n);
+    for (size_t i = 0; i < s->n; i++)
+        key[order[i]] = (uint32_t)i;
+    pr_sort_rows(&sorter, s->u + 2, 3, true, order, s->n);
+    pr_sorter_free(&sorter);
+    for (size_t i = 0; i < s->n; i++) {
+        const double *p = s->u + 3 * (size_t)order[i];
+        items[i] = (pr_hv_item_t){p[0], p[1], p[2], key[order[i]], order[i]};
+    }
+    pr_hv_steps_t steps = pr_hv_steps_new(s->n);
+    for (size_t i = 0; i < s->n; i++)
+        contributions[s->rows[items[i].number]] = pr_hv3_exclusive(&steps, items, s->n, items + i, NULL);
+    pr_hv_steps_free(&steps);
+    free(items);
+    free(key);
+    free(order);
+}
+
+/* Each point against all others; the others stand in front of it by a swap of the first row. */
+static void contributions_many(const shifted_t *s, double *contributions)
+{
+    pr_hv_work_t *work = pr_hv_work_new(s->n, s->m + 1);
+    double *others = pr_alloc(s->n * s->m, sizeof *others);
+    memcpy(others, s->u, s->n * s->m * sizeof *others);
+    for (size_t i = 0; i < s->n; i++) {
+        memcpy(others + i * s->m, s->u, s->m * sizeof *others); // row 0 in the place of row i
+        contributions[s->rows[i]] = pr_hv_exclusive(work, others + s->m, s->n - 1, s->m, s->u + i * s->m);
+        memcpy(others + i * s->m, s->u + i * s->m, s->m * sizeof *others);
+    }
+    free(others);
+    pr_hv_work_free(work);
+}
+
+void pr_hypervolume_contributions(const double *points, size_t n, int m, const double *reference, double *contributions)
+{
+    assert(m >= 1 && n < INT32_MAX);
+    shifted_t s = shift(points, n, m, reference);
+    for (size_t i = 0; i < n; i++)
+        contributions[i] = s.infinite ? NAN : 0;
+    static void (*const by_dimension[])(const shifted_t *, double *) = {contributions1, contributions2, contributions3};
+    if (s.n && !s.infinite)
+        (m <= 3 ? by_dimension[m - 1] : contributions_many)(&s, contributions);
+    shifted_free(&s);
+}
