@@ -68,15 +68,15 @@ static pr_status_t add_prompt(pr_job_env_t *env, pr_prompt_set_t *s, int i, cons
 
 static pr_status_t load_prompts(pr_job_env_t *env, const char *file, int room, pr_prompt_set_t *s, pr_error_t *err)
 {
-    pr_prompts_t p;
+    pr_prompts_t *p = NULL;
     pr_status_t status = PR_OK;
-    PR_TRY(pr_prompts_read(file, &p, err));
-    s->n = (int)p.n;
-    s->text = pr_alloc(p.n, sizeof *s->text);
-    s->start = pr_alloc(p.n + 1, sizeof *s->start);
-    for (size_t i = 0; i < p.n; i++)
-        s->text[i] = pr_strdup(p.text[i]);
-    pr_prompts_clear(&p);
+    PR_TRY(pr_prompts_load(file, &p, err));
+    s->n = p->n;
+    s->text = pr_alloc((size_t)p->n, sizeof *s->text);
+    s->start = pr_alloc((size_t)p->n + 1, sizeof *s->start);
+    for (int i = 0; i < s->n; i++)
+        s->text[i] = pr_strdup(p->text[i]);
+    pr_prompts_free(&p);
     for (int i = 0; i < s->n; i++)
         PR_GO(add_prompt(env, s, i, file, room, err));
 done:

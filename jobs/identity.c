@@ -77,7 +77,7 @@ static pr_status_t objective_identity(const pr_objective_config_t *o, const char
 pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    pr_inputs_t in = {0};
+    pr_inputs_t in = {.config = pr_config_json(c)};
     PR_GO(hash_model(c->model, in.model, err));
     PR_GO(pr_hash_file(c->train_prompts, in.train, err));
     PR_GO(pr_hash_file(c->eval_prompts, in.eval, err));
@@ -98,16 +98,15 @@ void pr_inputs_clear(pr_inputs_t *in)
 {
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
         json_decref(in->objective[k]);
+    json_decref(in->config);
     *in = (pr_inputs_t){0};
 }
 
 /* A part of the configuration that a kind of job depends on, as pr_config_json has it, without the key `except` (or
  * NULL). */
-static json_t *config_part(const pr_config_t *c, const char *key, const char *except)
+static json_t *config_part(const pr_inputs_t *in, const char *key, const char *except)
 {
-    json_t *all = pr_config_json(c);
-    json_t *part = json_deep_copy(json_object_get(all, key));
-    json_decref(all);
+    json_t *part = json_deep_copy(json_object_get(in->config, key));
     if (except)
         json_object_del(part, except);
     return part ? part : json_null();
@@ -131,9 +130,9 @@ json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int object
     pr_buf_t label = {0};
     pr_buf_printf(&label, "%s-s%lld", c->objective[objective].name, (long long)seed);
     // How often it is saved does not change what is learned.
-    json_t *finetune = config_part(c, "finetune", "checkpoint_every");
+    json_t *finetune = config_part(in, "finetune", "checkpoint_every");
     json_t *inputs = json_pack("{s:s, s:s, s:O, s:o, s:o, s:I}", "model", in->model, "prompts", in->train, "reward",
-                               in->objective[objective], "finetune", finetune, "stop", config_part(c, "stop", NULL),
+                               in->objective[objective], "finetune", finetune, "stop", config_part(in, "stop", NULL),
                                "sweep_seed", (json_int_t)c->seed);
     json_t *spec =
         with_identity(json_pack("{s:s, s:I}", "kind", "finetune", "seed", (json_int_t)seed), inputs, label.data);
@@ -152,10 +151,10 @@ json_t *pr_evaluate_spec(const pr_config_t *c, const pr_inputs_t *in, const pr_p
         json_array_append(objectives, in->objective[k]);
         json_array_append_new(experts, json_string(expert[k]));
     }
-    json_t *evaluate = config_part(c, "evaluate", "prompts"); // the job says which prompts
+    json_t *evaluate = config_part(in, "evaluate", "prompts"); // the job says which prompts
     json_t *inputs = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I}", "model", in->model, "prompts", in->eval,
                                "objectives", objectives, "experts", experts, "evaluate", evaluate, "stop",
-                               config_part(c, "stop", NULL), "sweep_seed", (json_int_t)c->seed);
+                               config_part(in, "stop", NULL), "sweep_seed", (json_int_t)c->seed);
     bool states = strcmp(p->search->aggregate, "states") == 0;
     json_t *spec =
         json_pack("{s:s, s:s, s:i, s:b, s:I, s:s, s:i, s:i}", "kind", "evaluate", "aggregate", p->search->aggregate,

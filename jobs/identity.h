@@ -12,6 +12,7 @@ typedef struct pr_inputs {
     char train[PR_HASH_HEX], eval[PR_HASH_HEX];
     char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // of objectives that bring their expert; "" for the others
     json_t *objective[PR_MAX_OBJECTIVES];         // pr_objective_identity of each
+    json_t *config;                               // pr_config_json
 } pr_inputs_t;
 
 /* Local. Reads every input file once. The caller clears it. Errors: PR_ERR_NOT_FOUND, PR_ERR_CONFIG. */

@@ -1,0 +1,226 @@
+#include "sweeps/sweep.h"
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/prompts.h"
+#include "objective/objective.h"
+#include "sweeps/sweep_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *pr_sweep_dir(const pr_sweep_t *s)
+{
+    return pr_results_dir(s->results);
+}
+
+/* One line of the journal: what finished before is kept until the state asks for it; everything else is history. */
+static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
+{
+    pr_sweep_t *s = self;
+    (void)err;
+    const char *job = json_string_value(json_object_get(line, "job"));
+    if (job && strcmp(event, "job_done") == 0)
+        json_object_set(s->past, job, json_object_get(line, "result"));
+    if (strcmp(event, "sweep_end") == 0)
+        s->past_seconds += json_number_value(json_object_get(line, "seconds"));
+    return PR_OK;
+}
+
+static pr_status_t declared_ranges(pr_sweep_t *s, pr_error_t *err)
+{
+    const pr_config_t *c = s->config;
+    for (int k = 0; k < c->n_objectives; k++) {
+        double lo, hi, sign = pr_sweep_sign(s, k);
+        json_t *resolved;
+        PR_TRY(pr_objective_resolve(c->objective[k].name, c->objective[k].type, c->objective[k].options, c->dir,
+                                    &resolved, err));
+        pr_status_t status = pr_objective_range(c->objective[k].type, resolved, &lo, &hi, err);
+        json_decref(resolved);
+        if (status != PR_OK)
+            return status;
+        s->lo[k] = sign > 0 ? lo : -hi;
+        s->hi[k] = sign > 0 ? hi : -lo;
+        s->reference[k] = c->n_reference ? sign * c->reference[k] : s->lo[k];
+        if (!isfinite(s->reference[k]))
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "reference: objective \"%s\" has no finite bound to start hypervolumes from; set reference",
+                           c->objective[k].name);
+    }
+    return PR_OK;
+}
+
+static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
+{
+    pr_prompts_t *p = NULL;
+    PR_TRY(pr_prompts_load(s->config->eval_prompts, &p, err));
+    int n = p->n, wanted = s->config->evaluate.prompts;
+    pr_prompts_free(&p);
+    if (wanted > n)
+        return pr_fail(err, PR_ERR_CONFIG, "evaluate.prompts: found %d, %s has %d", wanted, s->config->eval_prompts, n);
+    s->n_prompts = wanted > 0 ? wanted : n;
+    return PR_OK;
+}
+
+/* An earlier run's expert counts when its files are still what that run wrote. */
+static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
+{
+    const json_t *past = json_object_get(s->past, e->job.id);
+    const char *hash = json_string_value(json_object_get(past, "expert"));
+    char found[PR_HASH_HEX];
+    if (!hash)
+        return;
+    char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
+    if (pr_adapter_hash(dir, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
+        memcpy(e->hash, found, sizeof e->hash);
+        e->job.state = PR_JOB_DONE;
+        e->job.tokens = json_integer_value(json_object_get(past, "tokens"));
+        e->job.seconds = json_number_value(json_object_get(past, "seconds"));
+        e->reward = json_number_value(json_array_get(json_object_get(past, "reward"), (size_t)e->objective));
+        e->step = e->steps;
+        s->done++;
+    } else {
+        pr_log(PR_LOG_WARN, "%s: not what its fine-tune job wrote; it will be made again", dir);
+    }
+    free(dir);
+}
+
+static void make_experts(pr_sweep_t *s)
+{
+    const pr_config_t *c = s->config;
+    s->n_expert = c->n_seeds * c->n_objectives;
+    s->expert = pr_alloc((size_t)s->n_expert, sizeof *s->expert);
+    for (int i = 0; i < s->n_expert; i++) {
+        pr_expert_t *e = &s->expert[i];
+        e->objective = i % c->n_objectives;
+        e->seed_index = i / c->n_objectives;
+        e->given = c->objective[e->objective].adapter != NULL;
+        e->steps = c->finetune.steps;
+        if (e->given) {
+            memcpy(e->hash, s->inputs.adapter[e->objective], sizeof e->hash);
+            memcpy(e->job.id, e->hash, sizeof e->job.id);
+            e->job.state = PR_JOB_DONE;
+            continue;
+        }
+        json_t *spec = pr_finetune_spec(c, &s->inputs, e->objective, c->seeds[e->seed_index]);
+        snprintf(e->job.id, sizeof e->job.id, "%s", json_string_value(json_object_get(spec, "id")));
+        json_decref(spec);
+        recover_expert(s, e);
+    }
+}
+
+static void make_tracks(pr_sweep_t *s)
+{
+    const pr_config_t *c = s->config;
+    s->n_track = c->n_searches * c->n_seeds;
+    s->track = pr_alloc((size_t)s->n_track, sizeof *s->track);
+    for (int i = 0; i < s->n_track; i++) {
+        pr_track_t *t = &s->track[i];
+        t->index = i;
+        t->spec = &c->search[i / c->n_seeds];
+        t->seed_index = i % c->n_seeds;
+        t->search = (pr_search_t){.spec = t->spec,
+                                  .k = c->n_objectives,
+                                  .n_prompts = s->n_prompts,
+                                  .seed = c->seed,
+                                  .lo = s->lo,
+                                  .hi = s->hi,
+                                  .reference = s->reference};
+    }
+}
+
+static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
+{
+    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), "sweep.cfg");
+    pr_status_t status = pr_file_write(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    return status;
+}
+
+static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
+{
+    pr_journal_stats_t stats;
+    char *path = pr_results_path(pr_sweep_dir(s), "journal.jsonl");
+    pr_status_t status = PR_OK;
+    PR_GO(pr_journal_read(path, fold, s, &stats, err));
+    if (stats.skipped)
+        pr_log(PR_LOG_WARN, "%s: %zu torn or damaged line%s skipped", path, stats.skipped,
+               stats.skipped == 1 ? "" : "s");
+    PR_GO(pr_journal_open(path, &s->journal, err));
+done:
+    free(path);
+    return status;
+}
+
+static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
+{
+    json_t *seeds = json_array(), *names = json_array();
+    for (int k = 0; k < s->config->n_objectives; k++)
+        json_array_append_new(names, json_string(s->config->objective[k].name));
+    for (int i = 0; i < s->config->n_seeds; i++)
+        json_array_append_new(seeds, json_integer(s->config->seeds[i]));
+    json_t *e = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i}", "name", s->config->name, "version", PR_VERSION, "workers",
+                          s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches);
+    pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
+    json_decref(e);
+    return status;
+}
+
+pr_status_t pr_sweep_open(const pr_config_t *config, int workers, pr_sweep_t **out, pr_error_t *err)
+{
+    pr_sweep_t *s = pr_alloc(1, sizeof *s);
+    pr_status_t status = PR_OK;
+    *s = (pr_sweep_t){.config = config, .workers = workers, .began = pr_time_monotonic()};
+    s->past = json_object();
+    s->failures = json_array();
+    PR_GO(pr_inputs_read(config, &s->inputs, err));
+    PR_GO(declared_ranges(s, err));
+    PR_GO(count_prompts(s, err));
+    PR_GO(pr_results_open(config->results, &s->results, err));
+    pr_results_sweep_temporaries(s->results);
+    PR_GO(write_config(s, err));
+    PR_GO(begin_journal(s, err));
+    make_experts(s);
+    make_tracks(s);
+    PR_GO(journal_start(s, err));
+    for (int i = 0; i < s->n_track; i++)
+        PR_GO(pr_track_advance(s, &s->track[i], err));
+    *out = s;
+    return PR_OK;
+done:
+    pr_sweep_free(&s);
+    return status;
+}
+
+void pr_sweep_free(pr_sweep_t **p)
+{
+    pr_sweep_t *s = *p;
+    if (!s)
+        return;
+    for (int i = 0; s->track && i < s->n_track; i++) {
+        free(s->track[i].eval);
+        free(s->track[i].asked);
+        free(s->track[i].asked_eval);
+    }
+    for (size_t i = 0; i < s->n_evaluation; i++) {
+        free(s->evaluation[i]->mean);
+        free(s->evaluation[i]);
+    }
+    for (int i = 0; i < s->n_host; i++)
+        free(s->host[i]);
+    free(s->host);
+    free(s->evaluation);
+    free(s->table);
+    free(s->track);
+    free(s->expert);
+    json_decref(s->past);
+    json_decref(s->failures);
+    pr_inputs_clear(&s->inputs);
+    pr_journal_close(&s->journal);
+    pr_results_close(&s->results);
+    free(s);
+    *p = NULL;
+}

@@ -1,0 +1,78 @@
+/* A sweep's state: what is done, what may run now, what comes next. It joins the configuration, the searches and the
+ * journal, and knows nothing of ranks beyond their numbers: whoever runs jobs asks pr_sweep_next and tells
+ * pr_sweep_finished. Every decision is a function of the configuration and the results, so a sweep that was killed goes
+ * on as if it had not been. Local to rank 0. */
+#ifndef PR_SWEEPS_SWEEP_H
+#define PR_SWEEPS_SWEEP_H
+
+#include "base/json.h"
+#include "config/config.h"
+#include "report/progress.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct pr_sweep pr_sweep_t;
+
+/* Who does or did something. */
+typedef struct pr_who {
+    int rank;
+    const char *host;
+} pr_who_t;
+
+/* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
+ * config is borrowed. workers: how many jobs can run at once, for estimates. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND,
+ * PR_ERR_CONFIG, PR_ERR_IO. */
+pr_status_t pr_sweep_open(const pr_config_t *config, int workers, pr_sweep_t **out, pr_error_t *err);
+/* Frees; journals nothing. */
+void pr_sweep_free(pr_sweep_t **s);
+
+typedef enum {
+    PR_NEXT_JOB,  // *spec is a job to start now (a new reference)
+    PR_NEXT_WAIT, // nothing until a running job ends
+    PR_NEXT_DONE, // nothing more will come: done, or stuck on failed jobs
+} pr_next_t;
+/* The next job; it counts as running from here on. */
+pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec);
+/* A running job was given to someone / said something / ended. result is borrowed and NULL unless status is PR_OK;
+ * seconds: how long it took. Errors: PR_ERR_IO when the journal cannot be written, which ends the sweep. */
+pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err);
+pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields,
+                           pr_error_t *err);
+pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
+                              const json_t *result, pr_error_t *err);
+
+void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
+
+/* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with
+ * the point's number. For the global front: */
+typedef struct pr_sweep_points {
+    int k;
+    size_t n;
+    double *value; // [n,k]
+    int64_t *id;   // [n] a number by content: the same in every run of the same sweep
+} pr_sweep_points_t;
+void pr_sweep_points(const pr_sweep_t *s, pr_sweep_points_t *out);
+void pr_sweep_points_clear(pr_sweep_points_t *p);
+/* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not an
+ * evaluate job. */
+bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id);
+
+/* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json. front: [n_front,k] objective
+ * vectors of the global non-dominated set (turned), or NULL to compute it here. Errors: PR_ERR_IO. */
+pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);
+/* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or PR_ERR_INCOMPLETE with what failed.
+ */
+pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
+/* The front as a table for a terminal. Caller frees. */
+char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);
+const char *pr_sweep_dir(const pr_sweep_t *s);
+
+/* The state of the sweep in a results directory, from its journal alone: for `paretorank status`. New reference. Keys:
+ * name, phase, state
+ * ("running", "finished", "incomplete", "interrupted", "stopped"), jobs {done, total, running, failed}, reward,
+ * tokens_per_second, seconds_elapsed, seconds_left, last_event_age, failures [...]. Errors: PR_ERR_NOT_FOUND,
+ * PR_ERR_FORMAT. */
+pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err);
+
+#endif

@@ -1,0 +1,293 @@
+/* What runs next, and what becomes of a job that ended. */
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sweeps/sweep_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pr_expert_t *waiting_expert(pr_sweep_t *s)
+{
+    for (int i = 0; i < s->n_expert; i++)
+        if (s->expert[i].job.state == PR_JOB_WAITING)
+            return &s->expert[i];
+    return NULL;
+}
+
+/* Experts with weight 0 are not run, so a point need not wait for them. *lost: one that it needs has failed for good.
+ */
+static bool experts_ready(const pr_sweep_t *s, const pr_evaluation_t *e, bool *lost)
+{
+    for (int k = 0; k < s->config->n_objectives; k++) {
+        pr_job_state_t state = pr_sweep_expert(s, s->track[e->track].seed_index, k)->job.state;
+        if (e->point.num[k] == 0 || state == PR_JOB_DONE)
+            continue;
+        *lost = state == PR_JOB_FAILED;
+        return false;
+    }
+    return true;
+}
+
+static pr_evaluation_t *waiting_evaluation(pr_sweep_t *s)
+{
+    for (int i = 0; i < s->n_track; i++) {
+        pr_track_t *t = &s->track[i];
+        bool passed = true; // everything so far is started
+        for (size_t j = t->next_eval; j < t->n_eval; j++) {
+            pr_evaluation_t *e = s->evaluation[t->eval[j]];
+            if (e->job.state == PR_JOB_WAITING && experts_ready(s, e))
+                return e;
+            passed = passed && e->job.state != PR_JOB_WAITING;
+            if (passed)
+                t->next_eval = j + 1;
+        }
+    }
+    return NULL;
+}
+
+static void start(pr_sweep_t *s, pr_job_head_t *job)
+{
+    job->state = PR_JOB_RUNNING;
+    job->attempts++;
+    job->started = pr_time_monotonic();
+    s->running++;
+}
+
+pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
+{
+    pr_expert_t *x = waiting_expert(s);
+    if (x) {
+        start(s, &x->job);
+        *spec = pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index]);
+        return PR_NEXT_JOB;
+    }
+    pr_evaluation_t *e = waiting_evaluation(s);
+    if (e) {
+        start(s, &e->job);
+        *spec = pr_sweep_evaluation_spec(s, e);
+        return PR_NEXT_JOB;
+    }
+    return s->running ? PR_NEXT_WAIT : PR_NEXT_DONE;
+}
+
+static pr_expert_t *expert_of(const pr_sweep_t *s, const char *id)
+{
+    for (int i = 0; i < s->n_expert; i++)
+        if (!s->expert[i].given && strcmp(s->expert[i].job.id, id) == 0)
+            return &s->expert[i];
+    return NULL;
+}
+
+/* Everything a journal line says of a job, whatever its kind. New reference. */
+static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who)
+{
+    pr_expert_t *x = expert_of(s, id);
+    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, id);
+    json_t *line = json_pack("{s:s, s:s, s:i, s:s}", "job", id, "kind", x ? "finetune" : "evaluate", "rank", who->rank,
+                             "host", who->host);
+    json_t *spec = x   ? pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index])
+                   : e ? pr_sweep_evaluation_spec(s, e)
+                       : json_object();
+    static const char *const keys[] = {"label", "objective", "seed", "aggregate", "point", "first", "count"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        json_object_set(line, keys[i], json_object_get(spec, keys[i])); // a missing key is not set
+    json_decref(spec);
+    return line;
+}
+
+static pr_job_head_t *head_of(const pr_sweep_t *s, const char *id)
+{
+    pr_expert_t *x = expert_of(s, id);
+    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, id);
+    return x ? &x->job : e ? &e->job : NULL;
+}
+
+pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err)
+{
+    pr_job_head_t *h = head_of(s, job);
+    json_t *line = job_line(s, job, who);
+    if (h)
+        json_object_set_new(line, "attempt", json_integer(h->attempts));
+    pr_status_t status = pr_journal_append(s->journal, "job_start", line, false, err);
+    json_decref(line);
+    return status;
+}
+
+pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields, pr_error_t *err)
+{
+    (void)who;
+    const char *job = json_string_value(json_object_get(fields, "job"));
+    pr_expert_t *x = job && strcmp(event, "step") == 0 ? expert_of(s, job) : NULL;
+    if (x) {
+        x->step = (int)json_integer_value(json_object_get(fields, "step"));
+        x->reward = json_number_value(json_array_get(json_object_get(fields, "reward"), (size_t)x->objective));
+        s->tokens_recent += (double)json_integer_value(json_object_get(fields, "tokens"));
+        s->seconds_recent += json_number_value(json_object_get(fields, "seconds"));
+    }
+    return pr_journal_append(s->journal, event, fields, false, err);
+}
+
+static pr_status_t job_succeeded(pr_sweep_t *s, const char *job, const pr_who_t *who, const json_t *result,
+                                 pr_error_t *err)
+{
+    pr_expert_t *x = expert_of(s, job);
+    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, job);
+    json_t *line = job_line(s, job, who);
+    json_object_set(line, "result", (json_t *)(uintptr_t)result);
+    pr_status_t status = pr_journal_append(s->journal, "job_done", line, true, err);
+    json_decref(line);
+    if (status != PR_OK)
+        return status;
+    if (x) {
+        snprintf(x->hash, sizeof x->hash, "%s", json_string_value(json_object_get(result, "expert")));
+        x->job.state = PR_JOB_DONE;
+        x->job.tokens = json_integer_value(json_object_get(result, "tokens"));
+        x->job.seconds = json_number_value(json_object_get(result, "seconds"));
+        x->step = x->steps;
+    } else if (e) {
+        pr_sweep_take_result(s, e, result);
+        s->tokens_recent += (double)e->job.tokens;
+        s->seconds_recent += e->job.seconds;
+    }
+    s->done++;
+    for (int i = 0; i < s->n_track; i++)
+        PR_TRY(pr_track_advance(s, &s->track[i], err));
+    return PR_OK;
+}
+
+static pr_status_t job_failed(pr_sweep_t *s, pr_job_head_t *h, const pr_who_t *who, pr_status_t why, const char *text,
+                              pr_error_t *err)
+{
+    bool again = why == PR_ERR_INTERRUPTED || h->attempts <= s->config->retries;
+    json_t *line = job_line(s, h->id, who);
+    json_object_set_new(line, "reason", json_string(pr_status_reason(why)));
+    json_object_set_new(line, "error", json_string(text));
+    json_object_set_new(line, "attempt", json_integer(h->attempts));
+    json_object_set_new(line, "retry", json_boolean(again));
+    const char *event = why == PR_ERR_INTERRUPTED ? "job_interrupted" : "job_failed";
+    pr_status_t status = pr_journal_append(s->journal, event, line, true, err);
+    h->state = again ? PR_JOB_WAITING : PR_JOB_FAILED;
+    for (int i = 0; i < s->n_track; i++)
+        s->track[i].next_eval = 0;
+    if (why != PR_ERR_INTERRUPTED)
+        pr_log(PR_LOG_WARN, "%s failed (%s)%s: %s", json_string_value(json_object_get(line, "label")),
+               pr_status_reason(why), again ? ", will be tried again" : ", given up", text);
+    if (!again) {
+        s->failed++;
+        json_array_append(s->failures, line);
+    }
+    json_decref(line);
+    return status;
+}
+
+pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
+                              const json_t *result, pr_error_t *err)
+{
+    pr_job_head_t *h = head_of(s, job);
+    if (!h || h->state != PR_JOB_RUNNING)
+        return PR_OK; // answered twice, or not one of ours: nothing to change
+    s->running--;
+    h->rank = who->rank;
+    h->host = pr_sweep_host(s, who->host);
+    if (status == PR_OK)
+        return job_succeeded(s, job, who, result, err);
+    return job_failed(s, h, who, status, text, err);
+}
+
+/* Jobs still to do and the seconds that those of their kind took, or would take at the pace of the running ones. */
+static double seconds_left(const pr_sweep_t *s)
+{
+    double now = pr_time_monotonic(), finetune = 0, left = 0, evaluate = 0;
+    int n_finetune = 0, n_evaluate = 0;
+    for (int i = 0; i < s->n_expert; i++) {
+        const pr_expert_t *x = &s->expert[i];
+        double so_far = x->job.state == PR_JOB_RUNNING ? now - x->job.started : 0;
+        double whole = x->job.state == PR_JOB_DONE ? x->job.seconds
+                       : x->step > 0 && so_far > 0 ? so_far * x->steps / x->step
+                                                   : NAN;
+        if (!x->given && isfinite(whole)) {
+            finetune += whole;
+            n_finetune++;
+            left += x->job.state == PR_JOB_RUNNING ? fmax(whole - so_far, 0) : 0;
+        }
+    }
+    for (int i = 0; i < s->n_expert; i++)
+        if (s->expert[i].job.state == PR_JOB_WAITING)
+            left += n_finetune ? finetune / n_finetune : NAN;
+    size_t waiting = 0;
+    for (size_t i = 0; i < s->n_evaluation; i++) {
+        const pr_evaluation_t *e = s->evaluation[i];
+        if (e->job.state == PR_JOB_DONE) {
+            evaluate += e->job.seconds;
+            n_evaluate++;
+        } else if (e->job.state != PR_JOB_FAILED) {
+            waiting++;
+        }
+    }
+    if (waiting)
+        left += n_evaluate ? (double)waiting * evaluate / n_evaluate : NAN;
+    return left / s->workers;
+}
+
+static double latest_reward(const pr_sweep_t *s)
+{
+    double sum = 0;
+    int n = 0;
+    for (int i = 0; i < s->n_expert; i++)
+        if (!s->expert[i].given && s->expert[i].step > 0) {
+            sum += s->expert[i].reward;
+            n++;
+        }
+    return n ? sum / n : NAN;
+}
+
+void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
+{
+    pr_progress_t p = PR_PROGRESS_UNKNOWN;
+    long tuned = 0, to_tune = 0;
+    for (int i = 0; i < s->n_expert; i++) {
+        const pr_expert_t *x = &s->expert[i];
+        to_tune += !x->given;
+        tuned += !x->given && x->job.state == PR_JOB_DONE;
+        if (x->job.state == PR_JOB_RUNNING && (p.step_total == 0 || x->step < p.step)) {
+            p.step = x->step;
+            p.step_total = x->steps;
+        }
+    }
+    bool tuning = tuned < to_tune && s->failed == 0;
+    p.phase = tuning ? "fine-tuning" : "evaluating";
+    p.jobs_done = tuning ? tuned : (long)s->done - tuned;
+    p.jobs_total = tuning ? to_tune : (long)s->n_evaluation;
+    p.running = (int)s->running;
+    p.workers = s->workers;
+    p.failed = (long)s->failed;
+    p.reward = latest_reward(s);
+    p.seconds_elapsed = pr_time_monotonic() - s->began;
+    p.seconds_left = seconds_left(s);
+    if (s->seconds_recent > 0)
+        p.tokens_per_second =
+            s->tokens_recent / s->seconds_recent * fmin((double)s->workers, fmax((double)s->running, 1));
+    *out = p;
+}
+
+int64_t pr_point_number(const char *job)
+{
+    char digits[16] = {0};
+    memcpy(digits, job, 15);
+    return (int64_t)strtoull(digits, NULL, 16);
+}
+
+bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id)
+{
+    const char *kind = json_string_value(json_object_get(spec, "kind")),
+               *job = json_string_value(json_object_get(spec, "id"));
+    const json_t *mean = json_object_get(result, "mean");
+    if (!kind || !job || strcmp(kind, "evaluate") != 0 || json_array_size(mean) != (size_t)c->n_objectives)
+        return false;
+    for (int k = 0; k < c->n_objectives; k++)
+        value[k] = (c->objective[k].minimize ? -1 : 1) * json_number_value(json_array_get(mean, (size_t)k));
+    *id = pr_point_number(job);
+    return true;
+}
