@@ -1,0 +1,232 @@
+#include "mpi/world.h"
+#include "base/mem.h"
+
+#include <mpi.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A message on its way out. */
+typedef struct pr_outgoing {
+    MPI_Request request;
+    char *bytes;
+    struct pr_outgoing *next;
+} pr_outgoing_t;
+
+struct pr_world {
+    MPI_Comm comm;
+    int rank, size;
+    char host[256];
+    pr_outgoing_t *out;
+};
+
+/* srun --ntasks=4 with an MPI that knows no PMI of this Slurm starts 4 singletons. */
+static pr_status_t check_launcher(int size, pr_error_t *err)
+{
+    const char *tasks = getenv("SLURM_NTASKS"), *step = getenv("SLURM_STEP_ID");
+    const char *proc = getenv("SLURM_PROCID");
+    bool by_srun =
+        tasks && step && proc && !getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK");
+    if (size == 1 && by_srun && atoi(tasks) > 1)
+        return pr_fail(err, PR_ERR_ENV,
+                       "srun started %s tasks but MPI sees only one: this srun has no PMIx for Open MPI; use `srun "
+                       "--mpi=pmix` or, inside "
+                       "sbatch, `mpirun`",
+                       tasks);
+    return PR_OK;
+}
+
+pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err)
+{
+    pr_world_t *w = pr_alloc(1, sizeof *w);
+    if (MPI_Init(argc, argv) != MPI_SUCCESS) {
+        free(w);
+        return pr_fail(err, PR_ERR_ENV, "MPI cannot be started");
+    }
+    MPI_Comm_dup(MPI_COMM_WORLD, &w->comm);
+    MPI_Comm_set_errhandler(w->comm, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(w->comm, &w->rank);
+    MPI_Comm_size(w->comm, &w->size);
+    gethostname(w->host, sizeof w->host - 1);
+    pr_status_t status = check_launcher(w->size, err);
+    if (status != PR_OK) {
+        pr_world_close(&w);
+        return status;
+    }
+    *out = w;
+    return PR_OK;
+}
+
+/* Frees what has been sent. */
+static void reap(pr_world_t *w, bool wait)
+{
+    for (pr_outgoing_t **p = &w->out; *p;) {
+        pr_outgoing_t *m = *p;
+        int done = 0;
+        if (wait) {
+            MPI_Wait(&m->request, MPI_STATUS_IGNORE);
+            done = 1;
+        } else {
+            MPI_Test(&m->request, &done, MPI_STATUS_IGNORE);
+        }
+        if (!done) {
+            p = &m->next;
+            continue;
+        }
+        *p = m->next;
+        free(m->bytes);
+        free(m);
+    }
+}
+
+void pr_world_close(pr_world_t **p)
+{
+    pr_world_t *w = *p;
+    if (!w)
+        return;
+    reap(w, true);
+    MPI_Comm_free(&w->comm);
+    MPI_Finalize();
+    free(w);
+    *p = NULL;
+}
+
+void pr_world_abort(pr_world_t *w, int exit_code)
+{
+    MPI_Abort(w->comm, exit_code);
+    _exit(exit_code);
+}
+
+int pr_world_rank(const pr_world_t *w)
+{
+    return w->rank;
+}
+
+int pr_world_size(const pr_world_t *w)
+{
+    return w->size;
+}
+
+const char *pr_world_host(const pr_world_t *w)
+{
+    return w->host;
+}
+
+static pr_status_t mpi_error(int rc, const char *what, pr_error_t *err)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int n = 0;
+    MPI_Error_string(rc, text, &n);
+    return pr_fail(err, PR_ERR_ENV, "MPI: %s: %.*s", what, n, text);
+}
+
+pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes, size_t n, pr_error_t *err)
+{
+    if (n > INT32_MAX)
+        return pr_fail(err, PR_ERR_ENV, "a message of %zu bytes is too long", n);
+    reap(w, false);
+    pr_outgoing_t *m = pr_alloc(1, sizeof *m);
+    m->bytes = pr_alloc(n, 1);
+    memcpy(m->bytes, bytes, n);
+    int rc = MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, tag, w->comm, &m->request);
+    if (rc != MPI_SUCCESS) {
+        free(m->bytes);
+        free(m);
+        return mpi_error(rc, "send", err);
+    }
+    m->next = w->out;
+    w->out = m;
+    return PR_OK;
+}
+
+bool pr_world_poll(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
+{
+    int there = 0, n = 0;
+    MPI_Status s;
+    MPI_Message handle;
+    int rc = MPI_Improbe(from < 0 ? MPI_ANY_SOURCE : from, tag ? (int)tag : MPI_ANY_TAG, w->comm, &there, &handle, &s);
+    if (rc != MPI_SUCCESS || !there)
+        return false;
+    MPI_Get_count(&s, MPI_BYTE, &n);
+    *out = (pr_message_t){
+        .from = s.MPI_SOURCE, .tag = (pr_tag_t)s.MPI_TAG, .bytes = pr_alloc((size_t)n + 1, 1), .n = (size_t)n};
+    MPI_Mrecv(out->bytes, n, MPI_BYTE, &handle, MPI_STATUS_IGNORE);
+    return true;
+}
+
+void pr_backoff_sleep(pr_backoff_t *b)
+{
+    enum { first = 20000, longest = 2000000 };
+    b->ns = b->ns ? b->ns + b->ns / 2 : first;
+    if (b->ns > longest)
+        b->ns = longest;
+    nanosleep(&(struct timespec){0, b->ns}, NULL);
+}
+
+void pr_backoff_reset(pr_backoff_t *b)
+{
+    b->ns = 0;
+}
+
+void pr_world_wait(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
+{
+    pr_backoff_t b = {0};
+    while (!pr_world_poll(w, from, tag, out)) {
+        reap(w, false);
+        pr_backoff_sleep(&b);
+    }
+}
+
+/* Waits for a collective without the busy loop of a blocking call. */
+static void wait_for(MPI_Request *r)
+{
+    pr_backoff_t b = {0};
+    for (int done = 0;;) {
+        MPI_Test(r, &done, MPI_STATUS_IGNORE);
+        if (done)
+            return;
+        pr_backoff_sleep(&b);
+    }
+}
+
+pr_status_t pr_world_broadcast(pr_world_t *w, char **bytes, size_t *n, pr_error_t *err)
+{
+    MPI_Request r;
+    uint64_t size = w->rank == 0 ? *n : 0;
+    MPI_Ibcast(&size, 1, MPI_UINT64_T, 0, w->comm, &r);
+    wait_for(&r);
+    if (size > INT32_MAX)
+        return pr_fail(err, PR_ERR_ENV, "a broadcast of %llu bytes is too long", (unsigned long long)size);
+    if (w->rank != 0)
+        *bytes = pr_alloc((size_t)size + 1, 1);
+    *n = (size_t)size;
+    MPI_Ibcast(*bytes, (int)size, MPI_BYTE, 0, w->comm, &r);
+    wait_for(&r);
+    return PR_OK;
+}
+
+pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err)
+{
+    MPI_Request r;
+    int bad = mine != PR_OK ? w->rank : w->size, first;
+    MPI_Iallreduce(&bad, &first, 1, MPI_INT, MPI_MIN, w->comm, &r);
+    wait_for(&r);
+    if (first == w->size)
+        return PR_OK;
+    pr_error_t e = {.status = mine};
+    if (w->rank == first && err)
+        e = *err;
+    MPI_Ibcast(&e, sizeof e, MPI_BYTE, first, w->comm, &r);
+    wait_for(&r);
+    e.text[sizeof e.text - 1] = 0;
+    return pr_fail(err, e.status, "%s", e.text);
+}
+
+void pr_world_barrier(pr_world_t *w)
+{
+    MPI_Request r;
+    MPI_Ibarrier(w->comm, &r);
+    wait_for(&r);
+}

@@ -1,0 +1,66 @@
+/* The processes of one run: start and end of MPI, and messages of bytes between rank 0 and the others. The only layer
+ * that knows MPI. MPI_COMM_WORLD is duplicated once, in world.c, and its errors are returned. */
+#ifndef PR_MPI_WORLD_H
+#define PR_MPI_WORLD_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct pr_world pr_world_t;
+
+/* All message tags of the program. */
+typedef enum {
+    PR_TAG_HELLO = 1, // worker -> 0: JSON {"rank", "host", "pid"}
+    PR_TAG_JOB,       // 0 -> worker: a job's spec, JSON
+    PR_TAG_EVENT,     // worker -> 0: JSON {"event", "fields"}
+    PR_TAG_RESULT,    // worker -> 0: JSON {"id", "status", "error", "result", "seconds"}
+    PR_TAG_STOP,      // 0 -> worker: save what is running, take no more
+    PR_TAG_BYE,       // 0 -> worker: no more jobs
+    PR_TAG_ARCHIVE,   // tree of the front's reduction: packed archive
+    PR_TAG_FRONT,     // bench and tests
+} pr_tag_t;
+
+/* Starts MPI (once a process). Started under srun without PMI, where N processes would each be rank 0 of 1, this is
+ * PR_ERR_ENV with advice. Collective on all processes. */
+pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err);
+/* Ends MPI. Collective. */
+void pr_world_close(pr_world_t **w);
+/* Ends all processes at once with that exit code: for programming errors and for rank 0 that cannot go on. Local; does
+ * not return. */
+void pr_world_abort(pr_world_t *w, int exit_code) __attribute__((noreturn));
+int pr_world_rank(const pr_world_t *w);
+int pr_world_size(const pr_world_t *w);
+const char *pr_world_host(const pr_world_t *w);
+
+/* Sends n bytes (at most 2^31-1) without waiting for the receiver; the bytes are copied. Local. */
+pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes, size_t n, pr_error_t *err);
+
+typedef struct pr_message {
+    int from;
+    pr_tag_t tag;
+    char *bytes; // NUL-terminated behind n; caller frees
+    size_t n;
+} pr_message_t;
+/* A message that is there now, from anybody (from < 0) or one rank, of any tag (tag = 0) or one; false when there is
+ * none. Local. */
+bool pr_world_poll(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out);
+/* Waits for one without burning a core: polls, then sleeps for longer and longer, up to 2 ms. Local. */
+void pr_world_wait(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out);
+/* How long a loop that found nothing to do may sleep: grows from 20 us to 2 ms with each call; anything done resets it.
+ * Local. */
+typedef struct pr_backoff {
+    long ns;
+} pr_backoff_t;
+void pr_backoff_sleep(pr_backoff_t *b);
+void pr_backoff_reset(pr_backoff_t *b);
+
+/* bytes [n] of rank 0 to all: *bytes is allocated on the others (NUL-terminated); caller frees it there. Collective. */
+pr_status_t pr_world_broadcast(pr_world_t *w, char **bytes, size_t *n, pr_error_t *err);
+/* All ranks agree: the worst status of all, with the text of the lowest rank that has one. Collective. */
+pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err);
+/* Waits for all ranks without burning a core. Collective. */
+void pr_world_barrier(pr_world_t *w);
+
+#endif
