@@ -1,0 +1,46 @@
+/* What the kernel files share: the clones macro and the exponential. */
+#ifndef PR_MODEL_KERNELS_EXP_H
+#define PR_MODEL_KERNELS_EXP_H
+
+#include <stdint.h>
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(PR_SANITIZE) && !defined(__AVX512F__)
+#define PR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PR_CLONES
+#endif
+
+#define PR_SIMD _Pragma("omp simd")
+#define PR_INLINE static inline __attribute__((always_inline))
+
+typedef union pr_float_bits {
+    float f;
+    int32_t i;
+} pr_float_bits_t;
+
+/* exp(x), relative error below 2e-7, no branches. Outside [-87,88] the nearest end's value; NaN stays NaN. */
+PR_INLINE float pr_exp(float x)
+{
+    x = x < -87.0f ? -87.0f : x;
+    x = x > 88.0f ? 88.0f : x;
+    pr_float_bits_t t = {.f = x * 1.44269504088896341f + 12582912.0f}; // 1.5 * 2^23: the integer is in the low bits
+    float n = t.f - 12582912.0f;
+    float r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    pr_float_bits_t s = {.i = (int32_t)(((uint32_t)t.i + 127u) << 23)};
+    return p * s.f;
+}
+
+PR_INLINE float pr_sigmoid(float x)
+{
+    return 1.0f / (1.0f + pr_exp(-x));
+}
+
+#endif
