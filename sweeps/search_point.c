@@ -1,0 +1,286 @@
+/* Points with exact rational coordinates, and their text. */
+#include "sweeps/search_internal.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Numbers of a point stay below this, so that the product of two fits 128 bits and every comparison is exact. */
+static const int64_t LIMIT = INT64_C(1) << 62;
+
+static int64_t gcd64(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        int64_t t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
+void pr_point_reduce(pr_point_t *p, int k)
+{
+    assert(p->den > 0 && k >= 1 && k <= PR_MAX_OBJECTIVES);
+    int64_t g = p->den;
+    for (int i = 0; i < k && g != 1; i++)
+        g = gcd64(g, p->num[i]);
+    p->den /= g;
+    for (int i = 0; i < k; i++)
+        p->num[i] /= g;
+    for (int i = k; i < PR_MAX_OBJECTIVES; i++)
+        p->num[i] = 0;
+}
+
+int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k)
+{
+    for (int i = 0; i < k; i++) {
+        __int128 left = (__int128)a->num[i] * b->den, right = (__int128)b->num[i] * a->den;
+        if (left != right)
+            return left < right ? -1 : 1;
+    }
+    return 0;
+}
+
+void pr_point_weights(const pr_point_t *p, int k, double *w)
+{
+    for (int i = 0; i < k; i++)
+        w[i] = (double)p->num[i] / (double)p->den;
+}
+
+void pr_point_text(const pr_point_t *p, int k, char *out, size_t size)
+{
+    pr_buf_t b = {0};
+    for (int i = 0; i < k; i++) {
+        int64_t g = gcd64(p->den, p->num[i]);
+        pr_buf_printf(&b, "%s%" PRId64, i > 0 ? "," : "", p->num[i] / g);
+        if (p->den / g != 1)
+            pr_buf_printf(&b, "/%" PRId64, p->den / g);
+    }
+    if (size > 0)
+        snprintf(out, size, "%s", b.data ? b.data : "");
+    pr_buf_free(&b);
+}
+
+/* A number as read: num/den, not reduced. */
+typedef struct ratio {
+    int64_t num, den;
+} ratio_t;
+
+/* Appends decimal digits to *value; false when it would pass the limit. *count: digits read. */
+static bool read_digits(const char **at, const char *end, int64_t *value, int *count)
+{
+    for (; *at < end && isdigit((unsigned char)**at); (*at)++, (*count)++) {
+        if (*value > (LIMIT - 10) / 10)
+            return false;
+        *value = *value * 10 + (**at - '0');
+    }
+    return true;
+}
+
+/* Multiplies by 10^e, or divides when e < 0. */
+static bool scale_ten(ratio_t *r, int64_t e)
+{
+    for (; e > 0 && r->num > 0; e--) {
+        if (r->num > LIMIT / 10)
+            return false;
+        r->num *= 10;
+    }
+    for (; e < 0 && r->num > 0; e++) {
+        if (r->num % 10 == 0) {
+            r->num /= 10;
+        } else {
+            if (r->den > LIMIT / 10)
+                return false;
+            r->den *= 10;
+        }
+    }
+    return true;
+}
+
+typedef enum { NUMBER_OK, NUMBER_BAD, NUMBER_TOO_FINE } number_t;
+
+static number_t read_exponent(const char **at, const char *end, int64_t *exponent)
+{
+    if (*at == end || (**at != 'e' && **at != 'E'))
+        return NUMBER_OK;
+    (*at)++;
+    bool minus = *at < end && **at == '-';
+    if (*at < end && (**at == '-' || **at == '+'))
+        (*at)++;
+    int64_t e = 0;
+    int digits = 0;
+    if (!read_digits(at, end, &e, &digits) || e > 1000)
+        return NUMBER_TOO_FINE;
+    *exponent += minus ? -e : e;
+    return digits > 0 ? NUMBER_OK : NUMBER_BAD;
+}
+
+/* One of "3", "0.25", "1e-3", "1/4", the whole of [at, end). */
+static number_t read_number(const char *at, const char *end, ratio_t *r)
+{
+    *r = (ratio_t){0, 1};
+    int whole = 0, part = 0;
+    int64_t exponent = 0;
+    if (at < end && *at == '+')
+        at++;
+    if (!read_digits(&at, end, &r->num, &whole))
+        return NUMBER_TOO_FINE;
+    if (at < end && *at == '/' && whole > 0) {
+        at++;
+        r->den = 0;
+        if (!read_digits(&at, end, &r->den, &part))
+            return NUMBER_TOO_FINE;
+        return part > 0 && at == end && r->den > 0 ? NUMBER_OK : NUMBER_BAD;
+    }
+    if (at < end && *at == '.') {
+        at++;
+        if (!read_digits(&at, end, &r->num, &part))
+            return NUMBER_TOO_FINE;
+        exponent = -part;
+    }
+    if (whole + part == 0)
+        return NUMBER_BAD;
+    number_t status = read_exponent(&at, end, &exponent);
+    if (status != NUMBER_OK)
+        return status;
+    if (at != end)
+        return NUMBER_BAD;
+    return scale_ten(r, exponent) ? NUMBER_OK : NUMBER_TOO_FINE;
+}
+
+/* Appends r to the first n coordinates of p, over a common denominator. */
+static bool append_ratio(pr_point_t *p, int n, ratio_t r)
+{
+    int64_t g = gcd64(r.den, r.num);
+    r.num /= g;
+    r.den /= g;
+    __int128 den = (__int128)p->den / gcd64(p->den, r.den) * r.den;
+    if (den > LIMIT)
+        return false;
+    __int128 up = den / p->den, last = den / r.den * r.num;
+    for (int i = 0; i < n; i++) {
+        if (up * p->num[i] > LIMIT)
+            return false;
+        p->num[i] = (int64_t)(up * p->num[i]);
+    }
+    if (last > LIMIT)
+        return false;
+    p->num[n] = (int64_t)last;
+    p->den = (int64_t)den;
+    return true;
+}
+
+static bool is_separator(char c)
+{
+    return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The next field of [*at, end): skips white space and at most one comma before it (none before the first). False at the
+ * end; an empty field between commas has length 0. */
+static bool next_field(const char **at, const char *end, bool first, const char **field, size_t *len)
+{
+    const char *p = *at;
+    bool comma = first;
+    while (p < end && is_separator(*p) && !(*p == ',' && comma)) {
+        comma = comma || *p == ',';
+        p++;
+    }
+    if (p == end && (first || !comma || p == *at))
+        return false;
+    *field = p;
+    while (p < end && !is_separator(*p))
+        p++;
+    *len = (size_t)(p - *field);
+    *at = p;
+    return true;
+}
+
+pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err)
+{
+    pr_point_t p = {.den = 1};
+    const char *field = NULL;
+    size_t len = 0;
+    int n = 0;
+    while (next_field(&text, end, n == 0, &field, &len)) {
+        ratio_t r;
+        int shown = len < 40 ? (int)len : 40;
+        number_t status = n < k ? read_number(field, field + len, &r) : NUMBER_OK;
+        if (status == NUMBER_BAD)
+            return pr_fail(err, PR_ERR_FORMAT,
+                           "weight %d: found '%.*s', expected a non-negative number such as 0.25 or 1/4", n + 1, shown,
+                           field);
+        if (status == NUMBER_TOO_FINE || (n < k && !append_ratio(&p, n, r)))
+            return pr_fail(err, PR_ERR_FORMAT,
+                           "weight %d: found '%.*s', expected weights with a common denominator below 2^62", n + 1,
+                           shown, field);
+        n++;
+    }
+    if (n != k)
+        return pr_fail(err, PR_ERR_FORMAT, "found %d weights, expected %d", n, k);
+    pr_point_reduce(&p, k);
+    *out = p;
+    return PR_OK;
+}
+
+pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err)
+{
+    return pr_point_parse_span(text, text + strlen(text), k, out, err);
+}
+
+bool pr_point_normalise(pr_point_t *p, int k)
+{
+    __int128 sum = 0;
+    for (int i = 0; i < k; i++)
+        sum += p->num[i];
+    if (sum <= 0)
+        return false;
+    p->den = 1;
+    /* Up to 16 numbers of 62 bits: the sum may need more, but what they have in common may still be divided out. */
+    int64_t g = 0;
+    for (int i = 0; i < k; i++)
+        g = gcd64(p->num[i], g);
+    sum /= g;
+    if (sum > LIMIT)
+        return false;
+    for (int i = 0; i < k; i++)
+        p->num[i] /= g;
+    p->den = (int64_t)sum;
+    return true;
+}
+
+void pr_point_quantise(const double *w, int k, pr_point_t *out)
+{
+    const int64_t den = INT64_C(1) << 30;
+    *out = (pr_point_t){.den = den};
+    double rest[PR_MAX_OBJECTIVES];
+    int64_t left = den;
+    for (int i = 0; i < k; i++) {
+        double x = fmin(fmax(w[i], 0), 1) * (double)den;
+        out->num[i] = (int64_t)floor(x);
+        rest[i] = x - floor(x);
+        left -= out->num[i];
+    }
+    /* Largest remainders first; a surplus (weights that sum to more than 1 by rounding) comes off the largest weight.
+     */
+    while (left > 0) {
+        int best = 0;
+        for (int i = 1; i < k; i++)
+            best = rest[i] > rest[best] ? i : best;
+        int64_t add = rest[best] > 0 ? 1 : left;
+        out->num[best] += add;
+        rest[best] -= 1;
+        left -= add;
+    }
+    for (; left < 0; left++) {
+        int best = 0;
+        for (int i = 1; i < k; i++)
+            best = out->num[i] > out->num[best] ? i : best;
+        out->num[best]--;
+    }
+    pr_point_reduce(out, k);
+}
