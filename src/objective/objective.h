@@ -37,13 +37,18 @@ typedef enum {
     PR_OPT_REAL,
     PR_OPT_BOOL,
     PR_OPT_STRINGS,
-    PR_OPT_DURATION
+    PR_OPT_DURATION, // "90s", or a number of seconds; resolved to seconds
+    PR_OPT_COMMAND   // a list of strings (program and arguments), or one string for /bin/sh -c; resolved to a list
 } pr_option_kind_t;
 
 typedef struct pr_option {
     const char *key;
     pr_option_kind_t kind;
-    const char *dflt; // as it would be written in a .cfg; NULL: required
+    const char
+        *dflt; // as JSON, which is also how a .cfg writes it; "" none, and then the key may be absent; NULL: required
+    double min, max;     // of numbers and durations, where min < max
+    const char *choices; // of strings: "none|sigmoid|softmax"; NULL: any
+    bool incidental;     // does not change the scores: not a part of the identity
     const char *help;
 } pr_option_t;
 
@@ -59,10 +64,13 @@ typedef struct pr_objective {
 struct pr_objective_type {
     const char *name;
     const char *formula;        // one line
-    const char *help;           // what it measures
+    const char *range;          // one line: what lo and hi will be
+    const char *help;           // what it measures, and what it makes of an empty response
     const pr_option_t *options; // ends with a NULL key
     bool needs_model;           // uses env->model and env->tokenizer
-    /* Sets o->self, o->lo, o->hi from the options (all keys present, defaults filled in, types checked). */
+    /* Checks values and small files beyond what the options table says, without opening anything heavy; may be NULL. */
+    pr_status_t (*check)(const json_t *options, const char *dir, pr_error_t *err);
+    /* Sets o->self, o->lo, o->hi from resolved options. After an error close is not called. */
     pr_status_t (*open)(pr_objective_t *o, const json_t *options, const pr_objective_env_t *env, pr_error_t *err);
     /* scores [n], finite. Errors: PR_ERR_SCORER, PR_ERR_TIMEOUT, PR_ERR_NUMERIC. */
     pr_status_t (*score)(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err);
@@ -74,21 +82,28 @@ const pr_objective_type_t *const *pr_objective_types(size_t *n);
 /* NULL for an unknown name. */
 const pr_objective_type_t *pr_objective_type(const char *name);
 /* Fills in defaults and checks keys, types, values and that files exist (dir: what relative names are relative to)
- * without opening anything heavy. *resolved is a new reference. Unknown keys name the nearest known one. Errors:
- * PR_ERR_CONFIG, PR_ERR_NOT_FOUND. */
+ * without opening anything heavy. options may be NULL. *resolved is a new reference; resolving it again changes
+ * nothing. Unknown keys name the nearest known one. Errors: PR_ERR_CONFIG, PR_ERR_NOT_FOUND, PR_ERR_FORMAT (a word
+ * list). */
 pr_status_t pr_objective_resolve(const char *name, const char *type, const json_t *options, const char *dir,
                                  json_t **resolved, pr_error_t *err);
-/* What the objective's values depend on, as canonical JSON: type, options, and the hash of every file's content. New
- * reference. */
+/* What the objective's values depend on, as canonical JSON: type, options without the incidental ones, and in place of
+ * file names the hash of the content: of a file; of the .json and .safetensors files of a directory; of the files that
+ * a command's words name (those under /usr and /bin apart, which come with the system). New reference. */
 pr_status_t pr_objective_identity(const char *type, const json_t *resolved, const char *dir, json_t **identity,
                                   pr_error_t *err);
 
-/* options: as resolved. Errors name the objective. */
+/* options: resolved or as configured. env and what it points to are borrowed until the close. Errors name the
+ * objective.
+ */
 pr_status_t pr_objective_open(const char *name, const char *type, const json_t *resolved, const pr_objective_env_t *env,
                               pr_objective_t **out, pr_error_t *err);
 /* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective. */
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
                                pr_error_t *err);
 void pr_objective_close(pr_objective_t **o);
+
+/* The page docs/objectives.md: every type's formula, range and options. Caller frees. */
+char *pr_objective_page(void);
 
 #endif

@@ -1,0 +1,267 @@
+/* A Hugging Face sequence classifier as an objective: its own model and tokenizer, score head at the last token. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "objective/packed.h"
+#include "objective/type.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct reward {
+    pr_model_t *model;
+    pr_tokenizer_t *tokenizer;
+    pr_run_t *run;
+    char *template;
+    char transform; // 'n'one, 's'igmoid or soft'm'ax
+    int label;
+    bool special, keep_end;
+    size_t max_tokens, batch_tokens;
+} reward_t;
+
+static const pr_option_t options[] = {
+    {.key = "model",
+     .kind = PR_OPT_DIR,
+     .help = "directory with config.json (a ...ForSequenceClassification), model.safetensors and tokenizer.json"},
+    {.key = "label",
+     .kind = PR_OPT_INT,
+     .dflt = "0",
+     .min = 0,
+     .max = 1e6,
+     .help = "which of the model's labels scores"},
+    {.key = "template",
+     .kind = PR_OPT_STRING,
+     .dflt = "\"{prompt}{response}\"",
+     .help = "the text that is scored; {prompt} and {response} stand for the sample's"},
+    {.key = "transform",
+     .kind = PR_OPT_STRING,
+     .dflt = "\"none\"",
+     .choices = "none|sigmoid|softmax",
+     .help = "what is done to the label's logit; softmax is over all labels"},
+    {.key = "max_tokens",
+     .kind = PR_OPT_INT,
+     .dflt = "0",
+     .min = 0,
+     .max = 1 << 24,
+     .help = "longer texts are cut; 0: the model's longest sequence"},
+    {.key = "truncate",
+     .kind = PR_OPT_STRING,
+     .dflt = "\"start\"",
+     .choices = "start|end",
+     .help = "which end of a too long text is cut off"},
+    {.key = "special_tokens",
+     .kind = PR_OPT_BOOL,
+     .dflt = "true",
+     .help = "whether the tokenizer adds what its template says, such as a begin-of-text token"},
+    {.key = "batch_tokens",
+     .kind = PR_OPT_INT,
+     .dflt = "2048",
+     .min = 1,
+     .max = 1 << 20,
+     .help = "tokens that go through the model together"},
+    {0}};
+
+/* ---- checks before a run ---- */
+static pr_status_t check_labels(const char *dir, const pr_model_config_t *c, int label, pr_error_t *err)
+{
+    if (c->n_label <= 0)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: is a %s, expected a sequence classification model", dir,
+                       *c->arch_name ? c->arch_name : "language model");
+    if (label >= c->n_label)
+        return pr_fail(err, PR_ERR_CONFIG, "option 'label': found %d, but %s has %d label%s (counted from 0)", label,
+                       dir, c->n_label, c->n_label == 1 ? "" : "s");
+    return PR_OK;
+}
+
+static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
+{
+    pr_model_config_t c = {0};
+    char *tokenizer = pr_path_join(model_dir, "tokenizer.json");
+    pr_status_t status = PR_OK;
+    if (!pr_file_exists(tokenizer))
+        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such file", tokenizer);
+    free(tokenizer);
+    PR_TRY(status);
+    PR_TRY(pr_model_config_read(model_dir, &c, err));
+    status = check_labels(model_dir, &c, label, err);
+    pr_model_config_clear(&c);
+    return status;
+}
+
+static pr_status_t reward_check(const json_t *opt, const char *dir, pr_error_t *err)
+{
+    if (!strstr(pr_option_string(opt, "template"), "{response}"))
+        return pr_fail(err, PR_ERR_CONFIG, "option 'template': found no {response} in it");
+    char *model_dir = pr_option_path(opt, "model", dir);
+    pr_status_t status = check_dir(model_dir, pr_option_int(opt, "label"), err);
+    free(model_dir);
+    return status;
+}
+
+/* ---- life ---- */
+static void reward_close(pr_objective_t *o)
+{
+    reward_t *self = o->self;
+    pr_run_free(&self->run);
+    pr_tokenizer_free(&self->tokenizer);
+    pr_model_free(&self->model);
+    free(self->template);
+    free(self);
+}
+
+static pr_status_t load(reward_t *self, const char *model_dir, pr_error_t *err)
+{
+    char *tokenizer = pr_path_join(model_dir, "tokenizer.json");
+    pr_status_t status = pr_tokenizer_load(tokenizer, &self->tokenizer, err);
+    free(tokenizer);
+    PR_TRY(status);
+    PR_TRY(pr_model_load(model_dir, &self->model, err));
+    PR_TRY(check_labels(model_dir, &self->model->config, self->label, err));
+    // A whole model in this process, so that the ranks of a team do not wait for one another here.
+    return pr_run_new(self->model, pr_linalg_local(), false, &self->run, err);
+}
+
+static pr_status_t reward_open(pr_objective_t *o, const json_t *opt, const pr_objective_env_t *env, pr_error_t *err)
+{
+    reward_t *self = o->self = pr_alloc(1, sizeof *self);
+    const char *transform = pr_option_string(opt, "transform");
+    self->transform = strcmp(transform, "softmax") == 0 ? 'm' : *transform;
+    self->template = pr_strdup(pr_option_string(opt, "template"));
+    self->label = pr_option_int(opt, "label");
+    self->special = pr_option_bool(opt, "special_tokens");
+    self->keep_end = *pr_option_string(opt, "truncate") == 's';
+    self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
+    char *model_dir = pr_option_path(opt, "model", env->dir);
+    pr_status_t status = load(self, model_dir, err);
+    free(model_dir);
+    if (status != PR_OK) {
+        reward_close(o);
+        return status;
+    }
+    size_t wanted = (size_t)pr_option_int(opt, "max_tokens"), longest = (size_t)self->model->config.max_pos;
+    self->max_tokens = wanted && wanted < longest ? wanted : longest;
+    o->lo = self->transform == 'n' ? -INFINITY : 0;
+    o->hi = self->transform == 'n' ? INFINITY : 1;
+    return PR_OK;
+}
+
+/* ---- texts to sequences ---- */
+// The template with the sample's texts put in, once: what they hold themselves is left as it is.
+static void fill_template(const char *template, const pr_sample_t *s, pr_buf_t *out)
+{
+    static const char prompt[] = "{prompt}", response[] = "{response}";
+    for (const char *p = template; *p;) {
+        if (strncmp(p, prompt, sizeof prompt - 1) == 0) {
+            pr_buf_puts(out, s->prompt);
+            p += sizeof prompt - 1;
+        } else if (strncmp(p, response, sizeof response - 1) == 0) {
+            pr_buf_puts(out, s->response);
+            p += sizeof response - 1;
+        } else {
+            pr_buf_add(out, p++, 1);
+        }
+    }
+}
+
+// As Hugging Face's classifiers do, the score stands at the last token that is not padding.
+static size_t without_padding(const pr_model_config_t *c, const int32_t *id, size_t n)
+{
+    while (n > 1 && id[n - 1] == c->pad)
+        n--;
+    return n;
+}
+
+static void add_sequence(const reward_t *self, const int32_t *id, size_t n, pr_packed_t *packed)
+{
+    const pr_model_config_t *c = &self->model->config;
+    int32_t nothing = c->n_eos ? c->eos[0] : c->bos >= 0 ? c->bos : c->pad >= 0 ? c->pad : 0;
+    if (n == 0) {
+        pr_packed_add(packed, &nothing, 1);
+        return;
+    }
+    size_t cut = n > self->max_tokens ? n - self->max_tokens : 0;
+    const int32_t *from = self->keep_end ? id + cut : id;
+    pr_packed_add(packed, from, without_padding(c, from, n - cut));
+}
+
+static pr_status_t add_sample(const reward_t *self, const pr_sample_t *s, pr_packed_t *packed, pr_error_t *err)
+{
+    pr_buf_t text = {0};
+    int32_t *id = NULL;
+    size_t n = 0;
+    pr_buf_add(&text, "", 0);
+    fill_template(self->template, s, &text);
+    pr_status_t status = pr_tokenizer_encode(self->tokenizer, text.data, text.len, self->special, &id, &n, err);
+    pr_buf_free(&text);
+    if (status == PR_OK)
+        add_sequence(self, id, n, packed);
+    free(id);
+    return status;
+}
+
+/* ---- scores ---- */
+typedef struct scoring {
+    const reward_t *self;
+    double *scores;
+} scoring_t;
+
+static double transformed(const reward_t *self, const float *logit, int n)
+{
+    double x = logit[self->label], sum = 0;
+    if (self->transform == 'n')
+        return x;
+    if (self->transform == 's')
+        return 1 / (1 + exp(-x));
+    for (int i = 0; i < n; i++)
+        sum += exp(logit[i] - x);
+    return 1 / sum;
+}
+
+static pr_status_t score_batch(void *arg, size_t first, const pr_batch_t *b, const float *h, pr_error_t *err)
+{
+    const scoring_t *sc = arg;
+    const pr_model_config_t *c = &sc->self->model->config;
+    size_t d = (size_t)c->d_model, n = (size_t)b->n_seq, labels = (size_t)c->n_label;
+    float *last = pr_alloc_matrix(n * d, sizeof *last), *logit = pr_alloc_matrix(n * labels, sizeof *logit);
+    pr_status_t status = last && logit ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %zu scores", n * labels);
+    if (status == PR_OK) {
+        for (size_t s = 0; s < n; s++)
+            memcpy(last + s * d, h + ((size_t)b->seq_start[s + 1] - 1) * d, d * sizeof *h);
+        pr_head_scores(sc->self->model, pr_linalg_local(), b->n_seq, last, logit);
+        for (size_t s = 0; s < n; s++)
+            sc->scores[first + s] = transformed(sc->self, logit + s * labels, c->n_label);
+    }
+    free(last);
+    free(logit);
+    return status;
+}
+
+static pr_status_t reward_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
+                                pr_error_t *err)
+{
+    const reward_t *self = o->self;
+    pr_packed_t packed = {0};
+    scoring_t sc = {self, scores};
+    pr_status_t status = PR_OK;
+    for (size_t i = 0; i < n && status == PR_OK; i++)
+        status = add_sample(self, &samples[i], &packed, err);
+    if (status == PR_OK)
+        status = pr_packed_run(&packed, self->model, self->run, self->batch_tokens, score_batch, &sc, err);
+    pr_packed_free(&packed);
+    return status;
+}
+
+const pr_objective_type_t pr_objective_reward_model = {
+    .name = "reward_model",
+    .formula = "the label's logit at the last token of the text; sigmoid or softmax of it",
+    .range = "all numbers; [0, 1] with sigmoid or softmax",
+    .help =
+        "A Hugging Face sequence classification model with its own tokenizer, such as a reward model or a sentiment "
+        "classifier. Padding tokens at the end of the text do not count. A text without any token is scored as a "
+        "single end-of-text token.",
+    .options = options,
+    .check = reward_check,
+    .open = reward_open,
+    .score = reward_score,
+    .close = reward_close,
+};

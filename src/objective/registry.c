@@ -1,0 +1,96 @@
+#include "base/mem.h"
+#include "objective/type.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// In order of name.
+static const pr_objective_type_t *const types[] = {
+    &pr_objective_brevity,     &pr_objective_command,       &pr_objective_distinct,   &pr_objective_empathy,
+    &pr_objective_fluency,     &pr_objective_length_target, &pr_objective_lexicon,    &pr_objective_match,
+    &pr_objective_readability, &pr_objective_reflection,    &pr_objective_repetition, &pr_objective_reward_model,
+};
+
+const pr_objective_type_t *const *pr_objective_types(size_t *n)
+{
+    *n = sizeof types / sizeof *types;
+    return types;
+}
+
+const pr_objective_type_t *pr_objective_type(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i]->name, name) == 0)
+            return types[i];
+    return NULL;
+}
+
+static pr_status_t check_env(const pr_objective_type_t *type, const pr_objective_env_t *env, pr_error_t *err)
+{
+    if (type->needs_model && !(env->model && env->tokenizer && env->la))
+        return pr_fail(err, PR_ERR_CONFIG, "needs the base model and its tokenizer");
+    return PR_OK;
+}
+
+pr_status_t pr_objective_open(const char *name, const char *type, const json_t *options, const pr_objective_env_t *env,
+                              pr_objective_t **out, pr_error_t *err)
+{
+    json_t *resolved;
+    PR_TRY(pr_objective_resolve(name, type, options, env->dir, &resolved, err));
+    pr_objective_t *o = pr_alloc(1, sizeof *o);
+    o->type = pr_objective_type(type);
+    o->name = pr_strdup(name);
+    pr_status_t status = check_env(o->type, env, err);
+    if (status == PR_OK)
+        status = o->type->open(o, resolved, env, err);
+    json_decref(resolved);
+    if (status != PR_OK) {
+        pr_fail_in(err, "objective '%s' (%s)", name, type);
+        free(o->name);
+        free(o);
+        return status;
+    }
+    *out = o;
+    return PR_OK;
+}
+
+static pr_status_t check_scores(const pr_objective_t *o, const double *scores, size_t n, pr_error_t *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(scores[i]))
+            return pr_fail(err, PR_ERR_NUMERIC, "sample %zu: the score is %g, expected a finite number", i, scores[i]);
+        if (scores[i] < o->lo || scores[i] > o->hi)
+            return pr_fail(err, PR_ERR_SCORER, "sample %zu: score %.17g is outside the declared range [%g, %g]", i,
+                           scores[i], o->lo, o->hi);
+    }
+    return PR_OK;
+}
+
+pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err)
+{
+    if (n == 0)
+        return PR_OK;
+    pr_status_t status = o->type->score(o, samples, n, scores, err);
+    if (status == PR_OK)
+        status = check_scores(o, scores, n, err);
+    if (status != PR_OK)
+        pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
+    return status;
+}
+
+void pr_objective_close(pr_objective_t **o)
+{
+    if (!*o)
+        return;
+    (*o)->type->close(*o);
+    free((*o)->name);
+    free(*o);
+    *o = NULL;
+}
+
+void pr_objective_free_self(pr_objective_t *o)
+{
+    free(o->self);
+    o->self = NULL;
+}

@@ -1,0 +1,398 @@
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+#include "objective/type.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading resolved options ---- */
+bool pr_option_given(const json_t *options, const char *key)
+{
+    return json_object_get(options, key) != NULL;
+}
+
+const char *pr_option_string(const json_t *options, const char *key)
+{
+    return json_string_value(json_object_get(options, key));
+}
+
+int pr_option_int(const json_t *options, const char *key)
+{
+    const json_t *v = json_object_get(options, key);
+    assert(json_is_integer(v));
+    return (int)json_integer_value(v);
+}
+
+double pr_option_real(const json_t *options, const char *key)
+{
+    const json_t *v = json_object_get(options, key);
+    assert(json_is_number(v));
+    return json_number_value(v);
+}
+
+bool pr_option_bool(const json_t *options, const char *key)
+{
+    const json_t *v = json_object_get(options, key);
+    assert(json_is_boolean(v));
+    return json_is_true(v);
+}
+
+char *pr_option_path(const json_t *options, const char *key, const char *dir)
+{
+    const char *name = pr_option_string(options, key);
+    return name ? pr_path_join(dir ? dir : "", name) : NULL;
+}
+
+/* ---- one value ---- */
+static pr_status_t wrong_type(const json_t *v, const char *expected, pr_error_t *err)
+{
+    return pr_fail(err, PR_ERR_CONFIG, "found %s, expected %s", pr_json_type_name(v), expected);
+}
+
+static pr_status_t check_bounds(const pr_option_t *o, double x, pr_error_t *err)
+{
+    if (!isfinite(x))
+        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a finite number", x);
+    if (o->min < o->max && (x < o->min || x > o->max))
+        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a value from %g to %g", x, o->min, o->max);
+    return PR_OK;
+}
+
+static pr_status_t resolve_int(const pr_option_t *o, const json_t *v, json_t **out, pr_error_t *err)
+{
+    if (!json_is_integer(v))
+        return wrong_type(v, "an integer", err);
+    json_int_t x = json_integer_value(v);
+    if (x > INT32_MAX || x < INT32_MIN)
+        return pr_fail(err, PR_ERR_CONFIG, "found %lld, which is too large", (long long)x);
+    PR_TRY(check_bounds(o, (double)x, err));
+    *out = json_integer(x);
+    return PR_OK;
+}
+
+static pr_status_t resolve_real(const pr_option_t *o, const json_t *v, json_t **out, pr_error_t *err)
+{
+    if (!json_is_number(v))
+        return wrong_type(v, "a number", err);
+    PR_TRY(check_bounds(o, json_number_value(v), err));
+    *out = json_real(json_number_value(v));
+    return PR_OK;
+}
+
+static pr_status_t resolve_duration(const pr_option_t *o, const json_t *v, json_t **out, pr_error_t *err)
+{
+    double seconds;
+    if (json_is_string(v))
+        PR_TRY(pr_duration_parse(json_string_value(v), &seconds, err));
+    else if (json_is_number(v))
+        seconds = json_number_value(v);
+    else
+        return wrong_type(v, "a duration such as \"90s\"", err);
+    PR_TRY(check_bounds(o, seconds, err));
+    *out = json_real(seconds);
+    return PR_OK;
+}
+
+static bool is_choice(const char *choices, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
+        if (strcspn(c, "|") == len && memcmp(c, word, len) == 0)
+            return true;
+    return false;
+}
+
+static pr_status_t resolve_string(const pr_option_t *o, const json_t *v, const char *dir, json_t **out, pr_error_t *err)
+{
+    const char *text = json_string_value(v);
+    if (!text)
+        return wrong_type(v, "a string", err);
+    if (strlen(text) != json_string_length(v))
+        return pr_fail(err, PR_ERR_CONFIG, "the string holds a NUL character");
+    if (o->choices && !is_choice(o->choices, text))
+        return pr_fail(err, PR_ERR_CONFIG, "found \"%s\", expected one of %s", text, o->choices);
+    char *path = pr_path_join(dir, text);
+    bool file_missing = o->kind == PR_OPT_FILE && !pr_file_exists(path);
+    bool dir_missing = o->kind == PR_OPT_DIR && !pr_dir_exists(path);
+    if (file_missing || dir_missing)
+        pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such %s", path, file_missing ? "file" : "directory");
+    free(path);
+    if (file_missing || dir_missing)
+        return PR_ERR_NOT_FOUND;
+    *out = json_string(text);
+    return PR_OK;
+}
+
+static pr_status_t resolve_strings(const json_t *v, json_t **out, pr_error_t *err)
+{
+    size_t i;
+    const json_t *item;
+    if (!json_is_array(v))
+        return wrong_type(v, "a list of strings", err);
+    json_array_foreach(v, i, item)
+    {
+        if (!json_is_string(item))
+            return pr_fail(err, PR_ERR_CONFIG, "item %zu: found %s, expected a string", i, pr_json_type_name(item));
+        if (strlen(json_string_value(item)) != json_string_length(item))
+            return pr_fail(err, PR_ERR_CONFIG, "item %zu: the string holds a NUL character", i);
+    }
+    *out = json_deep_copy(v);
+    return PR_OK;
+}
+
+static pr_status_t resolve_command(const json_t *v, json_t **out, pr_error_t *err)
+{
+    json_t *list = json_is_string(v) ? json_pack("[s, s, O]", "/bin/sh", "-c", v) : json_incref((json_t *)(uintptr_t)v);
+    pr_status_t status = resolve_strings(list, out, err);
+    json_decref(list);
+    if (status == PR_OK && json_array_size(*out) == 0) {
+        json_decref(*out);
+        return pr_fail(err, PR_ERR_CONFIG, "the list is empty, expected a program and its arguments");
+    }
+    return status;
+}
+
+static pr_status_t resolve_value(const pr_option_t *o, const json_t *v, const char *dir, json_t **out, pr_error_t *err)
+{
+    switch (o->kind) {
+    case PR_OPT_INT:
+        return resolve_int(o, v, out, err);
+    case PR_OPT_REAL:
+        return resolve_real(o, v, out, err);
+    case PR_OPT_DURATION:
+        return resolve_duration(o, v, out, err);
+    case PR_OPT_STRINGS:
+        return resolve_strings(v, out, err);
+    case PR_OPT_COMMAND:
+        return resolve_command(v, out, err);
+    case PR_OPT_BOOL:
+        if (!json_is_boolean(v))
+            return wrong_type(v, "true or false", err);
+        *out = json_boolean(json_is_true(v));
+        return PR_OK;
+    case PR_OPT_STRING:
+    case PR_OPT_FILE:
+    case PR_OPT_DIR:
+        break;
+    }
+    return resolve_string(o, v, dir, out, err);
+}
+
+/* ---- all options of an objective ---- */
+static size_t count_options(const pr_objective_type_t *type)
+{
+    size_t n = 0;
+    while (type->options[n].key)
+        n++;
+    return n;
+}
+
+static pr_status_t unknown_key(const pr_objective_type_t *type, const char *key, pr_error_t *err)
+{
+    size_t n = count_options(type);
+    const char **keys = pr_alloc(n, sizeof *keys);
+    pr_buf_t all = {0};
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = type->options[i].key;
+        pr_buf_printf(&all, "%s%s", i ? ", " : "", keys[i]);
+    }
+    const char *near = pr_nearest(key, keys, n);
+    if (near)
+        pr_fail(err, PR_ERR_CONFIG, "unknown option '%.64s'; did you mean '%s'?", key, near);
+    else
+        pr_fail(err, PR_ERR_CONFIG, "unknown option '%.64s'; there are: %s", key, n ? all.data : "none");
+    pr_buf_free(&all);
+    free(keys);
+    return PR_ERR_CONFIG;
+}
+
+static pr_status_t check_keys(const pr_objective_type_t *type, const json_t *options, pr_error_t *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)options, key, value)
+    {
+        const pr_option_t *o = type->options;
+        while (o->key && strcmp(o->key, key) != 0)
+            o++;
+        if (!o->key)
+            return unknown_key(type, key, err);
+    }
+    return PR_OK;
+}
+
+static pr_status_t resolve_option(const pr_option_t *o, const json_t *given, const char *dir, json_t *out,
+                                  pr_error_t *err)
+{
+    json_t *value = NULL, *dflt = NULL;
+    bool absent = !given || json_is_null(given);
+    if (absent && o->dflt && !*o->dflt)
+        return PR_OK;
+    if (absent && !o->dflt)
+        return pr_fail(err, PR_ERR_CONFIG, "option '%s' is missing: %s", o->key, o->help);
+    if (absent) {
+        dflt = json_loads(o->dflt, JSON_DECODE_ANY, NULL);
+        assert(dflt);
+    }
+    pr_status_t status = resolve_value(o, absent ? dflt : given, dir, &value, err);
+    json_decref(dflt);
+    if (status != PR_OK) {
+        pr_fail_in(err, "option '%s'", o->key);
+        return status;
+    }
+    json_object_set_new(out, o->key, value);
+    return PR_OK;
+}
+
+static pr_status_t resolve_all(const pr_objective_type_t *type, const json_t *options, const char *dir, json_t *out,
+                               pr_error_t *err)
+{
+    if (options && !json_is_object(options))
+        return wrong_type(options, "a group of options", err);
+    PR_TRY(check_keys(type, options, err));
+    for (const pr_option_t *o = type->options; o->key; o++)
+        PR_TRY(resolve_option(o, json_object_get(options, o->key), dir, out, err));
+    return type->check ? type->check(out, dir, err) : PR_OK;
+}
+
+static pr_status_t unknown_type(const char *name, const char *type, pr_error_t *err)
+{
+    size_t n;
+    const pr_objective_type_t *const *types = pr_objective_types(&n);
+    const char **names = pr_alloc(n, sizeof *names);
+    pr_buf_t all = {0};
+    for (size_t i = 0; i < n; i++) {
+        names[i] = types[i]->name;
+        pr_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
+    const char *near = pr_nearest(type, names, n);
+    if (near)
+        pr_fail(err, PR_ERR_CONFIG, "objective '%s': unknown type '%.64s'; did you mean '%s'?", name, type, near);
+    else
+        pr_fail(err, PR_ERR_CONFIG, "objective '%s': unknown type '%.64s'; there are: %s", name, type, all.data);
+    pr_buf_free(&all);
+    free(names);
+    return PR_ERR_CONFIG;
+}
+
+pr_status_t pr_objective_resolve(const char *name, const char *type_name, const json_t *options, const char *dir,
+                                 json_t **resolved, pr_error_t *err)
+{
+    const pr_objective_type_t *type = pr_objective_type(type_name);
+    if (!type)
+        return unknown_type(name, type_name, err);
+    json_t *out = json_object();
+    pr_status_t status = resolve_all(type, options, dir ? dir : "", out, err);
+    if (status != PR_OK) {
+        json_decref(out);
+        pr_fail_in(err, "objective '%s' (%s)", name, type_name);
+        return status;
+    }
+    *resolved = out;
+    return PR_OK;
+}
+
+/* ---- identity ---- */
+static pr_status_t hash_into(json_t *out, const char *key, const char *path, pr_error_t *err)
+{
+    char hex[PR_HASH_HEX];
+    PR_TRY(pr_hash_file(path, hex, err));
+    json_object_set_new(out, key, json_string(hex));
+    return PR_OK;
+}
+
+static bool is_model_file(const char *name)
+{
+    size_t n = strlen(name);
+    return *name != '.' &&
+           ((n > 5 && strcmp(name + n - 5, ".json") == 0) || (n > 12 && strcmp(name + n - 12, ".safetensors") == 0));
+}
+
+static pr_status_t hash_dir(json_t *out, const char *dir, pr_error_t *err)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: cannot read the directory", dir);
+    pr_status_t status = PR_OK;
+    for (struct dirent *e; status == PR_OK && (e = readdir(d));) {
+        char *path = pr_path_join(dir, e->d_name);
+        if (is_model_file(e->d_name) && pr_file_exists(path))
+            status = hash_into(out, e->d_name, path, err);
+        free(path);
+    }
+    closedir(d);
+    return status;
+}
+
+static bool is_system_path(const char *path)
+{
+    return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/bin/", 5) == 0;
+}
+
+// A command's words, split at white space as a shell line would be, that are names of files.
+static pr_status_t hash_words(json_t *out, const char *text, const char *dir, pr_error_t *err)
+{
+    char *copy = pr_strdup(text), *rest = copy;
+    pr_status_t status = PR_OK;
+    for (char *word; status == PR_OK && (word = strsep(&rest, " \t\n'\";&|<>()"));) {
+        char *path = pr_path_join(dir, word);
+        if (*word && !is_system_path(word) && pr_file_exists(path) && !pr_dir_exists(path))
+            status = hash_into(out, word, path, err);
+        free(path);
+    }
+    free(copy);
+    return status;
+}
+
+static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char *dir, json_t *out, pr_error_t *err)
+{
+    json_t *files = json_object();
+    pr_status_t status = PR_OK;
+    char *path = json_is_string(v) ? pr_path_join(dir, json_string_value(v)) : NULL;
+    if (o->kind == PR_OPT_FILE)
+        status = hash_into(files, "content", path, err);
+    else if (o->kind == PR_OPT_DIR)
+        status = hash_dir(files, path, err);
+    else
+        for (size_t i = 0; status == PR_OK && i < json_array_size(v); i++)
+            status = hash_words(files, json_string_value(json_array_get(v, i)), dir, err);
+    if (o->kind == PR_OPT_COMMAND && status == PR_OK)
+        json_object_set_new(out, "words", json_deep_copy(v));
+    json_object_set_new(out, "files", files);
+    free(path);
+    return status;
+}
+
+pr_status_t pr_objective_identity(const char *type_name, const json_t *resolved, const char *dir, json_t **identity,
+                                  pr_error_t *err)
+{
+    json_t *full;
+    PR_TRY(pr_objective_resolve(type_name, type_name, resolved, dir, &full, err));
+    json_t *values = json_object();
+    pr_status_t status = PR_OK;
+    for (const pr_option_t *o = pr_objective_type(type_name)->options; o->key && status == PR_OK; o++) {
+        json_t *v = json_object_get(full, o->key);
+        if (!v || o->incidental)
+            continue;
+        if (o->kind != PR_OPT_FILE && o->kind != PR_OPT_DIR && o->kind != PR_OPT_COMMAND) {
+            json_object_set(values, o->key, v);
+            continue;
+        }
+        json_t *content = json_object();
+        status = hash_option(o, v, dir ? dir : "", content, err);
+        json_object_set_new(values, o->key, content);
+    }
+    json_decref(full);
+    if (status != PR_OK) {
+        json_decref(values);
+        return status;
+    }
+    *identity = json_pack("{s:s, s:o}", "type", type_name, "options", values);
+    return PR_OK;
+}
