@@ -109,6 +109,9 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         for (int j = 0; j < i; j++)
             if (strcmp(s->name, c->search[j].name) == 0)
                 return pr_fail(err, PR_ERR_CONFIG, "%s: search name: found \"%s\" twice", c->path, s->name);
+        if (strcmp(s->type, "list") == 0 && !s->file)
+            return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"list\" reads points from it",
+                           c->path, s->name);
         PR_TRY(complete_scalar(c, s, err));
         PR_TRY(check_fidelity(c, s, err));
     }

@@ -107,7 +107,7 @@ START_TEST(all_kinds_are_read)
 {
     pr_config_t *c = parse(
         MINIMAL
-        "name = \"n-1\"; seed = 12345678901; seeds = ( 3, 9223372036854775L ); results = \"/r\"; reference = [0, "
+        "name = \"n-1\"; seed = 12345678901; seeds = ( 3, 2147483647 ); results = \"/r\"; reference = [0, "
         "0.5];\n"
         "stop = [\"\\n\", \"say \\\"x\\\" \\\\ \\t\\x07 \xc3\xa9\"]; retries = 0;\n"
         "finetune = { method = \"grpo\"; lr = 1; beta2 = .95; lora = { rslora = true; targets = \"q_proj\"; r = 4; };\n"
@@ -117,7 +117,7 @@ START_TEST(all_kinds_are_read)
         "[1, 3]; };\n");
     ck_assert_str_eq(c->name, "n-1");
     ck_assert(c->seed == 12345678901);
-    ck_assert(c->seeds[1] == 9223372036854775);
+    ck_assert(c->seeds[1] == 2147483647);
     ck_assert_str_eq(c->results, "/r");
     ck_assert_int_eq(c->n_reference, 2);
     ck_assert_double_eq(c->reference[1], 0.5);
@@ -177,6 +177,8 @@ START_TEST(wrong_values_are_located)
     refuse("evaluate = { decoding = true; };", "found true, expected one of sample | greedy");
     refuse("seeds = 3;", "expected a list of integers");
     refuse("seeds = [1, -1];", "seeds: found the integer -1");
+    refuse("seeds = [2147483648];", "seeds: found the integer 2147483648");
+    refuse("search = { type = \"list\"; };", "file: missing");
     refuse("seeds = [1, 1];", "found 1 twice");
     refuse("seeds = [];", "empty");
     refuse("stop = ( 1 );", "stop: found the integer 1");
@@ -296,7 +298,7 @@ START_TEST(dump_reads_back)
         "objectives = ( { name = \"a\"; minimize = true; adapter = \"ad\"; opt = \"q\\\"\\n\"; deep = { x = (1, 2.5,\n"
         "  { y = true; }); }; big = 12345678901; }, { name = \"b\"; } );\n"
         "seed = 12345678901; stop = (\"\\n\", \"a\\\"b\\\\c\\x01\"); reference = [0.1, 1e-30];\n"
-        "seeds = (1, 12345678901); aggregate = (\"states\", \"params\", \"logits\"); layer = 1;\n"
+        "seeds = (1, 1234567890); aggregate = (\"states\", \"params\", \"logits\"); layer = 1;\n"
         "finetune = { lr = 0.0012345678901234567; kl = 0; lora = { targets = [\"q_proj\"]; }; };\n"
         "search = ( { type = \"grid\"; }, { levels = 2; scalar = [1, 2]; } );";
     pr_config_t *c = parse(text), *again = NULL;

@@ -1,0 +1,49 @@
+#include "cli/cli.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int pr_cli_fail(const char *verb, const pr_error_t *err)
+{
+    fprintf(stderr, "paretorank %s: %s\n", verb, err->text);
+    return pr_status_exit_code(err->status);
+}
+
+int pr_cli_unknown(const char *what, const char *word, const char *const *names, size_t n)
+{
+    const char *nearest = pr_nearest(word, names, n);
+    fprintf(stderr, "paretorank: unknown %s '%.100s'%s%s%s (see: paretorank help)\n", what, word,
+            nearest ? "; the nearest known one is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    return 2;
+}
+
+void pr_cli_print_json(const json_t *value)
+{
+    json_dumpf(value, stdout, JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err)
+{
+    static char block[1 << 16];
+    pr_buf_t b = {0};
+    size_t n;
+    pr_buf_puts(&b, "");
+    while ((n = fread(block, 1, sizeof block, stdin)) > 0 && b.len < (size_t)1 << 30)
+        pr_buf_add(&b, block, n);
+    pr_status_t status = PR_OK;
+    if (ferror(stdin))
+        status = pr_fail(err, PR_ERR_IO, "standard input: cannot read");
+    else if (b.len >= (size_t)1 << 30)
+        status = pr_fail(err, PR_ERR_FORMAT, "standard input: more than 1 GiB");
+    if (status != PR_OK) {
+        pr_buf_free(&b);
+        return status;
+    }
+    *text = b.data;
+    *len = b.len;
+    return PR_OK;
+}

@@ -1,0 +1,207 @@
+/* paretorank generate: continues prompts with a model, or with the policy of experts and weights. */
+#include "base/duration.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/engine.h"
+#include "config/prompts.h"
+#include "learn/response.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct options {
+    pr_engine_options_t engine;
+    const char *prompt, *prompts;
+    pr_ints_t ids;
+    bool greedy, ignore_eos, json;
+    double temperature, top_p; // negative: not given
+    int64_t seed;              // negative: not given
+    int max_new_tokens;
+    pr_texts_t stop;
+} options_t;
+
+static const pr_arg_t args[] = {
+    PR_ENGINE_MODEL(options_t, engine),
+    {"--prompt", PR_ARG_TEXT, offsetof(options_t, prompt), "TEXT", "The prompt as text.", 0, 0, false},
+    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids.", 0, 0, false},
+    {"--prompts", PR_ARG_TEXT, offsetof(options_t, prompts), "FILE.jsonl",
+     "Many prompts: a JSON object with \"prompt\" (and \"id\") a line. Decoded together.", 0, 0, false},
+    PR_ENGINE_ARGS(options_t, engine),
+    {"--greedy", PR_ARG_FLAG, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one.", 0,
+     0, false},
+    {"--temperature", PR_ARG_REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.", 1e-6,
+     1e6, false},
+    {"--top-p", PR_ARG_REAL, offsetof(options_t, top_p), "P",
+     "Draw from the fewest tokens that hold this probability. Default: 1, all.", 1e-6, 1, false},
+    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", 0, 9.2e18, false},
+    {"--max-new-tokens", PR_ARG_INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.", 1,
+     INT_MAX, false},
+    {"--stop", PR_ARG_TEXTS, offsetof(options_t, stop), "TEXT",
+     "End at this text; may be repeated. The text printed ends before it, white space around trimmed.", 0, 0, false},
+    {"--ignore-eos", PR_ARG_FLAG, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens.", 0, 0,
+     false},
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
+     "Print an object a prompt, one a line: ids (prompt and continuation), text (the continuation), finish "
+     "(\"eos\", \"stop\", \"length\"), prompt_tokens, tokens_per_second.",
+     0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_generate = {
+    .name = "generate",
+    .synopsis = "MODEL_DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
+    .summary = "Continues prompts with a model, or with the policy that adapters and weights make.",
+    .help = "",
+    .args = args,
+};
+
+// Prompts as packed token ids.
+typedef struct batch {
+    int n, *start; // [n+1]
+    int32_t *ids;
+    pr_prompts_t *file; // NULL for one prompt
+} batch_t;
+
+static pr_status_t batch_add(const pr_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
+                             pr_error_t *err)
+{
+    int32_t *ids;
+    size_t n, at = (size_t)b->start[b->n];
+    PR_TRY(pr_engine_ids(e, given, text, &ids, &n, err));
+    if (n > (size_t)INT_MAX - at) {
+        free(ids);
+        return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
+    }
+    b->ids = pr_realloc(b->ids, at + n, sizeof *b->ids);
+    memcpy(b->ids + at, ids, n * sizeof *ids);
+    b->start[++b->n] = (int)(at + n);
+    free(ids);
+    return PR_OK;
+}
+
+static pr_status_t batch_make(const pr_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+{
+    if (o->prompts)
+        PR_TRY(pr_prompts_load(o->prompts, &b->file, err));
+    int n = b->file ? b->file->n : 1;
+    b->start = pr_alloc((size_t)n + 1, sizeof *b->start);
+    for (int i = 0; i < n; i++)
+        if (batch_add(e, &o->ids, b->file ? b->file->text[i] : o->prompt, b, err) != PR_OK)
+            return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1) : err->status;
+    return PR_OK;
+}
+
+static void batch_clear(batch_t *b)
+{
+    free(b->start);
+    free(b->ids);
+    pr_prompts_free(&b->file);
+}
+
+static pr_status_t continuation(const options_t *o, const pr_stops_t *stops, const int32_t *ids, int n, char **text,
+                                pr_error_t *err)
+{
+    size_t len;
+    if (o->stop.n > 0)
+        return pr_response_text(stops, ids, n, text, err);
+    return pr_tokenizer_decode(stops->tokenizer, ids, (size_t)n, true, text, &len, err);
+}
+
+static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const char *text, double rate)
+{
+    size_t n_prompt = (size_t)(b->start[i + 1] - b->start[i]), n_new = d->start[i + 1] - d->start[i];
+    int32_t *all = pr_alloc(n_prompt + n_new, sizeof *all);
+    memcpy(all, b->ids + b->start[i], n_prompt * sizeof *all);
+    memcpy(all + n_prompt, d->ids + d->start[i], n_new * sizeof *all);
+    json_t *v = json_object();
+    if (b->file)
+        json_object_set_new(v, "id", pr_text_json(b->file->id[i], strlen(b->file->id[i])));
+    if (b->file)
+        json_object_set_new(v, "prompt", pr_text_json(b->file->text[i], strlen(b->file->text[i])));
+    json_object_set_new(v, "ids", pr_ids_json(all, n_prompt + n_new));
+    json_object_set_new(v, "text", pr_text_json(text, strlen(text)));
+    json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
+    json_object_set_new(v, "prompt_tokens", json_integer((json_int_t)n_prompt));
+    json_object_set_new(v, "tokens_per_second", json_real(rate));
+    pr_cli_print_json(v);
+    json_decref(v);
+    free(all);
+}
+
+static pr_status_t print_all(const options_t *o, const batch_t *b, const pr_stops_t *stops, const pr_decoded_t *d,
+                             double seconds, pr_error_t *err)
+{
+    double rate = (double)d->generated / (seconds > 1e-9 ? seconds : 1e-9);
+    for (int i = 0; i < b->n; i++) {
+        char *text;
+        PR_TRY(continuation(o, stops, d->ids + d->start[i], (int)(d->start[i + 1] - d->start[i]), &text, err));
+        if (o->json)
+            print_object(b, i, d, text, rate);
+        else
+            puts(text);
+        free(text);
+    }
+    return PR_OK;
+}
+
+static bool stop(void *self, int seq, const int32_t *ids, int n)
+{
+    (void)seq;
+    return pr_stops_hit(self, ids, n);
+}
+
+static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+{
+    batch_t b = {0};
+    pr_decoded_t d = {0};
+    pr_stops_t stops;
+    pr_status_t status;
+    PR_GO(pr_engine_open(&o->engine, true, e, err));
+    PR_GO(batch_make(e, o, &b, err));
+    pr_stops_init(&stops, e->tokenizer, o->stop.n, o->stop.item);
+    pr_decode_options_t decode = {
+        .sampling = {o->greedy, o->temperature < 0 ? 1 : o->temperature, o->top_p < 0 ? 1 : o->top_p},
+        .samples = 1,
+        .max_new_tokens = o->max_new_tokens,
+        .ignore_eos = o->ignore_eos,
+        .key = pr_rng_key((uint64_t)(o->seed < 0 ? 1 : o->seed), "generate", ""),
+        .stop = o->stop.n > 0 ? stop : NULL,
+        .self = &stops};
+    double begin = pr_time_monotonic();
+    PR_GO(pr_decode(&e->policy, 1, e->w, b.n, b.start, b.ids, &decode, &d, err));
+    status = print_all(o, &b, &stops, &d, pr_time_monotonic() - begin, err);
+done:
+    pr_decoded_clear(&d);
+    batch_clear(&b);
+    return status;
+}
+
+static int check_usage(const options_t *o)
+{
+    if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) != 1)
+        return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids and --prompts");
+    if (o->greedy && (o->temperature >= 0 || o->top_p >= 0 || o->seed >= 0))
+        return pr_cli_usage(&pr_command_generate,
+                            "--greedy draws nothing: --temperature, --top-p and --seed say nothing");
+    for (int i = 0; i < o->stop.n; i++)
+        if (!o->stop.item[i][0])
+            return pr_cli_usage(&pr_command_generate, "--stop: expected a text that is not empty");
+    return 0;
+}
+
+int pr_cmd_generate(int argc, char **argv)
+{
+    options_t o = {.engine = PR_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1, .max_new_tokens = 40};
+    pr_engine_t e = {0};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_generate, argc, argv, &o, &code)) {
+        code = check_usage(&o);
+        if (code == 0 && run(&o, &e, &err) != PR_OK)
+            code = pr_cli_fail(argv[0], &err);
+    }
+    pr_engine_close(&e);
+    pr_cli_free(&pr_command_generate, &o);
+    return code;
+}

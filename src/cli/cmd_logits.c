@@ -1,0 +1,120 @@
+/* paretorank logits: next-token logits of a sequence. */
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct options {
+    pr_engine_options_t engine;
+    pr_ints_t ids;
+    const char *prompt;
+    bool all, json;
+} options_t;
+
+static const pr_arg_t args[] = {
+    PR_ENGINE_MODEL(options_t, engine),
+    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "The sequence as token ids.", 0, 0, false},
+    {"--prompt", PR_ARG_TEXT, offsetof(options_t, prompt), "TEXT", "The sequence as text.", 0, 0, false},
+    PR_ENGINE_ARGS(options_t, engine),
+    {"--all", PR_ARG_FLAG, offsetof(options_t, all), NULL,
+     "Logits behind every token of the sequence, not only behind the last: a list of lists.", 0, 0, false},
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
+     "Print {\"logits\": [...]}. Without it: the ten likeliest next tokens.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_logits = {
+    .name = "logits",
+    .synopsis = "MODEL_DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
+    .summary = "Prints the logits of the next token.",
+    .help = "With experts these are log-probabilities up to a constant a row.",
+    .args = args,
+};
+
+static void print_row(const float *logits, int v)
+{
+    putchar('[');
+    for (int i = 0; i < v; i++) {
+        if (isfinite(logits[i]))
+            printf("%s%.9g", i ? ", " : "", (double)logits[i]);
+        else
+            printf("%snull", i ? ", " : "");
+    }
+    putchar(']');
+}
+
+static void print_json(const float *logits, size_t rows, int v, bool all)
+{
+    printf("{\"logits\": %s", all ? "[" : "");
+    for (size_t i = 0; i < rows; i++) {
+        printf("%s", i ? ", " : "");
+        print_row(logits + i * (size_t)v, v);
+    }
+    printf("%s}\n", all ? "]" : "");
+}
+
+static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v, pr_error_t *err)
+{
+    pr_log_softmax(1, v, logits);
+    for (int k = 0; k < 10 && k < v; k++) {
+        int32_t best = 0;
+        for (int i = 1; i < v; i++)
+            best = logits[i] > logits[best] ? i : best;
+        char *text;
+        size_t len;
+        PR_TRY(pr_tokenizer_decode(t, &best, 1, false, &text, &len, err));
+        json_t *quoted = pr_text_json(text, len);
+        printf("%8d  %.6f  ", best, exp((double)logits[best]));
+        pr_cli_print_json(quoted);
+        json_decref(quoted);
+        free(text);
+        logits[best] = -INFINITY;
+    }
+    return PR_OK;
+}
+
+static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+{
+    int32_t *ids = NULL;
+    float *logits = NULL;
+    size_t n;
+    bool tokenizer = o->prompt || !o->json;
+    pr_status_t status;
+    PR_GO(pr_engine_open(&o->engine, tokenizer, e, err));
+    PR_GO(pr_engine_ids(e, &o->ids, o->prompt, &ids, &n, err));
+    bool all = o->all && o->json;
+    size_t rows = all ? n : 1;
+    int start[2] = {0, (int)n}, v = e->model->config.vocab;
+    logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);
+    if (!logits)
+        PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v));
+    PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, all, logits, err));
+    if (o->json)
+        print_json(logits, rows, v, o->all);
+    else
+        PR_GO(print_likeliest(e->tokenizer, logits, v, err));
+done:
+    free(ids);
+    free(logits);
+    return status;
+}
+
+int pr_cmd_logits(int argc, char **argv)
+{
+    options_t o = {.engine = PR_ENGINE_DEFAULTS};
+    pr_engine_t e = {0};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_logits, argc, argv, &o, &code)) {
+        if ((o.ids.n > 0) == (o.prompt != NULL))
+            code = pr_cli_usage(&pr_command_logits, "expected --ids or --prompt");
+        else if (run(&o, &e, &err) != PR_OK)
+            code = pr_cli_fail(argv[0], &err);
+    }
+    pr_engine_close(&e);
+    pr_cli_free(&pr_command_logits, &o);
+    return code;
+}

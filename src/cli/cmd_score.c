@@ -1,0 +1,150 @@
+/* paretorank score: log-probabilities of a text's tokens, or what a sequence classifier says of it. */
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct options {
+    pr_engine_options_t engine;
+    pr_ints_t ids;
+    const char *text;
+    bool json;
+} options_t;
+
+static const pr_arg_t args[] = {
+    PR_ENGINE_MODEL(options_t, engine),
+    {"--text", PR_ARG_TEXT, offsetof(options_t, text), "TEXT", "What is scored, as text.", 0, 0, false},
+    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "What is scored, as token ids.", 0, 0, false},
+    PR_ENGINE_ARGS(options_t, engine),
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_score = {
+    .name = "score",
+    .synopsis = "MODEL_DIR (--text TEXT | --ids 1,2,3) [--adapter DIR --weights A,B,...] [--json]",
+    .summary = "Log-probabilities of a text's tokens; for a classification model its scores.",
+    .help =
+        "JSON of a language model: ids; logprobs, one for every token but the first, given those before it; their sum, "
+        "mean and perplexity. JSON of a classification model: scores, one a label.",
+    .args = args,
+};
+
+static pr_status_t classify(const pr_engine_t *e, int n, const int32_t *ids, const float *h, bool json, pr_error_t *err)
+{
+    int labels = e->model->config.n_label, d = e->model->config.d_model;
+    float *scores = pr_alloc((size_t)labels, sizeof *scores);
+    json_t *list = json_array();
+    if (e->n_adapter > 0) {
+        free(scores);
+        json_decref(list);
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "adapters on a classification model are not supported");
+    }
+    pr_head_scores(e->model, e->policy.la, 1, h + (size_t)(n - 1) * (size_t)d, scores);
+    for (int i = 0; i < labels; i++)
+        json_array_append_new(list, json_real((double)scores[i]));
+    json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_ids_json(ids, (size_t)n));
+    if (json)
+        pr_cli_print_json(v);
+    for (int i = 0; i < labels && !json; i++)
+        printf("%.9g\n", (double)scores[i]);
+    json_decref(v);
+    free(scores);
+    return PR_OK;
+}
+
+static pr_status_t hidden(const pr_engine_t *e, int n, const int32_t *ids, float *h, pr_error_t *err)
+{
+    int start[2] = {0, n};
+    pr_batch_t batch = {.n_seq = 1, .seq_start = start, .token = ids};
+    pr_run_t *run = NULL;
+    PR_TRY(pr_run_new(e->model, e->policy.la, false, &run, err));
+    pr_status_t status = pr_forward(run, &batch, h, err);
+    pr_run_free(&run);
+    return status;
+}
+
+// logp [n-1] of ids[1..] under a policy of experts.
+static pr_status_t policy_logp(const pr_engine_t *e, int n, const int32_t *ids, float *logp, pr_error_t *err)
+{
+    int start[2] = {0, n}, v = e->model->config.vocab;
+    float *logits = pr_alloc_matrix((size_t)n * (size_t)v, sizeof *logits);
+    if (!logits)
+        return pr_fail(err, PR_ERR_MEMORY, "not enough memory for %d x %d logits", n, v);
+    pr_status_t status = pr_aggregate_logits(&e->policy, 1, start, ids, e->w, true, logits, err);
+    if (status == PR_OK)
+        pr_log_softmax(n - 1, v, logits);
+    for (int i = 0; i < n - 1 && status == PR_OK; i++)
+        logp[i] = logits[(size_t)i * (size_t)v + (size_t)ids[i + 1]];
+    free(logits);
+    return status;
+}
+
+static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
+{
+    double sum = 0;
+    json_t *list = json_array();
+    for (int i = 0; i < n - 1; i++) {
+        sum += (double)logp[i];
+        json_array_append_new(list, json_real((double)logp[i]));
+    }
+    double mean = n > 1 ? sum / (n - 1) : 0;
+    json_t *v = json_pack("{s:o, s:o, s:f, s:f, s:f}", "ids", pr_ids_json(ids, (size_t)n), "logprobs", list, "sum", sum,
+                          "mean", mean, "perplexity", exp(-mean));
+    if (json)
+        pr_cli_print_json(v);
+    else
+        printf("%d tokens, log-probability %.6g, %.6g a token, perplexity %.6g\n", n, sum, mean, exp(-mean));
+    json_decref(v);
+}
+
+static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+{
+    int32_t *ids = NULL;
+    float *h = NULL, *logp = NULL;
+    size_t n;
+    pr_status_t status;
+    PR_GO(pr_engine_open(&o->engine, o->text != NULL, e, err));
+    PR_GO(pr_engine_ids(e, &o->ids, o->text, &ids, &n, err));
+    h = pr_alloc_matrix(n * (size_t)e->model->config.d_model, sizeof *h);
+    logp = pr_alloc(n, sizeof *logp);
+    if (!h)
+        PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu tokens", n));
+    bool classifier = e->model->config.n_label > 0;
+    if (classifier || e->n_adapter == 0)
+        PR_GO(hidden(e, (int)n, ids, h, err));
+    if (classifier) {
+        status = classify(e, (int)n, ids, h, o->json, err);
+        goto done;
+    }
+    if (e->n_adapter > 0)
+        PR_GO(policy_logp(e, (int)n, ids, logp, err));
+    else if (n > 1)
+        PR_GO(pr_head_logp(e->model, e->policy.la, (int)n - 1, h, ids + 1, 1.0, logp, NULL, err));
+    print_logp((int)n, ids, logp, o->json);
+done:
+    free(ids);
+    free(h);
+    free(logp);
+    return status;
+}
+
+int pr_cmd_score(int argc, char **argv)
+{
+    options_t o = {.engine = PR_ENGINE_DEFAULTS};
+    pr_engine_t e = {0};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_score, argc, argv, &o, &code)) {
+        if ((o.ids.n > 0) == (o.text != NULL))
+            code = pr_cli_usage(&pr_command_score, "expected --text or --ids");
+        else if (run(&o, &e, &err) != PR_OK)
+            code = pr_cli_fail(argv[0], &err);
+    }
+    pr_engine_close(&e);
+    pr_cli_free(&pr_command_score, &o);
+    return code;
+}
