@@ -59,6 +59,12 @@ static pr_status_t hand_out(pr_schedule_state_t *s, bool *did, pr_error_t *err)
     return PR_OK;
 }
 
+static void tell_all(pr_schedule_state_t *s, pr_tag_t tag)
+{
+    for (int rank = 1; rank < pr_world_size(s->w); rank++)
+        pr_world_send(s->w, rank, tag, "", 0, NULL);
+}
+
 static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, pr_error_t *err)
 {
     const char *id = json_string_value(json_object_get(m, "id")),
@@ -69,6 +75,11 @@ static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, 
     s->running--;
     k->fast = json_number_value(json_object_get(m, "seconds")) < s->o.short_seconds;
     pr_status_t status = pr_status_from_reason(reason ? reason : "");
+    if (status == PR_ERR_INTERRUPTED &&
+        !s->stopped) { // a signal came to that rank alone: it takes no more jobs, so all end
+        s->stopped = true;
+        tell_all(s, PR_TAG_STOP);
+    }
     return s->source->finished(s->source->self, id ? id : "", rank, k->host, status, text ? text : "",
                                json_object_get(m, "result"), err);
 }
@@ -102,12 +113,6 @@ static pr_status_t drain(pr_schedule_state_t *s, bool *did, pr_error_t *err)
             return status;
     }
     return PR_OK;
-}
-
-static void tell_all(pr_schedule_state_t *s, pr_tag_t tag)
-{
-    for (int rank = 1; rank < pr_world_size(s->w); rank++)
-        pr_world_send(s->w, rank, tag, "", 0, NULL);
 }
 
 static bool workers_known(const pr_schedule_state_t *s)

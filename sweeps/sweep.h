@@ -52,7 +52,7 @@ typedef struct pr_sweep_points {
     double *value; // [n,k]
     int64_t *id;   // [n] a number by content: the same in every run of the same sweep
 } pr_sweep_points_t;
-void pr_sweep_points(const pr_sweep_t *s, pr_sweep_points_t *out);
+void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out);
 void pr_sweep_points_clear(pr_sweep_points_t *p);
 /* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not an
  * evaluate job. */

@@ -16,17 +16,12 @@ static pr_expert_t *waiting_expert(pr_sweep_t *s)
     return NULL;
 }
 
-/* Experts with weight 0 are not run, so a point need not wait for them. *lost: one that it needs has failed for good.
- */
-static bool experts_ready(const pr_sweep_t *s, const pr_evaluation_t *e, bool *lost)
+/* Experts with weight 0 are not run, so a point need not wait for them. */
+static bool experts_ready(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
-    for (int k = 0; k < s->config->n_objectives; k++) {
-        pr_job_state_t state = pr_sweep_expert(s, s->track[e->track].seed_index, k)->job.state;
-        if (e->point.num[k] == 0 || state == PR_JOB_DONE)
-            continue;
-        *lost = state == PR_JOB_FAILED;
-        return false;
-    }
+    for (int k = 0; k < s->config->n_objectives; k++)
+        if (e->point.num[k] != 0 && pr_sweep_expert(s, s->track[e->track].seed_index, k)->job.state != PR_JOB_DONE)
+            return false;
     return true;
 }
 
@@ -289,5 +284,8 @@ bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *
     for (int k = 0; k < c->n_objectives; k++)
         value[k] = (c->objective[k].minimize ? -1 : 1) * json_number_value(json_array_get(mean, (size_t)k));
     *id = pr_point_number(job);
+    for (int i = 0; i < c->n_searches; i++)
+        if (c->search[i].n_fidelity > 0)
+            return false; // this may be a part of a point's prompts only
     return true;
 }

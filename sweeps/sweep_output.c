@@ -391,16 +391,21 @@ pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 
 /* ---- points, for the reduction over ranks ---- */
 
-void pr_sweep_points(const pr_sweep_t *s, pr_sweep_points_t *out)
+void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out)
 {
     size_t k_n = (size_t)s->config->n_objectives;
     pr_output_t o;
     make_table(s, &o);
-    *out = (pr_sweep_points_t){.k = (int)k_n, .n = o.table.n, .value = pr_alloc(o.table.n * k_n, sizeof(double))};
+    *out = (pr_sweep_points_t){.k = (int)k_n, .value = pr_alloc(o.table.n * k_n, sizeof(double))};
     out->id = pr_alloc(o.table.n, sizeof *out->id);
-    memcpy(out->value, o.turned, o.table.n * k_n * sizeof(double));
-    for (size_t i = 0; i < o.table.n; i++)
-        out->id[i] = pr_point_number(o.row[i].job);
+    for (size_t i = 0; i < o.table.n; i++) {
+        // A point joined from ranges of prompts is known here only.
+        bool whole = o.eval[i]->count == o.row[i].n_prompts;
+        if (elsewhere && whole && o.eval[i]->job.attempts > 0)
+            continue;
+        memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
+        out->id[out->n++] = pr_point_number(o.row[i].job);
+    }
     output_clear(&o);
 }
 

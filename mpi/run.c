@@ -1,0 +1,182 @@
+#include "mpi/run.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/job.h"
+#include "mpi/front.h"
+#include "mpi/scheduler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a rank holds during a run. */
+typedef struct pr_run_state {
+    pr_world_t *w;
+    const pr_run_hooks_t *hooks;
+    const pr_config_t *config;
+    pr_config_t *received; // on ranks but 0
+    pr_sweep_t *sweep;     // on rank 0
+    pr_job_env_t *env;     // on ranks that work
+    pr_archive_t *archive; // of the points evaluated here
+    bool interrupted;      // rank 0: some job was
+    double last_progress;
+} pr_run_state_t;
+
+/* ---- rank 0: jobs come from the sweep ---- */
+
+static pr_source_next_t source_next(void *self, json_t **spec)
+{
+    pr_run_state_t *r = self;
+    static const pr_source_next_t map[] = {PR_SOURCE_JOB, PR_SOURCE_WAIT, PR_SOURCE_DONE};
+    return map[pr_sweep_next(r->sweep, spec)];
+}
+
+static pr_status_t source_started(void *self, const char *id, int rank, const char *host, pr_error_t *err)
+{
+    pr_run_state_t *r = self;
+    return pr_sweep_started(r->sweep, id, &(pr_who_t){rank, host}, err);
+}
+
+static pr_status_t source_event(void *self, int rank, const char *host, const char *event, const json_t *fields,
+                                pr_error_t *err)
+{
+    pr_run_state_t *r = self;
+    return pr_sweep_event(r->sweep, &(pr_who_t){rank, host}, event, fields, err);
+}
+
+static pr_status_t source_finished(void *self, const char *id, int rank, const char *host, pr_status_t status,
+                                   const char *text, const json_t *result, pr_error_t *err)
+{
+    pr_run_state_t *r = self;
+    r->interrupted = r->interrupted || status == PR_ERR_INTERRUPTED;
+    return pr_sweep_finished(r->sweep, id, &(pr_who_t){rank, host}, status, text, result, err);
+}
+
+static bool stopping(void *self)
+{
+    pr_run_state_t *r = self;
+    return r->interrupted || (r->hooks->stopping && r->hooks->stopping(r->hooks->self));
+}
+
+static void source_tick(void *self)
+{
+    pr_run_state_t *r = self;
+    pr_progress_t p;
+    double now = pr_time_monotonic();
+    if (!r->hooks->progress || now - r->last_progress < 0.2)
+        return;
+    r->last_progress = now;
+    pr_sweep_progress(r->sweep, &p);
+    r->hooks->progress(r->hooks->self, &p);
+}
+
+/* ---- ranks that work ---- */
+
+static pr_status_t run_job(void *self, const json_t *spec, const pr_runner_hooks_t *h, json_t **result, pr_error_t *err)
+{
+    pr_run_state_t *r = self;
+    pr_job_hooks_t hooks = {h->cancel, h->event, h->self};
+    double value[PR_MAX_OBJECTIVES];
+    int64_t id;
+    pr_status_t status = pr_job_run(r->env, spec, &hooks, result, err);
+    if (status == PR_OK && pr_sweep_job_value(r->config, spec, *result, value, &id))
+        pr_archive_insert(r->archive, id, value);
+    return status;
+}
+
+/* ---- the phases ---- */
+
+/* Every rank gets rank 0's configuration. */
+static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    json_t *v = NULL;
+    if (pr_world_rank(r->w) == 0) {
+        v = pr_config_json(r->config);
+        text = pr_json_canonical(v);
+        n = strlen(text);
+    }
+    pr_status_t status = pr_world_broadcast(r->w, &text, &n, err);
+    if (status == PR_OK && pr_world_rank(r->w) != 0) {
+        status = pr_json_parse(text, n, "configuration from rank 0", &v, err);
+        if (status == PR_OK)
+            status = pr_config_from_json(v, &r->received, err);
+        r->config = r->received;
+    }
+    json_decref(v);
+    free(text);
+    return pr_world_agree(r->w, status, err);
+}
+
+/* Models, tokenizer, objectives and prompts on every rank that works, so that bad input ends the run before its first
+ * job. */
+static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    r->archive = pr_archive_new(r->config->n_objectives);
+    if (pr_world_rank(r->w) != 0 || pr_world_size(r->w) == 1) {
+        r->env = pr_job_env_new(r->config, r->config->results);
+        status = pr_job_env_load(r->env, err);
+    }
+    return pr_world_agree(r->w, status, err);
+}
+
+static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
+{
+    pr_runner_t runner = {run_job, stopping, r};
+    if (pr_world_rank(r->w) != 0)
+        return pr_work(r->w, &runner, err);
+    pr_source_t source = {source_next, source_started, source_event, source_finished, source_tick, stopping, r};
+    pr_schedule_options_t o = {.depth = 2, .short_seconds = 2};
+    pr_status_t status = pr_schedule(r->w, &source, &runner, &o, err);
+    if (status != PR_OK && pr_world_size(r->w) > 1) {
+        // The journal cannot be written: nothing that workers still do could be kept.
+        pr_log(PR_LOG_ERROR, "%s", err->text);
+        pr_world_abort(r->w, pr_status_exit_code(status));
+    }
+    return status;
+}
+
+/* Points of earlier runs are in no rank's archive; rank 0 offers them. */
+static pr_status_t finish(pr_run_state_t *r, pr_error_t *err)
+{
+    if (r->sweep) {
+        pr_sweep_points_t p;
+        pr_sweep_points(r->sweep, true, &p);
+        pr_archive_insert_many(r->archive, p.id, p.value, p.n);
+        pr_sweep_points_clear(&p);
+    }
+    PR_TRY(pr_front_reduce(r->w, r->archive, err));
+    pr_status_t status = PR_OK;
+    if (r->sweep) {
+        bool interrupted = stopping(r);
+        status = pr_sweep_write(r->sweep, pr_archive_points(r->archive), pr_archive_size(r->archive), err);
+        if (status == PR_OK)
+            status = pr_sweep_end(r->sweep, interrupted, err);
+        if (r->hooks->finished && (status == PR_OK || status == PR_ERR_INTERRUPTED || status == PR_ERR_INCOMPLETE))
+            r->hooks->finished(r->hooks->self, r->sweep, status == PR_OK);
+    }
+    return pr_world_agree(r->w, status, err);
+}
+
+pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t open_status, const pr_run_hooks_t *hooks,
+                         pr_error_t *err)
+{
+    pr_run_state_t r = {.w = w, .hooks = hooks, .config = config};
+    pr_status_t status = open_status;
+    int workers = pr_world_size(w) > 1 ? pr_world_size(w) - 1 : 1;
+    if (status == PR_OK && pr_world_rank(w) == 0)
+        status = pr_sweep_open(config, workers, &r.sweep, err);
+    PR_GO(pr_world_agree(w, status, err));
+    PR_GO(share_config(&r, err));
+    PR_GO(load(&r, err));
+    PR_GO(work(&r, err));
+    PR_GO(finish(&r, err));
+done:
+    pr_archive_free(&r.archive);
+    pr_job_env_free(&r.env);
+    pr_sweep_free(&r.sweep);
+    pr_config_free(&r.received);
+    return status;
+}

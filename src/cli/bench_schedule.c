@@ -1,0 +1,160 @@
+/* paretorank bench schedule: rank 0 with synthetic jobs. Under mpirun: dispatches a second with jobs of no length, and
+ * the efficiency of the workers with jobs that sleep. */
+#include "base/duration.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "mpi/scheduler.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+typedef struct options {
+    int jobs, sleeping_jobs;
+    double ms;
+    bool json;
+} options_t;
+
+static const pr_arg_t args[] = {
+    {"--jobs", PR_ARG_INT, offsetof(options_t, jobs), "N", "Jobs of no length. Default: 100000.", 1, 100000000, false},
+    {"--rounds", PR_ARG_INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 40.", 1,
+     1000000, false},
+    {"--ms", PR_ARG_REAL, offsetof(options_t, ms), "MS",
+     "How long a sleeping job sleeps, in milliseconds. Default: 50.", 0, 60000, false},
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_bench_schedule = {
+    .name = "bench schedule",
+    .synopsis = "[--jobs N] [--rounds N] [--ms MS] [--json]",
+    .summary = "Dispatches a second of rank 0, and the efficiency of workers on short jobs.",
+    .help = "Start it with mpirun -n (workers + 1).",
+    .args = args,
+};
+
+/* A source of n jobs that sleep. */
+typedef struct synthetic {
+    long n, given, done;
+    double seconds; // each
+} synthetic_t;
+
+static pr_source_next_t next_job(void *self, json_t **spec)
+{
+    synthetic_t *s = self;
+    char id[24];
+    if (s->given == s->n)
+        return s->done == s->n ? PR_SOURCE_DONE : PR_SOURCE_WAIT;
+    snprintf(id, sizeof id, "%ld", s->given++);
+    *spec = json_pack("{s:s, s:f}", "id", id, "seconds", s->seconds);
+    return PR_SOURCE_JOB;
+}
+
+static pr_status_t started(void *self, const char *id, int rank, const char *host, pr_error_t *err)
+{
+    (void)self, (void)id, (void)rank, (void)host, (void)err;
+    return PR_OK;
+}
+
+static pr_status_t event(void *self, int rank, const char *host, const char *name, const json_t *fields,
+                         pr_error_t *err)
+{
+    (void)self, (void)rank, (void)host, (void)name, (void)fields, (void)err;
+    return PR_OK;
+}
+
+static pr_status_t finished(void *self, const char *id, int rank, const char *host, pr_status_t status,
+                            const char *text, const json_t *result, pr_error_t *err)
+{
+    (void)id, (void)rank, (void)host, (void)result;
+    ((synthetic_t *)self)->done++;
+    return status == PR_OK ? PR_OK : pr_fail(err, status, "%s", text);
+}
+
+static void tick(void *self)
+{
+    (void)self;
+}
+
+static bool never(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static pr_status_t sleep_job(void *self, const json_t *spec, const pr_runner_hooks_t *hooks, json_t **result,
+                             pr_error_t *err)
+{
+    (void)self, (void)hooks, (void)err;
+    double s = json_number_value(json_object_get(spec, "seconds"));
+    if (s > 0)
+        nanosleep(&(struct timespec){(time_t)s, (long)(fmod(s, 1) * 1e9)}, NULL);
+    *result = json_object();
+    return PR_OK;
+}
+
+/* One round; returns its seconds on rank 0. */
+static pr_status_t round_of(pr_world_t *w, long n, double seconds, double *took, pr_error_t *err)
+{
+    synthetic_t s = {.n = n, .seconds = seconds};
+    pr_source_t source = {next_job, started, event, finished, tick, never, &s};
+    pr_runner_t runner = {sleep_job, never, NULL};
+    pr_schedule_options_t o = {.depth = 2, .short_seconds = 2};
+    pr_world_barrier(w);
+    double begin = pr_time_monotonic();
+    pr_status_t status = pr_world_rank(w) == 0 ? pr_schedule(w, &source, &runner, &o, err) : pr_work(w, &runner, err);
+    *took = pr_time_monotonic() - begin;
+    return pr_world_agree(w, status, err);
+}
+
+static void print(const options_t *o, int workers, double dispatch, double sleeping)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    double rate = o->jobs / dispatch, efficiency = o->sleeping_jobs * o->ms / 1000 / sleeping;
+    if (o->json) {
+        json_t *v =
+            json_pack("{s:i, s:i, s:f, s:f, s:f, s:I}", "workers", workers, "jobs", o->jobs, "dispatches_per_second",
+                      rate, "job_ms", o->ms, "efficiency", efficiency, "rank0_max_rss_kib", (json_int_t)u.ru_maxrss);
+        pr_cli_print_json(v);
+        json_decref(v);
+        return;
+    }
+    printf("workers            %d\n", workers);
+    printf("dispatches/s       %.0f   (%d jobs of no length)\n", rate, o->jobs);
+    printf("efficiency         %.1f %%  (%d jobs of %g ms a worker)\n", 100 * efficiency, o->sleeping_jobs, o->ms);
+    printf("rank 0's memory    %.0f MiB\n", (double)u.ru_maxrss / 1024);
+}
+
+static int bench(const options_t *o, int *argc, char ***argv)
+{
+    pr_error_t err;
+    pr_world_t *w = NULL;
+    double dispatch = 0, sleeping = 0;
+    if (pr_world_open(argc, argv, &w, &err) != PR_OK)
+        return pr_cli_fail("bench", &err);
+    int workers = pr_world_size(w) > 1 ? pr_world_size(w) - 1 : 1, code = 0;
+    pr_status_t status = round_of(w, o->jobs, 0, &dispatch, &err);
+    if (status == PR_OK)
+        status = round_of(w, (long)o->sleeping_jobs * workers, o->ms / 1000, &sleeping, &err);
+    if (pr_world_rank(w) == 0) {
+        if (status == PR_OK)
+            print(o, workers, dispatch, sleeping);
+        else
+            code = pr_cli_fail("bench", &err);
+    }
+    pr_world_close(&w);
+    return code;
+}
+
+int pr_bench_schedule(int argc, char **argv)
+{
+    options_t o = {.jobs = 100000, .sleeping_jobs = 40, .ms = 50};
+    int code;
+    if (pr_cli_parse(&pr_command_bench_schedule, argc, argv, &o, &code))
+        code = bench(&o, &argc, &argv);
+    pr_cli_free(&pr_command_bench_schedule, &o);
+    return code;
+}

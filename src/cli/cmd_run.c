@@ -1,0 +1,152 @@
+/* paretorank run: a sweep on the ranks that mpirun or srun started, or the rest of one that was stopped. */
+#include "base/duration.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "mpi/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+typedef struct options {
+    const char *config;
+    pr_texts_t set;
+    int rows;
+    bool quiet;
+} options_t;
+
+static const pr_arg_t args[] = {
+    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
+     "The sweep's configuration file, or a results directory to go on with.", 0, 0, true},
+    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
+     0, false},
+    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N",
+     "Rows of the front that are printed at the end, 0 for all. Default: 20.", 0, 1000000, false},
+    {"--quiet", PR_ARG_FLAG, offsetof(options_t, quiet), NULL, "No progress.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_run = {
+    .name = "run",
+    .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
+    .summary = "Run a sweep, or go on with one that was stopped.",
+    .help = "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. What is done "
+            "already is not done "
+            "again. SIGTERM, SIGINT and SIGUSR1 save what is running and end the run with exit code 1; the same "
+            "command continues it.",
+    .args = args,
+};
+
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number)
+{
+    signalled = number;
+}
+
+static void catch_signals(void)
+{
+    static const int caught[] = {SIGTERM, SIGINT, SIGUSR1};
+    struct sigaction a = {.sa_handler = on_signal};
+    sigemptyset(&a.sa_mask);
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+        sigaction(caught[i], &a, NULL);
+    signal(SIGPIPE, SIG_IGN); // a scorer or a terminal that goes away is an error to report, not an end
+}
+
+static bool stopping(void *self)
+{
+    (void)self;
+    return signalled != 0;
+}
+
+typedef struct screen {
+    bool live; // a line that is written over; else a line a minute
+    bool quiet;
+    double last;
+    int rows;
+} screen_t;
+
+static int columns(void)
+{
+    struct winsize w;
+    const char *env = getenv("COLUMNS");
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+        return w.ws_col;
+    return env && atoi(env) > 0 ? atoi(env) : 100;
+}
+
+static void show_progress(void *self, const pr_progress_t *p)
+{
+    screen_t *s = self;
+    char line[1024];
+    double now = pr_time_monotonic();
+    if (s->quiet || now - s->last < (s->live ? 0.2 : 60))
+        return;
+    s->last = now;
+    pr_progress_line(p, s->live ? columns() - 1 : 160, line, sizeof line);
+    if (s->live)
+        fprintf(stderr, "\r\033[K%s", line);
+    else
+        pr_log(PR_LOG_INFO, "%s", line);
+}
+
+static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
+{
+    const screen_t *s = self;
+    if (s->live && !s->quiet)
+        fprintf(stderr, "\r\033[K");
+    char *table = pr_sweep_front_table(sweep, columns(), s->rows);
+    printf("%s", table);
+    free(table);
+    if (complete)
+        printf("results: %s\n", pr_sweep_dir(sweep));
+    fflush(stdout);
+}
+
+/* A results directory stands for the configuration it was made from. */
+static pr_status_t read_config(const options_t *o, pr_config_t **out, pr_error_t *err)
+{
+    if (!pr_dir_exists(o->config))
+        return pr_config_read(o->config, o->set.item, o->set.n, out, err);
+    char *path = pr_path_join(o->config, "sweep.cfg");
+    pr_status_t status = pr_config_read(path, o->set.item, o->set.n, out, err);
+    free(path);
+    return status;
+}
+
+static int run(const options_t *o, int *argc, char ***argv)
+{
+    pr_error_t err = {0};
+    pr_world_t *w = NULL;
+    pr_config_t *config = NULL;
+    if (pr_world_open(argc, argv, &w, &err) != PR_OK)
+        return pr_cli_fail("run", &err);
+    catch_signals(); // after MPI's own
+    screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
+    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen};
+    pr_status_t status = PR_OK;
+    bool first = pr_world_rank(w) == 0;
+    if (first)
+        status = read_config(o, &config, &err);
+    status = pr_run_sweep(w, config, status, &hooks, &err);
+    int code = status == PR_OK ? 0 : first ? pr_cli_fail("run", &err) : pr_status_exit_code(status);
+    pr_config_free(&config);
+    pr_world_close(&w);
+    return code;
+}
+
+int pr_cmd_run(int argc, char **argv)
+{
+    options_t o = {.rows = 20};
+    int code;
+    if (pr_cli_parse(&pr_command_run, argc, argv, &o, &code))
+        code = run(&o, &argc, &argv);
+    pr_cli_free(&pr_command_run, &o);
+    return code;
+}
