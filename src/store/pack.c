@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { BLOCK = 1 << 16, LEVEL = 1 };
+enum { BLOCK = 1 << 16, LEVEL = 1, WINDOW_BITS = 15, MEMORY = 9 };
 
 // ---- packing ----
 
@@ -38,7 +38,9 @@ void pr_pack(const void *data, size_t elem, size_t count, pr_buf_t *out)
 {
     unsigned char block[BLOCK];
     z_stream z = {0};
-    if (deflateInit(&z, LEVEL) != Z_OK)
+    // Shuffled floats have skewed bytes (exponents) and long runs (zeros, halves in floats) but no repeated strings:
+    // looking for runs only is more than twice as fast as a search for strings and compresses better.
+    if (deflateInit2(&z, LEVEL, Z_DEFLATED, WINDOW_BITS, MEMORY, Z_RLE) != Z_OK)
         out_of_memory();
     for (size_t plane = 0; plane < elem; plane++)
         for (size_t first = 0; first < count; first += BLOCK) {
