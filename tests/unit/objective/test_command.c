@@ -1,0 +1,321 @@
+// The command objective with programs that behave and programs that do not.
+#include "base/duration.h"
+#include "unit/objective/support.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char *fixtures;
+
+static void set_up(void)
+{
+    fixtures = source_file("tests/fixtures/objective");
+}
+
+static void tear_down(void)
+{
+    free(fixtures);
+}
+
+// A scorer in a mode, with more options such as ", 'timeout': 1".
+static pr_objective_t *open_scorer(const char *mode, const char *more)
+{
+    char options[400];
+    snprintf(options, sizeof options, "{'command': ['python3', 'scorer.py', '%s']%s}", mode, more);
+    return open_objective("command", options, fixtures);
+}
+
+static pr_status_t score_many(pr_objective_t *o, size_t n, double *scores, pr_error_t *err)
+{
+    static const char *const responses[] = {"", "a", "zwölf\n", "\"quoted\" \\ text", "\xff{}"};
+    pr_sample_t *s = pr_alloc(n, sizeof *s);
+    for (size_t i = 0; i < n; i++)
+        s[i] = (pr_sample_t){.prompt = "Client: \t\x01", .response = responses[i % 5]};
+    pr_status_t status = pr_objective_score(o, s, n, scores, err);
+    free(s);
+    return status;
+}
+
+static void check_honest(pr_objective_t *o, size_t n)
+{
+    static const double length[] = {0, 1, 6, 15, 3};
+    double *scores = pr_alloc(n, sizeof *scores);
+    pr_error_t err = {0};
+    pr_status_t status = score_many(o, n, scores, &err);
+    ck_assert_msg(status == PR_OK, "%s", err.text);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_double_eq(scores[i], length[i % 5]);
+    free(scores);
+}
+
+static void check_fails(pr_objective_t *o, pr_status_t want, const char *says)
+{
+    double scores[3];
+    pr_error_t err = {0};
+    pr_status_t status = score_many(o, 3, scores, &err);
+    ck_assert_msg(status == want && err.status == want, "%d: %s", status, err.text);
+    ck_assert_msg(strstr(err.text, says) && strstr(err.text, "objective 'it' (command)"), "%s", err.text);
+}
+
+static bool is_gone(pid_t pid)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return true;
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    const char *state = n ? strrchr(text, ')') : NULL;
+    return !state || state[2] == 'Z' || state[2] == 'X';
+}
+
+static bool goes(pid_t pid, double seconds)
+{
+    for (double end = pr_time_monotonic() + seconds; pr_time_monotonic() < end; usleep(5000))
+        if (is_gone(pid))
+            return true;
+    return false;
+}
+
+START_TEST(test_one_process_is_kept)
+{
+    pr_objective_t *o = open_scorer("pid", "");
+    double first = score_of(o, "", "x");
+    ck_assert_double_eq(score_of(o, "", "y"), first);
+    ck_assert(!is_gone((pid_t)first));
+    pr_objective_close(&o);
+    ck_assert_int_eq(kill((pid_t)first, 0), -1); // waited for: not even a zombie
+}
+END_TEST
+
+START_TEST(test_many_and_single)
+{
+    pr_objective_t *o = open_scorer("good", "");
+    check_honest(o, 1);
+    check_honest(o, 5000);
+    check_honest(o, 5);
+    pr_objective_close(&o);
+}
+END_TEST
+
+START_TEST(test_shell_string)
+{
+    pr_objective_t *o = open_objective("command", "{'command': 'tee /dev/null | python3 scorer.py good'}", fixtures);
+    check_honest(o, 20);
+    pr_objective_close(&o);
+}
+END_TEST
+
+START_TEST(test_out_of_order)
+{
+    pr_objective_t *o = open_scorer("reverse", "");
+    check_honest(o, 100);
+    pr_objective_close(&o);
+}
+END_TEST
+
+START_TEST(test_floods)
+{
+    pr_objective_t *o = open_scorer("floods", "");
+    check_honest(o, 40);
+    pr_objective_close(&o);
+}
+END_TEST
+
+// The limit is on the wait for one reply, not on the batch.
+START_TEST(test_slow)
+{
+    pr_objective_t *o = open_scorer("slow", ", 'timeout': '900ms'");
+    check_honest(o, 8);
+    pr_objective_close(&o);
+}
+END_TEST
+
+START_TEST(test_restart)
+{
+    char marker[] = "/tmp/paretorank-test-XXXXXX", options[400];
+    close(mkstemp(marker));
+    unlink(marker);
+    snprintf(options, sizeof options, "{'command': ['python3', 'scorer.py', 'crash-once', '%s']}", marker);
+    pr_objective_t *o = open_objective("command", options, fixtures);
+    check_honest(o, 50);
+    pr_objective_close(&o);
+    char *text;
+    size_t runs;
+    ck_assert_int_eq(pr_file_read(marker, 0, &text, &runs, NULL), PR_OK);
+    ck_assert_uint_eq(runs, 2);
+    free(text);
+    unlink(marker);
+}
+END_TEST
+
+// A program that dies between two batches is started again even without retries.
+START_TEST(test_death_between_batches)
+{
+    pr_objective_t *o = open_scorer("pid", ", 'retries': 0");
+    pid_t first = (pid_t)score_of(o, "", "x");
+    ck_assert_int_eq(kill(first, SIGKILL), 0);
+    ck_assert(goes(first, 5));
+    ck_assert_int_ne((int)score_of(o, "", "x"), (int)first);
+    pr_objective_close(&o);
+}
+END_TEST
+
+static const struct {
+    const char *mode, *more;
+    pr_status_t status;
+    const char *says;
+} failures[] = {
+    {"crash", "", PR_ERR_SCORER, "exited with status 1; its last line on stderr: 'cannot find the weights'"},
+    {"crash", "", PR_ERR_SCORER, "with 3 of 3 samples not scored (started 3 times)"},
+    {"crash", ", 'retries': 0", PR_ERR_SCORER, "(started 1 times)"},
+    {"segfault", ", 'retries': 0", PR_ERR_SCORER, "was killed by signal 11 (Segmentation fault)"},
+    {"no such mode", ", 'retries': 0", PR_ERR_SCORER, "unknown mode"},
+    {"garbage", "", PR_ERR_SCORER, "answered 'Loading checkpoint shards: 100%', expected a line of JSON"},
+    {"nan", "", PR_ERR_SCORER, "NaN"},
+    {"text", "", PR_ERR_SCORER, "expected a finite number as \"score\""},
+    {"wrong-id", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
+    {"twice", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
+    {"report", "", PR_ERR_SCORER, "reports an error: no GPU here"},
+    {"endless-line", "", PR_ERR_SCORER, "a line of over"},
+    {"huge", ", 'lo': 0, 'hi': 1", PR_ERR_SCORER, "outside the declared range [0, 1]"},
+    {"hang", ", 'timeout': '300ms'", PR_ERR_TIMEOUT,
+     "no reply within 0.3 s (3 of 3 samples wait); its last line on stderr: 'still loading'"},
+    {"hang-deaf", ", 'timeout': '200ms'", PR_ERR_TIMEOUT, "no reply within"},
+    {"grandchild", ", 'retries': 0", PR_ERR_SCORER, "gone, but not my child"},
+};
+
+START_TEST(test_failures)
+{
+    double start = pr_time_monotonic();
+    pr_objective_t *o = open_scorer(failures[_i].mode, failures[_i].more);
+    check_fails(o, failures[_i].status, failures[_i].says);
+    check_fails(o, failures[_i].status, failures[_i].says); // and is as it was
+    pr_objective_close(&o);
+    ck_assert_double_lt(pr_time_monotonic() - start, 10);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); // no child is left, dead or alive
+}
+END_TEST
+
+START_TEST(test_not_a_program)
+{
+    char *path = temporary_file("no shebang", 10), options[300];
+    pr_error_t err;
+    double score;
+    pr_sample_t s = {.prompt = "", .response = ""};
+    snprintf(options, sizeof options, "{'command': ['%s']}", path);
+    chmod(path, 0755);
+    pr_objective_t *o = open_objective("command", options, "");
+    unlink(path); // gone between the check and the run
+    ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, &err), PR_ERR_SCORER);
+    ck_assert_msg(strstr(err.text, "cannot start") && strstr(err.text, "No such file"), "%s", err.text);
+    pr_objective_close(&o);
+    free(path);
+}
+END_TEST
+
+START_TEST(test_nothing_is_inherited)
+{
+    int fd = open("/dev/null", O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    pr_objective_t *o = open_scorer("files", "");
+    ck_assert_double_eq(score_of(o, "", ""), 0);
+    pr_objective_close(&o);
+    close(fd);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGTERM, SIG_IGN);
+    o = open_scorer("signals", "");
+    ck_assert_double_eq(score_of(o, "", ""), 1);
+    pr_objective_close(&o);
+}
+END_TEST
+
+// With closed standard files the pipes get the numbers 0 to 2; the program must see its own there all the same.
+START_TEST(test_without_standard_files)
+{
+    pr_objective_t *o = open_scorer("good", "");
+    int keep = dup(1);
+    close(0);
+    close(1);
+    pr_sample_t s = {.prompt = "", .response = "four"};
+    double score = -1;
+    pr_status_t status = pr_objective_score(o, &s, 1, &score, NULL);
+    dup2(keep, 1);
+    ck_assert_int_eq(status, PR_OK);
+    ck_assert_double_eq(score, 4);
+    pr_objective_close(&o);
+}
+END_TEST
+
+START_TEST(test_broken_pipe_signal_stays_away)
+{
+    signal(SIGPIPE, SIG_DFL);
+    pr_objective_t *o =
+        open_objective("command", "{'command': 'exec 0<&-; sleep 0.3; exit 4', 'retries': 0}", fixtures);
+    double *scores = pr_alloc(20000, sizeof *scores);
+    pr_error_t err;
+    ck_assert_int_eq(score_many(o, 20000, scores, &err), PR_ERR_SCORER);
+    ck_assert_msg(strstr(err.text, "exited with status 4"), "%s", err.text);
+    sigset_t pending;
+    sigpending(&pending);
+    ck_assert(!sigismember(&pending, SIGPIPE));
+    free(scores);
+    pr_objective_close(&o);
+}
+END_TEST
+
+// The program of a process that is killed dies with it.
+START_TEST(test_dies_with_parent)
+{
+    int fd[2];
+    ck_assert_int_eq(pipe(fd), 0);
+    pid_t parent = fork();
+    if (parent == 0) {
+        pr_objective_t *o = open_objective("command", "{'command': ['sh', 'lingers.sh']}", fixtures);
+        double pid = score_of(o, "", "");
+        ssize_t wrote = write(fd[1], &pid, sizeof pid);
+        for (; wrote > 0;)
+            pause();
+        _exit(1);
+    }
+    double pid = 0;
+    ck_assert_int_eq((int)read(fd[0], &pid, sizeof pid), (int)sizeof pid);
+    ck_assert(!is_gone((pid_t)pid));
+    kill(parent, SIGKILL);
+    waitpid(parent, NULL, 0);
+    ck_assert(goes((pid_t)pid, 5));
+    close(fd[0]);
+    close(fd[1]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("command");
+    TCase *t = tcase_create("programs");
+    tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, test_one_process_is_kept);
+    tcase_add_test(t, test_many_and_single);
+    tcase_add_test(t, test_shell_string);
+    tcase_add_test(t, test_out_of_order);
+    tcase_add_test(t, test_floods);
+    tcase_add_test(t, test_slow);
+    tcase_add_test(t, test_restart);
+    tcase_add_test(t, test_death_between_batches);
+    tcase_add_loop_test(t, test_failures, 0, (int)(sizeof failures / sizeof *failures));
+    tcase_add_test(t, test_not_a_program);
+    tcase_add_test(t, test_nothing_is_inherited);
+    tcase_add_test(t, test_without_standard_files);
+    tcase_add_test(t, test_broken_pipe_signal_stays_away);
+    tcase_add_test(t, test_dies_with_parent);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
