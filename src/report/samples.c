@@ -20,7 +20,7 @@ static json_t *by_objective(int k, const char *const *objective, const double *v
     return object;
 }
 
-static void put_sample(pr_buf_t *b, int k, const char *const *objective, const pr_sample_t *s)
+static void put_sample(pr_buf_t *b, int k, const char *const *objective, const pr_sample_line_t *s)
 {
     json_t *line =
         json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "search", text_value(s->search, 0), "seed", s->seed, "weights",
@@ -31,7 +31,7 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
     json_decref(line);
 }
 
-pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_t *sample, size_t n,
+pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample, size_t n,
                              pr_error_t *err)
 {
     pr_buf_t b = {0};

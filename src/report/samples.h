@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-typedef struct pr_sample {
+typedef struct pr_sample_line {
     const char *search;
     int seed;
     const double *w;      // [K] preference weights
@@ -15,12 +15,12 @@ typedef struct pr_sample {
     const char *response; // any bytes
     size_t response_len;  // bytes; 0: up to the NUL
     const double *score;  // [K]
-} pr_sample_t;
+} pr_sample_line_t;
 
 /* One object a line: {"search", "seed", "weights": {objective: w}, "prompt", "response", "scores": {objective: v}}, in
  * the order given. Valid UTF-8 whatever the bytes were (U+FFFD for those that are not); numbers that JSON has not are
  * null. objective: [k] names. Atomic. Errors: PR_ERR_IO. */
-pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_t *sample, size_t n,
+pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample, size_t n,
                              pr_error_t *err);
 
 #endif
