@@ -61,7 +61,7 @@ static pr_status_t wrong_tensor(const char *file, const char *name, const char *
 {
     char expected[64];
     shape_text((int64_t[]){s->shape[0], s->shape[1]}, s->n_dim, expected, sizeof expected);
-    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': found %s, config.json says shape %s", file, name, found,
+    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': found %s, config.json says shape %s", file, name, found,
                    expected);
 }
 
@@ -106,8 +106,8 @@ static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, pr_error_t
     } else {
         float *block = pr_model_block(l->m, (size_t)t->n);
         if (!block)
-            return pr_fail(err, PR_ERR_MEMORY, "%s: tensor '%s': no memory for %" PRId64 " floats", t->file, t->name,
-                           t->n);
+            return pr_fail(err, PR_ERR_MEMORY, "%s: tensor '%.200s': no memory for %" PRId64 " floats", t->file,
+                           t->name, t->n);
         PR_TRY(convert(l, t, block, err));
         *s->at = block;
     }

@@ -41,8 +41,8 @@ static pr_status_t sort_and_check(pr_safetensors_t *st, pr_error_t *err)
         qsort(st->tensor, st->n_tensor, sizeof *st->tensor, by_name);
     for (size_t i = 1; i < st->n_tensor; i++)
         if (strcmp(st->tensor[i - 1].name, st->tensor[i].name) == 0)
-            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s' is also in %s, expected it once", st->tensor[i].file,
-                           st->tensor[i].name, st->tensor[i - 1].file);
+            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s' is also in %s, expected it once",
+                           st->tensor[i].file, st->tensor[i].name, st->tensor[i - 1].file);
     return PR_OK;
 }
 
@@ -76,10 +76,11 @@ static pr_status_t shard_names(const char *index, json_t *weight_map, json_t **n
         const char *name = json_string_value(file);
         if (!name || strlen(name) != json_string_length(file) || !is_shard_name(name)) {
             json_decref(set);
-            return pr_fail(err, PR_ERR_FORMAT,
-                           "%s: weight_map: tensor '%s': found %s '%.200s', expected the name of a .safetensors file "
-                           "in the same directory",
-                           index, tensor, pr_json_type_name(file), name ? name : "");
+            return pr_fail(
+                err, PR_ERR_FORMAT,
+                "%s: weight_map: tensor '%.200s': found %s '%.200s', expected the name of a .safetensors file "
+                "in the same directory",
+                index, tensor, pr_json_type_name(file), name ? name : "");
         }
         json_object_set(set, name, file);
     }
@@ -114,7 +115,7 @@ static pr_status_t check_index(const pr_safetensors_t *st, const char *index, js
         const char *base = t ? strrchr(t->file, '/') : NULL;
         base = base ? base + 1 : t ? t->file : NULL;
         if (!t || strcmp(base, json_string_value(file)) != 0)
-            return pr_fail(err, PR_ERR_FORMAT, "%s: weight_map: tensor '%s': found it in %s, expected it in '%s'",
+            return pr_fail(err, PR_ERR_FORMAT, "%s: weight_map: tensor '%.200s': found it in %s, expected it in '%s'",
                            index, name, base ? base : "no file", json_string_value(file));
     }
     return PR_OK;

@@ -74,6 +74,6 @@ pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, f
 
 pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err)
 {
-    return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: tensor '%s': dtype: found %s, expected F32, F16 or BF16", t->file,
+    return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: tensor '%.200s': dtype: found %s, expected F32, F16 or BF16", t->file,
                    t->name, t->dtype_name);
 }

@@ -29,7 +29,7 @@ typedef struct {
 static pr_status_t bad_value(const body_t *b, const char *name, const char *key, const json_t *found,
                              const char *expected, pr_error_t *err)
 {
-    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': key '%s': found %s, expected %s", b->path, name, key,
+    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': key '%s': found %s, expected %s", b->path, name, key,
                    pr_json_type_name(found), expected);
 }
 
@@ -45,7 +45,7 @@ static pr_status_t parse_dtype(const body_t *b, pr_tensor_t *t, const json_t *va
             *bits = dtypes[i].bits;
             return PR_OK;
         }
-    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': key 'dtype': found '%.100s', expected F32, F16, BF16, ...",
+    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': key 'dtype': found '%.100s', expected F32, F16, BF16, ...",
                    b->path, t->name, word);
 }
 
@@ -55,8 +55,9 @@ static pr_status_t parse_shape(const body_t *b, pr_tensor_t *t, const json_t *va
         return bad_value(b, t->name, "shape", value, "an array", err);
     size_t n_dim = json_array_size(value);
     if (n_dim > PR_TENSOR_MAX_DIM)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': key 'shape': found %zu dimensions, expected at most %d",
-                       b->path, t->name, n_dim, PR_TENSOR_MAX_DIM);
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: tensor '%.200s': key 'shape': found %zu dimensions, expected at most %d", b->path, t->name,
+                       n_dim, PR_TENSOR_MAX_DIM);
     t->n_dim = (int)n_dim;
     t->n = 1;
     for (size_t i = 0; i < n_dim; i++) {
@@ -65,10 +66,10 @@ static pr_status_t parse_shape(const body_t *b, pr_tensor_t *t, const json_t *va
             return bad_value(b, t->name, "shape", dim, "an integer", err);
         t->shape[i] = json_integer_value(dim);
         if (t->shape[i] < 0)
-            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': key 'shape': found %" PRId64 ", expected >= 0",
+            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': key 'shape': found %" PRId64 ", expected >= 0",
                            b->path, t->name, t->shape[i]);
         if (__builtin_mul_overflow(t->n, t->shape[i], &t->n))
-            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': key 'shape': more than 2^63 elements", b->path,
+            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': key 'shape': more than 2^63 elements", b->path,
                            t->name);
     }
     return PR_OK;
@@ -82,13 +83,13 @@ static pr_status_t parse_offsets(const body_t *b, pr_tensor_t *t, const json_t *
     int64_t begin = json_integer_value(first), end = json_integer_value(last), total;
     if (begin < 0 || end < begin || (uint64_t)end > b->len)
         return pr_fail(err, PR_ERR_FORMAT,
-                       "%s: tensor '%s': key 'data_offsets': found [%" PRId64 ",%" PRId64
+                       "%s: tensor '%.200s': key 'data_offsets': found [%" PRId64 ",%" PRId64
                        "], the file has %zu bytes of "
                        "data",
                        b->path, t->name, begin, end, b->len);
     if (__builtin_mul_overflow(t->n, bits, &total) || total % 8 != 0 || total / 8 != end - begin)
         return pr_fail(err, PR_ERR_FORMAT,
-                       "%s: tensor '%s': found %" PRId64 " bytes, its shape of %" PRId64
+                       "%s: tensor '%.200s': found %" PRId64 " bytes, its shape of %" PRId64
                        " elements of %d bits needs another number",
                        b->path, t->name, end - begin, t->n, bits);
     t->data = b->data + begin;
@@ -100,7 +101,7 @@ static pr_status_t parse_tensor(const body_t *b, pr_tensor_t *t, const json_t *v
 {
     int bits = 0;
     if (!json_is_object(value))
-        return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': found %s, expected an object", b->path, t->name,
+        return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': found %s, expected an object", b->path, t->name,
                        pr_json_type_name(value));
     PR_TRY(parse_dtype(b, t, json_object_get(value, "dtype"), &bits, err));
     PR_TRY(parse_shape(b, t, json_object_get(value, "shape"), err));
@@ -127,7 +128,7 @@ static pr_status_t check_cover(const body_t *b, const pr_tensor_t *tensor, size_
     for (size_t i = 0; i < n; i++) {
         size_t begin = (size_t)(order[i]->data - b->data);
         if (begin != at)
-            PR_GO(pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': found its data at offset %zu, expected %zu (%s)",
+            PR_GO(pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': found its data at offset %zu, expected %zu (%s)",
                           b->path, order[i]->name, begin, at,
                           begin < at ? "it overlaps another tensor" : "bytes that belong to no tensor"));
         at += order[i]->bytes;

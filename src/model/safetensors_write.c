@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t tensor_bytes(const pr_tensor_t *t)
+{
+    return (size_t)t->n * sizeof(float);
+}
+
 static json_t *tensor_entry(const pr_tensor_t *t, json_int_t begin, json_int_t end)
 {
     json_t *shape = json_array();
@@ -19,7 +24,7 @@ static char *header_text(const pr_tensor_t *tensors, size_t n)
     size_t at = 0;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     for (size_t i = 0; i < n; i++) {
-        size_t bytes = (size_t)tensors[i].n * sizeof(float);
+        size_t bytes = tensor_bytes(&tensors[i]);
         json_object_set_new(header, tensors[i].name,
                             tensor_entry(&tensors[i], (json_int_t)at, (json_int_t)(at + bytes)));
         at += bytes;
@@ -29,29 +34,36 @@ static char *header_text(const pr_tensor_t *tensors, size_t n)
     return text;
 }
 
-static void add_header(pr_buf_t *b, const char *text)
+// The whole file in one block of the right size, as there may be a model's worth of tensors.
+static char *file_bytes(const char *header, const pr_tensor_t *tensors, size_t n, size_t *len)
 {
-    static const char spaces[] = "        ";
-    size_t len = strlen(text), pad = (8 - len % 8) % 8;
-    unsigned char prefix[8];
+    size_t text = strlen(header), padded = (text + 7) / 8 * 8, total = 8 + padded;
+    for (size_t i = 0; i < n; i++)
+        total += tensor_bytes(&tensors[i]);
+    char *file = pr_alloc(total, 1), *at = file;
     for (int i = 0; i < 8; i++)
-        prefix[i] = (unsigned char)((uint64_t)(len + pad) >> (8 * i));
-    pr_buf_add(b, prefix, sizeof prefix);
-    pr_buf_add(b, text, len);
-    pr_buf_add(b, spaces, pad);
+        *at++ = (char)(unsigned char)((uint64_t)padded >> (8 * i));
+    memset(at, ' ', padded);
+    memcpy(at, header, text);
+    at += padded;
+    for (size_t i = 0; i < n; i++) {
+        if (tensors[i].n)
+            memcpy(at, tensors[i].data, tensor_bytes(&tensors[i]));
+        at += tensor_bytes(&tensors[i]);
+    }
+    *len = total;
+    return file;
 }
 
 pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err)
 {
-    pr_buf_t file = {0};
-    char *text = header_text(tensors, n);
-    if (!text)
+    size_t len;
+    char *header = header_text(tensors, n);
+    if (!header)
         return pr_fail(err, PR_ERR_FORMAT, "%s: a tensor's name is not UTF-8", path);
-    add_header(&file, text);
-    free(text);
-    for (size_t i = 0; i < n; i++)
-        pr_buf_add(&file, tensors[i].data, (size_t)tensors[i].n * sizeof(float));
-    pr_status_t status = pr_file_write(path, file.data, file.len, err);
-    pr_buf_free(&file);
+    char *file = file_bytes(header, tensors, n, &len);
+    free(header);
+    pr_status_t status = pr_file_write(path, file, len, err);
+    free(file);
     return status;
 }

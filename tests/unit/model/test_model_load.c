@@ -1,4 +1,5 @@
 /* Whole model directories: every fixture, older layouts of the same weights, broken directories, memory. */
+#include "base/log.h"
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "model_files.h"
@@ -441,6 +442,43 @@ START_TEST(refuses_integer_weights)
 }
 END_TEST
 
+START_TEST(survives_mutation)
+{
+    char path[512], *weights, *config;
+    size_t n_weights, n_config;
+    uint64_t header, state = 11;
+    int loaded = 0;
+    pr_log_set_level(PR_LOG_ERROR);
+    fixture_path(path, "reward-gpt2/model.safetensors");
+    ck_assert_int_eq(pr_file_read(path, 0, &weights, &n_weights, NULL), PR_OK);
+    fixture_path(path, "reward-gpt2/config.json");
+    ck_assert_int_eq(pr_file_read(path, 0, &config, &n_config, NULL), PR_OK);
+    memcpy(&header, weights, 8);
+    unsigned char *w = pr_alloc(n_weights, 1), *c = pr_alloc(n_config, 1);
+    for (int k = 0; k < 600; k++) {
+        pr_error_t err = {0};
+        pr_model_t *m = NULL;
+        memcpy(w, weights, n_weights);
+        memcpy(c, config, n_config);
+        mutate(k % 2 ? w + 8 : c, k % 2 ? (size_t)header : n_config, &state);
+        scratch_write("model.safetensors", w, n_weights);
+        scratch_write("config.json", c, n_config);
+        if (pr_model_load(scratch, &m, &err) == PR_OK) {
+            loaded++;
+            ck_assert_int_eq(pr_model_make_writable(m, &err), PR_OK); // reads every weight
+        } else {
+            ck_assert_msg(err.text[0] && !strchr(err.text, '\n'), "no single line");
+        }
+        pr_model_free(&m);
+    }
+    ck_assert_int_gt(loaded, 20);
+    free(w);
+    free(c);
+    free(weights);
+    free(config);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 #ifndef PR_SANITIZE
@@ -539,6 +577,7 @@ int main(void)
     tcase_add_test(t, refuses_broken_directories);
     tcase_add_test(t, a_tied_head_ignores_its_copy);
     tcase_add_test(t, refuses_integer_weights);
+    tcase_add_test(t, survives_mutation);
 #ifndef PR_SANITIZE
     tcase_add_test(t, memory_peaks_near_four_bytes_a_parameter);
 #endif
