@@ -8,11 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-pr_job_env_t *pr_job_env_new(const pr_config_t *config, const char *results)
+pr_job_env_t *pr_job_env_new(const pr_config_t *config)
 {
     pr_job_env_t *env = pr_alloc(1, sizeof *env);
     env->config = config;
-    env->results = pr_strdup(results);
     return env;
 }
 
@@ -40,7 +39,6 @@ void pr_job_env_free(pr_job_env_t **e)
     prompt_set_clear(&env->eval);
     pr_tokenizer_free(&env->tokenizer);
     pr_model_free(&env->model);
-    free(env->results);
     free(env);
     *e = NULL;
 }
@@ -115,13 +113,22 @@ pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
     pr_stops_init(&env->stops, env->tokenizer, c->stop.n, (const char *const *)c->stop.item);
     prompt_set_clear(&env->train);
     prompt_set_clear(&env->eval);
-    PR_GO(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
+    if (c->train_prompts)
+        PR_GO(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
     PR_GO(load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err));
     PR_GO(load_objectives(env, err));
     env->loaded = true;
 done:
     free(path);
     return status;
+}
+
+void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
+{
+    for (int k = 0; k < env->config->n_objectives; k++) {
+        lo[k] = env->objective[k]->lo;
+        hi[k] = env->objective[k]->hi;
+    }
 }
 
 /* Files that another node has just renamed into place may take a moment to be seen through a network file system. */
@@ -140,7 +147,7 @@ pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const 
                           pr_error_t *err)
 {
     pr_cached_expert_t *e = &env->expert[objective];
-    char *dir = pr_expert_dir(env->config, env->results, objective, seed), found[PR_HASH_HEX];
+    char *dir = pr_expert_dir(env->config, env->config->results, objective, seed), found[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     if (!e->adapter || strcmp(e->dir, dir) != 0 || strcmp(e->hash, hash) != 0) {
         pr_adapter_free(&e->adapter);

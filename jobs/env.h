@@ -24,7 +24,6 @@ typedef struct pr_cached_expert {
 
 struct pr_job_env {
     const pr_config_t *config;
-    char *results;
     bool loaded;
     pr_model_t *model;
     pr_tokenizer_t *tokenizer;

@@ -128,7 +128,7 @@ static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
     pr_buf_t path = {0};
     json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
                              e->count, "objectives", e->c->n_objectives);
-    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->results, e->id);
+    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->config->results, e->id);
     pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->count * e->c->n_objectives), e->per_prompt},
                         {"responses", 1, strlen(text), text}};
     pr_status_t status = pr_checkpoint_write(path.data, "evaluate", meta, s, 2, err);

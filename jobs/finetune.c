@@ -289,8 +289,8 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
                                .weight_decay = f->weight_decay,
                                .micro_tokens = f->micro_tokens};
     PR_TRY(pr_trainer_new(t->env->model, t->env->la, t->adapter, &to, &t->trainer, err));
-    t->checkpoint = pr_alloc(1, strlen(t->env->results) + 80);
-    sprintf(t->checkpoint, "%s/checkpoints/finetune-%s.ckpt", t->env->results, t->id);
+    t->checkpoint = pr_alloc(1, strlen(t->env->config->results) + 80);
+    sprintf(t->checkpoint, "%s/checkpoints/finetune-%s.ckpt", t->env->config->results, t->id);
     restore(t);
     return PR_OK;
 }
@@ -317,7 +317,7 @@ static pr_status_t train(pr_finetune_t *t, pr_error_t *err)
 
 static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_error_t *err)
 {
-    char *dir = pr_expert_dir(t->c, t->env->results, t->objective, t->seed), hash[PR_HASH_HEX];
+    char *dir = pr_expert_dir(t->c, t->env->config->results, t->objective, t->seed), hash[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, t->c->model, err));

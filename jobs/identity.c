@@ -79,7 +79,8 @@ pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *e
     pr_status_t status = PR_OK;
     pr_inputs_t in = {.config = pr_config_json(c)};
     PR_GO(hash_model(c->model, in.model, err));
-    PR_GO(pr_hash_file(c->train_prompts, in.train, err));
+    if (c->train_prompts) // not needed when every objective brings its expert
+        PR_GO(pr_hash_file(c->train_prompts, in.train, err));
     PR_GO(pr_hash_file(c->eval_prompts, in.eval, err));
     for (int k = 0; k < c->n_objectives; k++) {
         if (c->objective[k].adapter)

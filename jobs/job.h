@@ -11,11 +11,14 @@
 /* What a rank keeps between jobs: the model, tokenizer, objectives, prompts and experts, loaded when first needed. */
 typedef struct pr_job_env pr_job_env_t;
 
-/* config is borrowed; results is the results directory (which must exist). */
-pr_job_env_t *pr_job_env_new(const pr_config_t *config, const char *results);
+/* config is borrowed. Nothing is loaded yet. */
+pr_job_env_t *pr_job_env_new(const pr_config_t *config);
 void pr_job_env_free(pr_job_env_t **env);
 /* Loads everything that the sweep will need, so that bad input is found before the first job. */
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);
+
+/* The declared ranges [K] of the sweep's objectives, once loaded (may be infinite). */
+void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi);
 
 /* How a running job talks to the outside. */
 typedef struct pr_job_hooks {

@@ -116,8 +116,30 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     pr_status_t status = PR_OK;
     r->archive = pr_archive_new(r->config->n_objectives);
     if (pr_world_rank(r->w) != 0 || pr_world_size(r->w) == 1) {
-        r->env = pr_job_env_new(r->config, r->config->results);
+        r->env = pr_job_env_new(r->config);
         status = pr_job_env_load(r->env, err);
+    }
+    return pr_world_agree(r->w, status, err);
+}
+
+/* Rank 0 learns the objectives' ranges from a rank that has them open, and opens the sweep. */
+static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
+{
+    double range[2 * PR_MAX_OBJECTIVES] = {0};
+    int rank = pr_world_rank(r->w), size = pr_world_size(r->w);
+    pr_status_t status = PR_OK;
+    if (r->env)
+        pr_job_env_ranges(r->env, range, range + PR_MAX_OBJECTIVES);
+    if (rank == 1)
+        status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, sizeof range, err);
+    if (rank == 0) {
+        if (size > 1) {
+            pr_message_t m;
+            pr_world_wait(r->w, 1, PR_TAG_RANGES, &m);
+            memcpy(range, m.bytes, m.n < sizeof range ? m.n : sizeof range);
+            free(m.bytes);
+        }
+        status = pr_sweep_open(r->config, size > 1 ? size - 1 : 1, range, range + PR_MAX_OBJECTIVES, &r->sweep, err);
     }
     return pr_world_agree(r->w, status, err);
 }
@@ -165,12 +187,10 @@ pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t o
 {
     pr_run_state_t r = {.w = w, .hooks = hooks, .config = config};
     pr_status_t status = open_status;
-    int workers = pr_world_size(w) > 1 ? pr_world_size(w) - 1 : 1;
-    if (status == PR_OK && pr_world_rank(w) == 0)
-        status = pr_sweep_open(config, workers, &r.sweep, err);
     PR_GO(pr_world_agree(w, status, err));
     PR_GO(share_config(&r, err));
     PR_GO(load(&r, err));
+    PR_GO(open_sweep(&r, err));
     PR_GO(work(&r, err));
     PR_GO(finish(&r, err));
 done:

@@ -19,7 +19,8 @@ typedef enum {
     PR_TAG_STOP,      // 0 -> worker: save what is running, take no more
     PR_TAG_BYE,       // 0 -> worker: no more jobs
     PR_TAG_ARCHIVE,   // tree of the front's reduction: packed archive
-    PR_TAG_FRONT,     // bench and tests
+    PR_TAG_RANGES,    // rank 1 -> 0: the objectives' declared ranges, doubles
+    PR_TAG_TEST,      // tests
 } pr_tag_t;
 
 /* Starts MPI (once a process). Started under srun without PMI, where N processes would each be rank 0 of 1, this is

@@ -4,10 +4,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/prompts.h"
-#include "objective/objective.h"
 #include "sweeps/sweep_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,27 +27,17 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
     return PR_OK;
 }
 
-static pr_status_t declared_ranges(pr_sweep_t *s, pr_error_t *err)
+/* Ranges and reference point, turned so that larger is better. The reference point is the configured one, else the
+ * worst declared value; where there is none it is found from the results (pr_sweep_fill_reference). */
+static void declared_ranges(pr_sweep_t *s, const double *lo, const double *hi)
 {
     const pr_config_t *c = s->config;
     for (int k = 0; k < c->n_objectives; k++) {
-        double lo, hi, sign = pr_sweep_sign(s, k);
-        json_t *resolved;
-        PR_TRY(pr_objective_resolve(c->objective[k].name, c->objective[k].type, c->objective[k].options, c->dir,
-                                    &resolved, err));
-        pr_status_t status = pr_objective_range(c->objective[k].type, resolved, &lo, &hi, err);
-        json_decref(resolved);
-        if (status != PR_OK)
-            return status;
-        s->lo[k] = sign > 0 ? lo : -hi;
-        s->hi[k] = sign > 0 ? hi : -lo;
+        double sign = pr_sweep_sign(s, k);
+        s->lo[k] = sign > 0 ? lo[k] : -hi[k];
+        s->hi[k] = sign > 0 ? hi[k] : -lo[k];
         s->reference[k] = c->n_reference ? sign * c->reference[k] : s->lo[k];
-        if (!isfinite(s->reference[k]))
-            return pr_fail(err, PR_ERR_CONFIG,
-                           "reference: objective \"%s\" has no finite bound to start hypervolumes from; set reference",
-                           c->objective[k].name);
     }
-    return PR_OK;
 }
 
 static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
@@ -127,7 +115,7 @@ static void make_tracks(pr_sweep_t *s)
                                   .seed = c->seed,
                                   .lo = s->lo,
                                   .hi = s->hi,
-                                  .reference = s->reference};
+                                  .reference = t->reference};
     }
 }
 
@@ -169,7 +157,8 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-pr_status_t pr_sweep_open(const pr_config_t *config, int workers, pr_sweep_t **out, pr_error_t *err)
+pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *lo, const double *hi, pr_sweep_t **out,
+                          pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
@@ -177,7 +166,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, pr_sweep_t **o
     s->past = json_object();
     s->failures = json_array();
     PR_GO(pr_inputs_read(config, &s->inputs, err));
-    PR_GO(declared_ranges(s, err));
+    declared_ranges(s, lo, hi);
     PR_GO(count_prompts(s, err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);

@@ -23,7 +23,8 @@ typedef struct pr_who {
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
  * config is borrowed. workers: how many jobs can run at once, for estimates. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND,
  * PR_ERR_CONFIG, PR_ERR_IO. */
-pr_status_t pr_sweep_open(const pr_config_t *config, int workers, pr_sweep_t **out, pr_error_t *err);
+pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *lo, const double *hi, pr_sweep_t **out,
+                          pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 

@@ -49,10 +49,11 @@ typedef struct pr_track {
     const pr_search_spec_t *spec;
     int seed_index;
     pr_search_t search;
-    int *eval;                // evaluations of the requests, in order: those of the current step
-    size_t n_eval, next_eval; // next_eval: first that may still have to be started
-    pr_request_t *asked;      // all requests made so far, in order
-    int *asked_eval;          // [n_asked][max_range] evaluations of each request's ranges of prompts
+    double reference[PR_MAX_OBJECTIVES]; // of the search: the sweep's, with what is not declared filled in
+    int *eval;                           // evaluations of the requests, in order: those of the current step
+    size_t n_eval, next_eval;            // next_eval: first that may still have to be started
+    pr_request_t *asked;                 // all requests made so far, in order
+    int *asked_eval;                     // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
     bool done;
@@ -99,6 +100,10 @@ void pr_sweep_take_result(const pr_sweep_t *s, pr_evaluation_t *e, const json_t 
 
 /* A number by content for a point: the first 60 bits of its job's identity. */
 int64_t pr_point_number(const char *job);
+
+/* reference [K] with infinite entries replaced by the worst of n values [n,K] (turned), so that hypervolumes stay
+ * finite; entries stay as they are when n is 0. */
+void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n, double *reference);
 
 /* ---- tracks ---- */
 /* The ranges of prompts whose evaluations make up a result on the first n prompts: bounds [0, ..., n]; returns how many

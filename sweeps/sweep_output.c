@@ -265,8 +265,10 @@ static json_t *front_metrics(const pr_sweep_t *s, const pr_output_t *o, const pr
         memcpy(points + n++ * k_n, o->turned + i * k_n, k_n * sizeof *points);
     }
     on_front = pr_nondominated(points, n, o->table.k, false, kept);
+    double reference[PR_MAX_OBJECTIVES];
+    pr_sweep_fill_reference(s, o->turned, o->table.n, reference);
     json_t *m = json_pack("{s:I, s:I, s:f}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
-                          pr_hypervolume(points, n, o->table.k, s->reference));
+                          n ? pr_hypervolume(points, n, o->table.k, reference) : 0.0);
     free(points);
     free(kept);
     return m;
@@ -307,8 +309,11 @@ static json_t *cost_metrics(const pr_sweep_t *s)
 static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
 {
     json_t *reference = json_object(), *hosts = json_array();
-    for (int k = 0; k < o->table.k; k++)
-        json_object_set_new(reference, o->name[k], json_real(pr_sweep_sign(s, k) * s->reference[k]));
+    double point[PR_MAX_OBJECTIVES];
+    pr_sweep_fill_reference(s, o->turned, o->table.n, point);
+    for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
+        json_object_set_new(reference, o->name[k],
+                            isfinite(point[k]) ? json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
     for (int i = 0; i < s->n_host; i++)
         json_array_append_new(hosts, json_string(s->host[i]));
     json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,

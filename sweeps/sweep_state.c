@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "sweeps/sweep_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,4 +121,15 @@ int pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, const pr_request_t *
         s->done++;
     }
     return (int)s->n_evaluation - 1;
+}
+
+void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n, double *reference)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    for (size_t k = 0; k < k_n; k++) {
+        reference[k] = s->reference[k];
+        for (size_t i = 0; i < n && !isfinite(s->reference[k]); i++)
+            if (i == 0 || value[i * k_n + k] < reference[k])
+                reference[k] = value[i * k_n + k];
+    }
 }

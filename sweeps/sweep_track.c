@@ -118,6 +118,19 @@ static void observations_clear(pr_observations_t *o)
     free(o->item);
 }
 
+/* An objective without a declared worst value is measured from the worst first-level result, which later results cannot
+ * change. */
+static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observations_t *o)
+{
+    size_t k_n = (size_t)s->config->n_objectives, n = 0;
+    double *first = pr_alloc(o->n * k_n, sizeof *first);
+    for (size_t i = 0; i < o->n; i++)
+        if (o->item[i].level == 0 && o->item[i].n_prompts == t->asked[0].n_prompts)
+            memcpy(first + n++ * k_n, o->item[i].mean, k_n * sizeof *first);
+    pr_sweep_fill_reference(s, first, n, t->reference);
+    free(first);
+}
+
 static bool all_done(const pr_sweep_t *s, const pr_track_t *t)
 {
     for (size_t i = 0; i < t->n_eval; i++)
@@ -158,6 +171,7 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
         pr_observations_t o;
         pr_requests_t r = {0};
         observe(s, t, &o);
+        set_reference(s, t, &o);
         pr_status_t status = pr_search_next(&t->search, o.item, o.n, &r, err);
         observations_clear(&o);
         if (status != PR_OK)
