@@ -120,6 +120,22 @@ static number_t read_exponent(const char **at, const char *end, int64_t *exponen
     return digits > 0 ? NUMBER_OK : NUMBER_BAD;
 }
 
+/* The digits behind a decimal point; zeros at the end say nothing and are passed over. */
+static bool read_fraction(const char **at, const char *end, int64_t *value, int *count, int64_t *exponent)
+{
+    const char *first = ++*at, *stop = first;
+    while (stop < end && isdigit((unsigned char)*stop))
+        stop++;
+    const char *last = stop;
+    while (last > first && last[-1] == '0')
+        last--;
+    bool fits = read_digits(at, last, value, count);
+    *exponent = -*count;
+    *count += (int)(stop > last);
+    *at = stop;
+    return fits;
+}
+
 /* One of "3", "0.25", "1e-3", "1/4", the whole of [at, end). */
 static number_t read_number(const char *at, const char *end, ratio_t *r)
 {
@@ -137,12 +153,8 @@ static number_t read_number(const char *at, const char *end, ratio_t *r)
             return NUMBER_TOO_FINE;
         return part > 0 && at == end && r->den > 0 ? NUMBER_OK : NUMBER_BAD;
     }
-    if (at < end && *at == '.') {
-        at++;
-        if (!read_digits(&at, end, &r->num, &part))
-            return NUMBER_TOO_FINE;
-        exponent = -part;
-    }
+    if (at < end && *at == '.' && !read_fraction(&at, end, &r->num, &part, &exponent))
+        return NUMBER_TOO_FINE;
     if (whole + part == 0)
         return NUMBER_BAD;
     number_t status = read_exponent(&at, end, &exponent);
