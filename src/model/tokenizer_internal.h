@@ -96,6 +96,8 @@ void pr_tok_vocab_add(pr_tok_vocab_t *v, const char *s, size_t n, uint32_t id, b
 uint32_t pr_tok_vocab_find(const pr_tok_vocab_t *v, const char *s, size_t n);
 /* The same among the model's own tokens only. */
 uint32_t pr_tok_vocab_find_model(const pr_tok_vocab_t *v, const char *s, size_t n);
+/* Takes the size down to the largest id + 1. */
+void pr_tok_vocab_trim(pr_tok_vocab_t *v);
 bool pr_tok_vocab_has(const pr_tok_vocab_t *v, uint32_t id);
 
 typedef struct pr_tok_merges {

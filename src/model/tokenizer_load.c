@@ -149,7 +149,11 @@ static pr_status_t load_vocab(pr_tokenizer_t *t, const json_t *vocab, const json
     PR_TRY(measure(vocab, added, file, &largest, &bytes, err));
     if (bytes > INT32_MAX)
         return pr_fail(err, PR_ERR_FORMAT, "%s: vocab: %zu bytes of tokens", file, bytes);
-    pr_tok_vocab_init(&t->vocab, json_object_size(vocab) + json_array_size(added), largest + 1);
+    // an added token may get an id behind the one that the file says
+    size_t tokens = json_object_size(vocab) + json_array_size(added), size = largest + 1 + json_array_size(added);
+    if (size > 2 * (size_t)PR_TOK_MAX_ID)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: more than %d added tokens", file, PR_TOK_MAX_ID);
+    pr_tok_vocab_init(&t->vocab, tokens, (uint32_t)size);
     const char *token;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)vocab, token, v)

@@ -1,4 +1,5 @@
 /* Added tokens and the post-processor's template. */
+#include "base/log.h"
 #include "model/tokenizer_internal.h"
 
 #include <stdio.h>
@@ -16,15 +17,26 @@ static pr_status_t load_flags(pr_tok_added_t *a, const json_t *v, const char *wh
     return pr_json_get_bool(v, "normalized", !a->special, &a->normalized, where, err);
 }
 
-/* Makes the token's text and id known, or checks that they are known together. */
-static pr_status_t register_token(pr_tokenizer_t *t, const pr_tok_added_t *a, const char *where, pr_error_t *err)
+/* Gives the token its id (one that the model does not have gets the next free one, whatever the file says, as in the
+ * Rust library) and makes the two known, or checks that they are known together. */
+static pr_status_t register_token(pr_tokenizer_t *t, pr_tok_added_t *a, uint32_t *next, const char *where,
+                                  pr_error_t *err)
 {
     uint32_t known = pr_tok_vocab_find(&t->vocab, a->text, a->len);
-    if (known != PR_TOK_NONE && known != a->id)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: \"%.100s\" has id %u here and %u elsewhere", where, a->text, a->id,
-                       known);
+    if (known != PR_TOK_NONE && known != a->id && t->vocab.in_model[known])
+        return pr_fail(err, PR_ERR_FORMAT, "%s: \"%.100s\" has id %u here and %u in the vocabulary", where, a->text,
+                       a->id, known);
     if (known == PR_TOK_NONE && pr_tok_vocab_has(&t->vocab, a->id))
         return pr_fail(err, PR_ERR_FORMAT, "%s: \"%.100s\" has id %u, which is another token's", where, a->text, a->id);
+    uint32_t id = known == PR_TOK_NONE ? *next : known;
+    if (id != a->id)
+        pr_log(PR_LOG_WARN, "%s: the token has id %u in the file and gets %u, the next one", where, a->id, id);
+    if (known == PR_TOK_NONE && (id >= t->vocab.size || pr_tok_vocab_has(&t->vocab, id)))
+        return pr_fail(err, PR_ERR_FORMAT, "%s: \"%.100s\" would get id %u, which is another token's", where, a->text,
+                       id);
+    a->id = id;
+    if (id >= *next)
+        *next = id + 1;
     if (known == PR_TOK_NONE)
         pr_tok_vocab_add(&t->vocab, a->text, a->len, a->id, false);
     return PR_OK;
@@ -51,14 +63,15 @@ static pr_status_t normalize_token(const pr_tokenizer_t *t, pr_tok_added_t *a, c
     return PR_OK;
 }
 
-static pr_status_t load_one(pr_tokenizer_t *t, const json_t *v, pr_tok_added_t *a, const char *where, pr_error_t *err)
+static pr_status_t load_one(pr_tokenizer_t *t, const json_t *v, pr_tok_added_t *a, uint32_t *next, const char *where,
+                            pr_error_t *err)
 {
     PR_TRY(pr_tok_load_text(v, "content", where, &a->text, &a->len, err));
     if (!a->len)
         return PR_OK; // never found in a text
     a->id = (uint32_t)json_integer_value(json_object_get(v, "id"));
     PR_TRY(load_flags(a, v, where, err));
-    PR_TRY(register_token(t, a, where, err));
+    PR_TRY(register_token(t, a, next, where, err));
     t->special[a->id] |= a->special;
     return normalize_token(t, a, where, err);
 }
@@ -79,14 +92,16 @@ pr_status_t pr_tok_load_added(pr_tokenizer_t *t, const json_t *root, const char 
     const json_t *list = json_object_get(root, "added_tokens");
     t->special = pr_alloc(t->vocab.size, 1);
     t->added = pr_alloc(json_array_size(list), sizeof *t->added);
+    uint32_t next = t->vocab.count;
     size_t i;
     json_t *v;
     json_array_foreach(list, i, v)
     {
         char where[WHERE];
         snprintf(where, sizeof where, "%.700s: added_tokens[%zu]", file, i);
-        PR_TRY(load_one(t, v, &t->added[t->n_added++], where, err));
+        PR_TRY(load_one(t, v, &t->added[t->n_added++], &next, where, err));
     }
+    pr_tok_vocab_trim(&t->vocab);
     index_added(t);
     return PR_OK;
 }
@@ -123,7 +138,10 @@ static pr_status_t add_named(const pr_tokenizer_t *t, ids_t *x, const json_t *na
         return pr_fail(err, PR_ERR_FORMAT, "%s: special token \"%.100s\" has no list of ids", where, name);
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) PR_TRY(add_checked(t, x, v, where, err));
+    json_array_foreach(list, i, v)
+    {
+        PR_TRY(add_checked(t, x, v, where, err));
+    }
     return PR_OK;
 }
 

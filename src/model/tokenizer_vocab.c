@@ -69,6 +69,12 @@ uint32_t pr_tok_vocab_find_model(const pr_tok_vocab_t *v, const char *s, size_t 
     return id != PR_TOK_NONE && v->in_model[id] ? id : PR_TOK_NONE;
 }
 
+void pr_tok_vocab_trim(pr_tok_vocab_t *v)
+{
+    while (v->size && v->offset[v->size - 1] == PR_TOK_NONE)
+        v->size--;
+}
+
 bool pr_tok_vocab_has(const pr_tok_vocab_t *v, uint32_t id)
 {
     return id < v->size && v->offset[id] != PR_TOK_NONE;
