@@ -1,0 +1,195 @@
+/* The scheduler with synthetic jobs: every job is done once, whatever fails, repeats or stops in between. */
+#include "mpi_test.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "mpi/scheduler.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { MAX_JOBS = 500 };
+
+typedef enum { WAITING, RUNNING, DONE } state_t;
+
+typedef struct source {
+    int n, released; // jobs; how many may start before others have ended
+    state_t state[MAX_JOBS];
+    int failures[MAX_JOBS]; // times it still has to fail
+    int finished, events, most_running, running, stop_after, ticks;
+    bool interrupted[MAX_JOBS];
+} source_t;
+
+static pr_source_next_t next_job(void *self, json_t **spec)
+{
+    source_t *s = self;
+    for (int i = 0; i < s->n; i++) {
+        if (s->state[i] != WAITING || i >= s->released + s->finished)
+            continue;
+        s->state[i] = RUNNING;
+        s->running++;
+        s->most_running = s->running > s->most_running ? s->running : s->most_running;
+        char id[16];
+        snprintf(id, sizeof id, "%d", i);
+        *spec = json_pack("{s:s, s:i, s:b}", "id", id, "number", i, "fail", s->failures[i] > 0);
+        return PR_SOURCE_JOB;
+    }
+    return s->running > 0 || s->finished < s->n ? PR_SOURCE_WAIT : PR_SOURCE_DONE;
+}
+
+static pr_status_t started(void *self, const char *id, int rank, const char *host, pr_error_t *err)
+{
+    (void)err;
+    CHECK(((source_t *)self)->state[atoi(id)] == RUNNING);
+    CHECK(host && host[0]);
+    CHECK(rank > 0 || pr_world_size(test_world) == 1);
+    return PR_OK;
+}
+
+static pr_status_t on_event(void *self, int rank, const char *host, const char *event, const json_t *fields,
+                            pr_error_t *err)
+{
+    (void)rank, (void)host, (void)err;
+    CHECK(strcmp(event, "half") == 0);
+    CHECK(json_is_integer(json_object_get(fields, "number")));
+    ((source_t *)self)->events++;
+    return PR_OK;
+}
+
+static pr_status_t on_finished(void *self, const char *id, int rank, const char *host, pr_status_t status,
+                               const char *text, const json_t *result, pr_error_t *err)
+{
+    source_t *s = self;
+    int i = atoi(id);
+    (void)rank, (void)host, (void)err;
+    CHECK(s->state[i] == RUNNING);
+    s->running--;
+    if (status == PR_OK) {
+        CHECK(s->failures[i] == 0);
+        CHECK(json_integer_value(json_object_get(result, "square")) == (json_int_t)i * i);
+        s->state[i] = DONE;
+        s->finished++;
+    } else if (status == PR_ERR_INTERRUPTED) {
+        s->state[i] = WAITING;
+        s->interrupted[i] = true;
+    } else {
+        CHECK(status == PR_ERR_NUMERIC);
+        CHECK(strstr(text, "meant to fail"));
+        s->failures[i]--;
+        s->state[i] = WAITING;
+    }
+    return PR_OK;
+}
+
+static void tick(void *self)
+{
+    ((source_t *)self)->ticks++;
+}
+
+static bool stopping(void *self)
+{
+    const source_t *s = self;
+    return s->stop_after > 0 && s->finished >= s->stop_after;
+}
+
+static bool never(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static pr_status_t run(void *self, const json_t *spec, const pr_runner_hooks_t *hooks, json_t **result, pr_error_t *err)
+{
+    (void)self;
+    int i = (int)json_integer_value(json_object_get(spec, "number"));
+    pr_rng_key_t key = pr_rng_key(7, "sleep", "");
+    json_t *fields = json_pack("{s:i}", "number", i);
+    hooks->event(hooks->self, "half", fields);
+    json_decref(fields);
+    nanosleep(&(struct timespec){0, (long)pr_rng_below(&key, 2000000, (uint64_t)i, 0, 0, 0)}, NULL);
+    if (hooks->cancel(hooks->self))
+        return pr_fail(err, PR_ERR_INTERRUPTED, "cancelled");
+    if (json_is_true(json_object_get(spec, "fail")))
+        return pr_fail(err, PR_ERR_NUMERIC, "job %d was meant to fail", i);
+    *result = json_pack("{s:I}", "square", (json_int_t)i * i);
+    return PR_OK;
+}
+
+static void schedule(source_t *s, int depth)
+{
+    pr_error_t err;
+    pr_source_t source = {next_job, started, on_event, on_finished, tick, stopping, s};
+    pr_runner_t runner = {run, never, NULL};
+    pr_schedule_options_t o = {.depth = depth, .short_seconds = 1};
+    pr_status_t status = pr_world_rank(test_world) == 0 ? pr_schedule(test_world, &source, &runner, &o, &err)
+                                                        : pr_work(test_world, &runner, &err);
+    CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
+}
+
+static void every_job_once(void)
+{
+    for (int depth = 1; depth <= 3; depth++) {
+        source_t *s = pr_alloc(1, sizeof *s);
+        s->n = s->released = 60;
+        schedule(s, depth);
+        if (pr_world_rank(test_world) == 0) {
+            int workers = pr_world_size(test_world) > 1 ? pr_world_size(test_world) - 1 : 1;
+            CHECK(s->finished == 60 && s->running == 0 && s->events == 60);
+            CHECK(s->most_running <= workers * depth);
+            CHECK(s->most_running >= (workers < 60 ? workers : 60));
+            CHECK(s->ticks > 0);
+        }
+        free(s);
+    }
+}
+
+/* Jobs that come free only as others end: nobody is forgotten while there is nothing to give. */
+static void jobs_that_wait_for_others(void)
+{
+    source_t *s = pr_alloc(1, sizeof *s);
+    s->n = 40;
+    s->released = 1;
+    schedule(s, 2);
+    if (pr_world_rank(test_world) == 0)
+        CHECK(s->finished == 40 && s->most_running == 1);
+    free(s);
+}
+
+static void failures_come_back(void)
+{
+    source_t *s = pr_alloc(1, sizeof *s);
+    s->n = s->released = 30;
+    for (int i = 0; i < s->n; i += 3)
+        s->failures[i] = 1 + i % 2;
+    schedule(s, 2);
+    if (pr_world_rank(test_world) == 0)
+        CHECK(s->finished == 30 && s->events > 30);
+    free(s);
+}
+
+static void stopping_leaves_the_rest(void)
+{
+    source_t *s = pr_alloc(1, sizeof *s);
+    s->n = s->released = 400;
+    s->stop_after = 5;
+    schedule(s, 2);
+    if (pr_world_rank(test_world) == 0) {
+        CHECK(s->running == 0);
+        CHECK(s->finished >= 5 && s->finished < 400);
+        s->stop_after = 0; // and the same source can be gone on with
+    }
+    schedule(s, 2);
+    if (pr_world_rank(test_world) == 0)
+        CHECK(s->finished == 400);
+    free(s);
+}
+
+int main(int argc, char **argv)
+{
+    test_begin(&argc, &argv);
+    every_job_once();
+    jobs_that_wait_for_others();
+    failures_come_back();
+    stopping_leaves_the_rest();
+    return test_end();
+}
