@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 int pr_cli_fail(const char *verb, const pr_error_t *err)
 {
@@ -24,6 +26,16 @@ void pr_cli_print_json(const json_t *value)
 {
     json_dumpf(value, stdout, JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY);
     putchar('\n');
+}
+
+int pr_cli_columns(void)
+{
+    struct winsize w;
+    const char *env = getenv("COLUMNS");
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
+        return w.ws_col;
+    int columns = env ? atoi(env) : 0;
+    return columns > 0 ? columns : 100;
 }
 
 pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err)

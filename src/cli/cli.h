@@ -43,6 +43,8 @@ int pr_cli_unknown(const char *what, const char *word, const char *const *names,
 int pr_cli_fail(const char *verb, const pr_error_t *err);
 /* Prints a value on one line of stdout, numbers with 9 significant digits (which identify a float). */
 void pr_cli_print_json(const json_t *value);
+/* The terminal's width; COLUMNS or 100 where standard output is not one. */
+int pr_cli_columns(void);
 /* Reads standard input to its end; NUL-terminated behind *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1
  * GiB). */
 pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err);
@@ -50,13 +52,15 @@ pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err);
 extern const pr_command_t pr_command_plan;
 extern const pr_command_t pr_command_run;
 extern const pr_command_t pr_command_status;
-extern const pr_command_t pr_command_bench_schedule;
 extern const pr_command_t pr_command_front;
 extern const pr_command_t pr_command_export;
 extern const pr_command_t pr_command_tokenize;
 extern const pr_command_t pr_command_generate;
 extern const pr_command_t pr_command_logits;
 extern const pr_command_t pr_command_score;
+extern const pr_command_t pr_command_bench;
+extern const pr_command_t pr_command_bench_schedule;
+extern const pr_command_t pr_command_bench_model;
 extern const pr_command_t pr_command_help;
 
 #endif

@@ -5,6 +5,7 @@
 #include "objective/objective.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct options {
@@ -15,7 +16,8 @@ typedef struct options {
 static const pr_arg_t args[] = {
     {"TOPIC", PR_ARG_TEXT, offsetof(options_t, topic), "TOPIC", "A verb, \"config\" or \"objectives\".", 0, 0, false},
     {"--man", PR_ARG_FLAG, offsetof(options_t, man), NULL, "The manual page, in roff.", 0, 0, false},
-    {"--markdown", PR_ARG_FLAG, offsetof(options_t, markdown), NULL, "With config: as Markdown.", 0, 0, false},
+    {"--markdown", PR_ARG_FLAG, offsetof(options_t, markdown), NULL, "With config and objectives: as Markdown.", 0, 0,
+     false},
     PR_ARG_END,
 };
 
@@ -165,7 +167,11 @@ static void print_man(void)
            "leaves a results directory with the non-dominated ones.\n.SH VERBS\n",
            PR_VERSION);
     for (const pr_verb_t *v = pr_verbs; v->name; v++) {
-        if (v->command) {
+        if (v->command == &pr_command_bench) {
+            pr_cli_print_man(v->command);
+            pr_cli_print_man(&pr_command_bench_model);
+            pr_cli_print_man(&pr_command_bench_schedule);
+        } else if (v->command) {
             pr_cli_print_man(v->command);
         } else {
             printf(".SS \"paretorank %s\"\n", v->name);
@@ -206,7 +212,12 @@ static int print_topic(const char *topic, bool markdown)
         return 0;
     }
     if (strcmp(topic, "objectives") == 0) {
-        print_objectives();
+        char *page = markdown ? pr_objective_page() : NULL;
+        if (page)
+            fputs(page, stdout);
+        else
+            print_objectives();
+        free(page);
         return 0;
     }
     const pr_verb_t *verb = pr_verb_find(topic);

@@ -39,13 +39,19 @@ static bool parse_int(const pr_arg_t *arg, const char *text, char **end, long lo
 static bool parse_real(const pr_arg_t *arg, const char *text, char **end, double *out)
 {
     *out = strtod(text, end);
+    if (*end != text && **end == '/') { // weights are often fractions
+        const char *below = *end + 1;
+        *out /= strtod(below, end);
+        if (*end == below)
+            return false;
+    }
     return *end != text && in_range(arg, *out);
 }
 
 static void expected(const pr_arg_t *arg, char *out, size_t size)
 {
     const char *what = arg->kind == PR_ARG_REAL    ? "a number"
-                       : arg->kind == PR_ARG_REALS ? "numbers such as 0.5,0.5"
+                       : arg->kind == PR_ARG_REALS ? "numbers such as 0.5,0.5 or 1/3,2/3"
                        : arg->kind == PR_ARG_INTS  ? "integers such as 1,2,3"
                                                    : "an integer";
     if (arg->min == 0 && arg->max == 0)

@@ -5,8 +5,8 @@
 
 const pr_verb_t pr_verbs[] = {
     {"plan", pr_cmd_plan, "Check a sweep and say what it would run.", &pr_command_plan},
-    {"run", pr_cmd_run, "Run a sweep under mpirun or srun, or go on with one that was stopped.", NULL},
-    {"status", pr_cmd_status, "Say how far a sweep is.", NULL},
+    {"run", pr_cmd_run, "Run a sweep under mpirun or srun, or go on with one that was stopped.", &pr_command_run},
+    {"status", pr_cmd_status, "Say how far a sweep is.", &pr_command_status},
     {"front", pr_cmd_front, "Print the Pareto front of a sweep.", &pr_command_front},
     {"export", pr_cmd_export, "Write the adapter of one weight vector.", &pr_command_export},
     {"tokenize", pr_cmd_tokenize, "Text to token ids and back.", &pr_command_tokenize},
@@ -15,7 +15,7 @@ const pr_verb_t pr_verbs[] = {
     {"score", pr_cmd_score, "Log-probabilities of a text, or scores of a classifier.", &pr_command_score},
     {"nondominated", pr_cmd_nondominated, "The non-dominated rows of a table of numbers.", NULL},
     {"indicators", pr_cmd_indicators, "Hypervolume and other indicators of sets of points.", NULL},
-    {"bench", pr_cmd_bench, "Measure this machine: model, pareto, schedule.", NULL},
+    {"bench", pr_cmd_bench, "Measure this machine: model, pareto, schedule.", &pr_command_bench},
     {"help", pr_cmd_help, "This list, a verb's help, the configuration's keys, the objectives.", &pr_command_help},
     {0},
 };

@@ -1,0 +1,36 @@
+/* paretorank bench: measurements of this machine. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static const pr_arg_t args[] = {
+    {"WHAT", PR_ARG_TEXT, 0, "WHAT", "model, pareto or schedule; each has --help of its own.", 0, 0, true},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_bench = {
+    .name = "bench",
+    .synopsis = "model|pareto|schedule [options]",
+    .summary = "Measures this machine: the model's speed, the indicators', the scheduler's.",
+    .help = "",
+    .args = args,
+};
+
+int pr_cmd_bench(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        pr_verb_fn run;
+    } benches[] = {{"model", pr_bench_model}, {"pareto", pr_bench_pareto}, {"schedule", pr_bench_schedule}};
+    enum { N = sizeof benches / sizeof *benches };
+    const char *names[N], *what;
+    int code;
+    for (size_t i = 0; i < N; i++) {
+        names[i] = benches[i].name;
+        if (argc > 1 && strcmp(argv[1], names[i]) == 0)
+            return benches[i].run(argc - 1, argv + 1);
+    }
+    if (!pr_cli_parse(&pr_command_bench, argc < 2 ? argc : 2, argv, &what, &code))
+        return code;
+    return pr_cli_unknown("bench", what, names, N);
+}

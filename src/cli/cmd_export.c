@@ -1,0 +1,139 @@
+/* paretorank export: the adapter that a weight vector makes of a sweep's experts, exactly, by concatenating ranks. It
+ * is the policy of `params` aggregation; the other aggregations are not one adapter. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "jobs/identity.h"
+#include "model/adapter.h"
+#include "store/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct options {
+    const char *dir, *out;
+    pr_reals_t weights;
+    int64_t seed; // -1: the sweep's first
+    bool force;
+} options_t;
+
+static const pr_arg_t args[] = {
+    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
+    {"--weights", PR_ARG_REALS, offsetof(options_t, weights), "A,B,...",
+     "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.", 0, 1e9, true},
+    {"--out", PR_ARG_TEXT, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written.", 0, 0, true},
+    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
+     INT32_MAX, false},
+    {"--force", PR_ARG_FLAG, offsetof(options_t, force), NULL, "Overwrite an adapter that is there.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_export = {
+    .name = "export",
+    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--seed S] [--force]",
+    .summary = "Writes the PEFT adapter of one weight vector.",
+    .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
+            "concatenated. Python's peft loads it.",
+    .args = args,
+};
+
+typedef struct experts {
+    pr_model_config_t model;
+    bool have_model;
+    int n;
+    pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
+    double w[PR_MAX_OBJECTIVES];
+} experts_t;
+
+static void experts_clear(experts_t *e)
+{
+    for (int i = 0; i < e->n; i++)
+        pr_adapter_free(&e->adapter[i]);
+    if (e->have_model)
+        pr_model_config_clear(&e->model);
+}
+
+static pr_status_t pick_seed(const pr_config_t *c, int64_t wanted, int64_t *seed, pr_error_t *err)
+{
+    *seed = wanted < 0 ? c->seeds[0] : wanted;
+    for (int i = 0; i < c->n_seeds; i++)
+        if (c->seeds[i] == *seed)
+            return PR_OK;
+    return pr_fail(err, PR_ERR_USAGE, "--seed: found %lld, which is not one of the sweep's seeds", (long long)wanted);
+}
+
+static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_t seed, experts_t *e, pr_error_t *err)
+{
+    PR_TRY(pr_model_config_read(c->model, &e->model, err));
+    e->have_model = true;
+    for (int k = 0; k < c->n_objectives; k++) {
+        if (o->weights.item[k] == 0)
+            continue;
+        char *dir = pr_expert_dir(c, o->dir, k, seed);
+        pr_status_t status = pr_adapter_read(dir, &e->model, &e->adapter[e->n], err);
+        free(dir);
+        if (status != PR_OK)
+            return status;
+        e->w[e->n++] = o->weights.item[k];
+    }
+    return e->n > 0 ? PR_OK : pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
+}
+
+static pr_status_t check_target(const options_t *o, pr_error_t *err)
+{
+    static const char *const names[] = {"adapter_model.safetensors", "adapter_config.json"};
+    bool there = false;
+    for (int i = 0; i < 2; i++) {
+        char *path = pr_path_join(o->out, names[i]);
+        there = there || pr_file_exists(path);
+        free(path);
+    }
+    return there && !o->force ? pr_fail(err, PR_ERR_USAGE, "%s: holds an adapter; --force overwrites it", o->out)
+                              : PR_OK;
+}
+
+static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
+{
+    experts_t e = {0};
+    pr_adapter_t *sum = NULL;
+    int64_t seed;
+    pr_status_t status;
+    if (o->weights.n != c->n_objectives)
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one an objective", o->weights.n,
+                       c->n_objectives);
+    PR_TRY(check_target(o, err));
+    PR_TRY(pick_seed(c, o->seed, &seed, err));
+    PR_GO(read_experts(c, o, seed, &e, err));
+    PR_GO(pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, &e.model, &sum, err));
+    PR_GO(pr_adapter_write(o->out, sum, &e.model, c->model, err));
+    fprintf(stderr, "paretorank export: %s: %d expert%s\n", o->out, e.n, e.n == 1 ? "" : "s");
+done:
+    if (sum)
+        pr_adapter_free(&sum);
+    experts_clear(&e);
+    return status;
+}
+
+static pr_status_t run(const options_t *o, pr_error_t *err)
+{
+    pr_config_t *c = NULL;
+    char *path = pr_results_path(o->dir, "sweep.cfg");
+    pr_status_t status = pr_config_read(path, NULL, 0, &c, err);
+    free(path);
+    if (status == PR_OK)
+        status = export(c, o, err);
+    pr_config_free(&c);
+    return status;
+}
+
+int pr_cmd_export(int argc, char **argv)
+{
+    options_t o = {.seed = -1};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_export, argc, argv, &o, &code) && run(&o, &err) != PR_OK)
+        code = pr_cli_fail(argv[0], &err);
+    pr_cli_free(&pr_command_export, &o);
+    return code;
+}

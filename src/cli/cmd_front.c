@@ -1,0 +1,258 @@
+/* paretorank front: the non-dominated points of a sweep, with what their policies said. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "config/config.h"
+#include "report/table.h"
+#include "store/results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct options {
+    const char *dir;
+    int rows;
+    bool json, csv;
+} options_t;
+
+static const pr_arg_t args[] = {
+    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
+    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N", "Rows of the table at most; 0, the default: all.", 0,
+     1000000, false},
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print front.json.", 0, 0, false},
+    {"--csv", PR_ARG_FLAG, offsetof(options_t, csv), NULL, "Print front.csv.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_front = {
+    .name = "front",
+    .synopsis = "DIR [--rows N] [--json | --csv]",
+    .summary =
+        "Prints the Pareto front of a sweep: weights, objectives with standard errors, a sample response a point.",
+    .help = "",
+    .args = args,
+};
+
+/* ---- front.json ---- */
+
+// A table that points into the JSON and into buffers of its own.
+typedef struct front {
+    json_t *root;
+    const char *name[PR_MAX_OBJECTIVES];
+    double *numbers; // [n][3K]
+    pr_table_point_t *point;
+    const char **sample; // [n], NULL where there is none; into samples
+    json_t *samples;     // array of the lines of samples.jsonl
+    pr_table_t table;
+} front_t;
+
+static void front_clear(front_t *f)
+{
+    json_decref(f->root);
+    json_decref(f->samples);
+    free(f->numbers);
+    free(f->point);
+    free(f->sample);
+}
+
+static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
+{
+    const json_t *names = json_object_get(f->root, "objectives");
+    size_t k = json_array_size(names);
+    if (k < 1 || k > PR_MAX_OBJECTIVES)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: expected a list of 1 to %d names", path, PR_MAX_OBJECTIVES);
+    for (size_t i = 0; i < k; i++) {
+        f->name[i] = json_string_value(json_array_get(names, i));
+        if (!f->name[i])
+            return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: element %zu: found %s, expected a string", path, i,
+                           pr_json_type_name(json_array_get(names, i)));
+    }
+    f->table = (pr_table_t){.k = (int)k, .objective = f->name};
+    return PR_OK;
+}
+
+// {"a": 1, "b": 2} -> out [K]; null stands for a number that JSON does not have.
+static pr_status_t read_numbers(const front_t *f, const json_t *point, const char *key, const char *where, double *out,
+                                pr_error_t *err)
+{
+    const json_t *object = json_object_get(point, key);
+    for (int i = 0; i < f->table.k; i++) {
+        const json_t *v = json_object_get(object, f->name[i]);
+        if (!v || (!json_is_number(v) && !json_is_null(v)))
+            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: '%s': found %s, expected a number", where, key, f->name[i],
+                           pr_json_type_name(v));
+        out[i] = json_is_number(v) ? json_number_value(v) : NAN;
+    }
+    return PR_OK;
+}
+
+static pr_status_t read_point(front_t *f, size_t i, const json_t *point, const char *where, pr_error_t *err)
+{
+    size_t k = (size_t)f->table.k;
+    double *x = f->numbers + i * 3 * k;
+    int64_t seed, level, prompts;
+    const char *search;
+    if (!json_is_object(point))
+        return pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected an object", where, pr_json_type_name(point));
+    PR_TRY(read_numbers(f, point, "weights", where, x, err));
+    PR_TRY(read_numbers(f, point, "mean", where, x + k, err));
+    PR_TRY(read_numbers(f, point, "se", where, x + 2 * k, err));
+    PR_TRY(pr_json_get_string(point, "search", "", &search, where, err));
+    PR_TRY(pr_json_get_int(point, "seed", 0, &seed, where, err));
+    PR_TRY(pr_json_get_int(point, "level", 0, &level, where, err));
+    PR_TRY(pr_json_get_int(point, "prompts", 0, &prompts, where, err));
+    f->point[i] = (pr_table_point_t){.id = "",
+                                     .search = search,
+                                     .seed = (int)seed,
+                                     .level = (int)level,
+                                     .w = x,
+                                     .mean = x + k,
+                                     .se = x + 2 * k,
+                                     .n_prompts = (int)prompts,
+                                     .job = "",
+                                     .front = true};
+    return PR_OK;
+}
+
+static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
+{
+    PR_TRY(pr_json_load(path, (size_t)1 << 30, &f->root, err));
+    PR_TRY(read_names(f, path, err));
+    const json_t *points = json_object_get(f->root, "points");
+    if (!json_is_array(points))
+        return pr_fail(err, PR_ERR_FORMAT, "%s: points: found %s, expected an array", path, pr_json_type_name(points));
+    size_t n = json_array_size(points);
+    f->numbers = pr_alloc(n * 3 * (size_t)f->table.k, sizeof *f->numbers);
+    f->point = pr_alloc(n, sizeof *f->point);
+    f->sample = pr_alloc(n, sizeof *f->sample);
+    pr_buf_t where = {0};
+    pr_status_t status = PR_OK;
+    for (size_t i = 0; i < n && status == PR_OK; i++) {
+        where.len = 0;
+        pr_buf_printf(&where, "%s: point %zu", path, i);
+        status = read_point(f, i, json_array_get(points, i), where.data, err);
+    }
+    pr_buf_free(&where);
+    f->table.point = f->point;
+    f->table.n = n;
+    return status;
+}
+
+/* ---- samples.jsonl ---- */
+
+static bool belongs(const json_t *sample, const json_t *point)
+{
+    static const char *const keys[] = {"search", "seed", "weights"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
+            return false;
+    return true;
+}
+
+// The first sample of every point. Lines stand in the order of the points, so looking on from the last one suffices
+// most of the time.
+static void match_samples(front_t *f)
+{
+    const json_t *points = json_object_get(f->root, "points");
+    size_t n = json_array_size(f->samples), from = 0;
+    for (size_t i = 0; i < f->table.n; i++)
+        for (size_t j = 0; j < n && !f->sample[i]; j++) {
+            const json_t *line = json_array_get(f->samples, (from + j) % n);
+            if (!belongs(line, json_array_get(points, i)))
+                continue;
+            f->sample[i] = json_string_value(json_object_get(line, "response"));
+            from = (from + j) % n;
+            break;
+        }
+}
+
+// A front can be shown without samples, so a missing file is none; a damaged one is an error.
+static pr_status_t read_samples(const char *path, front_t *f, pr_error_t *err)
+{
+    char *text;
+    size_t len;
+    if (!pr_file_exists(path))
+        return PR_OK;
+    PR_TRY(pr_file_read(path, (size_t)1 << 30, &text, &len, err));
+    f->samples = json_array();
+    pr_buf_t where = {0};
+    pr_status_t status = PR_OK;
+    int line = 1;
+    for (size_t i = 0; i < len && status == PR_OK; line++) {
+        const char *end = memchr(text + i, '\n', len - i);
+        size_t n = end ? (size_t)(end - text) - i : len - i;
+        json_t *v = NULL;
+        where.len = 0;
+        pr_buf_printf(&where, "%s:%d", path, line);
+        if (n > 0)
+            status = pr_json_parse(text + i, n, where.data, &v, err);
+        if (v)
+            json_array_append_new(f->samples, v);
+        i += n + 1;
+    }
+    pr_buf_free(&where);
+    free(text);
+    if (status == PR_OK)
+        match_samples(f);
+    return status;
+}
+
+/* ---- the verb ---- */
+
+static pr_status_t print_file(const char *path, pr_error_t *err)
+{
+    char *text;
+    size_t len;
+    PR_TRY(pr_file_read(path, (size_t)1 << 30, &text, &len, err));
+    fwrite(text, 1, len, stdout);
+    free(text);
+    return PR_OK;
+}
+
+static pr_status_t print_table(const options_t *o, const char *path, const char *samples, pr_error_t *err)
+{
+    front_t f = {0};
+    pr_status_t status;
+    PR_GO(read_front(path, &f, err));
+    PR_GO(read_samples(samples, &f, err));
+    char *table = pr_front_table(&f.table, f.sample, pr_cli_columns(), o->rows);
+    fputs(table, stdout);
+    free(table);
+done:
+    front_clear(&f);
+    return status;
+}
+
+static pr_status_t run(const options_t *o, pr_error_t *err)
+{
+    char *json = pr_results_path(o->dir, "front.json"), *csv = pr_results_path(o->dir, "front.csv"),
+         *samples = pr_results_path(o->dir, "samples.jsonl");
+    pr_status_t status;
+    if (!pr_file_exists(json))
+        status = pr_fail(err, PR_ERR_NOT_FOUND,
+                         "%s: not there; a sweep writes it when it ends (see: paretorank status)", json);
+    else if (o->csv || o->json)
+        status = print_file(o->csv ? csv : json, err);
+    else
+        status = print_table(o, json, samples, err);
+    free(json);
+    free(csv);
+    free(samples);
+    return status;
+}
+
+int pr_cmd_front(int argc, char **argv)
+{
+    options_t o = {0};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_front, argc, argv, &o, &code)) {
+        if (o.json && o.csv)
+            code = pr_cli_usage(&pr_command_front, "expected --json or --csv, not both");
+        else if (run(&o, &err) != PR_OK)
+            code = pr_cli_fail(argv[0], &err);
+    }
+    return code;
+}

@@ -1,0 +1,211 @@
+/* paretorank plan: checks a sweep's inputs and says what it would run. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/plan.h"
+#include "store/results.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct options {
+    const char *config;
+    pr_texts_t set;
+    int ranks;
+    bool dump, json;
+} options_t;
+
+static const pr_arg_t args[] = {
+    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg", "The sweep's configuration.", 0, 0, true},
+    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
+     0, false},
+    {"--ranks", PR_ARG_INT, offsetof(options_t, ranks), "N",
+     "Ranks that would be started: one schedules, the others work. Default: 1, which does both.", 1, 1000000, false},
+    {"--dump", PR_ARG_FLAG, offsetof(options_t, dump), NULL,
+     "Print the resolved configuration, every key with its value, and check nothing else.", 0, 0, false},
+    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
+    PR_ARG_END,
+};
+
+const pr_command_t pr_command_plan = {
+    .name = "plan",
+    .synopsis = "SWEEP.cfg [--set KEY=VALUE]... [--ranks N] [--dump] [--json]",
+    .summary = "Checks a sweep and says what it would run: jobs, points a level, tokens, memory a rank.",
+    .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
+            "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
+    .args = args,
+};
+
+static int workers(int ranks)
+{
+    return ranks > 1 ? ranks - 1 : 1;
+}
+
+// Experts that a worker makes one after the other.
+static int rounds(const pr_plan_t *p, int ranks)
+{
+    return (p->finetune_jobs + workers(ranks) - 1) / workers(ranks);
+}
+
+/* ---- JSON ---- */
+
+static json_t *range_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *objectives_json(const pr_plan_t *p)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < p->config->n_objectives; k++) {
+        const pr_objective_config_t *o = &p->config->objective[k];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:b, s:b}", "name", o->name, "type", o->type, "lo",
+                                              range_json(p->lo[k]), "hi", range_json(p->hi[k]), "minimize", o->minimize,
+                                              "finetune", o->adapter == NULL));
+    }
+    return list;
+}
+
+static json_t *searches_json(const pr_plan_t *p)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < p->config->n_searches; i++) {
+        json_t *levels = json_array();
+        for (int j = 0; j < p->search[i].levels; j++)
+            json_array_append_new(levels, json_integer(p->search[i].points[j]));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:o, s:I}", "name", p->config->search[i].name, "aggregate",
+                                        p->config->search[i].aggregate, "type", p->config->search[i].type,
+                                        "points_per_level", levels, "points", (json_int_t)p->search[i].total));
+    }
+    return list;
+}
+
+static void print_json(const pr_plan_t *p, int ranks)
+{
+    const pr_config_t *c = p->config;
+    json_t *v = json_pack("{s:s, s:s, s:{s:s, s:I, s:I}, s:{s:i, s:i}}", "name", c->name, "results", c->results,
+                          "model", "dir", c->model, "parameters", (json_int_t)p->params, "file_bytes",
+                          (json_int_t)p->file_bytes, "prompts", "train", p->n_train, "eval", p->prompts);
+    json_object_set_new(v, "objectives", objectives_json(p));
+    json_object_set_new(v, "searches", searches_json(p));
+    json_object_set_new(v, "finetune",
+                        json_pack("{s:i, s:I, s:i}", "jobs", p->finetune_jobs, "tokens", (json_int_t)p->finetune_tokens,
+                                  "rounds", rounds(p, ranks)));
+    json_object_set_new(
+        v, "evaluate",
+        json_pack("{s:I, s:I}", "points", (json_int_t)p->evaluate_points, "tokens", (json_int_t)p->evaluate_tokens));
+    json_object_set_new(v, "ranks", json_integer(ranks));
+    json_object_set_new(v, "workers", json_integer(workers(ranks)));
+    json_object_set_new(v, "memory_per_rank", json_integer((json_int_t)p->memory));
+    pr_cli_print_json(v);
+    json_decref(v);
+}
+
+/* ---- text ---- */
+
+static const char *bytes_text(double bytes, char out[32])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    for (; bytes >= 1024 && unit < 4; unit++)
+        bytes /= 1024;
+    snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return out;
+}
+
+static void print_searches(const pr_plan_t *p)
+{
+    for (int i = 0; i < p->config->n_searches; i++) {
+        const pr_search_spec_t *s = &p->config->search[i];
+        printf("search      %s: %s %s over the %s,", s->name, s->type, s->aggregate, s->domain);
+        for (int j = 0; j < p->search[i].levels; j++)
+            printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
+        printf(" points%s\n", p->search[i].levels > 1 ? " (a level each)" : "");
+    }
+}
+
+static void print_jobs(const pr_plan_t *p, int ranks)
+{
+    const pr_config_t *c = p->config;
+    char bytes[32], all[32];
+    printf("fine-tune   %d expert%s (%d a seed), %d steps of %d x %d responses, at most %.3g tokens\n",
+           p->finetune_jobs, p->finetune_jobs == 1 ? "" : "s", p->finetune_jobs / c->n_seeds, c->finetune.steps,
+           c->finetune.prompts_per_step, c->finetune.samples, (double)p->finetune_tokens);
+    printf("evaluate    at most %lld points (%d seed%s) on %d prompts, at most %.3g tokens\n",
+           (long long)p->evaluate_points, c->n_seeds, c->n_seeds == 1 ? "" : "s", p->prompts,
+           (double)p->evaluate_tokens);
+    printf("ranks       %d: %d work%s; experts are made in %d round%s\n", ranks, workers(ranks),
+           workers(ranks) == 1 ? "s" : "", rounds(p, ranks), rounds(p, ranks) == 1 ? "" : "s");
+    printf("memory      about %s a working rank, %s in all\n", bytes_text((double)p->memory, bytes),
+           bytes_text((double)p->memory * workers(ranks), all));
+}
+
+static void print_objective(const pr_plan_t *p, int k)
+{
+    const pr_objective_config_t *o = &p->config->objective[k];
+    printf("objective   %s", o->name);
+    if (strcmp(o->name, o->type) != 0)
+        printf(" (%s)", o->type);
+    printf(", %g to %g, %s; ", p->lo[k], p->hi[k], o->minimize ? "minimized" : "maximized");
+    printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
+}
+
+static void print_text(const pr_plan_t *p, int ranks)
+{
+    const pr_config_t *c = p->config;
+    char bytes[32];
+    char *journal = pr_results_path(c->results, "journal.jsonl");
+    printf("sweep       %s\nresults     %s%s\n", c->name, c->results,
+           pr_file_exists(journal) ? " (there already: what is done is not done again)" : "");
+    printf("model       %s: %s, %.4g million parameters, %s\n", c->model, p->model.arch_name, (double)p->params * 1e-6,
+           bytes_text((double)p->file_bytes, bytes));
+    printf("prompts     ");
+    if (c->train_prompts)
+        printf("%d for fine-tuning (%.1f tokens, at most %d), ", p->n_train, p->mean_train, p->longest_train);
+    printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
+    for (int k = 0; k < c->n_objectives; k++)
+        print_objective(p, k);
+    print_searches(p);
+    print_jobs(p, ranks);
+    free(journal);
+}
+
+/* ---- the verb ---- */
+
+static pr_status_t run(const options_t *o, pr_error_t *err)
+{
+    pr_config_t *c = NULL;
+    pr_plan_t plan = {0};
+    pr_status_t status;
+    PR_TRY(pr_config_read(o->config, o->set.item, o->set.n, &c, err));
+    if (o->dump) {
+        char *text = pr_config_dump(c);
+        fputs(text, stdout);
+        free(text);
+        pr_config_free(&c);
+        return PR_OK;
+    }
+    PR_GO(pr_plan_make(c, &plan, err));
+    if (o->json)
+        print_json(&plan, o->ranks);
+    else
+        print_text(&plan, o->ranks);
+done:
+    pr_plan_clear(&plan);
+    pr_config_free(&c);
+    return status;
+}
+
+int pr_cmd_plan(int argc, char **argv)
+{
+    options_t o = {.ranks = 1};
+    pr_error_t err;
+    int code;
+    if (pr_cli_parse(&pr_command_plan, argc, argv, &o, &code) && run(&o, &err) != PR_OK)
+        code = pr_cli_fail(argv[0], &err);
+    pr_cli_free(&pr_command_plan, &o);
+    return code;
+}

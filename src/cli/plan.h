@@ -1,0 +1,42 @@
+/* What a sweep would run, found out without running any of it: every input is opened and checked that can be checked
+ * before an allocation is spent. */
+#ifndef PR_CLI_PLAN_H
+#define PR_CLI_PLAN_H
+
+#include "config/config.h"
+#include "model/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PR_PLAN_LEVELS = 64 };
+
+typedef struct pr_plan_search {
+    int levels; // entries of points
+    int64_t points[PR_PLAN_LEVELS];
+    int64_t total; // points of one set of experts, at most
+} pr_plan_search_t;
+
+typedef struct pr_plan {
+    const pr_config_t *config;
+    pr_model_config_t model;
+    int have_model; // model is to be cleared
+    size_t file_bytes;
+    int64_t params, adapter_params;
+    int n_train, n_eval;                                 // prompts of the files
+    int prompts;                                         // evaluation prompts used
+    int longest_train, longest_eval;                     // in tokens
+    double mean_train, mean_eval;                        // tokens a prompt
+    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // declared ranges
+    int finetune_jobs;
+    pr_plan_search_t search[PR_MAX_SEARCHES];
+    int64_t evaluate_points;                  // of all searches and seeds, at most
+    int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
+    size_t memory;                            // bytes a working rank will need, about
+} pr_plan_t;
+
+/* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
+pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
+void pr_plan_clear(pr_plan_t *p);
+
+#endif
