@@ -1,0 +1,212 @@
+#include "pareto/indicators.h"
+#include "base/mem.h"
+#include "pareto/dominance.h"
+#include "pareto/sort.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* How far a is from r, in the sense of one indicator. */
+typedef double (*distance_fn)(const double *a, const double *r, size_t m);
+
+static double lack_difference(const double *a, const double *r, size_t m)
+{
+    double most = -INFINITY;
+    for (size_t k = 0; k < m; k++)
+        most = fmax(most, r[k] - a[k]);
+    return most;
+}
+
+static double lack_factor(const double *a, const double *r, size_t m)
+{
+    double most = 0;
+    for (size_t k = 0; k < m; k++)
+        most = fmax(most, r[k] > 0 ? r[k] / a[k] : a[k] / r[k]);
+    return most;
+}
+
+static double euclidean(const double *a, const double *r, size_t m)
+{
+    double sum = 0;
+    for (size_t k = 0; k < m; k++)
+        sum += (a[k] - r[k]) * (a[k] - r[k]);
+    return sqrt(sum);
+}
+
+static double euclidean_lack(const double *a, const double *r, size_t m)
+{
+    double sum = 0;
+    for (size_t k = 0; k < m; k++) {
+        double lack = fmax(r[k] - a[k], 0);
+        sum += lack * lack;
+    }
+    return sqrt(sum);
+}
+
+/* The least distance from one row of front to the set. */
+static double nearest(const double *points, size_t n, const double *row, size_t m, distance_fn distance)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < n; i++)
+        least = fmin(least, distance(points + i * m, row, m));
+    return least;
+}
+
+static double greatest_lack(const double *points, size_t n, const double *front, size_t n_front, size_t m,
+                            distance_fn distance)
+{
+    if (n == 0 || n_front == 0)
+        return NAN;
+    double most = -INFINITY;
+    for (size_t j = 0; j < n_front; j++)
+        most = fmax(most, nearest(points, n, front + j * m, m, distance));
+    return most;
+}
+
+double pr_epsilon_additive(const double *points, size_t n, const double *front, size_t n_front, int m)
+{
+    assert(m >= 1);
+    return greatest_lack(points, n, front, n_front, (size_t)m, lack_difference);
+}
+
+/* The sign of column k in both sets, 0 when it is not the same everywhere. */
+static int common_sign(const double *rows, size_t n, size_t m, size_t k, int sign)
+{
+    for (size_t i = 0; i < n; i++) {
+        double x = rows[i * m + k];
+        int s = (x > 0) - (x < 0);
+        if (s == 0 || (sign != 2 && s != sign))
+            return 0;
+        sign = s;
+    }
+    return sign;
+}
+
+double pr_epsilon_multiplicative(const double *points, size_t n, const double *front, size_t n_front, int m)
+{
+    enum { ANY_SIGN = 2 };
+    assert(m >= 1);
+    for (size_t k = 0; k < (size_t)m; k++) {
+        int sign = common_sign(points, n, (size_t)m, k, ANY_SIGN);
+        if (sign == 0 || common_sign(front, n_front, (size_t)m, k, sign) == 0)
+            return NAN;
+    }
+    return greatest_lack(points, n, front, n_front, (size_t)m, lack_factor);
+}
+
+/* ( mean over from of (least distance to to)^p )^(1/p). */
+static double power_mean(const double *from, size_t n_from, const double *to, size_t n_to, size_t m, double p)
+{
+    if (n_from == 0 || n_to == 0)
+        return NAN;
+    double sum = 0;
+    for (size_t i = 0; i < n_from; i++) {
+        double d = nearest(to, n_to, from + i * m, m, euclidean);
+        sum += p == 1 ? d : pow(d, p);
+    }
+    double mean = sum / (double)n_from;
+    return p == 1 ? mean : pow(mean, 1 / p);
+}
+
+double pr_gd(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
+{
+    assert(m >= 1 && p >= 1);
+    return power_mean(points, n, front, n_front, (size_t)m, p);
+}
+
+double pr_igd(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
+{
+    assert(m >= 1 && p >= 1);
+    return power_mean(front, n_front, points, n, (size_t)m, p);
+}
+
+double pr_average_hausdorff(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
+{
+    double gd = pr_gd(points, n, front, n_front, m, p);
+    double igd = pr_igd(points, n, front, n_front, m, p);
+    return gd > igd || isnan(gd) ? gd : igd;
+}
+
+double pr_igd_plus(const double *points, size_t n, const double *front, size_t n_front, int m)
+{
+    assert(m >= 1);
+    double sum = 0;
+    for (size_t j = 0; j < n_front; j++)
+        sum += nearest(points, n, front + j * (size_t)m, (size_t)m, euclidean_lack);
+    return n && n_front ? sum / (double)n_front : NAN;
+}
+
+double pr_gd_plus(const double *points, size_t n, const double *front, size_t n_front, int m)
+{
+    assert(m >= 1);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double least = INFINITY;
+        for (size_t j = 0; j < n_front; j++)
+            least = fmin(least, euclidean_lack(points + i * (size_t)m, front + j * (size_t)m, (size_t)m));
+        sum += least;
+    }
+    return n && n_front ? sum / (double)n : NAN;
+}
+
+static double nearest_neighbour(const double *points, size_t n, size_t m, size_t i)
+{
+    double least = INFINITY;
+    for (size_t j = 0; j < n; j++) {
+        double sum = 0;
+        for (size_t k = 0; k < m; k++)
+            sum += fabs(points[i * m + k] - points[j * m + k]);
+        least = j == i ? least : fmin(least, sum);
+    }
+    return least;
+}
+
+double pr_spacing(const double *points, size_t n, int m)
+{
+    assert(m >= 1);
+    if (n < 2)
+        return NAN;
+    double *distance = pr_alloc(n, sizeof *distance);
+    double mean = 0;
+    for (size_t i = 0; i < n; i++) {
+        distance[i] = nearest_neighbour(points, n, (size_t)m, i);
+        mean += distance[i] / (double)n;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (distance[i] - mean) * (distance[i] - mean);
+    free(distance);
+    return sqrt(sum / (double)(n - 1));
+}
+
+double pr_sparsity(const double *points, size_t n, int m)
+{
+    assert(m >= 1);
+    if (n < 2)
+        return n ? 0 : NAN;
+    uint32_t *rows = pr_alloc(n, sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (uint32_t)i;
+    pr_sorter_t sorter = pr_sorter_new(n);
+    double sum = 0;
+    for (size_t k = 0; k < (size_t)m; k++) {
+        pr_sort_rows(&sorter, points + k, (size_t)m, false, rows, n);
+        for (size_t i = 1; i < n; i++) {
+            double step = points[rows[i] * (size_t)m + k] - points[rows[i - 1] * (size_t)m + k];
+            sum += step * step;
+        }
+    }
+    pr_sorter_free(&sorter);
+    free(rows);
+    return sum / (double)(n - 1);
+}
+
+size_t pr_cardinality(const double *points, size_t n, int m)
+{
+    bool *kept = pr_alloc(n, sizeof *kept);
+    size_t count = pr_nondominated(points, n, m, false, kept);
+    free(kept);
+    return count;
+}

@@ -1,0 +1,216 @@
+#include "pareto/uncertainty.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "pareto/hypervolume.h"
+#include "pareto/sort.h"
+#include "pareto/utility.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+double pr_statistic_hypervolume(const double *points, size_t n, int m, void *reference)
+{
+    return pr_hypervolume(points, n, m, reference);
+}
+
+double pr_statistic_expected_utility(const double *points, size_t n, int m, void *weights)
+{
+    const pr_weights_t *w = weights;
+    return pr_expected_utility(points, n, m, w->weights, w->n);
+}
+
+typedef struct resampler {
+    const pr_scores_t *runs;
+    size_t n_runs, n_prompts, m;
+    pr_statistic_fn statistic;
+    void *context;
+    size_t *prompt_count; // [n_prompts] how often each is drawn
+    size_t *run_count;    // [n_runs]
+    double *means;        // [most points of a run,m]
+} resampler_t;
+
+/* The mean of one point over the drawn prompts it has a score for; false when there is none. */
+static bool mean_of_point(const resampler_t *r, const double *scores, double *mean)
+{
+    double drawn = 0;
+    memset(mean, 0, r->m * sizeof *mean);
+    for (size_t p = 0; p < r->n_prompts; p++) {
+        const double *row = scores + p * r->m;
+        if (r->prompt_count[p] == 0 || isnan(row[0]))
+            continue;
+        double times = (double)r->prompt_count[p];
+        drawn += times;
+        for (size_t k = 0; k < r->m; k++)
+            mean[k] += times * row[k];
+    }
+    for (size_t k = 0; k < r->m; k++)
+        mean[k] /= drawn;
+    return drawn > 0;
+}
+
+static double statistic_of_run(const resampler_t *r, const pr_scores_t *run)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < run->n_points; i++)
+        n += mean_of_point(r, run->scores + i * r->n_prompts * r->m, r->means + n * r->m);
+    return r->statistic(r->means, n, (int)r->m, r->context);
+}
+
+static double statistic_of_draw(const resampler_t *r)
+{
+    double sum = 0;
+    for (size_t i = 0; i < r->n_runs; i++)
+        if (r->run_count[i])
+            sum += (double)r->run_count[i] * statistic_of_run(r, r->runs + i);
+    return sum / (double)r->n_runs;
+}
+
+/* Counts n draws of 0..n-1; stream tells prompts and runs apart. */
+static void draw(const pr_rng_key_t *key, uint64_t resample, uint64_t stream, size_t *count, size_t n)
+{
+    memset(count, 0, n * sizeof *count);
+    for (size_t i = 0; i < n; i++)
+        count[pr_rng_below(key, n, resample, stream, i, 0)]++;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left;
+    double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double quantile(const double *sorted, size_t n, double q)
+{
+    double at = q * (double)(n - 1);
+    size_t i = (size_t)at;
+    double next = i + 1 < n ? sorted[i + 1] : sorted[i];
+    return sorted[i] + (at - (double)i) * (next - sorted[i]);
+}
+
+static void summarise(double *values, size_t n, double level, pr_interval_t *out)
+{
+    double mean = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += values[i] / (double)n;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (values[i] - mean) * (values[i] - mean);
+    qsort(values, n, sizeof *values, by_value);
+    out->standard_error = sqrt(sum / (double)(n - 1));
+    out->low = quantile(values, n, (1 - level) / 2);
+    out->high = quantile(values, n, 1 - (1 - level) / 2);
+}
+
+static resampler_t resampler_new(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, size_t m)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < n_runs; i++)
+        most = runs[i].n_points > most ? runs[i].n_points : most;
+    resampler_t r = {.runs = runs, .n_runs = n_runs, .n_prompts = n_prompts, .m = m};
+    r.prompt_count = pr_alloc(n_prompts, sizeof *r.prompt_count);
+    r.run_count = pr_alloc(n_runs, sizeof *r.run_count);
+    r.means = pr_alloc(most * m, sizeof *r.means);
+    for (size_t i = 0; i < n_prompts; i++)
+        r.prompt_count[i] = 1;
+    for (size_t i = 0; i < n_runs; i++)
+        r.run_count[i] = 1;
+    return r;
+}
+
+static void resampler_free(resampler_t *r)
+{
+    free(r->prompt_count);
+    free(r->run_count);
+    free(r->means);
+}
+
+pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, int m, pr_statistic_fn statistic,
+                         void *context, const pr_bootstrap_t *how, pr_interval_t *out, pr_error_t *err)
+{
+    assert(m >= 1 && how->resamples >= 2 && how->level > 0 && how->level < 1);
+    if (n_runs == 0 || n_prompts == 0)
+        return pr_fail(err, PR_ERR_NUMERIC, "bootstrap: %zu runs and %zu prompts, expected one of each at least",
+                       n_runs, n_prompts);
+    resampler_t r = resampler_new(runs, n_runs, n_prompts, (size_t)m);
+    r.statistic = statistic;
+    r.context = context;
+    pr_interval_t found = {.estimate = statistic_of_draw(&r)};
+    double *values = pr_alloc(how->resamples, sizeof *values);
+    pr_rng_key_t key = pr_rng_key(how->seed, "bootstrap", "");
+    bool finite = isfinite(found.estimate);
+    for (size_t i = 0; i < how->resamples && finite; i++) {
+        draw(&key, i, 0, r.prompt_count, n_prompts);
+        draw(&key, i, 1, r.run_count, n_runs);
+        values[i] = statistic_of_draw(&r);
+        finite = isfinite(values[i]);
+    }
+    if (finite) {
+        summarise(values, how->resamples, how->level, &found);
+        *out = found;
+    }
+    free(values);
+    resampler_free(&r);
+    return finite ? PR_OK : pr_fail(err, PR_ERR_NUMERIC, "bootstrap: the statistic is not a finite number");
+}
+
+/* Pairs in runs of equal neighbours among rows, compared on x, and on y too where y is given. */
+static double tied_pairs(const uint32_t *rows, size_t n, const double *x, const double *y)
+{
+    double pairs = 0;
+    size_t run = 1;
+    for (size_t i = 1; i <= n; i++) {
+        if (i < n && x[rows[i]] == x[rows[i - 1]] && (!y || y[rows[i]] == y[rows[i - 1]])) {
+            run++;
+            continue;
+        }
+        pairs += (double)run * (double)(run - 1) / 2;
+        run = 1;
+    }
+    return pairs;
+}
+
+/* Sorts v by merging and returns the number of exchanges of neighbours that this stands for. */
+static double count_inversions(double *v, double *scratch, size_t n)
+{
+    if (n < 2)
+        return 0;
+    size_t half = n / 2;
+    double count = count_inversions(v, scratch, half) + count_inversions(v + half, scratch, n - half);
+    size_t left = 0;
+    size_t right = half;
+    for (size_t i = 0; i < n; i++) {
+        bool from_right = left == half || (right < n && v[right] < v[left]);
+        if (from_right)
+            count += (double)(half - left);
+        scratch[i] = from_right ? v[right++] : v[left++];
+    }
+    memcpy(v, scratch, n * sizeof *v);
+    return count;
+}
+
+double pr_kendall_tau(const double *x, const double *y, size_t n)
+{
+    uint32_t *rows = pr_alloc(n, sizeof *rows);
+    double *ordered = pr_alloc(2 * n, sizeof *ordered);
+    pr_sorter_t sorter = pr_sorter_new(n);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (uint32_t)i;
+    pr_sort_rows(&sorter, y, 1, false, rows, n);
+    double tied_y = tied_pairs(rows, n, y, NULL);
+    pr_sort_rows(&sorter, x, 1, false, rows, n);
+    double tied_x = tied_pairs(rows, n, x, NULL);
+    double tied_both = tied_pairs(rows, n, x, y);
+    for (size_t i = 0; i < n; i++)
+        ordered[i] = y[rows[i]];
+    double discordant = count_inversions(ordered, ordered + n, n);
+    double pairs = (double)n * ((double)n - 1) / 2;
+    double concordant = pairs - tied_x - tied_y + tied_both - discordant;
+    double scale = sqrt(pairs - tied_x) * sqrt(pairs - tied_y);
+    pr_sorter_free(&sorter);
+    free(ordered);
+    free(rows);
+    return scale > 0 ? (concordant - discordant) / scale : NAN;
+}

@@ -1,0 +1,59 @@
+/* How sure a number is: bootstrap confidence intervals over prompts and seeds, and a rank correlation. */
+#ifndef PR_PARETO_UNCERTAINTY_H
+#define PR_PARETO_UNCERTAINTY_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A number computed from points [n,m], all objectives maximised; context is the caller's. Must not keep points. */
+typedef double (*pr_statistic_fn)(const double *points, size_t n, int m, void *context);
+
+/* Ready-made statistics. The hypervolume; context: the reference [m]. */
+double pr_statistic_hypervolume(const double *points, size_t n, int m, void *reference);
+/* The expected utility; context: a pr_weights_t. */
+typedef struct pr_weights {
+    const double *weights; // [n,m]
+    size_t n;
+} pr_weights_t;
+double pr_statistic_expected_utility(const double *points, size_t n, int m, void *weights);
+
+typedef struct pr_interval {
+    double estimate;       // the statistic of the means over all prompts (averaged over seeds)
+    double low, high;      // the percentile interval
+    double standard_error; // the standard deviation of the resampled statistics
+} pr_interval_t;
+
+/* One run's scores [n_points,n_prompts,m]: what each of its points got on each prompt. NaN stands for a prompt that a
+ * point was not evaluated on, in all its objectives; means are over the others, and a point without any is left out. */
+typedef struct pr_scores {
+    const double *scores;
+    size_t n_points;
+} pr_scores_t;
+
+/* How to resample: resamples >= 2, level in (0,1) such as 0.95. */
+typedef struct pr_bootstrap {
+    size_t resamples;
+    double level;
+    uint64_t seed;
+} pr_bootstrap_t;
+
+/* The percentile bootstrap (Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 13) of a statistic of
+ * points whose coordinates are means over prompts. Each resample draws n_prompts prompts with replacement, the same
+ * ones for every point and run, so that what prompts have in common cancels in differences. With several runs (seeds of
+ * one method) it draws runs with replacement too, and the statistic is the mean over them. Quantiles are interpolated
+ * linearly.
+ *
+ * Draws come from the counter-based generator, keyed by seed, so the result depends on nothing else. Errors:
+ * PR_ERR_NUMERIC when the statistic is NaN or infinite, or there is no run, prompt or point. */
+pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, int m, pr_statistic_fn statistic,
+                         void *context, const pr_bootstrap_t *how, pr_interval_t *out, pr_error_t *err);
+
+/* Kendall's tau-b of x [n] and y [n]: concordant less discordant pairs, over the root of the product of the numbers of
+ * pairs not tied in x and in y. 1: y rises with x; -1: it falls. NaN when one is constant or n < 2. For
+ * controllability: x a weight, y its objective. O(n log n): Knight (1966), "A computer method for calculating Kendall's
+ * tau with ungrouped data", JASA 61. No NaN in x or y. */
+double pr_kendall_tau(const double *x, const double *y, size_t n);
+
+#endif
