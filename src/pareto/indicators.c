@@ -151,15 +151,32 @@ double pr_gd_plus(const double *points, size_t n, const double *front, size_t n_
     return n && n_front ? sum / (double)n : NAN;
 }
 
-static double nearest_neighbour(const double *points, size_t n, size_t m, size_t i)
+static uint32_t *row_numbers(size_t n)
 {
+    uint32_t *rows = pr_alloc(n, sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        rows[i] = (uint32_t)i;
+    return rows;
+}
+
+static double manhattan(const double *a, const double *b, size_t m)
+{
+    double sum = 0;
+    for (size_t k = 0; k < m; k++)
+        sum += fabs(a[k] - b[k]);
+    return sum;
+}
+
+/* The distance of rows[i] to its nearest neighbour; rows are in the order of the first objective, so the search in
+ * either direction ends where that objective alone is too far away. */
+static double nearest_neighbour(const double *points, size_t m, const uint32_t *rows, size_t n, size_t i)
+{
+    const double *p = points + rows[i] * m;
     double least = INFINITY;
-    for (size_t j = 0; j < n; j++) {
-        double sum = 0;
-        for (size_t k = 0; k < m; k++)
-            sum += fabs(points[i * m + k] - points[j * m + k]);
-        least = j == i ? least : fmin(least, sum);
-    }
+    for (size_t j = i + 1; j < n && points[rows[j] * m] - p[0] < least; j++)
+        least = fmin(least, manhattan(p, points + rows[j] * m, m));
+    for (size_t j = i; j-- > 0 && p[0] - points[rows[j] * m] < least;)
+        least = fmin(least, manhattan(p, points + rows[j] * m, m));
     return least;
 }
 
@@ -168,16 +185,21 @@ double pr_spacing(const double *points, size_t n, int m)
     assert(m >= 1);
     if (n < 2)
         return NAN;
+    uint32_t *rows = row_numbers(n);
+    pr_sorter_t sorter = pr_sorter_new(n);
+    pr_sort_rows(&sorter, points, (size_t)m, false, rows, n);
+    pr_sorter_free(&sorter);
     double *distance = pr_alloc(n, sizeof *distance);
     double mean = 0;
     for (size_t i = 0; i < n; i++) {
-        distance[i] = nearest_neighbour(points, n, (size_t)m, i);
+        distance[i] = nearest_neighbour(points, (size_t)m, rows, n, i);
         mean += distance[i] / (double)n;
     }
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += (distance[i] - mean) * (distance[i] - mean);
     free(distance);
+    free(rows);
     return sqrt(sum / (double)(n - 1));
 }
 
@@ -186,9 +208,7 @@ double pr_sparsity(const double *points, size_t n, int m)
     assert(m >= 1);
     if (n < 2)
         return n ? 0 : NAN;
-    uint32_t *rows = pr_alloc(n, sizeof *rows);
-    for (size_t i = 0; i < n; i++)
-        rows[i] = (uint32_t)i;
+    uint32_t *rows = row_numbers(n);
     pr_sorter_t sorter = pr_sorter_new(n);
     double sum = 0;
     for (size_t k = 0; k < (size_t)m; k++) {
