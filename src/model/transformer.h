@@ -29,6 +29,8 @@ int pr_kv_len(const pr_kv_t *kv, int stream);
 void pr_kv_truncate(pr_kv_t *kv, int stream, int len);
 /* Makes stream dst hold what src holds (as a prompt shared by several samples or points). */
 void pr_kv_copy(pr_kv_t *kv, int dst, int src);
+/* As pr_kv_copy, from one cache to another of the same model and layers. */
+void pr_kv_copy_between(pr_kv_t *to, int dst, const pr_kv_t *from, int src);
 
 /* ---- a batch ---- */
 typedef struct pr_batch {
@@ -49,6 +51,9 @@ typedef struct pr_run pr_run_t;
  * pr_backward. */
 pr_status_t pr_run_new(const pr_model_t *m, const pr_linalg_t *la, bool save, pr_run_t **out, pr_error_t *err);
 void pr_run_free(pr_run_t **run);
+/* Says that adapters this run meets will not change, so that what is derived from their values is kept between calls
+ * (while training it is derived anew in every pr_layers). */
+void pr_run_freeze_adapters(pr_run_t *run);
 
 /* x [T,d] = token (and position) embeddings. Errors: PR_ERR_FORMAT for an id outside the vocabulary or a position past
  * max_pos. */

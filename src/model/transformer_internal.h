@@ -79,8 +79,6 @@ struct pr_run {
     pr_lora_plan_t lora;
 };
 
-/* Adapters of this run stay as they are, so that what is derived from them may be kept between batches. */
-void pr_run_freeze_adapters(pr_run_t *run);
 /* Rows' positions, the adapters' plan and room for the batch. */
 pr_status_t pr_run_prepare(pr_run_t *run, const pr_batch_t *b, pr_error_t *err);
 pr_status_t pr_run_scratch(pr_run_t *run, size_t n, pr_error_t *err);
@@ -119,7 +117,5 @@ const float *pr_kv_key(const pr_kv_t *kv, int layer, int stream, int head);
 const float *pr_kv_value(const pr_kv_t *kv, int layer, int stream, int head);
 /* Rows k, v [n,*] (ld) of a layer behind what the stream holds; its length stays until pr_kv_grow. */
 void pr_kv_write(pr_kv_t *kv, int layer, int stream, int n, const float *k, const float *v, int ld);
-/* As pr_kv_copy from one cache to another of the same layers. */
-void pr_kv_copy_between(pr_kv_t *to, int dst, const pr_kv_t *from, int src);
 
 #endif
