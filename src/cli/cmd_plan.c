@@ -3,9 +3,10 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/plan.h"
+#include "jobs/job.h"
+#include "objective/objective.h"
 #include "store/results.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ typedef struct options {
     const char *config;
     pr_texts_t set;
     int ranks;
-    bool dump, json;
+    bool dump, load, json;
 } options_t;
 
 static const pr_arg_t args[] = {
@@ -25,6 +26,8 @@ static const pr_arg_t args[] = {
      "Ranks that would be started: one schedules, the others work. Default: 1, which does both.", 1, 1000000, false},
     {"--dump", PR_ARG_FLAG, offsetof(options_t, dump), NULL,
      "Print the resolved configuration, every key with its value, and check nothing else.", 0, 0, false},
+    {"--load", PR_ARG_FLAG, offsetof(options_t, load), NULL,
+     "Also load the model and start every objective, as a rank would.", 0, 0, false},
     {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
     PR_ARG_END,
 };
@@ -51,19 +54,13 @@ static int rounds(const pr_plan_t *p, int ranks)
 
 /* ---- JSON ---- */
 
-static json_t *range_json(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *objectives_json(const pr_plan_t *p)
 {
     json_t *list = json_array();
     for (int k = 0; k < p->config->n_objectives; k++) {
         const pr_objective_config_t *o = &p->config->objective[k];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:b, s:b}", "name", o->name, "type", o->type, "lo",
-                                              range_json(p->lo[k]), "hi", range_json(p->hi[k]), "minimize", o->minimize,
-                                              "finetune", o->adapter == NULL));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "name", o->name, "type", o->type, "minimize",
+                                              o->minimize, "finetune", o->adapter == NULL));
     }
     return list;
 }
@@ -149,7 +146,7 @@ static void print_objective(const pr_plan_t *p, int k)
     printf("objective   %s", o->name);
     if (strcmp(o->name, o->type) != 0)
         printf(" (%s)", o->type);
-    printf(", %g to %g, %s; ", p->lo[k], p->hi[k], o->minimize ? "minimized" : "maximized");
+    printf(": %s, %s; ", pr_objective_type(o->type)->range, o->minimize ? "minimized" : "maximized");
     printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
 }
 
@@ -175,6 +172,14 @@ static void print_text(const pr_plan_t *p, int ranks)
 
 /* ---- the verb ---- */
 
+static pr_status_t load(const pr_config_t *c, pr_error_t *err)
+{
+    pr_job_env_t *env = pr_job_env_new(c);
+    pr_status_t status = pr_job_env_load(env, err);
+    pr_job_env_free(&env);
+    return status;
+}
+
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
@@ -189,6 +194,8 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
         return PR_OK;
     }
     PR_GO(pr_plan_make(c, &plan, err));
+    if (o->load)
+        PR_GO(load(c, err));
     if (o->json)
         print_json(&plan, o->ranks);
     else

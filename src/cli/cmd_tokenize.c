@@ -103,8 +103,8 @@ static pr_status_t ids_from_numbers(const char *text, int32_t **ids, size_t *n, 
 
 static pr_status_t decode(const pr_tokenizer_t *t, const options_t *o, const char *input, size_t len, pr_error_t *err)
 {
-    int32_t *ids;
-    size_t n, text_len;
+    int32_t *ids = NULL;
+    size_t n = 0, text_len;
     char *text;
     const char *first = input + strspn(input, " \t\r\n");
     if (*first == '{' || *first == '[')

@@ -116,20 +116,14 @@ done:
 
 /* ---- objectives ---- */
 
-static pr_status_t check_objective(pr_plan_t *p, int k, pr_error_t *err)
+static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
 {
-    const pr_config_t *c = p->config;
-    const pr_objective_config_t *o = &c->objective[k];
-    json_t *resolved;
-    PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
-    pr_status_t status = pr_objective_range(o->type, resolved, &p->lo[k], &p->hi[k], err);
-    json_decref(resolved);
-    if (status != PR_OK)
-        return status;
-    if (c->n_reference == 0 && !isfinite(o->minimize ? p->hi[k] : p->lo[k]))
-        return pr_fail(err, PR_ERR_CONFIG,
-                       "%s: reference: missing; objective '%s' has no finite worst value to count hypervolume from",
-                       c->path, o->name);
+    for (int k = 0; k < c->n_objectives; k++) {
+        const pr_objective_config_t *o = &c->objective[k];
+        json_t *resolved;
+        PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+        json_decref(resolved);
+    }
     return PR_OK;
 }
 
@@ -140,17 +134,16 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     const pr_config_t *c = p->config;
     const pr_search_spec_t *spec = &c->search[i];
     pr_plan_search_t *out = &p->search[i];
-    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES], reference[PR_MAX_OBJECTIVES];
+    // Ranges are not known before objectives are opened; the first points do not depend on them.
+    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES];
     for (int k = 0; k < c->n_objectives; k++) {
-        bool turn = c->objective[k].minimize;
-        lo[k] = turn ? -p->hi[k] : p->lo[k];
-        hi[k] = turn ? -p->lo[k] : p->hi[k];
-        reference[k] = c->n_reference == 0 ? lo[k] : turn ? -c->reference[k] : c->reference[k];
+        lo[k] = -INFINITY;
+        hi[k] = INFINITY;
     }
     if (spec->layer > p->model.n_layer)
         return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': layer: found %d, the model has %d layers", c->path,
                        spec->name, spec->layer, p->model.n_layer);
-    pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, reference};
+    pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, lo};
     pr_requests_t first = {0};
     if (pr_search_next(&s, NULL, 0, &first, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
@@ -201,8 +194,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     *out = (pr_plan_t){.config = c};
     PR_TRY(check_model(out, err));
     PR_TRY(check_prompts(out, err));
-    for (int k = 0; k < c->n_objectives; k++)
-        PR_TRY(check_objective(out, k, err));
+    PR_TRY(check_objectives(c, err));
     PR_TRY(check_adapters(out, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));

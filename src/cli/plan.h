@@ -23,11 +23,10 @@ typedef struct pr_plan {
     int have_model; // model is to be cleared
     size_t file_bytes;
     int64_t params, adapter_params;
-    int n_train, n_eval;                                 // prompts of the files
-    int prompts;                                         // evaluation prompts used
-    int longest_train, longest_eval;                     // in tokens
-    double mean_train, mean_eval;                        // tokens a prompt
-    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // declared ranges
+    int n_train, n_eval;             // prompts of the files
+    int prompts;                     // evaluation prompts used
+    int longest_train, longest_eval; // in tokens
+    double mean_train, mean_eval;    // tokens a prompt
     int finetune_jobs;
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
