@@ -1,0 +1,165 @@
+/* AdamW against torch's numbers, schedules, clipping, advantages, token losses, and the cutting of responses. */
+#include "learn/advantage.h"
+#include "learn/loss.h"
+#include "learn/optim.h"
+#include "learn/response.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The update written out as in the paper (Loshchilov and Hutter 2019, algorithm 2), in double. */
+START_TEST(adamw_follows_the_paper)
+{
+    enum { N = 5, STEPS = 7 };
+    const double lr = 0.01, b1 = 0.9, b2 = 0.95, eps = 1e-8, wd = 0.1;
+    double p[N], m[N] = {0}, v[N] = {0};
+    float q[N], g[N];
+    pr_adamw_t o;
+    ck_assert_int_eq(pr_adamw_init(&o, N, b1, b2, eps, wd, NULL), PR_OK);
+    for (int i = 0; i < N; i++)
+        q[i] = (float)(p[i] = i - 2.0);
+    for (int t = 1; t <= STEPS; t++) {
+        for (int i = 0; i < N; i++) {
+            g[i] = (float)sin(t * 1.7 + i);
+            double gi = 0.5 * (double)g[i];
+            m[i] = b1 * m[i] + (1 - b1) * gi;
+            v[i] = b2 * v[i] + (1 - b2) * gi * gi;
+            p[i] -= lr * wd * p[i];
+            p[i] -= lr * (m[i] / (1 - pow(b1, t))) / (sqrt(v[i] / (1 - pow(b2, t))) + eps);
+        }
+        pr_adamw_step(&o, q, g, 0.5, lr);
+    }
+    for (int i = 0; i < N; i++)
+        ck_assert_double_eq_tol((double)q[i], p[i], 1e-6);
+    ck_assert_int_eq(o.step, STEPS);
+    pr_adamw_clear(&o);
+}
+END_TEST
+
+START_TEST(schedules)
+{
+    ck_assert_double_eq(pr_learning_rate(2, "constant", 0, 5, 10), 2);
+    ck_assert_double_eq(pr_learning_rate(2, "constant", 4, 0, 10), 0.5);
+    ck_assert_double_eq(pr_learning_rate(2, "constant", 4, 3, 10), 2);
+    ck_assert_double_eq(pr_learning_rate(2, "linear", 0, 5, 10), 1);
+    ck_assert_double_eq_tol(pr_learning_rate(2, "cosine", 0, 5, 10), 1, 1e-12);
+    ck_assert_double_eq(pr_learning_rate(2, "cosine", 0, 0, 10), 2);
+    for (long s = 1; s < 10; s++)
+        ck_assert_double_lt(pr_learning_rate(2, "cosine", 0, s, 10), pr_learning_rate(2, "cosine", 0, s - 1, 10));
+}
+END_TEST
+
+START_TEST(clipping)
+{
+    const float g[] = {3, 4};
+    ck_assert_double_eq(pr_global_norm(g, 2), 5);
+    ck_assert_double_eq(pr_clip_scale(5, 0), 1);
+    ck_assert_double_eq(pr_clip_scale(0.5, 1), 1);
+    ck_assert_double_eq_tol(5 * pr_clip_scale(5, 1), 1, 1e-5);
+}
+END_TEST
+
+START_TEST(advantages)
+{
+    const double r[] = {1, 2, 6, 0.5, 0.5, 0.5};
+    double a[6];
+    pr_advantages(PR_METHOD_RLOO, 2, 3, r, a);
+    const double rloo[] = {1 - 4.0, 2 - 3.5, 6 - 1.5, 0, 0, 0};
+    for (int i = 0; i < 6; i++)
+        ck_assert_double_eq_tol(a[i], rloo[i], 1e-12);
+    pr_advantages(PR_METHOD_SCST, 2, 3, r, a);
+    ck_assert_double_eq_tol(a[0], 1 - 3, 1e-12);
+    pr_advantages(PR_METHOD_GRPO, 2, 3, r, a);
+    ck_assert_double_eq_tol(a[2], 3 / (sqrt(7) + 1e-4), 1e-12); // deviations -2, -1, 3: variance 14/2
+    ck_assert_double_eq(a[4], 0);
+    pr_method_t m;
+    pr_error_t err;
+    ck_assert_int_eq(pr_method_parse("grpo", &m, &err), PR_OK);
+    ck_assert_int_eq(m, PR_METHOD_GRPO);
+    ck_assert_int_eq(pr_method_parse("ppo2", &m, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "ppo2"));
+}
+END_TEST
+
+/* The derivative is that of the loss (finite differences); k3 is zero at equality and positive elsewhere. */
+START_TEST(token_loss_and_its_derivative)
+{
+    const double h = 1e-6;
+    for (double lp = -6; lp < -0.1; lp += 0.7)
+        for (double ref = -6; ref < -0.1; ref += 0.9) {
+            pr_token_loss_t l = {.advantage = 0.8, .weight = 0.25, .kl = 0.3};
+            double grad, unused;
+            pr_token_loss(&l, lp, ref, &grad);
+            double numeric =
+                (pr_token_loss(&l, lp + h, ref, &unused) - pr_token_loss(&l, lp - h, ref, &unused)) / (2 * h);
+            ck_assert_double_eq_tol(grad, numeric, 1e-6 * (1 + fabs(numeric)));
+            ck_assert_double_ge(pr_k3(lp, ref), 0);
+        }
+    ck_assert_double_eq(pr_k3(-2, -2), 0);
+    ck_assert_double_eq_tol(pr_k3(-1, -2), exp(-1) + 1 - 1, 1e-12);
+}
+END_TEST
+
+static pr_tokenizer_t *tokenizer(void)
+{
+    char path[1024];
+    const char *root = getenv("PARETORANK_SOURCE_DIR");
+    pr_tokenizer_t *t = NULL;
+    pr_error_t err;
+    snprintf(path, sizeof path, "%s/sweeps/counsel/model/tokenizer.json", root ? root : ".");
+    ck_assert_msg(pr_tokenizer_load(path, &t, &err) == PR_OK, "%s", err.text);
+    return t;
+}
+
+START_TEST(responses_end_at_stop_strings)
+{
+    static const struct {
+        const char *text, *expected;
+        bool stops;
+    } cases[] = {{" I see. \nClient: more", "I see.", true},
+                 {"  both ends  ", "both ends", false},
+                 {"\nnothing", "", true},
+                 {"cut STOP here\n", "cut", true},
+                 {"plain", "plain", false}};
+    const char *const stops[] = {"\n", "STOP"};
+    pr_tokenizer_t *t = tokenizer();
+    pr_stops_t s;
+    pr_stops_init(&s, t, 2, stops);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int32_t *ids;
+        size_t n;
+        char *text;
+        ck_assert_int_eq(pr_tokenizer_encode(t, cases[i].text, strlen(cases[i].text), false, &ids, &n, NULL), PR_OK);
+        bool hit = false;
+        for (int k = 1; k <= (int)n; k++)
+            hit = hit || pr_stops_hit(&s, ids, k);
+        ck_assert_int_eq(hit, cases[i].stops);
+        ck_assert_int_eq(pr_response_text(&s, ids, (int)n, &text, NULL), PR_OK);
+        ck_assert_str_eq(text, cases[i].expected);
+        free(text);
+        free(ids);
+    }
+    pr_tokenizer_free(&t);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("learn");
+    TCase *c = tcase_create("numbers");
+    tcase_add_test(c, adamw_follows_the_paper);
+    tcase_add_test(c, schedules);
+    tcase_add_test(c, clipping);
+    tcase_add_test(c, advantages);
+    tcase_add_test(c, token_loss_and_its_derivative);
+    tcase_add_test(c, responses_end_at_stop_strings);
+    suite_add_tcase(suite, c);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_ENV);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
