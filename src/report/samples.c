@@ -31,8 +31,8 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
     json_decref(line);
 }
 
-pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample, size_t n,
-                             pr_error_t *err)
+pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample,
+                             size_t n, pr_error_t *err)
 {
     pr_buf_t b = {0};
     pr_buf_add(&b, "", 0);

@@ -2,6 +2,7 @@
 #include "report/table.h"
 #include "report/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,13 +49,30 @@ static void put_spaces(pr_buf_t *b, int n)
         pr_buf_printf(b, "%*s", n, "");
 }
 
-static void put_cells(pr_buf_t *b, const pr_grid_t *g, int row)
+static void end_line(pr_buf_t *b)
 {
+    while (b->len > 0 && b->data[b->len - 1] == ' ')
+        b->len--;
+    pr_buf_puts(b, "\n");
+}
+
+/* One row of cells; where they do not fit side by side, the rest goes on indented lines below. Cells have the same
+ * places in every row. */
+static void put_cells(pr_buf_t *b, const pr_grid_t *g, int row, int columns)
+{
+    int used = 0;
     for (int i = 0; i < g->cols; i++) {
         const char *text = g->cell[row * g->cols + i];
-        put_spaces(b, i ? GAP : 0);
-        pr_buf_puts(b, text);
-        put_spaces(b, g->width[i] - pr_text_width(text));
+        int indent = i ? GAP : 0;
+        if (used > 0 && used + indent + g->width[i] > columns) {
+            end_line(b);
+            used = 0;
+            indent = 2 * GAP;
+        }
+        int room = columns - used - indent, most = g->width[i] < room ? g->width[i] : room;
+        put_spaces(b, indent);
+        put_spaces(b, most - pr_text_cut(b, text, most));
+        used += indent + most;
     }
 }
 
@@ -101,7 +119,7 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
     for (int i = 0; i < t->k; i++) {
         b.len = 0;
         pr_buf_printf(&b, "%.3f", p->mean[i]);
-        if (l->se)
+        if (l->se && isfinite(p->se[i]))
             pr_buf_printf(&b, " ± %.3f", p->se[i]);
         set_cell(g, row, col++, b.data, 1 << 16);
     }
@@ -121,24 +139,11 @@ static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 
 // ---- putting it out ----
 
-static void end_line(pr_buf_t *b)
-{
-    while (b->len > 0 && b->data[b->len - 1] == ' ')
-        b->len--;
-    pr_buf_puts(b, "\n");
-}
-
 /* The row, and the sample behind it where there is room, or indented below. */
 static void put_row(pr_buf_t *b, const pr_grid_t *g, int row, const char *sample, int columns)
 {
-    pr_buf_t line = {0};
     int room = columns - grid_width(g) - GAP;
-    put_cells(&line, g, row);
-    if (room >= 0)
-        pr_buf_puts(b, line.data);
-    else
-        pr_text_cut(b, line.data, columns);
-    pr_buf_free(&line);
+    put_cells(b, g, row, columns);
     if (sample && room >= MIN_INLINE_SAMPLE) {
         put_spaces(b, GAP);
         pr_text_cut(b, sample, room);

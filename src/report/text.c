@@ -278,9 +278,12 @@ int pr_text_cut(pr_buf_t *b, const char *text, int columns)
     pr_buf_add(b, "", 0);
     // Far more bytes than any line holds; the rest of a long text is not looked at.
     size_t most = 64 * (size_t)(columns > 0 ? columns : 0) + 256;
-    pr_text_utf8(&clean, text, len < most ? len : most);
+    size_t seen = len < most ? len : most;
+    while (seen < len && seen > 0 && ((unsigned char)text[seen] & 0xC0) == 0x80)
+        seen--;
+    pr_text_utf8(&clean, text, seen);
     int used = clean.len ? put_glyphs(b, &clean, columns, &cut) : 0;
-    if ((cut || len > most) && columns > 0) {
+    if ((cut || seen < len) && columns > 0) {
         b->len = start;
         used = put_glyphs(b, &clean, columns - 1, &cut);
         pr_buf_puts(b, ELLIPSIS);

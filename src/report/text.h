@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* Appends the shortest of %.15g, %.16g and %.17g that reads back as the same double; "nan", "inf", "-inf". */
+/* Appends the first of %.15g, %.16g and %.17g that reads back as the same double; "nan", "inf", "-inf". */
 void pr_text_number(pr_buf_t *b, double value);
 
 /* Appends valid UTF-8: each byte that belongs to no well-formed sequence becomes U+FFFD (as many as Unicode's

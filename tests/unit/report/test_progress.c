@@ -1,0 +1,138 @@
+#include "report/progress.h"
+#include "report/text.h"
+
+#include "report_files.h"
+
+#include <math.h>
+
+static const pr_progress_t full = {"fine-tuning", 2, 3, 31, 40, 1, 4, 1, 0.8714, 5234, 65, 12, 0.4};
+
+/* Columns of a line in which no character is wider than one. */
+static int columns_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+START_TEST(the_line)
+{
+    char out[512];
+    int used = pr_progress_line(&full, 120, out, sizeof out);
+    ck_assert_str_eq(out, "fine-tuning 2/3  step 31/40  1 running  reward 0.871  5.2k tok/s  12s left  1 failed");
+    ck_assert_int_eq(used, columns_of(out));
+    pr_progress_t unknown = PR_PROGRESS_UNKNOWN;
+    unknown.phase = "starting";
+    pr_progress_line(&unknown, 120, out, sizeof out);
+    ck_assert_str_eq(out, "starting");
+}
+END_TEST
+
+START_TEST(the_least_important_parts_go_first)
+{
+    char out[512];
+    pr_progress_line(&full, 80, out, sizeof out);
+    ck_assert_str_eq(out, "fine-tuning 2/3  step 31/40  reward 0.871  5.2k tok/s  12s left  1 failed");
+    pr_progress_line(&full, 60, out, sizeof out);
+    ck_assert_str_eq(out, "fine-tuning 2/3  step 31/40  12s left  1 failed");
+    pr_progress_line(&full, 27, out, sizeof out);
+    ck_assert_str_eq(out, "fine-tuning 2/3  1 failed");
+    pr_progress_line(&full, 10, out, sizeof out);
+    ck_assert_str_eq(out, "fine-tuni\xE2\x80\xA6");
+}
+END_TEST
+
+START_TEST(no_width_is_exceeded)
+{
+    char out[512];
+    pr_progress_t p = full;
+    p.phase = "\x1b[2J\nphase \xff of \xC3\xA9";
+    for (int columns = 0; columns < 130; columns++) {
+        int used = pr_progress_line(&p, columns, out, sizeof out);
+        ck_assert_int_le(used, columns);
+        ck_assert_int_eq(used, columns_of(out));
+        ck_assert(valid_utf8(out, strlen(out)));
+        ck_assert_ptr_null(strpbrk(out, "\x1b\n\r"));
+    }
+    for (size_t size = 1; size < 100; size++) {
+        memset(out, 'x', sizeof out);
+        pr_progress_line(&p, 120, out, size);
+        ck_assert_uint_lt(strnlen(out, sizeof out), size);
+        ck_assert(valid_utf8(out, strlen(out)));
+        ck_assert_int_eq(out[size], 'x');
+    }
+}
+END_TEST
+
+START_TEST(rates)
+{
+    static const struct {
+        double rate;
+        const char *text;
+    } cases[] = {{0, "0.0"},     {9.94, "9.9"}, {9.96, "10"},     {873.2, "873"},   {999.6, "1.0k"},
+                 {5234, "5.2k"}, {9960, "10k"}, {123456, "123k"}, {999600, "1.0M"}, {1.26e6, "1.3M"},
+                 {NAN, "?"},     {-1, "?"},     {INFINITY, "?"}};
+    char out[32];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_progress_rate(cases[i].rate, out, sizeof out);
+        ck_assert_str_eq(out, cases[i].text);
+    }
+}
+END_TEST
+
+START_TEST(the_text)
+{
+    char *text = pr_progress_text(&full);
+    ck_assert_str_eq(text, "phase       fine-tuning\n"
+                           "jobs        2/3 done, 1 running, 1 failed\n"
+                           "step        31/40\n"
+                           "workers     4\n"
+                           "reward      0.871\n"
+                           "speed       5.2k tok/s\n"
+                           "elapsed     1m 05s\n"
+                           "left        12s\n"
+                           "last event  0s\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(the_json)
+{
+    json_t *value = pr_progress_json(&full);
+    ck_assert_uint_eq(json_object_size(value), 13);
+    ck_assert_str_eq(json_string_value(json_object_get(value, "phase")), "fine-tuning");
+    ck_assert_int_eq(json_integer_value(json_object_get(value, "jobs_total")), 3);
+    ck_assert_int_eq(json_integer_value(json_object_get(value, "failed")), 1);
+    ck_assert_double_eq(json_real_value(json_object_get(value, "reward")), 0.8714);
+    ck_assert_double_eq(json_real_value(json_object_get(value, "last_event_age")), 0.4);
+    json_decref(value);
+    pr_progress_t unknown = PR_PROGRESS_UNKNOWN;
+    unknown.phase = "\xff";
+    unknown.jobs_total = -1;
+    value = pr_progress_json(&unknown);
+    ck_assert_str_eq(json_string_value(json_object_get(value, "phase")), "\xEF\xBF\xBD");
+    ck_assert(json_is_null(json_object_get(value, "reward")));
+    ck_assert(json_is_null(json_object_get(value, "seconds_left")));
+    ck_assert(json_is_null(json_object_get(value, "jobs_total")));
+    json_decref(value);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("progress");
+    TCase *tcase = tcase_create("progress");
+    tcase_add_test(tcase, the_line);
+    tcase_add_test(tcase, the_least_important_parts_go_first);
+    tcase_add_test(tcase, no_width_is_exceeded);
+    tcase_add_test(tcase, rates);
+    tcase_add_test(tcase, the_text);
+    tcase_add_test(tcase, the_json);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
