@@ -116,11 +116,11 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const c
     memcpy(all + n_prompt, d->ids + d->start[i], n_new * sizeof *all);
     json_t *v = json_object();
     if (b->file)
-        json_object_set_new(v, "id", pr_text_json(b->file->id[i], strlen(b->file->id[i])));
+        json_object_set_new(v, "id", pr_cli_text_json(b->file->id[i], strlen(b->file->id[i])));
     if (b->file)
-        json_object_set_new(v, "prompt", pr_text_json(b->file->text[i], strlen(b->file->text[i])));
-    json_object_set_new(v, "ids", pr_ids_json(all, n_prompt + n_new));
-    json_object_set_new(v, "text", pr_text_json(text, strlen(text)));
+        json_object_set_new(v, "prompt", pr_cli_text_json(b->file->text[i], strlen(b->file->text[i])));
+    json_object_set_new(v, "ids", pr_cli_ids_json(all, n_prompt + n_new));
+    json_object_set_new(v, "text", pr_cli_text_json(text, strlen(text)));
     json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
     json_object_set_new(v, "prompt_tokens", json_integer((json_int_t)n_prompt));
     json_object_set_new(v, "tokens_per_second", json_real(rate));

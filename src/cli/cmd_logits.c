@@ -66,7 +66,7 @@ static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v
         char *text;
         size_t len;
         PR_TRY(pr_tokenizer_decode(t, &best, 1, false, &text, &len, err));
-        json_t *quoted = pr_text_json(text, len);
+        json_t *quoted = pr_cli_text_json(text, len);
         printf("%8d  %.6f  ", best, exp((double)logits[best]));
         pr_cli_print_json(quoted);
         json_decref(quoted);

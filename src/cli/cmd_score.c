@@ -33,27 +33,21 @@ const pr_command_t pr_command_score = {
     .args = args,
 };
 
-static pr_status_t classify(const pr_engine_t *e, int n, const int32_t *ids, const float *h, bool json, pr_error_t *err)
+static void classify(const pr_engine_t *e, int n, const int32_t *ids, const float *h, bool json)
 {
     int labels = e->model->config.n_label, d = e->model->config.d_model;
     float *scores = pr_alloc((size_t)labels, sizeof *scores);
     json_t *list = json_array();
-    if (e->n_adapter > 0) {
-        free(scores);
-        json_decref(list);
-        return pr_fail(err, PR_ERR_UNSUPPORTED, "adapters on a classification model are not supported");
-    }
     pr_head_scores(e->model, e->policy.la, 1, h + (size_t)(n - 1) * (size_t)d, scores);
     for (int i = 0; i < labels; i++)
         json_array_append_new(list, json_real((double)scores[i]));
-    json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_ids_json(ids, (size_t)n));
+    json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_cli_ids_json(ids, (size_t)n));
     if (json)
         pr_cli_print_json(v);
     for (int i = 0; i < labels && !json; i++)
         printf("%.9g\n", (double)scores[i]);
     json_decref(v);
     free(scores);
-    return PR_OK;
 }
 
 static pr_status_t hidden(const pr_engine_t *e, int n, const int32_t *ids, float *h, pr_error_t *err)
@@ -92,8 +86,8 @@ static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
         json_array_append_new(list, json_real((double)logp[i]));
     }
     double mean = n > 1 ? sum / (n - 1) : 0;
-    json_t *v = json_pack("{s:o, s:o, s:f, s:f, s:f}", "ids", pr_ids_json(ids, (size_t)n), "logprobs", list, "sum", sum,
-                          "mean", mean, "perplexity", exp(-mean));
+    json_t *v = json_pack("{s:o, s:o, s:f, s:f, s:f}", "ids", pr_cli_ids_json(ids, (size_t)n), "logprobs", list, "sum",
+                          sum, "mean", mean, "perplexity", exp(-mean));
     if (json)
         pr_cli_print_json(v);
     else
@@ -117,7 +111,7 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     if (classifier || e->n_adapter == 0)
         PR_GO(hidden(e, (int)n, ids, h, err));
     if (classifier) {
-        status = classify(e, (int)n, ids, h, o->json, err);
+        classify(e, (int)n, ids, h, o->json);
         goto done;
     }
     if (e->n_adapter > 0)

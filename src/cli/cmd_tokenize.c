@@ -116,7 +116,7 @@ static pr_status_t decode(const pr_tokenizer_t *t, const options_t *o, const cha
     if (status != PR_OK)
         return status;
     if (o->json) {
-        json_t *v = json_pack("{s:o}", "text", pr_text_json(text, text_len));
+        json_t *v = json_pack("{s:o}", "text", pr_cli_text_json(text, text_len));
         pr_cli_print_json(v);
         json_decref(v);
     } else {

@@ -39,6 +39,8 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
     PR_TRY(pr_model_load(o->model, &out->model, err));
     if (tokenizer)
         PR_TRY(pr_engine_tokenizer(o->model, &out->tokenizer, err));
+    if (out->model->config.n_label > 0 && o->adapters.n > 0)
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: adapters on a classification model are not supported", o->model);
     PR_TRY(read_adapters(o, out, err));
     out->w = o->weights.n > 0 ? o->weights.item : &out->one;
     out->policy = (pr_policy_t){.model = out->model,
@@ -86,7 +88,7 @@ pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const ch
     return status;
 }
 
-json_t *pr_ids_json(const int32_t *ids, size_t n)
+json_t *pr_cli_ids_json(const int32_t *ids, size_t n)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++)
@@ -94,7 +96,7 @@ json_t *pr_ids_json(const int32_t *ids, size_t n)
     return list;
 }
 
-json_t *pr_text_json(const char *text, size_t len)
+json_t *pr_cli_text_json(const char *text, size_t len)
 {
     json_t *v = json_stringn(text, len);
     return v ? v : json_null();

@@ -96,8 +96,8 @@ pr_status_t pr_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_
 pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids, size_t *n,
                           pr_error_t *err);
 /* An array of ids. New reference. */
-json_t *pr_ids_json(const int32_t *ids, size_t n);
+json_t *pr_cli_ids_json(const int32_t *ids, size_t n);
 /* Text as JSON. New reference. */
-json_t *pr_text_json(const char *text, size_t len);
+json_t *pr_cli_text_json(const char *text, size_t len);
 
 #endif

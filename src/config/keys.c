@@ -217,7 +217,7 @@ const pr_key_t pr_key_table[] = {
         "Refine cells level by level; a regular grid; random points; points from a file; optimistic linear support."),
     CHOICE(SEARCH, "search[].domain", S(domain), "\"simplex\"", "simplex | cube",
            "Weights sum to 1, or are each between 0 and 1."),
-    INT(SEARCH, "search[].levels", S(levels), "3", 1, 60, "hierarchical: levels, the coarsest included."),
+    INT(SEARCH, "search[].levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),
     INT(SEARCH, "search[].divisions", S(divisions), "5", 1, 10000, "grid: steps along a side."),
     CHOICE(SEARCH, "search[].select", S(select), "\"all\"", "front | best | all",
            "hierarchical: which cells are refined: those on the front, those of the best scalar score, or all."),

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# The frame of the command: help, version, wrong usage, exit codes, output that cannot be written, generated documents.
+. "$(dirname "$0")/cli_lib.sh"
+
+expect 0 "" --version
+grep -qE '^paretorank [0-9]+\.[0-9]+\.[0-9]+$' "$work/out" || fail "--version: $(cat "$work/out")"
+expect 0 "" help
+cp "$work/out" "$work/help"
+expect 0 "" --help
+cmp -s "$work/out" "$work/help" || fail "--help and help differ"
+
+verbs=$(sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' "$work/help")
+[ "$(wc -w <<<"$verbs")" -ge 13 ] || fail "help lists too few verbs: $verbs"
+for verb in $verbs; do
+  expect 0 "" "$verb" --help
+  grep -qi "usage: paretorank $verb" "$work/out" || fail "$verb --help does not say how to use it: $(head -c 200 "$work/out")"
+  cp "$work/out" "$work/verb-help"
+  expect 0 "" help "$verb"
+  cmp -s "$work/out" "$work/verb-help" || fail "help $verb and $verb --help differ"
+  "$bin" "$verb" --no-such-option </dev/null >"$work/out" 2>"$work/err"
+  [ $? -eq 2 ] || fail "$verb --no-such-option: expected exit code 2"
+  [ -s "$work/out" ] && fail "$verb --no-such-option: diagnostics on stdout"
+  [ -s "$work/err" ] || fail "$verb --no-such-option: nothing on stderr"
+done
+
+"$bin" >"$work/out" 2>"$work/err"
+[ $? -eq 2 ] || fail "no arguments: expected exit code 2"
+expect 2 "unknown verb 'gnerate'; the nearest known one is 'generate'" gnerate
+expect 2 "unknown option '--versio'" --versio
+expect 2 "unknown option '--weight'; the nearest known one is '--weights'" generate --weight 1 "$fixtures/gpt2"
+expect 2 "unknown topic 'confg'; the nearest known one is 'config'" help confg
+expect 2 "unknown bench 'modle'; the nearest known one is 'model'" bench modle
+expect 2 "missing MODEL_DIR" generate --prompt x
+expect 2 "unexpected argument 'b'" front a b
+expect 2 "--max-new-tokens: found '0', expected an integer >= 1" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
+expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --max-new-tokens=1x
+expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
+expect 2 "--max-new-tokens: found '99999999999'" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
+expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
+expect 2 "--aggregate: found 'mean', expected states|logits|probs|params" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--top-p: found '0', expected a number" generate "$fixtures/gpt2" --prompt x --top-p 0
+expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
+expect 2 "--ids: found '1,,2', expected integers such as 1,2,3" generate "$fixtures/gpt2" --ids 1,,2
+expect 2 "--greedy draws nothing" generate "$fixtures/gpt2" --prompt x --greedy --seed 1
+expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2"
+expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
+expect 3 "No such file or directory" generate "$work/nowhere" --prompt x
+expect 2 "unexpected argument '--prompt'" generate -- "$fixtures/gpt2" --prompt
+
+# Output that was not written is not success.
+if [ -e /dev/full ]; then
+  "$bin" help >/dev/full 2>"$work/err"
+  [ $? -eq 4 ] || fail "help > /dev/full: expected exit code 4"
+  grep -q "cannot write to standard output" "$work/err" || fail "/dev/full: $(cat "$work/err")"
+fi
+
+expect 0 "" help config
+holds "finetune.lora.r (integer; 1 to 4096; default 8)"
+expect 0 "" help objectives
+holds "brevity"
+
+# What is generated is up to date.
+"$bin" help config --markdown | cmp -s - "$source_dir/docs/configuration.md" ||
+  fail "docs/configuration.md is not what 'paretorank help config --markdown' prints"
+"$bin" help objectives --markdown | cmp -s - "$source_dir/docs/objectives.md" ||
+  fail "docs/objectives.md is not what 'paretorank help objectives --markdown' prints"
+
+"$bin" help --man >"$work/paretorank.1" || fail "help --man"
+grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"
+for verb in $verbs; do
+  grep -q "^\.SS \"paretorank $verb" "$work/paretorank.1" || fail "the manual page lacks $verb"
+done
+if command -v groff >/dev/null; then
+  warnings=$(groff -man -Tutf8 -ww -z "$work/paretorank.1" 2>&1 | grep -v "can't break line\|cannot adjust line\|cannot break line")
+  [ -z "$warnings" ] || fail "groff: $warnings"
+fi
+finish

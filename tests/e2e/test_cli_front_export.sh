@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# paretorank front and export on results directories made by hand.
+. "$(dirname "$0")/cli_lib.sh"
+dir=$work/results
+mkdir -p "$dir"
+
+expect 3 "not there" front "$dir"
+cat >"$dir/front.json" <<'J'
+{"objectives": ["kind", "short"], "points": [
+ {"search": "states", "seed": 1, "level": 0, "weights": {"kind": 1.0, "short": 0.0}, "mean": {"kind": 0.91, "short": 0.12},
+  "se": {"kind": 0.01, "short": 0.02}, "prompts": 8, "tokens": 100, "point": "p1", "job": "j1"},
+ {"search": "states", "seed": 1, "level": 1, "weights": {"kind": 0.5, "short": 0.5}, "mean": {"kind": 0.53, "short": 0.64},
+  "se": {"kind": 0.03, "short": 0.04}, "prompts": 8, "tokens": 100, "point": "p2", "job": "j2"}]}
+J
+printf 'search,seed\nstates,1\n' >"$dir/front.csv"
+expect 0 "" front "$dir"
+holds "0.91"
+holds "0.64"
+cat >"$dir/samples.jsonl" <<'J'
+{"search": "states", "seed": 1, "weights": {"kind": 0.5, "short": 0.5}, "prompt": "q", "response": "Said in the middle.", "scores": {"kind": 1, "short": 1}}
+{"search": "states", "seed": 1, "weights": {"kind": 0.5, "short": 0.5}, "prompt": "q", "response": "A second one.", "scores": {"kind": 1, "short": 1}}
+{"search": "states", "seed": 1, "weights": {"kind": 1.0, "short": 0.0}, "prompt": "q", "response": "Said at\u001b[31m the corner.", "scores": {"kind": 1, "short": 1}}
+J
+expect 0 "" front "$dir"
+grep -q "0.53.*Said in the middle." "$work/out" || fail "the sample of the second point: $(cat "$work/out")"
+grep -q "0.91.*Said at" "$work/out" || fail "the sample of the first point: $(cat "$work/out")"
+grep -q "A second one" "$work/out" && fail "more than one sample a point"
+grep -q $'\033' "$work/out" && fail "a control character reached the terminal"
+expect 0 "" front "$dir" --rows 1
+holds "1 more"
+expect 0 "" front "$dir" --json
+cmp -s "$work/out" "$dir/front.json" || fail "front --json"
+expect 0 "" front "$dir" --csv
+cmp -s "$work/out" "$dir/front.csv" || fail "front --csv"
+expect 2 "not both" front "$dir" --json --csv
+echo nonsense >>"$dir/samples.jsonl"
+expect 3 "samples.jsonl:4" front "$dir"
+for bad in '[]' '{"objectives": [], "points": []}' '{"objectives": [3], "points": []}' '{"objectives": ["a"]}' \
+  '{"objectives": ["a"], "points": [3]}' '{"objectives": ["a"], "points": [{"weights": {"a": "x"}}]}' '{"objectives": ["a"'; do
+  printf '%s' "$bad" >"$dir/front.json"
+  expect 3 "front.json" front "$dir"
+done
+
+# A sweep of three experts over the gpt2 fixture.
+g=$fixtures/gpt2
+for name in alpha beta gamma; do
+  mkdir -p "$dir/experts/$name-s7"
+  cp "$g/adapters/$name"/* "$dir/experts/$name-s7/"
+done
+printf '{"prompt": "x"}\n' >"$work/p.jsonl"
+cat >"$dir/sweep.cfg" <<C
+name = "x"; model = "$g"; prompts = { train = "$work/p.jsonl"; eval = "$work/p.jsonl"; }; seeds = [ 7 ];
+objectives = ( { name = "alpha"; type = "brevity"; }, { name = "beta"; type = "brevity"; }, { name = "gamma"; type = "brevity"; } );
+C
+expect 0 "3 experts" export "$dir" --weights 0.5,0.3,0.2 --out "$work/merged"
+expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/merged" --json
+cp "$work/out" "$work/one.json"
+expect 0 "" logits "$g" --ids 42,316,258 --adapter "$g/adapters/alpha" --adapter "$g/adapters/beta" --adapter "$g/adapters/gamma" \
+  --weights 0.5,0.3,0.2 --aggregate params --json
+python3 - "$work/one.json" "$work/out" <<'P' || fail "the merged adapter is another policy"
+import json, sys
+a, b = (json.load(open(p))["logits"] for p in sys.argv[1:])
+assert len(a) == len(b) == 600 and max(abs(x - y) for x, y in zip(a, b)) < 1e-4
+P
+expect 2 "holds an adapter; --force overwrites it" export "$dir" --weights 1,0,0 --out "$work/merged"
+cmp -s "$work/merged/adapter_model.safetensors" "$g/adapters/alpha/adapter_model.safetensors" && fail "overwritten"
+expect 0 "1 expert" export "$dir" --weights 1,0,0 --out "$work/merged" --force --seed 7
+expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/merged" --json
+cp "$work/out" "$work/one.json"
+expect 0 "" logits "$g" --ids 42,316,258 --adapter "$g/adapters/alpha" --json
+python3 - "$work/one.json" "$work/out" <<'P' || fail "the adapter of a corner is not its expert"
+import json, sys
+a, b = (json.load(open(p))["logits"] for p in sys.argv[1:])
+assert max(abs(x - y) for x, y in zip(a, b)) < 1e-4
+P
+expect 2 "--weights: found 2 numbers, expected 3" export "$dir" --weights 1,0 --out "$work/o"
+expect 2 "at least one that is not 0" export "$dir" --weights 0,0,0 --out "$work/o"
+expect 2 "--weights: found '1,-1,0'" export "$dir" --weights 1,-1,0 --out "$work/o"
+expect 2 "not one of the sweep's seeds" export "$dir" --weights 1,0,0 --out "$work/o" --seed 3
+rm "$dir/experts/gamma-s7/adapter_model.safetensors"
+expect 3 "gamma-s7" export "$dir" --weights 1,0,1 --out "$work/o"
+[ -e "$work/o" ] && fail "a failed export left something"
+expect 3 "sweep.cfg" export "$work" --weights 1 --out "$work/o"
+finish

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# paretorank plan: what a sweep would run, and every input that is wrong.
+. "$(dirname "$0")/cli_lib.sh"
+cfg=$source_dir/sweeps/counsel/sweep.cfg
+
+cd "$work" || exit 1
+expect 0 "" plan "$cfg" --ranks 3
+holds "3 experts"
+holds "512 for fine-tuning"
+[ -e "$work/results" ] && fail "plan wrote something"
+expect 0 "" plan "$cfg" --ranks 4 --json --set 'seeds=[1,2]' --set 'search={type="grid";divisions=5;}'
+python3 - "$work/out" <<'P' || fail "plan --json"
+import json, sys
+p = json.load(open(sys.argv[1]))
+assert p["finetune"] == {"jobs": 6, "tokens": 6 * 40 * 16 * 4 * 40, "rounds": 2}, p["finetune"]
+assert [s["points"] for s in p["searches"]] == [21, 21], p["searches"]
+assert p["evaluate"] == {"points": 84, "tokens": 84 * 128 * 40}, p["evaluate"]
+assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
+assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
+assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
+P
+expect 0 "" plan "$cfg" --load
+
+# The resolved configuration, from elsewhere, is the same configuration.
+expect 0 "" plan "$cfg" --dump --set finetune.steps=7
+cp "$work/out" "$work/resolved.cfg"
+holds "steps = 7;"
+expect 0 "" plan "$work/resolved.cfg" --dump
+cmp -s "$work/out" "$work/resolved.cfg" || fail "the resolved configuration does not read back"
+expect 0 "" plan "$work/resolved.cfg"
+
+# What is wrong is found before anything runs.
+expect 3 "No such file" plan "$work/nothing.cfg"
+expect 2 "unknown key 'finetune.step'; the nearest known one is 'finetune.steps'" plan "$cfg" --set finetune.step=3
+expect 2 "finetune.steps: found the integer 0, expected an integer >= 1" plan "$cfg" --set finetune.steps=0
+expect 2 "finetune.lora" plan "$cfg" --set 'finetune.lora.targets=("nonsense")'
+expect 2 "evaluate.prompts: found 129" plan "$cfg" --set evaluate.prompts=129
+expect 2 "layer: found 7, the model has 6 layers" plan "$cfg" --set layer=7
+expect 2 "brevity" plan "$cfg" --set objectives.[2].nonsense=3
+expect 2 "brevty" plan "$cfg" --set objectives.[2].type=brevty
+expect 3 "nowhere" plan "$cfg" --set model=nowhere
+expect 3 "classification model" plan "$cfg" --set "model=$fixtures/reward-gpt2"
+expect 3 "nowhere.jsonl" plan "$cfg" --set prompts.eval=nowhere.jsonl
+expect 3 "expected 1 to" plan "$cfg" --set finetune.max_new_tokens=500
+expect 3 "objective 'empathy'" plan "$cfg" --set "objectives.[1].adapter=$work"
+printf '{"prompt": "x"}\nnonsense\n' >"$work/p.jsonl"
+expect 3 "p.jsonl:2" plan "$cfg" --set "prompts.train=$work/p.jsonl"
+sed 's/name = "counsel";/name = "counsel"; bogus = 1;/' "$cfg" >"$work/bad.cfg"
+expect 2 "bad.cfg:3: unknown key 'bogus'" plan "$work/bad.cfg"
+sed 's/stop = /stop = = /' "$cfg" >"$work/bad.cfg"
+expect 2 "bad.cfg:7: syntax error" plan "$work/bad.cfg"
+finish
