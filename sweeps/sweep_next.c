@@ -255,7 +255,7 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
     p.phase = tuning ? "fine-tuning" : "evaluating";
     p.jobs_done = tuning ? tuned : (long)s->done - tuned;
     p.jobs_total = tuning ? to_tune : (long)s->n_evaluation;
-    p.running = (int)s->running;
+    p.running = (int)s->running < s->workers ? (int)s->running : s->workers; // others wait at their worker
     p.workers = s->workers;
     p.failed = (long)s->failed;
     p.reward = latest_reward(s);

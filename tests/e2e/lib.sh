@@ -1,0 +1,29 @@
+# What the end-to-end tests share: where things are, a folder of their own, checks that say what went wrong.
+set -euo pipefail
+: "${PARETORANK_BIN:?the path of the paretorank binary}" "${PARETORANK_SOURCE_DIR:?the root of the source tree}"
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
+export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
+paretorank=$PARETORANK_BIN
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+  printf 'FAILED: %s\n' "$*" >&2
+  exit 1
+}
+
+same_file() { cmp -s "$1" "$2" || { diff "$1" "$2" | head -5 >&2; fail "$1 and $2 differ"; }; }
+
+# expect CODE COMMAND...: runs it, output to $work/out and $work/err.
+expect() {
+  local want=$1 got=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || got=$?
+  [ "$got" -eq "$want" ] || { tail -5 "$work/err" >&2; fail "exit code $got, expected $want: $*"; }
+}
+
+tiny() { # ranks, results, more arguments
+  local ranks=$1 results=$2
+  shift 2
+  mpirun -n "$ranks" "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$results\"" "$@"
+}

@@ -1,0 +1,49 @@
+# A whole sweep: the same bytes at any number of ranks, nothing done twice, the results complete, the adapters usable.
+. "$(dirname "$0")/lib.sh"
+
+for ranks in 1 2 4; do
+  tiny "$ranks" "$work/n$ranks" >"$work/out$ranks" 2>"$work/err$ranks" || { cat "$work/err$ranks" >&2; fail "$ranks ranks"; }
+done
+for ranks in 2 4; do
+  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/n1/$file" "$work/n$ranks/$file"; done
+  for expert in empathy brevity distinct; do
+    same_file "$work/n1/experts/$expert-s1/adapter_model.safetensors" "$work/n$ranks/experts/$expert-s1/adapter_model.safetensors"
+  done
+done
+
+# Six points a search (the corners and the middles of the edges), two searches, a header.
+[ "$(wc -l <"$work/n1/cells.csv")" -eq 13 ] || fail "cells.csv: $(wc -l <"$work/n1/cells.csv") lines, expected 13"
+[ "$(grep -c '"job_done"' "$work/n1/journal.jsonl")" -eq 15 ] || fail "expected 3 fine-tune and 12 evaluate jobs"
+grep -q 'results: ' "$work/out1" || fail "the end says where the results are"
+
+# A finished sweep that is started again does nothing and gives the same.
+cp "$work/n2/cells.csv" "$work/before.csv"
+tiny 3 "$work/n2" >/dev/null 2>&1
+same_file "$work/before.csv" "$work/n2/cells.csv"
+[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 15 ] || fail "a finished job was done again"
+
+# A change that concerns evaluation only leaves the experts and redoes the points; one that concerns an expert redoes that.
+tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 >/dev/null 2>&1
+[ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"finetune"')" -eq 3 ] || fail "experts were made again"
+[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 27 ] || fail "a changed evaluation took stale results"
+
+# Damage to an expert is found and mended.
+printf x >>"$work/n4/experts/brevity-s1/adapter_config.json"
+tiny 2 "$work/n4" >/dev/null 2>&1 || true
+same_file "$work/n1/cells.csv" "$work/n4/cells.csv"
+
+# status, front and export read the directory.
+expect 0 "$paretorank" status "$work/n1"
+grep -q finished "$work/out" || fail "status: not finished"
+expect 0 "$paretorank" front "$work/n1"
+expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --out "$work/merged"
+prompt='Client: I lost my job.
+Counselor:'
+expect 0 "$paretorank" generate "$PARETORANK_SOURCE_DIR/sweeps/counsel/model" --prompt "$prompt" --greedy --max-new-tokens 12 \
+  --adapter "$work/n1/experts/empathy-s1" --adapter "$work/n1/experts/brevity-s1" --adapter "$work/n1/experts/distinct-s1" \
+  --weights 0.5,0.25,0.25 --aggregate params
+cp "$work/out" "$work/three"
+expect 0 "$paretorank" generate "$PARETORANK_SOURCE_DIR/sweeps/counsel/model" --prompt "$prompt" --greedy --max-new-tokens 12 \
+  --adapter "$work/merged"
+same_file "$work/three" "$work/out"
+expect 3 "$paretorank" status "$work/nothing-here"
