@@ -1,6 +1,15 @@
 /* tokenizer.json (Hugging Face tokenizers): byte-level BPE (GPT-2, Llama-3, Qwen-2, SmolLM forms) and the Llama-2 form
  * (prepend/replace, byte fallback). A component that is not supported is PR_ERR_UNSUPPORTED and is named. A tokenizer
- * is read-only after loading, so it may be shared. */
+ * is read-only after loading, so it may be shared.
+ *
+ * The results are those of the Rust library `tokenizers`. What it does not take from the file is not taken here either:
+ * "truncation" and "padding" (they are the caller's), and the id of an added token that the model's vocabulary lacks
+ * (it is the next free one; a warning says so where the file has another). Unlike the library, two tokens with one id
+ * are an error. Not supported: models other than BPE, dropout, word prefixes and suffixes, tokens with NUL in their
+ * text. Normalizers: NFC NFD NFKC NFKD Lowercase Prepend Replace Strip. Pre-tokenizers: ByteLevel Split Digits
+ * Metaspace Punctuation Whitespace WhitespaceSplit BertPreTokenizer CharDelimiterSplit. Decoders: ByteLevel Replace
+ * ByteFallback Fuse Strip Metaspace. Post-processors: ByteLevel TemplateProcessing BertProcessing RobertaProcessing.
+ * Sequences of each. Regular expressions are Oniguruma's, run by PCRE2 (see tokenizer_regex.c for what is refused). */
 #ifndef PR_MODEL_TOKENIZER_H
 #define PR_MODEL_TOKENIZER_H
 
@@ -24,7 +33,9 @@ int pr_tokenizer_id(const pr_tokenizer_t *t, const char *token);
 bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id);
 
 /* text [len] bytes of UTF-8 (may hold NUL; invalid bytes become U+FFFD, as Python's tokenizers would receive them) ->
- * ids, which the caller frees. add_special: what the post-processor's template adds. */
+ * ids, which the caller frees. add_special: what the post-processor's template adds. Time O(n log n) for any text.
+ * Errors: PR_ERR_UNSUPPORTED (over 1 GiB), PR_ERR_FORMAT (an unknown character where the file's unknown token does not
+ * exist; a regular expression that runs away). err may be NULL. */
 pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_t len, bool add_special, int32_t **ids,
                                 size_t *n, pr_error_t *err);
 /* ids [n] -> UTF-8 text, NUL-terminated behind *len bytes; caller frees. Byte sequences that are not UTF-8 become

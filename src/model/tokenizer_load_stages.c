@@ -38,7 +38,7 @@ static pr_status_t load_norm(pr_tokenizer_t *t, const json_t *v, const char *typ
 {
     static const char *const names[] = {"NFC", "NFD", "NFKC", "NFKD", "Lowercase", "Prepend", "Replace", "Strip"};
     PR_TRY(check_count(t->n_norms, where, err));
-    size_t kind = 0;
+    unsigned kind = 0;
     while (kind < sizeof names / sizeof *names && !is(type, names[kind]))
         kind++;
     if (kind == sizeof names / sizeof *names)
@@ -218,7 +218,7 @@ static pr_status_t load_decoder(pr_tokenizer_t *t, const json_t *v, const char *
 {
     static const char *const names[] = {"ByteLevel", "Replace", "ByteFallback", "Fuse", "Strip", "Metaspace"};
     PR_TRY(check_count(t->n_decoders, where, err));
-    size_t kind = 0;
+    unsigned kind = 0;
     while (kind < sizeof names / sizeof *names && !is(type, names[kind]))
         kind++;
     if (kind == sizeof names / sizeof *names)
