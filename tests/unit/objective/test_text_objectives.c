@@ -127,6 +127,21 @@ START_TEST(test_match_catastrophe)
 }
 END_TEST
 
+START_TEST(test_match_step_limit)
+{
+    static const char *const options[] = {"{'pattern': '(a+)+b', 'step_limit': 100}",
+                                          "{'pattern': '(a+)+b', 'step_limit': 100000}"};
+    pr_sample_t s = {.prompt = "", .response = "aaaaaaac aab"};
+    for (int k = 0; k < 2; k++) {
+        double score = -1;
+        pr_objective_t *o = open_objective("match", options[k], "");
+        ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, NULL), k == 0 ? PR_ERR_SCORER : PR_OK);
+        ck_assert(k == 0 || score == 1);
+        pr_objective_close(&o);
+    }
+}
+END_TEST
+
 /* ---- properties ---- */
 static const char *const subjects[][2] = {
     {"brevity", "{}"},
@@ -233,6 +248,7 @@ int main(void)
     tcase_add_test(t, test_lexicon);
     tcase_add_test(t, test_match);
     tcase_add_test(t, test_match_catastrophe);
+    tcase_add_test(t, test_match_step_limit);
     suite_add_tcase(s, t);
     TCase *p = tcase_create("properties");
     tcase_add_checked_fixture(p, make_lexicon, remove_lexicon);
