@@ -219,7 +219,7 @@ START_TEST(nothing_in_a_text_moves_the_cursor)
                40, "ab", 2); // soft hyphen
     expect_cut("\xff\xfe", 40, R R, 2);
     char marks[2001] = "a";
-    for (size_t i = 1; i + 1 < sizeof marks; i += 2)
+    for (size_t i = 1; i + 2 < sizeof marks; i += 2)
         memcpy(marks + i, "\xCC\x81", 3);
     pr_buf_t b = {0};
     ck_assert_int_le(pr_text_cut(&b, marks, 10), 2);

@@ -53,6 +53,7 @@ __attribute__((unused)) static const char *in_folder(const char *name)
 
 __attribute__((unused)) static void put_file(const char *path, const void *data, size_t len)
 {
+    unlink(path); // file systems flush a file that is cut and written again, but not a new one: much faster
     FILE *f = fopen(path, "wb");
     ck_assert_ptr_nonnull(f);
     ck_assert_uint_eq(fwrite(data, 1, len, f), len);
