@@ -58,8 +58,7 @@ typedef struct pr_evaluate_config {
     double temperature, top_p;
     int samples; // responses a prompt (1 when greedy)
     int max_new_tokens;
-    int points_per_job; // canonical: does not depend on the number of workers
-    int streams;        // sequences decoded together
+    int streams; // sequences decoded together
     pr_team_config_t team;
 } pr_evaluate_config_t;
 

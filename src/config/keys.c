@@ -191,10 +191,8 @@ const pr_key_t pr_key_table[] = {
     INT_FROM(ROOT, "evaluate.samples", C(evaluate.samples), "1", 1,
              "Responses a prompt; more than 1 when sampling only."),
     INT_FROM(ROOT, "evaluate.max_new_tokens", C(evaluate.max_new_tokens), "40", 1, "Longest response in tokens."),
-    INT_FROM(
-        ROOT, "evaluate.points_per_job", C(evaluate.points_per_job), "4", 1,
-        "Points of one evaluation job. Results do not depend on the number of ranks, but may on this by rounding."),
-    INT_FROM(ROOT, "evaluate.streams", C(evaluate.streams), "512", 1, "Sequences decoded together."),
+    INT_FROM(ROOT, "evaluate.streams", C(evaluate.streams), "512", 1,
+             "Sequences decoded together: memory against speed."),
     INT_FROM(ROOT, "evaluate.team.rows", C(evaluate.team.rows), "1", 1, "Ranks that share a job's sequences."),
     INT_FROM(ROOT, "evaluate.team.cols", C(evaluate.team.cols), "1", 1, "Ranks that share the model's features."),
 
@@ -217,7 +215,8 @@ const pr_key_t pr_key_table[] = {
         "Refine cells level by level; a regular grid; random points; points from a file; optimistic linear support."),
     CHOICE(SEARCH, "search[].domain", S(domain), "\"simplex\"", "simplex | cube",
            "Weights sum to 1, or are each between 0 and 1."),
-    INT(SEARCH, "search[].levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),
+    INT(SEARCH, "search[].levels", S(levels), "3", 1, 60,
+        "hierarchical: how often cells are refined after level 0, the corners."),
     INT(SEARCH, "search[].divisions", S(divisions), "5", 1, 10000, "grid: steps along a side."),
     CHOICE(SEARCH, "search[].select", S(select), "\"all\"", "front | best | all",
            "hierarchical: which cells are refined: those on the front, those of the best scalar score, or all."),
