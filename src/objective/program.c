@@ -37,7 +37,7 @@ typedef struct start {
     const char *dir;
     int fd[3]; // what becomes its 0, 1 and 2
     pid_t parent;
-    const sigset_t *mask;
+    sigset_t mask;      // what it starts with: nothing blocked
     int n_fd;           // one more than the largest file number there can be, within reason
     volatile int error; // set by the child, which shares our memory until it executes
 } start_t;
@@ -69,7 +69,7 @@ static void become_program(start_t *s)
         ok = chdir(s->dir) == 0;
     if (ok) {
         close_inherited(s->n_fd);
-        sigprocmask(SIG_SETMASK, s->mask, NULL);
+        sigprocmask(SIG_SETMASK, &s->mask, NULL);
         execvp(s->argv[0], (char *const *)(uintptr_t)s->argv);
     }
     s->error = errno ? errno : ECHILD;
@@ -89,11 +89,10 @@ static __attribute__((noinline)) pid_t spawn(start_t *s)
 // All signals stay blocked meanwhile, so that no handler of ours runs in the child.
 static pid_t spawn_quietly(start_t *s)
 {
-    sigset_t all, before, none;
+    sigset_t all, before;
     int state;
     sigfillset(&all);
-    sigemptyset(&none);
-    s->mask = &none;
+    sigemptyset(&s->mask);
     s->parent = getpid();
     long most = sysconf(_SC_OPEN_MAX);
     s->n_fd = most > 0 && most < MAX_FD ? (int)most : MAX_FD;
