@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,7 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
     pr_replay_init(&r, s, obs, n);
     pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
     if (status == PR_OK) {
+        assert(r.n_want > 0 || r.n_settled == r.points.n);
         *out = (pr_requests_t){.item = r.want, .n = r.n_want, .done = r.n_want == 0};
         int k = s->k;
         if (r.n_want > 0)

@@ -33,7 +33,7 @@ void pr_gain_init(pr_gain_t *g, const pr_replay_t *r)
     for (int j = 0; j < r->k; j++)
         g->reference[j] = reference_of(r, j);
     g->tree = pr_domtree_new(g->front, g->n, r->k);
-    g->scratch = pr_alloc(g->n * (size_t)r->k, sizeof g->scratch[0]);
+    g->scratch = pr_alloc((g->n + (size_t)r->k) * (size_t)r->k, sizeof g->scratch[0]);
 }
 
 void pr_gain_free(pr_gain_t *g)
@@ -52,14 +52,35 @@ double pr_gain_box(const pr_gain_t *g, const double *u)
     return volume;
 }
 
-/* The exact gain: the box of u less what the front, cut to that box, already holds of it. */
-static double exact(const pr_gain_t *g, const double *u, double box)
+/* Whether one of the vectors own [m,k] is at least v. */
+static bool held(const double *own, int m, const double *v, int k)
 {
-    size_t k = (size_t)g->k;
-    for (size_t i = 0; i < g->n; i++)
-        for (size_t j = 0; j < k; j++)
-            g->scratch[i * k + j] = fmin(u[j], g->front[i * k + j]);
-    return fmax(box - pr_hypervolume(g->scratch, g->n, g->k, g->reference), 0);
+    for (int i = 0; i < m; i++) {
+        bool least = true;
+        for (int j = 0; least && j < k; j++)
+            least = own[i * k + j] >= v[j];
+        if (least)
+            return true;
+    }
+    return false;
+}
+
+/* The exact gain: the box of u less what the front, cut to that box, already holds of it. Most of the front, once cut,
+ * is held by the cell's own vertices, and left out. */
+static double exact(const pr_gain_t *g, const double *u, const double *own, int m, double box)
+{
+    int k = g->k;
+    size_t n = (size_t)m;
+    memcpy(g->scratch, own, (size_t)(m * k) * sizeof own[0]);
+    for (size_t i = 0; i < g->n; i++) {
+        double *cut = &g->scratch[n * (size_t)k];
+        for (int j = 0; j < k; j++) {
+            double x = g->front[i * (size_t)k + (size_t)j];
+            cut[j] = x < u[j] ? x : u[j];
+        }
+        n += !held(own, m, cut, k);
+    }
+    return fmax(box - pr_hypervolume(g->scratch, n, k, g->reference), 0);
 }
 
 /* A bound: the box of u less what the one best point of the front holds of it. */
@@ -75,12 +96,12 @@ static double bound(const pr_gain_t *g, const double *u, double box)
     return fmax(box - most, 0);
 }
 
-double pr_gain_of(const pr_gain_t *g, const double *u)
+double pr_gain_of(const pr_gain_t *g, const double *u, const double *own, int m)
 {
     if (pr_domtree_covered(g->tree, u))
         return 0;
     double box = pr_gain_box(g, u);
     if (g->n > EXACT_POINTS)
         return box;
-    return g->k <= EXACT_K ? exact(g, u, box) : bound(g, u, box);
+    return g->k <= EXACT_K ? exact(g, u, own, m, box) : bound(g, u, box);
 }

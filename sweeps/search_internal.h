@@ -94,13 +94,14 @@ typedef struct pr_gain {
     double reference[PR_MAX_OBJECTIVES]; // the search's; where that is not finite the declared lower bound, or the
                                          // least mean
     pr_domtree_t *tree;                  // over front
-    double *scratch;                     // [n,k]
+    double *scratch;                     // [n+k,k]
 } pr_gain_t;
 
 void pr_gain_init(pr_gain_t *g, const pr_replay_t *r);
 void pr_gain_free(pr_gain_t *g);
-/* An upper bound of the gain of u [k]; the gain itself for up to four objectives and moderate fronts. */
-double pr_gain_of(const pr_gain_t *g, const double *u);
+/* An upper bound of the gain of u [k]; the gain itself for up to four objectives and moderate fronts. own [m,k], m <=
+ * k: vectors <= u that the front is at least as good as, which make it cheaper. */
+double pr_gain_of(const pr_gain_t *g, const double *u, const double *own, int m);
 /* The volume between the reference and u. */
 double pr_gain_box(const pr_gain_t *g, const double *u);
 

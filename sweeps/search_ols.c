@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An improvement below this share of the values' size is rounding. */
+/* An improvement below this share of the values' size is rounding; so is such a difference of weights. */
 static const double ROUNDING = 1e-9;
 
 /* Denominators tried before 2^30: corners of simple values are simple fractions, and shown as such. */
@@ -21,25 +21,48 @@ typedef struct corner {
     double promise;
 } corner_t;
 
-/* The simplest fraction within rounding of w, or the nearest with denominator 2^30. */
+/* The denominator of the simplest fraction within rounding of x in [0,1], by its continued fraction; 0 when that is not
+ * simple. */
+static int64_t simple_denominator(double x)
+{
+    double rest = x;
+    int64_t p0 = 0, q0 = 1, p1 = 1, q1 = 0; // the convergents before
+    for (;;) {
+        int64_t whole = (int64_t)floor(rest), p = whole * p1 + p0, q = whole * q1 + q0;
+        if (q > SIMPLE_DENOMINATORS)
+            return 0;
+        if (fabs(x - (double)p / (double)q) < ROUNDING)
+            return q;
+        p0 = p1;
+        q0 = q1;
+        p1 = p;
+        q1 = q;
+        rest = 1 / (rest - (double)whole);
+        if (!(rest < 2 * SIMPLE_DENOMINATORS))
+            return 0;
+    }
+}
+
+/* The simplest fractions within rounding of w, or the nearest with denominator 2^30. */
 static void to_point(const double *w, int k, pr_point_t *out)
 {
-    for (int64_t den = 1; den <= SIMPLE_DENOMINATORS; den++) {
-        *out = (pr_point_t){.den = den};
-        int64_t sum = 0;
-        bool near = true;
-        for (int j = 0; near && j < k; j++) {
-            double x = w[j] * (double)den;
-            out->num[j] = (int64_t)llround(x);
-            sum += out->num[j];
-            near = fabs(x - (double)out->num[j]) < 1e-9 * (double)den && out->num[j] >= 0;
+    int64_t den = 1, sum = 0;
+    for (int j = 0; j < k && den != 0; j++) {
+        int64_t q = simple_denominator(w[j]), a = den, b = q;
+        while (b != 0) { // the greatest common divisor
+            int64_t t = a % b;
+            a = b;
+            b = t;
         }
-        if (near && sum == den) {
-            pr_point_reduce(out, k);
-            return;
-        }
+        den = q > 0 && den / a * q <= SIMPLE_DENOMINATORS ? den / a * q : 0;
     }
-    pr_point_quantise(w, k, out);
+    *out = (pr_point_t){.den = den};
+    for (int j = 0; j < k && den != 0; j++)
+        sum += out->num[j] = llround(w[j] * (double)den);
+    if (den != 0 && sum == den)
+        pr_point_reduce(out, k);
+    else
+        pr_point_quantise(w, k, out);
 }
 
 static double dot(const double *a, const double *b, int k)
@@ -163,10 +186,10 @@ pr_status_t pr_search_run_ols(pr_replay_t *r, pr_error_t *err)
         corner_t *c = NULL;
         size_t n = find_corners(r, &c), beam = r->spec->beam > 0 ? (size_t)r->spec->beam : n;
         int64_t room = pr_replay_room(r);
-        for (size_t i = 0; i < n && i < beam && room > 0; i++, room--)
+        for (size_t i = 0; i < n && i < beam && (int64_t)i < room; i++)
             pr_replay_add(r, &c[i].point, level);
         free(c);
-        if (n == 0 || room == pr_replay_room(r))
+        if (n == 0 || room == 0)
             break;
         settled = pr_replay_settle(r);
     }

@@ -137,6 +137,16 @@ static void sift_down(pool_t *p, size_t at)
     }
 }
 
+/* The means of a cell's vertices that did not fail; own [k,k], returns their number. */
+static int own_means(const pr_replay_t *r, const pr_cell_t *c, double *own)
+{
+    int n = 0;
+    for (int i = 0; i < r->k; i++)
+        if (r->ok[c->vertex[i]])
+            memcpy(&own[n++ * r->k], &r->mean[c->vertex[i] * (size_t)r->k], (size_t)r->k * sizeof own[0]);
+    return n;
+}
+
 /* The optimistic vector of a cell: in each objective the greatest mean of its vertices, and a standard error more. u
  * [k]; false when every vertex failed. */
 static bool optimistic(const pr_replay_t *r, const pr_cell_t *c, double *u)
@@ -201,9 +211,9 @@ static bool pool_take(pool_t *p, pr_cell_t *out)
             sift_down(p, 0);
             return true;
         }
-        double u[PR_MAX_OBJECTIVES];
+        double u[PR_MAX_OBJECTIVES], own[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES];
         optimistic(p->r, top, u);
-        top->value = fmin(top->value, pr_gain_of(&p->gain, u));
+        top->value = fmin(top->value, pr_gain_of(&p->gain, u, own, own_means(p->r, top, own)));
         top->exact = true;
         sift_down(p, 0);
     }
