@@ -35,7 +35,9 @@ typedef struct pr_request {
 } pr_request_t;
 
 /* A result: means and standard errors, turned so that every objective is to be maximised, in the objectives' own units.
- */
+ * A mean that is not finite (or mean = NULL) is an evaluation that failed for good: it is not asked for again and takes
+ * part in no decision. Keep the results on fewer prompts when those on more arrive: where only the latter are given,
+ * the first prompts of per_prompt stand for them. */
 typedef struct pr_observation {
     pr_point_t point;
     int level, n_prompts;
@@ -60,12 +62,14 @@ typedef struct pr_requests {
 } pr_requests_t;
 
 /* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
- * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter.
- * Errors: PR_ERR_CONFIG. */
+ * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter,
+ * and observations of other points have no effect. Errors: PR_ERR_CONFIG; for a list PR_ERR_NOT_FOUND, PR_ERR_FORMAT.
+ * O(n log n) in the number of points, but for the ranking of cells. */
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
                            pr_error_t *err);
-/* An upper bound (or the exact number) of points a level for `plan`: counts[level], returns the number of levels
- * written (<= max). */
+/* Points a level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
+ * pr_search_next refuses). Exact for grid, random, list, the cube and select = "all"; else the sum is an upper bound
+ * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 void pr_cells_add(pr_cells_t *cells, const pr_cell_t *c)
@@ -42,7 +43,7 @@ void pr_cell_divide(pr_replay_t *r, const pr_cell_t *c, pr_cells_t *children)
         }
     for (uint32_t steps = 0; steps < UINT32_C(1) << (r->k - 1); steps++) {
         int i = 0, j = __builtin_popcount(steps);
-        pr_cell_t child = {.depth = c->depth + 1};
+        pr_cell_t child = {.depth = c->depth + 1, .bound = INFINITY};
         child.vertex[0] = id[i][j];
         for (int t = 0; t + 1 < r->k; t++) {
             if ((steps >> t) & 1)

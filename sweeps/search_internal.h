@@ -109,6 +109,7 @@ double pr_gain_box(const pr_gain_t *g, const double *u);
 typedef struct pr_cell {
     int depth;                          // its vertices have the step 2^-depth
     bool exact;                         // value is the gain over the whole front, not a bound from the cell alone
+    double bound;                       // of its gain, from earlier rounds
     double value;                       // what it is ranked by
     uint32_t vertex[PR_MAX_OBJECTIVES]; // the first k count
 } pr_cell_t;

@@ -48,7 +48,7 @@ static pr_status_t run_all(pr_replay_t *r, pr_error_t *err)
 
 static void add_root(pr_replay_t *r, pr_cells_t *cells)
 {
-    pr_cell_t root = {0};
+    pr_cell_t root = {.bound = INFINITY};
     for (int i = 0; i < r->k; i++) {
         pr_point_t corner = {.den = 1};
         corner.num[i] = 1;
@@ -114,7 +114,17 @@ typedef struct pool {
     pr_replay_t *r;
     pr_cells_t heap;
     pr_gain_t gain;
+    bool only_grows; // what the front holds: a gain once found bounds it for ever
 } pool_t;
+
+/* Means change with the fidelity, and the volume with a reference that is taken from the means. */
+static bool front_only_grows(const pr_replay_t *r)
+{
+    bool fixed = r->n_fidelity == 1;
+    for (int j = 0; j < r->k; j++)
+        fixed = fixed && ((r->s->reference && isfinite(r->s->reference[j])) || (r->s->lo && isfinite(r->s->lo[j])));
+    return fixed;
+}
 
 static void swap_cells(pool_t *p, size_t a, size_t b)
 {
@@ -192,7 +202,7 @@ static void pool_rank(pool_t *p)
         pr_cell_t *c = &p->heap.item[i];
         double u[PR_MAX_OBJECTIVES];
         bool live = optimistic(p->r, c, u) && touches(p->r, c, maybe);
-        c->value = live ? local_bound(p, c, u) : -1;
+        c->value = live ? fmin(c->bound, local_bound(p, c, u)) : -1;
         c->exact = !live;
     }
     free(maybe);
@@ -215,6 +225,7 @@ static bool pool_take(pool_t *p, pr_cell_t *out)
         optimistic(p->r, top, u);
         top->value = fmin(top->value, pr_gain_of(&p->gain, u, own, own_means(p->r, top, own)));
         top->exact = true;
+        top->bound = p->only_grows ? top->value : INFINITY;
         sift_down(p, 0);
     }
     return false;
@@ -253,7 +264,7 @@ static size_t pool_round(pool_t *p, int round)
 
 static pr_status_t run_front(pr_replay_t *r, pr_error_t *err)
 {
-    pool_t p = {.r = r};
+    pool_t p = {.r = r, .only_grows = front_only_grows(r)};
     bool budget = r->spec->budget > 0 || r->spec->budget_core_hours > 0;
     pr_status_t status = PR_OK;
     add_root(r, &p.heap);

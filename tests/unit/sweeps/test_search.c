@@ -2,6 +2,8 @@
  * algorithm written down as it is defined. */
 #include "unit/sweeps/search_sim.h"
 
+#include <time.h>
+
 static int64_t binomial(int n, int k)
 {
     int64_t c = 1;
@@ -171,6 +173,146 @@ START_TEST(cube_of_any_dimension)
 }
 END_TEST
 
+static pr_status_t status_of(sim_t *s, char *text, size_t size)
+{
+    pr_requests_t q = {0};
+    pr_error_t err = {0};
+    s->search.spec = &s->spec;
+    pr_status_t status = pr_search_next(&s->search, s->obs, s->n, &q, &err);
+    snprintf(text, size, "%s", err.text);
+    free(q.item);
+    return status;
+}
+
+START_TEST(bad_specifications_are_named)
+{
+    static const struct {
+        const char *type, *domain, *select, *says;
+        int k, levels, divisions, points, budget, f0, f1;
+        double alpha;
+    } BAD[] = {
+        {"spiral", "simplex", "front", "type: found 'spiral'", 3, 1, 1, 1, 0, 0, 0, 1},
+        {"grid", "sphere", "front", "domain: found 'sphere'", 3, 1, 1, 1, 0, 0, 0, 1},
+        {"grid", "simplex", "front", "divisions: found 0", 3, 1, 0, 1, 0, 0, 0, 1},
+        {"grid", "simplex", "front", "more than 10000000", 10, 1, 60, 1, 0, 0, 0, 1},
+        {"grid", "cube", "front", "more than 10000000", 8, 1, 9, 1, 0, 0, 0, 1},
+        {"grid", "simplex", "front", "budget allows 14", 3, 1, 4, 1, 14, 0, 0, 1},
+        {"hierarchical", "simplex", "some", "select: found 'some'", 3, 1, 1, 1, 0, 0, 0, 1},
+        {"hierarchical", "simplex", "front", "levels: found -1", 3, -1, 1, 1, 0, 0, 0, 1},
+        {"hierarchical", "simplex", "front", "budget: found 2", 3, 1, 1, 1, 2, 0, 0, 1},
+        {"hierarchical", "simplex", "all", "more than 10000000", 10, 5, 1, 1, 0, 0, 0, 1},
+        {"hierarchical", "cube", "front", "levels: found 0", 3, 0, 1, 1, 0, 0, 0, 1},
+        {"hierarchical", "cube", "front", "3^15", 15, 1, 1, 1, 0, 0, 0, 1},
+        {"hierarchical", "cube", "front", "27 points", 3, 1, 1, 1, 26, 0, 0, 1},
+        {"random", "simplex", "front", "points: found 0", 3, 1, 1, 0, 0, 0, 0, 1},
+        {"random", "simplex", "front", "alpha: found 0", 3, 1, 1, 5, 0, 0, 0, 0},
+        {"ols", "cube", "front", "domain: found 'cube'", 3, 1, 1, 1, 0, 0, 0, 1},
+        {"grid", "simplex", "front", "fidelity: found 8 at place 2", 3, 1, 1, 1, 0, 8, 8, 1},
+        {"grid", "simplex", "front", "found 17 objectives", 17, 1, 1, 1, 0, 0, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        char text[1024];
+        sim_t s = sim_new(BAD[i].k, BAD[i].type, BAD[i].domain);
+        s.spec.select = (char *)BAD[i].select;
+        s.spec.levels = BAD[i].levels;
+        s.spec.divisions = BAD[i].divisions;
+        s.spec.points = BAD[i].points;
+        s.spec.budget = BAD[i].budget;
+        s.spec.alpha = BAD[i].alpha;
+        s.spec.n_fidelity = BAD[i].f0 > 0 ? 2 : 0;
+        s.spec.fidelity[0] = BAD[i].f0;
+        s.spec.fidelity[1] = BAD[i].f1;
+        ck_assert_msg(status_of(&s, text, sizeof text) == PR_ERR_CONFIG, "case %zu was accepted", i);
+        ck_assert_msg(strstr(text, BAD[i].says) && strstr(text, "search 'test'"), "case %zu: %s", i, text);
+    }
+}
+END_TEST
+
+/* The simulated evaluations cost half a core-second a prompt: 16 core-seconds a point. */
+START_TEST(core_hours_are_kept)
+{
+    static const char *const SELECT[] = {"front", "all", "best"};
+    for (int i = 0; i < 3; i++)
+        for (int points = 10; points <= 60; points += 25) {
+            sim_t s = sim_new(3, "hierarchical", "simplex");
+            s.spec.select = (char *)SELECT[i];
+            s.spec.levels = 20;
+            s.spec.budget_core_hours = points * 16.0 / 3600;
+            sim_run(&s);
+            ck_assert_uint_le(s.n, (size_t)points);
+            ck_assert_uint_ge(s.n, i == 0 ? (size_t)points - 1 : 6);
+            sim_free(&s);
+        }
+}
+END_TEST
+
+/* No cell is refined whose gain could not pass the least gain; a smaller one lets more through. */
+START_TEST(min_gain_ends_the_search)
+{
+    static const double GAIN[] = {10, 0.03, 0.003, 0.0003};
+    size_t before = 3;
+    for (int i = 0; i < 4; i++) {
+        sim_t s = sim_new(3, "hierarchical", "simplex");
+        s.spec.levels = 6;
+        s.spec.min_gain = GAIN[i];
+        sim_run(&s);
+        ck_assert(i == 0 ? s.n == 3 : s.n > before);
+        before = s.n;
+        sim_free(&s);
+    }
+    ck_assert_uint_lt(before, 2145); // the full lattice
+}
+END_TEST
+
+START_TEST(beam_bounds_a_round)
+{
+    for (int beam = 1; beam <= 4; beam++) {
+        sim_t s = sim_new(4, "hierarchical", "simplex");
+        s.spec.levels = 5;
+        s.spec.beam = beam;
+        size_t rounds = 0;
+        for (bool done = false; !done; rounds++) {
+            pr_requests_t q = sim_next(&s);
+            ck_assert(rounds == 0 ? q.n == 4 : q.n <= (size_t)(6 * beam));
+            for (size_t i = 0; i < q.n; i++)
+                sim_evaluate(&s, &q.item[i]);
+            done = q.done;
+            free(q.item);
+        }
+        ck_assert_uint_le(rounds, 7); // corners, five rounds, the end
+        sim_free(&s);
+    }
+}
+END_TEST
+
+/* A hundred thousand points in far less time than a comparison of all pairs would take. */
+START_TEST(many_points_are_quick)
+{
+    sim_t s = sim_new(3, "grid", "simplex");
+    s.spec.divisions = 446;
+    s.spec.n_fidelity = 2;
+    s.spec.fidelity[0] = 2;
+    s.spec.fidelity[1] = 4;
+    s.front = SIM_BUMP;
+    s.noise = 0.05;
+    for (bool done = false; !done;) {
+        clock_t start = clock();
+        pr_requests_t q = sim_next(&s);
+#ifndef PR_SANITIZE
+        ck_assert_double_lt((double)(clock() - start) / CLOCKS_PER_SEC, 4);
+#else
+        (void)start;
+#endif
+        for (size_t i = 0; i < q.n; i++)
+            sim_evaluate(&s, &q.item[i]);
+        done = q.done;
+        free(q.item);
+    }
+    ck_assert_uint_gt(s.n, 100128);
+    sim_free(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("search");
@@ -181,6 +323,11 @@ int main(void)
     tcase_add_test(t, simplex_all_is_the_full_lattice);
     tcase_add_test(t, cube_visits_what_emorl_visits);
     tcase_add_test(t, cube_of_any_dimension);
+    tcase_add_test(t, bad_specifications_are_named);
+    tcase_add_test(t, core_hours_are_kept);
+    tcase_add_test(t, min_gain_ends_the_search);
+    tcase_add_test(t, beam_bounds_a_round);
+    tcase_add_test(t, many_points_are_quick);
     suite_add_tcase(suite, t);
     return sim_main(suite);
 }
