@@ -399,7 +399,8 @@ int pr_cmd_indicators(int argc, char **argv)
     problem_t problem = {0};
     pr_status_t status = problem_read(&o, &problem, &err);
     if (status == PR_OK) {
-        warn_outside(&problem);
+        if (o.reference)
+            warn_outside(&problem);
         report(&o, &problem);
     }
     problem_free(&problem);

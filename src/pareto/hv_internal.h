@@ -12,14 +12,18 @@ double pr_hv3(const double *u, size_t n);
 /* What a 3-D sweep knows of a point. */
 typedef struct pr_hv_item {
     double x, y, z;
-    uint32_t key;    // rank of x among all points of the sweep
-    uint32_t number; // the caller's
+    uint32_t key; // rank of x among all points of the sweep
+    uint32_t row; // the caller's
 } pr_hv_item_t;
 
-/* The volume of p's box that no item's box covers; items [n] are in descending order of z. Items whose number is p's
- * are left out. *covered (or NULL): one item's box covers it all. O(n) steps. */
-double pr_hv3_exclusive(pr_hv_steps_t *steps, const pr_hv_item_t *items, size_t n, const pr_hv_item_t *p,
+/* The volume of p's box that no item's box covers; items [n] are in descending order of z, and items[skip] is left out
+ * (skip = n: none is). *covered: an item at least as high covers p. O(n) steps. */
+double pr_hv3_exclusive(pr_hv_steps_t *steps, const pr_hv_item_t *items, size_t n, size_t skip, const pr_hv_item_t *p,
                         bool *covered);
+
+/* Puts p into items [n], which are in descending order of z and have room for one more, and takes out those it
+ * dominates. Returns their number. */
+size_t pr_hv_insert_item(pr_hv_item_t *items, size_t n, pr_hv_item_t p);
 
 /* Memory for up to n points of up to m >= 4 objectives. */
 typedef struct pr_hv_work pr_hv_work_t;

@@ -61,8 +61,7 @@ static void sort_column(pr_hv_work_t *w, const double *u, size_t n, size_t m, si
     pr_sort_rows(&w->sorter, u + k, m, descending, order, n);
 }
 
-/* Puts p into items, which are in descending order of z, and takes out those it dominates. Returns their number. */
-static size_t insert_item(pr_hv_item_t *items, size_t n, pr_hv_item_t p)
+size_t pr_hv_insert_item(pr_hv_item_t *items, size_t n, pr_hv_item_t p)
 {
     size_t lo = 0;
     for (size_t hi = n; lo < hi;) {
@@ -99,11 +98,11 @@ static double hv4(pr_hv_work_t *w, const double *u, size_t n)
     for (size_t i = 0; i < n; i++) {
         bool covered = false;
         pr_hv_item_t p = w->items[w->order[i]];
-        double added = pr_hv3_exclusive(&w->steps, w->sorted, kept, &p, &covered);
+        double added = pr_hv3_exclusive(&w->steps, w->sorted, kept, kept, &p, &covered);
         if (covered)
             continue;
         volume += added * u[4 * (size_t)w->order[i] + 3];
-        kept = insert_item(w->sorted, kept, p);
+        kept = pr_hv_insert_item(w->sorted, kept, p);
     }
     return volume;
 }

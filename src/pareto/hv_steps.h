@@ -8,14 +8,17 @@
 typedef struct pr_hv_steps {
     pr_rankset_t corners; // those inside (wall, right) x (floor, top); x rises with the key, y falls
     double *x, *y;        // by key
+    uint32_t *scratch;    // [keys + 1]
     double wall, floor;   // everything left of wall and everything below floor is covered
     double right, top;    // the rectangle's far corner
 } pr_hv_steps_t;
 
 static inline pr_hv_steps_t pr_hv_steps_new(size_t keys)
 {
-    return (pr_hv_steps_t){
-        .corners = pr_rankset_new(keys), .x = pr_alloc(keys, sizeof(double)), .y = pr_alloc(keys, sizeof(double))};
+    return (pr_hv_steps_t){.corners = pr_rankset_new(keys),
+                           .x = pr_alloc(keys, sizeof(double)),
+                           .y = pr_alloc(keys, sizeof(double)),
+                           .scratch = pr_alloc(keys + 1, sizeof(uint32_t))};
 }
 
 static inline void pr_hv_steps_free(pr_hv_steps_t *s)
@@ -23,6 +26,7 @@ static inline void pr_hv_steps_free(pr_hv_steps_t *s)
     pr_rankset_free(&s->corners);
     free(s->x);
     free(s->y);
+    free(s->scratch);
 }
 
 /* Empties it and sets the rectangle. */
@@ -52,14 +56,17 @@ static inline double pr_hv_cover_leftwards(pr_hv_steps_t *s, uint32_t corner, do
     }
 }
 
-/* A corner with wall < x <= right and floor < y <= top. */
+/* A corner with wall < x <= right and floor < y <= top. Points with the same x may share a key. */
 static inline double pr_hv_cover_corner(pr_hv_steps_t *s, uint32_t key, double x, double y)
 {
+    bool tied = pr_rankset_has(&s->corners, key);
+    if (tied && s->y[key] >= y)
+        return 0;
     uint32_t next = pr_rankset_next(&s->corners, key);
     double low = next == PR_RANKSET_NONE ? s->floor : s->y[next];
     if (low >= y)
         return 0;
-    double gain = pr_hv_cover_leftwards(s, pr_rankset_prev(&s->corners, key), x, y, low);
+    double gain = pr_hv_cover_leftwards(s, tied ? key : pr_rankset_prev(&s->corners, key), x, y, low);
     s->x[key] = x;
     s->y[key] = y;
     pr_rankset_add(&s->corners, key);

@@ -1,6 +1,7 @@
 #include "pareto/hypervolume.h"
 #include "pareto/dominance.h"
 #include "pareto/hv_internal.h"
+#include "pareto/hv_packed.h"
 
 #include <assert.h>
 #include <math.h>
@@ -62,7 +63,11 @@ static double hv1(const double *u, size_t n)
 
 static double hv_many(shifted_t *s)
 {
-    drop_dominated(s);
+    enum { WORTH = 1000 }; // below, the sweeps find dominated points as cheaply themselves
+    if (s->n > WORTH)
+        drop_dominated(s);
+    if (pr_hv_packed_fits(s->n, s->m))
+        return pr_hv_packed(s->u, s->n, s->m);
     pr_hv_work_t *work = pr_hv_work_new(s->n, s->m);
     double volume = pr_hv_many(work, s->u, s->n, s->m);
     pr_hv_work_free(work);
@@ -150,8 +155,10 @@ static void contributions3(const shifted_t *s, double *contributions)
         items[i] = (pr_hv_item_t){p[0], p[1], p[2], key[order[i]], order[i]};
     }
     pr_hv_steps_t steps = pr_hv_steps_new(s->n);
-    for (size_t i = 0; i < s->n; i++)
-        contributions[s->rows[items[i].number]] = pr_hv3_exclusive(&steps, items, s->n, items + i, NULL);
+    for (size_t i = 0; i < s->n; i++) {
+        bool covered = false;
+        contributions[s->rows[items[i].row]] = pr_hv3_exclusive(&steps, items, s->n, i, items + i, &covered);
+    }
     pr_hv_steps_free(&steps);
     free(items);
     free(key);

@@ -66,6 +66,11 @@ static inline void pr_rankset_remove(pr_rankset_t *set, uint32_t i)
     }
 }
 
+static inline bool pr_rankset_has(const pr_rankset_t *set, uint32_t i)
+{
+    return set->level[0][i >> 6] >> (i & 63) & 1;
+}
+
 /* From the word of level k that is known to be non-zero down to its smallest (or largest) member. */
 static inline uint32_t pr_rankset_descend(const pr_rankset_t *set, int k, uint32_t i, bool largest)
 {
@@ -91,7 +96,7 @@ static inline uint32_t pr_rankset_next(const pr_rankset_t *set, uint32_t i)
 /* The smallest member that is i or above, or PR_RANKSET_NONE. */
 static inline uint32_t pr_rankset_from(const pr_rankset_t *set, uint32_t i)
 {
-    return set->level[0][i >> 6] >> (i & 63) & 1 ? i : pr_rankset_next(set, i);
+    return pr_rankset_has(set, i) ? i : pr_rankset_next(set, i);
 }
 
 /* The largest member below i, or PR_RANKSET_NONE. */
