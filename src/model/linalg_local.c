@@ -1,8 +1,31 @@
-/* The `local` linear-algebra provider: single-precision BLAS in this process. */
+/* The `local` linear-algebra provider: single-precision oneDNN and BLAS in this process.
+ *
+ * A transformer of a few hundred features multiplies matrices that are small to a BLAS: a few hundred rows, inner sizes
+ * from 8 (adapters) to 512. On a Sapphire Rapids core oneDNN's sgemm, whose kernels are made for the shape at hand,
+ * reaches 145-180 GF/s there, where OpenBLAS 0.3.21 reaches 105-150, and 140 against 70 at an adapter's inner size of
+ * 8; OpenBLAS wins for one row, and for results so narrow that its small-matrix kernels take them. */
 #include "model/linalg.h"
 
+#include <assert.h>
 #include <cblas.h>
+#include <dlfcn.h>
+#include <dnnl.h>
 #include <string.h>
+
+/* c [m,n] = op(a) op(b), or +=. The choice is a function of the shape, so that results are too. */
+static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a, int lda, const float *b,
+                 int ldb, bool accumulate, float *c, int ldc)
+{
+    const float beta = accumulate ? 1.0f : 0.0f;
+    if (n < 16 && (double)m * n * k <= 1e6) {
+        cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc);
+        return;
+    }
+    dnnl_status_t status = dnnl_sgemm(ta == CblasTrans ? 'T' : 'N', tb == CblasTrans ? 'T' : 'N', m, n, k, 1.0f, a, lda,
+                                      b, ldb, beta, c, ldc);
+    assert(status == dnnl_success); // anything else says that the sizes make no sense
+    (void)status;
+}
 
 // One row y [cols of op(b)] (+)= a [k] op(b): gemv reads b once, where gemm would pack it first (3 times the time for a
 // weight outside the cache). y is cleared here since gemv may scale what is not yet a number.
@@ -24,7 +47,7 @@ static void rows_times(CBLAS_TRANSPOSE tb, int m, int n, int k, const float *x, 
     if (m == 1)
         row_times(tb, n, k, x, b, ldb, accumulate, y);
     else if (m > 1)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, tb, m, n, k, 1.0f, x, ldx, b, ldb, accumulate ? 1.0f : 0.0f, y, ldy);
+        gemm(CblasNoTrans, tb, m, n, k, x, ldx, b, ldb, accumulate, y, ldy);
 }
 
 // y [n,out] = x [n,in] Wt
@@ -53,8 +76,8 @@ static void local_backward_weight(const pr_linalg_t *la, const pr_weight_t *w, i
         return;
     bool t = w->transposed;
     const float *left = t ? x : dy, *right = t ? dy : x;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, t ? w->in : w->out, t ? w->out : w->in, n, 1.0f, left,
-                t ? ldx : ldy, right, t ? ldy : ldx, 1.0f, dw, w->ld);
+    gemm(CblasTrans, CblasNoTrans, t ? w->in : w->out, t ? w->out : w->in, n, left, t ? ldx : ldy, right, t ? ldy : ldx,
+         true, dw, w->ld);
 }
 
 static void local_reduce(const pr_linalg_t *la, float *v, int n)
@@ -67,7 +90,15 @@ static bool threads_chosen;
 void pr_linalg_set_threads(int n)
 {
     threads_chosen = true;
-    openblas_set_num_threads(n > 0 ? n : 1);
+    n = n > 0 ? n : 1;
+    openblas_set_num_threads(n);
+    /* oneDNN's threads are OpenMP's; whichever runtime it was built with is asked, without our linking to it. */
+    union {
+        void *symbol;
+        void (*set)(int);
+    } omp = {.symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads")};
+    if (omp.symbol)
+        omp.set(n);
 }
 
 const pr_linalg_t *pr_linalg_local(void)
