@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libconfig.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,19 +72,22 @@ static pr_status_t widen_token(const char *token, size_t len, const char *path, 
     return PR_OK;
 }
 
-// The length of the string or comment that starts at p, or 0.
-static size_t opaque_length(const char *p)
+// The length of the string or comment that starts at p, or 0. libconfig loses memory over one that does not end.
+static size_t opaque_length(const char *p, bool *closed)
 {
+    *closed = true;
     if (*p == '"') {
         size_t i = 1;
         while (p[i] && p[i] != '"')
             i += p[i] == '\\' && p[i + 1] ? 2 : 1;
-        return i + (p[i] == '"');
+        *closed = p[i] != 0;
+        return i + (p[i] != 0);
     }
     if (*p == '#' || (p[0] == '/' && p[1] == '/'))
         return strcspn(p, "\n");
     if (p[0] == '/' && p[1] == '*') {
         const char *end = strstr(p + 2, "*/");
+        *closed = end != NULL;
         return end ? (size_t)(end - p) + 2 : strlen(p);
     }
     return 0;
@@ -102,7 +106,11 @@ static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, 
 {
     int line = 1;
     for (const char *p = text; *p;) {
-        size_t n = opaque_length(p);
+        bool closed;
+        size_t n = opaque_length(p, &closed);
+        if (!closed)
+            return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found a %s that does not end", path, line,
+                           *p == '"' ? "string" : "comment");
         if (n > 0) {
             pr_buf_add(out, p, n);
         } else if ((n = token_length(p)) > 0) {

@@ -187,7 +187,9 @@ START_TEST(wrong_values_are_located)
     refuse("reference = [1.0];", "found 1 numbers, expected 2");
     refuse("name = \"a/b\";", "name: found \"a/b\"");
     refuse("name = \"..\";", "name: found \"..\"");
-    refuse("name = \"x", "a.cfg:");
+    refuse("name = \"x", "a.cfg:3: found a string that does not end");
+    refuse("\n/* name", "a.cfg:4: found a comment that does not end");
+    refuse("name = = 3;", "a.cfg:3: syntax error");
     refuse("name = \"\xff\";", "not UTF-8");
     refuse("retries = 1; retries = 2;", "duplicate");
     refuse("@include \"/etc/passwd\"", "@include is not supported");
