@@ -1,7 +1,7 @@
 /* L. While, L. Bradstreet & L. Barone (2012), "A fast way of calculating exact hypervolumes", IEEE TEVC 16(1), with
  * these turns: points are swept in descending order of the last objective, so that each adds its exclusive volume in
- * the others times its last coordinate, and the recursion loses an objective a level; it ends in the 4-D sweep of
- * hv_many.c.
+ * the others times its last coordinate, and the recursion loses an objective a level. It ends in the sweeps over three
+ * or four objectives, and in inclusion and exclusion where few points are left.
  *
  * Clipping and dominance only look at order, and clipping only picks among coordinates that are there. So a point is a
  * vector of 16-bit ranks: eight objectives fit a register, clipping one point to another's box is one minimum, and
@@ -19,6 +19,8 @@
 #endif
 
 enum { LANES = 8, MAX_GROUPS = 2, FEW = 4 };
+/* Above so many points of four objectives the linear step of the 4-D sweep is worth its preparation. */
+enum { WIDE = 16 };
 
 typedef int16_t lanes_t __attribute__((vector_size(LANES * sizeof(int16_t)), may_alias));
 
@@ -57,6 +59,7 @@ typedef struct packed {
     size_t n, m;
     double *values;         // [m,n] by objective and rank
     packed_level_t *levels; // [m + 1]
+    pr_hv_item_t *items;    // [n]
     pr_hv_steps_t steps;
 } packed_t;
 
@@ -75,6 +78,24 @@ static double box(const packed_t *w, const int16_t *row, size_t d)
     double volume = value(w, row, 0);
     for (size_t k = 1; k < d; k++)
         volume *= value(w, row, k);
+    return volume;
+}
+
+/* Four objectives, rows in descending order of lane 3: the sweep of hv_many.c. */
+static double hv4(packed_t *w, const int16_t *rows, size_t n, size_t stride)
+{
+    double volume = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int16_t *row = rows + i * stride;
+        pr_hv_item_t p = {value(w, row, 0), value(w, row, 1), value(w, row, 2), (uint32_t)row[0], (uint32_t)i};
+        bool covered = false;
+        double added = pr_hv3_exclusive(&w->steps, w->items, kept, kept, &p, &covered);
+        if (covered)
+            continue;
+        volume += added * value(w, row, 3);
+        kept = pr_hv_insert_item(w->items, kept, p);
+    }
     return volume;
 }
 
@@ -209,6 +230,8 @@ PACKED_INLINE double sweep(packed_t *w, const int16_t *rows, size_t n, size_t d,
         return volume_of_few(w, rows, n, d, groups);
     if (d == 3)
         return hv3(w, rows, n, stride);
+    if (d == 4 && n > WIDE)
+        return hv4(w, rows, n, stride);
     packed_level_t level = w->levels[d];
     double volume = 0;
     size_t kept = 0;
@@ -239,7 +262,12 @@ static double sweep_two_groups(packed_t *w, const int16_t *rows, size_t n, size_
 
 static packed_t packed_new(size_t n, size_t m, size_t stride)
 {
-    packed_t w = {n, m, pr_alloc(n * m, sizeof(double)), pr_alloc(m + 1, sizeof(packed_level_t)), pr_hv_steps_new(n)};
+    packed_t w = {n,
+                  m,
+                  pr_alloc(n * m, sizeof(double)),
+                  pr_alloc(m + 1, sizeof(packed_level_t)),
+                  pr_alloc(n, sizeof(pr_hv_item_t)),
+                  pr_hv_steps_new(n)};
     for (size_t d = 4; d <= m; d++)
         w.levels[d] = (packed_level_t){pr_alloc_matrix(n * stride, sizeof(int16_t)),
                                        pr_alloc_matrix(n * stride, sizeof(int16_t))};
@@ -254,6 +282,7 @@ static void packed_free(packed_t *w)
     }
     free(w->levels);
     free(w->values);
+    free(w->items);
     pr_hv_steps_free(&w->steps);
 }
 

@@ -1,3 +1,5 @@
+#include "pareto/hv_internal.h"
+#include "pareto/hv_packed.h"
 #include "pareto/hypervolume.h"
 #include "points.h"
 
@@ -211,6 +213,43 @@ START_TEST(two_objectives_sum_rule)
 }
 END_TEST
 
+/* The two recursions for many objectives agree, with ties too: on ranks in one register and in two, and on doubles. */
+START_TEST(packed_and_plain_recursion_agree)
+{
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 17, 60};
+    for (size_t m = 5; m <= 11; m++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            for (int kind = 0; kind < KINDS; kind++) {
+                size_t n = m > 7 && sizes[s] > 17 ? 25 : sizes[s];
+                double *u = random_points(10 * m + s, (point_kind_t)kind, n, m);
+                for (size_t i = 0; i < n * m; i++)
+                    u[i] = s & 1 ? 2 - u[i] : u[i] + (kind == GRID); // both sides of the front; positive
+                for (size_t i = 0; i < n * m && kind == GRID && s & 1; i++)
+                    u[i] += 2;
+                pr_hv_work_t *work = pr_hv_work_new(n, m);
+                ck_assert(pr_hv_packed_fits(n, m));
+                assert_close(pr_hv_packed(u, n, m), pr_hv_many(work, u, n, m), 1e-12);
+                pr_hv_work_free(work);
+                free(u);
+            }
+}
+END_TEST
+
+START_TEST(many_objectives)
+{
+    ck_assert(!pr_hv_packed_fits(10, 17));
+    ck_assert(!pr_hv_packed_fits(32768, 5));
+    ck_assert(pr_hv_packed_fits(32767, 16));
+    double ones[18 * 18]; // point i is 1 but for a 2 in objective i: each adds 1 to the unit cube
+    double zero[18] = {0};
+    for (size_t m = 1; m <= 18; m++) {
+        for (size_t i = 0; i < m * m; i++)
+            ones[i] = i % m == i / m ? 2 : 1;
+        ck_assert_double_eq(pr_hypervolume(ones, m, (int)m, zero), 1 + (double)m);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("hypervolume");
@@ -223,5 +262,7 @@ int main(void)
     tcase_add_test(t, contributions_are_differences);
     tcase_add_test(t, duplicates_contribute_exactly_nothing);
     tcase_add_test(t, two_objectives_sum_rule);
+    tcase_add_test(t, packed_and_plain_recursion_agree);
+    tcase_add_test(t, many_objectives);
     return run_case(t, "hypervolume");
 }
