@@ -85,13 +85,12 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     pr_status_t status;
     PR_GO(pr_engine_open(&o->engine, tokenizer, e, err));
     PR_GO(pr_engine_ids(e, &o->ids, o->prompt, &ids, &n, err));
-    bool all = o->all && o->json;
-    size_t rows = all ? n : 1;
+    size_t rows = o->all ? n : 1;
     int start[2] = {0, (int)n}, v = e->model->config.vocab;
     logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);
     if (!logits)
         PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v));
-    PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, all, logits, err));
+    PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, o->all, logits, err));
     if (o->json)
         print_json(logits, rows, v, o->all);
     else
@@ -111,6 +110,8 @@ int pr_cmd_logits(int argc, char **argv)
     if (pr_cli_parse(&pr_command_logits, argc, argv, &o, &code)) {
         if ((o.ids.n > 0) == (o.prompt != NULL))
             code = pr_cli_usage(&pr_command_logits, "expected --ids or --prompt");
+        else if (o.all && !o.json)
+            code = pr_cli_usage(&pr_command_logits, "--all goes with --json");
         else if (run(&o, &e, &err) != PR_OK)
             code = pr_cli_fail(argv[0], &err);
     }

@@ -19,7 +19,8 @@ typedef struct options {
 } options_t;
 
 static const pr_arg_t args[] = {
-    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg", "The sweep's configuration.", 0, 0, true},
+    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
+     "The sweep's configuration file, or a results directory.", 0, 0, true},
     {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
      0, false},
     {"--ranks", PR_ARG_INT, offsetof(options_t, ranks), "N",
@@ -34,7 +35,7 @@ static const pr_arg_t args[] = {
 
 const pr_command_t pr_command_plan = {
     .name = "plan",
-    .synopsis = "SWEEP.cfg [--set KEY=VALUE]... [--ranks N] [--dump] [--json]",
+    .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--dump] [--json]",
     .summary = "Checks a sweep and says what it would run: jobs, points a level, tokens, memory a rank.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
             "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
@@ -180,12 +181,21 @@ static pr_status_t load(const pr_config_t *c, pr_error_t *err)
     return status;
 }
 
+// A results directory stands for the configuration it was made from.
+static pr_status_t read_config(const options_t *o, pr_config_t **out, pr_error_t *err)
+{
+    char *path = pr_dir_exists(o->config) ? pr_results_path(o->config, "sweep.cfg") : pr_strdup(o->config);
+    pr_status_t status = pr_config_read(path, o->set.item, o->set.n, out, err);
+    free(path);
+    return status;
+}
+
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
     pr_plan_t plan = {0};
     pr_status_t status;
-    PR_TRY(pr_config_read(o->config, o->set.item, o->set.n, &c, err));
+    PR_TRY(read_config(o, &c, err));
     if (o->dump) {
         char *text = pr_config_dump(c);
         fputs(text, stdout);

@@ -132,6 +132,9 @@ int pr_cmd_tokenize(int argc, char **argv)
     int code;
     if (!pr_cli_parse(&pr_command_tokenize, argc, argv, &o, &code))
         return code;
+    if (o.decode ? o.no_special : o.keep_special)
+        return pr_cli_usage(&pr_command_tokenize, o.decode ? "--no-special is for encoding; see --keep-special"
+                                                           : "--keep-special goes with --decode");
     pr_error_t err;
     pr_tokenizer_t *t = NULL;
     char *text = NULL;

@@ -44,6 +44,8 @@ expect 2 "--ids: found '1,,2', expected integers such as 1,2,3" generate "$fixtu
 expect 2 "--greedy draws nothing" generate "$fixtures/gpt2" --prompt x --greedy --seed 1
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2"
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
+expect 2 "--all goes with --json" logits "$fixtures/gpt2" --ids 1 --all
+expect 2 "--keep-special goes with --decode" tokenize "$fixtures/gpt2" --keep-special
 expect 3 "No such file or directory" generate "$work/nowhere" --prompt x
 expect 2 "unexpected argument '--prompt'" generate -- "$fixtures/gpt2" --prompt
 

@@ -28,6 +28,9 @@ holds "steps = 7;"
 expect 0 "" plan "$work/resolved.cfg" --dump
 cmp -s "$work/out" "$work/resolved.cfg" || fail "the resolved configuration does not read back"
 expect 0 "" plan "$work/resolved.cfg"
+mkdir "$work/made" && cp "$work/resolved.cfg" "$work/made/sweep.cfg"
+expect 0 "" plan "$work/made" --dump
+cmp -s "$work/out" "$work/resolved.cfg" || fail "plan of a results directory"
 
 # What is wrong is found before anything runs.
 expect 3 "No such file" plan "$work/nothing.cfg"
