@@ -12,9 +12,10 @@
  * m = 4: sweep over the fourth objective that adds each point's exclusive 3-D volume in O(n), O(n^2) in all
  *     (Guerreiro, Fonseca & Emmerich 2012, "A fast dimension-sweep algorithm for the hypervolume indicator in four
  *     dimensions"; Guerreiro & Fonseca 2018, "Computing and updating hypervolume contributions in up to four
- * dimensions"). m >= 5: the same sweep, each point's exclusive volume found by clipping the others to its box (While,
- * Bradstreet & Barone 2012, "A fast way of calculating exact hypervolumes", IEEE TEVC 16(1)) down to three or four
- * objectives. */
+ *     dimensions").
+ * m >= 5: the same sweep, each point's exclusive volume found by clipping the others to its box (While, Bradstreet &
+ *     Barone 2012, "A fast way of calculating exact hypervolumes", IEEE TEVC 16(1)) down to three or four
+ *     objectives. */
 #ifndef PR_PARETO_HYPERVOLUME_H
 #define PR_PARETO_HYPERVOLUME_H
 
