@@ -59,6 +59,14 @@ void pr_sweep_points_clear(pr_sweep_points_t *p);
  * evaluate job. */
 bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id);
 
+/* Indicators of every search, over its seeds: [{"search", "seeds", "points", "front" (means over the seeds),
+ * "hypervolume": {"mean", "low", "high": 95 % by bootstrap over prompts and seeds}, "expected_utility",
+ * "maximum_utility_loss", "igd_plus" (against the front of all searches), "sparsity", "controllability": {objective:
+ * Kendall's tau}}]. New reference. */
+json_t *pr_sweep_indicators(const pr_sweep_t *s);
+/* The same as a table for a terminal. Caller frees. */
+char *pr_sweep_search_table(const json_t *indicators);
+
 /* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json. front: [n_front,k] objective
  * vectors of the global non-dominated set (turned), or NULL to compute it here. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);

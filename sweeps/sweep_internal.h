@@ -33,27 +33,45 @@ typedef struct pr_expert {
 } pr_expert_t;
 
 /* One policy's scores on one range of the evaluation prompts: the smallest unit of evaluation, shared by all searches
- * that ask for it. */
+ * that ask for it. There may be millions: what the request says is looked up there. */
 typedef struct pr_evaluation {
     pr_job_head_t job;
-    int track; // that asked first, which says aggregate, layer, norm and seed
-    int level;
-    pr_point_t point;
-    int first, count;  // prompts
-    double *mean, *se; // [K] when done
+    int track;        // that asked first
+    uint32_t asked;   // its request
+    int first, count; // prompts
+    double *value;    // [2K] means and standard errors when done
+    double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
 } pr_evaluation_t;
+
+/* What a job of an earlier run found, until it is asked for. */
+typedef struct pr_past {
+    char id[PR_HASH_HEX];
+    int64_t tokens;
+    double seconds;
+    double *value;  // [2K] of an evaluate job, else NULL
+    json_t *tuning; // result of a fine-tune job, else NULL
+} pr_past_t;
+
+/* Identities to numbers; open addressing. */
+typedef struct pr_id_table {
+    uint32_t *slot; // number + 1, 0: free
+    size_t n_slots, n;
+} pr_id_table_t;
 
 /* One search over one set of experts. */
 typedef struct pr_track {
     int index;
     const pr_search_spec_t *spec;
     int seed_index;
+    char policy[PR_HASH_HEX]; // pr_policy_identity
     pr_search_t search;
     double reference[PR_MAX_OBJECTIVES]; // of the search: the sweep's, with what is not declared filled in
-    int *eval;                           // evaluations of the requests, in order: those of the current step
-    size_t n_eval, next_eval;            // next_eval: first that may still have to be started
-    pr_request_t *asked;                 // all requests made so far, in order
-    int *asked_eval;                     // [n_asked][max_range] evaluations of each request's ranges of prompts
+    uint32_t *eval;                      // [n_eval] evaluations of the requests of the current step, in order
+    size_t n_eval;
+    size_t next_eval; // the first that may still have to be started
+    size_t settled;   // the first that may be neither done nor given up
+    pr_request_t *asked; // all requests made so far, in order
+    uint32_t *asked_eval; // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
     bool done;
@@ -71,32 +89,53 @@ struct pr_sweep {
     int n_expert;
     pr_track_t *track; // [n_searches][n_seeds]
     int n_track;
-    pr_evaluation_t **evaluation; // in order of creation; each allocated by itself, so that pointers stay
-    size_t n_evaluation, cap_evaluation;
-    size_t *table; // open addressing by identity: index + 1
-    size_t n_table;
-    json_t *past; // job id -> its job_done line, of earlier runs, until asked for
+    pr_evaluation_t **chunk; // of PR_SWEEP_CHUNK each, so that pointers stay
+    size_t n_evaluation;
+    pr_id_table_t by_id; // evaluations
+    pr_past_t *past;     // of earlier runs
+    size_t n_past, cap_past;
+    pr_id_table_t past_by_id;
+    double **block; // memory of the evaluations' values
+    size_t n_block, block_used;
+    json_t *pending; // [[event, line]] not yet in the journal
+    bool paired;     // some search needs the prompts' own scores
+    bool nothing;    // nothing can be started until a job ends
     char **host;
     int n_host;
-    double began;        // monotonic
-    double past_seconds; // of earlier runs
-    size_t running, done, failed;
-    double tokens_recent, seconds_recent; // for tokens/s
-    json_t *failures;                     // [{"job", "label", "reason", "error"}]
+    double began;                                // monotonic
+    double past_seconds;                         // of earlier runs
+    size_t running, done, failed;                // jobs
+    size_t n_evaluated, n_given_up;              // of the evaluations
+    double evaluated_seconds;                    // of the evaluations that are done
+    double tokens_recent, seconds_recent;        // for tokens/s
+    json_t *failures;                            // [{"job", "label", "reason", "error"}]
+    pr_status_t why;                             // of the failures: the common status, or PR_ERR_INCOMPLETE
 };
+
+enum { PR_SWEEP_CHUNK = 1024 };
 
 /* ---- state ---- */
 pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective);
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
+pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id);
-/* The evaluation of a track's point on a range of prompts, made when it is new; done when an earlier run did it.
- * Returns its index. */
-int pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, const pr_request_t *r, int first, int count);
+/* The number of the evaluation of a track's request on a range of prompts, made when it is new; done when an earlier
+ * run did it. */
+uint32_t pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, size_t asked, int first, int count);
+const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e);
 json_t *pr_sweep_evaluation_spec(const pr_sweep_t *s, const pr_evaluation_t *e);
 int pr_sweep_host(pr_sweep_t *s, const char *host);
-/* Takes over what a finished evaluate job found. */
-void pr_sweep_take_result(const pr_sweep_t *s, pr_evaluation_t *e, const json_t *result);
+/* Room for the [2K] values of one evaluation; belongs to the sweep. */
+double *pr_sweep_values(pr_sweep_t *s);
+/* Reads the means, standard errors, tokens and seconds of an evaluate job's result; false when it is not one of K
+ * objectives. */
+bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds);
+/* Reads the prompts' own scores [count,K] of a done evaluation from its job's checkpoint. */
+pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
+/* Remembers what an earlier run found. */
+void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
+const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
 
 /* A number by content for a point: the first 60 bits of its job's identity. */
 int64_t pr_point_number(const char *job);
@@ -109,6 +148,9 @@ void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n,
 /* The ranges of prompts whose evaluations make up a result on the first n prompts: bounds [0, ..., n]; returns how many
  * ranges. */
 int pr_track_ranges(const pr_track_t *t, int n, int *bounds);
+/* The prompts' own scores [n_prompts,K] of request number `asked`, turned, from its jobs' checkpoints; false when one
+ * cannot be read. */
+bool pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out);
 /* Asks the search for more when everything it asked for is there. */
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 /* What the jobs of a request's ranges took together. */
@@ -117,10 +159,12 @@ typedef struct pr_track_sum {
     double seconds;
     const char *job; // identity of the last range's job
 } pr_track_sum_t;
+/* The evaluation of one of a request's ranges. */
+pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range);
 /* Mean and standard error [K] of request number `asked` from its ranges; false when one is missing. */
 bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
                      pr_track_sum_t *sum);
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
-size_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
+uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
 
 #endif

@@ -316,9 +316,9 @@ static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_e
                             isfinite(point[k]) ? json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
     for (int i = 0; i < s->n_host; i++)
         json_array_append_new(hosts, json_string(s->host[i]));
-    json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,
-                          "all", front_metrics(s, o, NULL), "searches", search_metrics(s, o), "costs", cost_metrics(s),
-                          "hosts", hosts, "failures", s->failures);
+    json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
+                          reference, "all", front_metrics(s, o, NULL), "searches", search_metrics(s, o), "indicators",
+                          pr_sweep_indicators(s), "costs", cost_metrics(s), "hosts", hosts, "failures", s->failures);
     char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
     pr_status_t status = pr_write_metrics(path, m, err);
     free(path);

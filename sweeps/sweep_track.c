@@ -56,8 +56,7 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
     return true;
 }
 
-/* The prompts' own scores of a request, turned, from the evaluate jobs' checkpoints; false when one cannot be read. */
-static bool per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out)
+bool pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out)
 {
     int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds),
                                  k_n = s->config->n_objectives;
@@ -103,7 +102,7 @@ static void observe(const pr_sweep_t *s, const pr_track_t *t, pr_observations_t 
         }
         for (size_t k = 0; k < k_n; k++)
             v[k] *= pr_sweep_sign(s, (int)k);
-        bool have = paired && per_prompt(s, t, i, v + 2 * k_n);
+        bool have = paired && pr_track_per_prompt(s, t, i, v + 2 * k_n);
         o->item[o->n] =
             (pr_observation_t){r->point, r->level, r->n_prompts, v, v + k_n, have ? v + 2 * k_n : NULL, sum.seconds};
         o->block[o->n++] = v;

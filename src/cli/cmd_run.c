@@ -104,6 +104,13 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     char *table = pr_sweep_front_table(sweep, columns(), s->rows);
     printf("%s", table);
     free(table);
+    json_t *indicators = pr_sweep_indicators(sweep);
+    if (json_array_size(indicators) > 0) {
+        char *searches = pr_sweep_search_table(indicators);
+        printf("\n%s", searches);
+        free(searches);
+    }
+    json_decref(indicators);
     if (complete)
         printf("results: %s\n", pr_sweep_dir(sweep));
     fflush(stdout);

@@ -1,0 +1,261 @@
+/* How good each search's fronts are: indicators with confidence intervals over prompts and, where there are several,
+ * over seeds. Values are turned so that larger is better; utilities, distances and sparsity are of values brought to
+ * [0,1] by the declared ranges, where all objectives declare finite ones. */
+#include "base/mem.h"
+#include "pareto/dominance.h"
+#include "pareto/hypervolume.h"
+#include "pareto/indicators.h"
+#include "pareto/range.h"
+#include "pareto/uncertainty.h"
+#include "pareto/utility.h"
+#include "sweeps/sweep_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RESAMPLES = 1000, MAX_SCORES = 20000000, WEIGHTS = 100 };
+
+/* One search over one set of experts. */
+typedef struct pr_run_points {
+    size_t n;
+    double *w;      // [n,K]
+    double *mean;   // [n,K] turned
+    double *scores; // [n,prompts,K] turned; NaN where a prompt was not used; NULL when they are not all to be had
+} pr_run_points_t;
+
+static void run_clear(pr_run_points_t *r)
+{
+    free(r->w);
+    free(r->mean);
+    free(r->scores);
+    *r = (pr_run_points_t){0};
+}
+
+static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const size_t *index, pr_run_points_t *r)
+{
+    size_t row = (size_t)s->n_prompts * (size_t)s->config->n_objectives;
+    if (r->n == 0 || r->n > MAX_SCORES / row)
+        return;
+    r->scores = pr_alloc(r->n * row, sizeof(double));
+    for (size_t i = 0; i < r->n * row; i++)
+        r->scores[i] = NAN;
+    for (size_t i = 0; i < r->n; i++)
+        if (!pr_track_per_prompt(s, t, index[i], r->scores + i * row)) {
+            free(r->scores);
+            r->scores = NULL;
+            return;
+        }
+}
+
+static void run_read(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *r)
+{
+    size_t k_n = (size_t)s->config->n_objectives, *index = pr_track_points(s, t, &r->n);
+    double *se = pr_alloc(k_n, sizeof *se);
+    pr_track_sum_t sum;
+    r->w = pr_alloc(r->n * k_n, sizeof(double));
+    r->mean = pr_alloc(r->n * k_n, sizeof(double));
+    for (size_t i = 0; i < r->n; i++) {
+        pr_point_weights(&t->asked[index[i]].point, (int)k_n, r->w + i * k_n);
+        pr_track_result(s, t, index[i], r->mean + i * k_n, se, &sum);
+        for (size_t k = 0; k < k_n; k++)
+            r->mean[i * k_n + k] *= pr_sweep_sign(s, (int)k);
+    }
+    run_scores(s, t, index, r);
+    free(se);
+    free(index);
+}
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+/* What all searches are measured against. */
+typedef struct pr_yardstick {
+    int k;
+    double reference[PR_MAX_OBJECTIVES];
+    bool normal;   // all ranges are finite
+    double *front; // [n_front,K] non-dominated points of all searches, normalised where normal
+    size_t n_front;
+    pr_weights_t weights;
+} pr_yardstick_t;
+
+static void normalise(const pr_sweep_t *s, const pr_yardstick_t *y, const double *from, size_t n, double *to)
+{
+    if (y->normal)
+        pr_normalise(from, n, y->k, s->lo, s->hi, to);
+    else
+        memcpy(to, from, n * (size_t)y->k * sizeof *to);
+}
+
+static void yardstick_make(const pr_sweep_t *s, pr_run_points_t *const *run, int n_run, pr_yardstick_t *y)
+{
+    size_t n = 0, k_n = (size_t)s->config->n_objectives;
+    *y = (pr_yardstick_t){.k = (int)k_n, .normal = true};
+    for (size_t k = 0; k < k_n; k++)
+        y->normal = y->normal && isfinite(s->lo[k]) && isfinite(s->hi[k]) && s->hi[k] > s->lo[k];
+    for (int i = 0; i < n_run; i++)
+        n += run[i]->n;
+    double *all = pr_alloc(n * k_n, sizeof *all);
+    bool *kept = pr_alloc(n, sizeof *kept);
+    n = 0;
+    for (int i = 0; i < n_run; i++) {
+        memcpy(all + n * k_n, run[i]->mean, run[i]->n * k_n * sizeof *all);
+        n += run[i]->n;
+    }
+    pr_sweep_fill_reference(s, all, n, y->reference);
+    pr_nondominated(all, n, y->k, false, kept);
+    y->front = pr_alloc(n * k_n, sizeof *y->front);
+    for (size_t i = 0; i < n; i++)
+        if (kept[i])
+            normalise(s, y, all + i * k_n, 1, y->front + y->n_front++ * k_n);
+    size_t steps = pr_lattice_steps(y->k, WEIGHTS);
+    y->weights.n = pr_lattice_size(y->k, steps);
+    double *weights = pr_alloc(y->weights.n * k_n, sizeof *weights);
+    pr_lattice_weights(y->k, steps, weights);
+    y->weights.weights = weights;
+    free(all);
+    free(kept);
+}
+
+static void yardstick_clear(pr_yardstick_t *y)
+{
+    free(y->front);
+    free((double *)(uintptr_t)y->weights.weights);
+}
+
+/* The hypervolume of a search: mean over its runs, with an interval by bootstrap over prompts and runs where the
+ * prompts' scores are known. */
+static json_t *hypervolume_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, int n)
+{
+    double mean = 0, reference[PR_MAX_OBJECTIVES];
+    bool known = true;
+    pr_scores_t *scores = pr_alloc((size_t)n, sizeof *scores);
+    memcpy(reference, y->reference, sizeof reference);
+    for (int i = 0; i < n; i++) {
+        mean += pr_hypervolume(run[i].mean, run[i].n, y->k, reference) / n;
+        scores[i] = (pr_scores_t){run[i].scores, run[i].n};
+        known = known && run[i].scores;
+    }
+    json_t *v = json_pack("{s:o}", "mean", number(mean));
+    pr_bootstrap_t how = {RESAMPLES, 0.95, (uint64_t)s->config->seed};
+    pr_interval_t interval;
+    if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k, pr_statistic_hypervolume, reference, &how,
+                              &interval, NULL) == PR_OK) {
+        json_object_set_new(v, "low", number(interval.low));
+        json_object_set_new(v, "high", number(interval.high));
+    }
+    free(scores);
+    return v;
+}
+
+/* Kendall's tau of each weight and its objective over a run's points: does turning a weight up turn its objective up?
+ */
+static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, int n)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    json_t *v = json_object();
+    for (size_t k = 0; k < k_n; k++) {
+        double sum = 0;
+        for (int i = 0; i < n; i++) {
+            double *x = pr_alloc(run[i].n, sizeof *x), *y = pr_alloc(run[i].n, sizeof *y);
+            for (size_t j = 0; j < run[i].n; j++) {
+                x[j] = run[i].w[j * k_n + k];
+                y[j] = run[i].mean[j * k_n + k];
+            }
+            sum += pr_kendall_tau(x, y, run[i].n) / n;
+            free(x);
+            free(y);
+        }
+        json_object_set_new(v, s->config->objective[k].name, number(sum));
+    }
+    return v;
+}
+
+static json_t *indicators_of(const pr_sweep_t *s, const pr_yardstick_t *y, const char *name, const pr_run_points_t *run,
+                             int n)
+{
+    double points = 0, front = 0, utility = 0, loss = 0, igd = 0, sparsity = 0;
+    for (int i = 0; i < n; i++) {
+        double *v = pr_alloc(run[i].n * (size_t)y->k, sizeof *v);
+        normalise(s, y, run[i].mean, run[i].n, v);
+        points += (double)run[i].n / n;
+        front += (double)pr_cardinality(v, run[i].n, y->k) / n;
+        utility += pr_expected_utility(v, run[i].n, y->k, y->weights.weights, y->weights.n) / n;
+        loss += pr_maximum_utility_loss(v, run[i].n, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / n;
+        igd += pr_igd_plus(v, run[i].n, y->front, y->n_front, y->k) / n;
+        sparsity += pr_sparsity(v, run[i].n, y->k) / n;
+        free(v);
+    }
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "search", name, "seeds", n, "points",
+                     number(points), "front", number(front), "hypervolume", hypervolume_of(s, y, run, n),
+                     "expected_utility", number(utility), "maximum_utility_loss", number(loss), "igd_plus", number(igd),
+                     "sparsity", number(sparsity), "controllability", controllability(s, run, n));
+}
+
+json_t *pr_sweep_indicators(const pr_sweep_t *s)
+{
+    pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run), **all = pr_alloc((size_t)s->n_track, sizeof *all);
+    pr_yardstick_t y;
+    json_t *list = json_array();
+    for (int i = 0; i < s->n_track; i++) {
+        run_read(s, &s->track[i], &run[i]);
+        all[i] = &run[i];
+    }
+    yardstick_make(s, all, s->n_track, &y);
+    // Tracks lie search by search, the seeds of each together.
+    for (int i = 0; i < s->n_track && y.n_front > 0; i += s->config->n_seeds) {
+        int n = 0;
+        pr_run_points_t *seeds = pr_alloc((size_t)s->config->n_seeds, sizeof *seeds);
+        for (int j = i; j < i + s->config->n_seeds; j++)
+            if (run[j].n > 0)
+                seeds[n++] = run[j];
+        if (n > 0)
+            json_array_append_new(list, indicators_of(s, &y, s->track[i].spec->name, seeds, n));
+        free(seeds);
+    }
+    yardstick_clear(&y);
+    for (int i = 0; i < s->n_track; i++)
+        run_clear(&run[i]);
+    free(run);
+    free(all);
+    return list;
+}
+
+static void cell(pr_buf_t *b, const json_t *v, const char *format)
+{
+    if (json_is_number(v))
+        pr_buf_printf(b, format, json_number_value(v));
+    else
+        pr_buf_puts(b, "?");
+}
+
+char *pr_sweep_search_table(const json_t *indicators)
+{
+    pr_buf_t b = {0};
+    size_t i;
+    json_t *v;
+    int width = 6;
+    json_array_foreach(indicators, i, v)
+    {
+        int len = (int)strlen(json_string_value(json_object_get(v, "search")));
+        width = len > width ? len : width;
+    }
+    pr_buf_printf(&b, "%-*s  seeds  points  front  hypervolume (95%% interval)  expected utility\n", width, "search");
+    json_array_foreach(indicators, i, v)
+    {
+        const json_t *h = json_object_get(v, "hypervolume");
+        pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
+                      (int)json_integer_value(json_object_get(v, "seeds")));
+        cell(&b, json_object_get(v, "points"), "  %6.4g");
+        cell(&b, json_object_get(v, "front"), "  %5.3g");
+        cell(&b, json_object_get(h, "mean"), "  %.4f");
+        if (json_object_get(h, "low"))
+            pr_buf_printf(&b, " (%.4f to %.4f) ", json_number_value(json_object_get(h, "low")),
+                          json_number_value(json_object_get(h, "high")));
+        cell(&b, json_object_get(v, "expected_utility"), "  %.4f\n");
+    }
+    return b.data;
+}
