@@ -39,6 +39,9 @@ typedef struct pr_model_config {
     double rope_theta, rope_factor; // linear, llama3
     double rope_low, rope_high;     // llama3: low_freq_factor, high_freq_factor
     int rope_original_pos;          // llama3: original_max_position_embeddings
+    bool rope_exact;                // config.json says "rope_dtype": "float32" (a key of ours)
+    bool rope_bf16;             // frequencies are rounded to bfloat16, as PyTorch's model.to(bfloat16) does with them;
+                                // set by pr_model_load for weights stored so, unless rope_exact
     int *window;                // [n_layer] sliding attention: a token sees itself and the window-1 before it; 0: no
                                 // window; NULL when no layer has one
     int bos, pad;               // -1: none

@@ -148,47 +148,12 @@ static inline void fixture_ids(fixture_t *f)
         f->seq_start[s] = s * f->len;
 }
 
-static inline double fixture_bf16(double x)
-{
-    union {
-        float f;
-        uint32_t u;
-    } b = {.f = (float)x};
-    b.u = (b.u + 0x7fffu + ((b.u >> 16) & 1u)) & 0xffff0000u;
-    return (double)b.f;
-}
-
-/* A model of BF16 weights was made for the reference by model.to(bfloat16).float(), which rounds not only the weights,
- * as the file does, but the rotary frequencies too (a buffer that no file holds; loading the directory anew keeps them
- * exact, in PyTorch as here). So that the reference is followed, its frequencies are put into the model's tables. */
-static inline void fixture_reference_rope(fixture_t *f)
-{
-    pr_safetensors_t *st = NULL;
-    FIXTURE_OK(pr_safetensors_open_model(f->dir, &st, err));
-    bool bf16 = pr_safetensors_count(st) > 0 && pr_safetensors_at(st, 0)->dtype == PR_DTYPE_BF16;
-    pr_safetensors_close(&st);
-    const pr_model_config_t *c = &f->m->config;
-    if (!bf16 || c->rope == PR_ROPE_NONE)
-        return;
-    int half = c->head_dim / 2;
-    double *freq = pr_alloc((size_t)half, sizeof *freq);
-    pr_model_config_rope(c, freq);
-    FIXTURE_OK(pr_model_rope_reserve(f->m, c->max_pos, err));
-    for (int p = 0; p < c->max_pos; p++)
-        for (int i = 0; i < half; i++) {
-            f->m->rope_cos[p * half + i] = (float)cos(p * fixture_bf16(freq[i]));
-            f->m->rope_sin[p * half + i] = (float)sin(p * fixture_bf16(freq[i]));
-        }
-    free(freq);
-}
-
 static inline fixture_t fixture_open(const char *dir, bool reward)
 {
     fixture_t f = {0};
     char path[1200];
     snprintf(f.dir, sizeof f.dir, "%s", dir);
     FIXTURE_OK(pr_model_load(dir, &f.m, err));
-    fixture_reference_rope(&f);
     f.json = fixture_json(dir);
     ck_assert_ptr_nonnull(f.json);
     if (reward)
