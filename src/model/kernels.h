@@ -59,10 +59,11 @@ void pr_k_softmax_again(int n, int width, const int *lo, const int *hi, float sc
 void pr_k_softmax_rows_backward(int n, int width, int head_dim, float scale, const float *p, int ld, float *dp,
                                 const float *dout, int lddo, const float *out, int ldo);
 /* One query row against a cache: n_q query heads that share one key/value head. q, out [n_q,head_dim]; k
- * [ceil(n_key/16)][head_dim][16]; v [n_key,ldv], ldv a multiple of 16; keys first..n_key-1 are seen. scratch:
- * n_q * (n_key rounded up to 16 + ldv) floats. */
+ * [ceil(n_key/16)][head_dim][16]; v [n_key,ldv], ldv a multiple of 16; keys first..n_key-1 are seen. next_k:
+ * the keys that the next call will read (k itself will do), which are fetched meanwhile. scratch: n_q * (n_key rounded
+ * up to 16 + ldv) floats. */
 void pr_k_attend(int n_q, int head_dim, int first, int n_key, float scale, const float *q, const float *k,
-                 const float *v, int ldv, float *scratch, float *out);
+                 const float *v, int ldv, const float *next_k, float *scratch, float *out);
 
 /* ---- the vocabulary ---- */
 typedef struct pr_k_lse {

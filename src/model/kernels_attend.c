@@ -88,40 +88,64 @@ PR_CLONES void pr_k_softmax_rows_backward(int n, int width, int head_dim, float 
     }
 }
 
-// s [nq][lds] at a block's 16 keys = q [nq,head_dim] times k [head_dim][16]
+/* Asks for lines that are read next: the cache of a thousand streams lies far away, and a head's part of it is too
+ * short for the hardware to see coming. */
+PR_INLINE void prefetch(const float *x, int n)
+{
+    for (int i = 0; i < n; i += LANES)
+        __builtin_prefetch(x + i);
+}
+
+/* s [nq][lds] at the keys of two blocks = q [nq,head_dim] times k [head_dim][16] of each: enough sums side by side to
+ * hide the latency of one. */
 #define SCORES(NQ)                                                                                                     \
-    PR_INLINE void scores_##NQ(int head_dim, const float *q, const float *k, float *s, int lds)                        \
+    PR_INLINE void scores_##NQ(int head_dim, const float *q, const float *k, const float *k1, float *s, float *s1,     \
+                               int lds)                                                                                \
     {                                                                                                                  \
-        vec_t acc[NQ];                                                                                                 \
+        vec_t acc[NQ], acc1[NQ];                                                                                       \
         for (int g = 0; g < NQ; g++)                                                                                   \
-            acc[g] = (vec_t){0};                                                                                       \
+            acc[g] = acc1[g] = (vec_t){0};                                                                             \
         for (int j = 0; j < head_dim; j++) {                                                                           \
             vec_t key = *(const vec_load_t *)(k + (int64_t)j * LANES);                                                 \
-            for (int g = 0; g < NQ; g++)                                                                               \
+            vec_t key1 = *(const vec_load_t *)(k1 + (int64_t)j * LANES);                                               \
+            for (int g = 0; g < NQ; g++) {                                                                             \
                 acc[g] += key * q[g * head_dim + j];                                                                   \
+                acc1[g] += key1 * q[g * head_dim + j];                                                                 \
+            }                                                                                                          \
         }                                                                                                              \
-        for (int g = 0; g < NQ; g++)                                                                                   \
+        for (int g = 0; g < NQ; g++) {                                                                                 \
+            *(vec_load_t *)(s1 + (int64_t)g * lds) = acc1[g];                                                          \
             *(vec_load_t *)(s + (int64_t)g * lds) = acc[g];                                                            \
+        }                                                                                                              \
     }
 SCORES(1)
 SCORES(2)
 SCORES(3)
 SCORES(4)
 
-// out [nq][ldo], 16 columns = p [nq][ldp] over keys first..n-1 times v (ldv)
+// out [nq][ldo], 16 columns = p [nq][ldp] over keys first..n-1 times v (ldv); even and odd keys are summed apart
 #define MIX(NQ)                                                                                                        \
     PR_INLINE void mix_##NQ(int first, int n, const float *p, int ldp, const float *v, int ldv, float *out, int ldo)   \
     {                                                                                                                  \
-        vec_t acc[NQ];                                                                                                 \
+        vec_t acc[NQ], acc1[NQ];                                                                                       \
         for (int g = 0; g < NQ; g++)                                                                                   \
-            acc[g] = (vec_t){0};                                                                                       \
-        for (int t = first; t < n; t++) {                                                                              \
+            acc[g] = acc1[g] = (vec_t){0};                                                                             \
+        int t = first;                                                                                                 \
+        for (; t + 1 < n; t += 2) {                                                                                    \
+            vec_t value = *(const vec_load_t *)(v + (int64_t)t * ldv);                                                 \
+            vec_t value1 = *(const vec_load_t *)(v + (int64_t)(t + 1) * ldv);                                          \
+            for (int g = 0; g < NQ; g++) {                                                                             \
+                acc[g] += value * p[(int64_t)g * ldp + t];                                                             \
+                acc1[g] += value1 * p[(int64_t)g * ldp + t + 1];                                                       \
+            }                                                                                                          \
+        }                                                                                                              \
+        if (t < n) {                                                                                                   \
             vec_t value = *(const vec_load_t *)(v + (int64_t)t * ldv);                                                 \
             for (int g = 0; g < NQ; g++)                                                                               \
                 acc[g] += value * p[(int64_t)g * ldp + t];                                                             \
         }                                                                                                              \
         for (int g = 0; g < NQ; g++)                                                                                   \
-            *(vec_load_t *)(out + (int64_t)g * ldo) = acc[g];                                                          \
+            *(vec_load_t *)(out + (int64_t)g * ldo) = acc[g] + acc1[g];                                                \
     }
 MIX(1)
 MIX(2)
@@ -145,24 +169,34 @@ MIX(4)
         }                                                                                                              \
     } while (0)
 
+// Scores of all query heads at all blocks of keys; the values are asked for meanwhile.
+PR_INLINE void score_blocks(int n_q, int head_dim, int first, int n_key, const float *q, const float *k, const float *v,
+                            int ldv, float *s, int lds)
+{
+    int64_t block = (int64_t)head_dim * LANES;
+    for (int t = first / LANES * LANES; t < n_key; t += 2 * LANES) {
+        const float *k0 = k + t / LANES * block, *k1 = t + LANES < n_key ? k0 + block : k0;
+        int t1 = t + LANES < n_key ? t + LANES : t;
+        prefetch(v + (int64_t)t * ldv, 2 * LANES * ldv);
+        for (int g = 0; g < n_q; g += 4)
+            BY_COUNT(scores, n_q - g, head_dim, q + (int64_t)g * head_dim, k0, k1, s + (int64_t)g * lds + t,
+                     s + (int64_t)g * lds + t1, lds);
+    }
+}
+
 PR_CLONES void pr_k_attend(int n_q, int head_dim, int first, int n_key, float scale, const float *q, const float *k,
-                           const float *v, int ldv, float *scratch, float *out)
+                           const float *v, int ldv, const float *next_k, float *scratch, float *out)
 {
     int lds = (n_key + LANES - 1) / LANES * LANES;
     float *s = scratch, *mixed = scratch + (int64_t)n_q * lds;
-    for (int g = 0; g < n_q; g += 4) {
-        int nq = n_q - g < 4 ? n_q - g : 4;
-        for (int t = first / LANES * LANES; t < n_key; t += LANES)
-            BY_COUNT(scores, nq, head_dim, q + (int64_t)g * head_dim, k + (int64_t)t * head_dim,
-                     s + (int64_t)g * lds + t, lds);
-    }
+    score_blocks(n_q, head_dim, first, n_key, q, k, v, ldv, s, lds);
     for (int g = 0; g < n_q; g++)
         softmax(n_key - first, scale, s + (int64_t)g * lds + first);
-    for (int g = 0; g < n_q; g += 4) {
-        int nq = n_q - g < 4 ? n_q - g : 4;
+    prefetch(next_k + (int64_t)(first / LANES * LANES) * head_dim, (lds - first / LANES * LANES) * head_dim);
+    for (int g = 0; g < n_q; g += 4)
         for (int c = 0; c < ldv; c += LANES)
-            BY_COUNT(mix, nq, first, n_key, s + (int64_t)g * lds, lds, v + c, ldv, mixed + (int64_t)g * ldv + c, ldv);
-    }
+            BY_COUNT(mix, n_q - g, first, n_key, s + (int64_t)g * lds, lds, v + c, ldv, mixed + (int64_t)g * ldv + c,
+                     ldv);
     for (int g = 0; g < n_q; g++)
         memcpy(out + (int64_t)g * head_dim, mixed + (int64_t)g * ldv, (size_t)head_dim * sizeof *out);
 }

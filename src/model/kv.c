@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct pr_kv {
     int first, last, n_stream;
@@ -22,6 +23,23 @@ struct pr_kv {
 static int round_up(int n, int to)
 {
     return (n + to - 1) / to * to;
+}
+
+/* n floats on large pages where the system has them to give: a step reads a little of every stream, so that with small
+ * pages address translation would cost more than the reading. */
+static float *cache_memory(size_t n)
+{
+    const size_t page = (size_t)2 << 20;
+    if (n > SIZE_MAX / sizeof(float) - page)
+        return NULL;
+    size_t bytes = n * sizeof(float);
+    if (bytes < 2 * page)
+        return pr_alloc_matrix(n, sizeof(float));
+    bytes = (bytes + page - 1) / page * page;
+    float *p = aligned_alloc(page, bytes);
+    if (p)
+        madvise(p, bytes, MADV_HUGEPAGE); // only advice
+    return p;
 }
 
 pr_status_t pr_kv_new(const pr_model_t *m, int first, int last, int n_stream, int max_len, pr_kv_t **out,
@@ -39,8 +57,8 @@ pr_status_t pr_kv_new(const pr_model_t *m, int first, int last, int n_stream, in
     kv->value_head = rows * (size_t)kv->value_ld;
     size_t heads = (size_t)(last - first) * (size_t)n_stream * (size_t)c->n_kv_head;
     kv->len = pr_alloc((size_t)n_stream, sizeof *kv->len);
-    kv->key = pr_alloc_matrix(heads * kv->key_head, sizeof(float));
-    kv->value = pr_alloc_matrix(heads * kv->value_head, sizeof(float));
+    kv->key = cache_memory(heads * kv->key_head);
+    kv->value = cache_memory(heads * kv->value_head);
     if (!kv->key || !kv->value) {
         double gb = 4e-9 * (double)heads * (double)(kv->key_head + kv->value_head);
         pr_kv_free(&kv);

@@ -108,6 +108,14 @@ static void project_qkv(pr_run_t *run, int layer, const float *x)
     }
 }
 
+// The keys that will be read behind head h of sequence s: of the next head, or of the next sequence's first.
+static const float *next_keys(const pr_batch_t *b, int layer, int s, int h, int n_head)
+{
+    if (h + 1 < n_head)
+        return pr_kv_key(b->kv, layer, b->stream[s], h + 1);
+    return pr_kv_key(b->kv, layer, b->stream[s + 1 < b->n_seq ? s + 1 : s], 0);
+}
+
 // Rows of sequence s one by one against the cache, which holds all of them.
 static void attend_cache(pr_run_t *run, const pr_batch_t *b, int layer, int s, const pr_attention_t *a)
 {
@@ -119,7 +127,7 @@ static void attend_cache(pr_run_t *run, const pr_batch_t *b, int layer, int s, c
             int col = h * group * a->head_dim;
             pr_k_attend(group, a->head_dim, first, seen, a->scale, saved->qkv + at(r, a->width) + col,
                         pr_kv_key(b->kv, layer, b->stream[s], h), pr_kv_value(b->kv, layer, b->stream[s], h), value_ld,
-                        run->scratch, saved->att + at(r, a->q_width) + col);
+                        next_keys(b, layer, s, h, a->n_kv_head), run->scratch, saved->att + at(r, a->q_width) + col);
         }
     }
 }
