@@ -1,5 +1,6 @@
 /* The table of verbs. */
 #include "cli/cli.h"
+#include "cli/point_verbs.h"
 
 #include <string.h>
 
@@ -13,8 +14,8 @@ const pr_verb_t pr_verbs[] = {
     {"generate", pr_cmd_generate, "Continue prompts.", &pr_command_generate},
     {"logits", pr_cmd_logits, "Next-token logits.", &pr_command_logits},
     {"score", pr_cmd_score, "Log-probabilities of a text, or scores of a classifier.", &pr_command_score},
-    {"nondominated", pr_cmd_nondominated, "The non-dominated rows of a table of numbers.", NULL},
-    {"indicators", pr_cmd_indicators, "Hypervolume and other indicators of sets of points.", NULL},
+    {"nondominated", pr_cmd_nondominated, "The non-dominated rows of a table of numbers.", &pr_command_nondominated},
+    {"indicators", pr_cmd_indicators, "Hypervolume and other indicators of sets of points.", &pr_command_indicators},
     {"bench", pr_cmd_bench, "Measure this machine: model, pareto, schedule.", &pr_command_bench},
     {"help", pr_cmd_help, "This list, a verb's help, the configuration's keys, the objectives.", &pr_command_help},
     {0},
