@@ -173,6 +173,53 @@ START_TEST(cube_of_any_dimension)
 }
 END_TEST
 
+/* Means and variances of a Dirichlet distribution: 1/K and (1/K)(1 - 1/K)/(K alpha + 1). */
+START_TEST(random_points_are_dirichlet)
+{
+    static const double ALPHA[] = {0.3, 1, 4};
+    for (int i = 0; i < 9; i++) {
+        int k = 2 + i % 3;
+        sim_t s = sim_new(k, "random", "simplex");
+        s.spec.points = 20000;
+        s.spec.alpha = ALPHA[i / 3];
+        sim_run(&s);
+        ck_assert_uint_eq(s.n, 20000);
+        for (int j = 0; j < k; j++) {
+            double mean = 0, square = 0, w[PR_MAX_OBJECTIVES];
+            for (size_t p = 0; p < s.n; p++) {
+                pr_point_weights(&s.obs[p].point, k, w);
+                mean += w[j] / (double)s.n;
+                square += w[j] * w[j] / (double)s.n;
+            }
+            double variance = (1.0 / k) * (1 - 1.0 / k) / (k * s.spec.alpha + 1);
+            ck_assert_double_eq_tol(mean, 1.0 / k, 5 * sqrt(variance / (double)s.n));
+            ck_assert_double_eq_tol(square - mean * mean, variance, 0.05 * variance);
+        }
+        sim_free(&s);
+    }
+}
+END_TEST
+
+/* More points extend a search; another seed is another search. */
+START_TEST(random_points_depend_on_the_seed_alone)
+{
+    sim_t few = sim_new(3, "random", "simplex"), many = few, other = few;
+    few.spec.points = other.spec.points = 50;
+    many.spec.points = 80;
+    other.search.seed = 2;
+    sim_run(&few);
+    sim_run(&many);
+    sim_run(&other);
+    for (size_t i = 0; i < few.n; i++) {
+        ck_assert(pr_pointset_find(&many.asked, &few.asked.item[i]) != PR_NO_POINT);
+        ck_assert(pr_pointset_find(&other.asked, &few.asked.item[i]) == PR_NO_POINT);
+    }
+    sim_free(&few);
+    sim_free(&many);
+    sim_free(&other);
+}
+END_TEST
+
 static pr_status_t status_of(sim_t *s, char *text, size_t size)
 {
     pr_requests_t q = {0};
@@ -323,6 +370,8 @@ int main(void)
     tcase_add_test(t, simplex_all_is_the_full_lattice);
     tcase_add_test(t, cube_visits_what_emorl_visits);
     tcase_add_test(t, cube_of_any_dimension);
+    tcase_add_test(t, random_points_are_dirichlet);
+    tcase_add_test(t, random_points_depend_on_the_seed_alone);
     tcase_add_test(t, bad_specifications_are_named);
     tcase_add_test(t, core_hours_are_kept);
     tcase_add_test(t, min_gain_ends_the_search);
