@@ -22,24 +22,42 @@ struct pr_world {
     pr_outgoing_t *out;
 };
 
-/* srun --ntasks=4 with an MPI that knows no PMI of this Slurm starts 4 singletons. */
-static pr_status_t check_launcher(int size, pr_error_t *err)
+/* The tasks of the srun step that this process is one of; 0 when mpirun or nothing started it. */
+static int srun_tasks(void)
 {
-    const char *tasks = getenv("SLURM_NTASKS"), *step = getenv("SLURM_STEP_ID");
-    const char *proc = getenv("SLURM_PROCID");
-    bool by_srun =
-        tasks && step && proc && !getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMIX_RANK") && !getenv("PMI_RANK");
-    if (size == 1 && by_srun && atoi(tasks) > 1)
+    const char *tasks = getenv("SLURM_NTASKS");
+    if (!getenv("SLURM_STEP_ID") || !getenv("SLURM_PROCID") || getenv("OMPI_COMM_WORLD_SIZE"))
+        return 0;
+    return tasks && atoi(tasks) > 0 ? atoi(tasks) : 1;
+}
+
+/* Before MPI_Init, which would end the program with a page of its own advice. */
+static pr_status_t check_pmi(pr_error_t *err)
+{
+    int tasks = srun_tasks();
+    if (tasks > 0 && !getenv("PMIX_RANK") && !getenv("PMI_RANK"))
         return pr_fail(err, PR_ERR_ENV,
-                       "srun started %s tasks but MPI sees only one: this srun has no PMIx for Open MPI; use `srun "
-                       "--mpi=pmix` or, inside "
-                       "sbatch, `mpirun`",
+                       "srun started %d task%s without PMIx, so MPI cannot join them; use `srun --mpi=pmix` or, inside "
+                       "sbatch or salloc, `mpirun`",
+                       tasks, tasks == 1 ? "" : "s");
+    return PR_OK;
+}
+
+/* An MPI that does not understand this srun's PMI makes as many worlds of one rank as there are tasks. */
+static pr_status_t check_size(int size, pr_error_t *err)
+{
+    int tasks = srun_tasks();
+    if (size == 1 && tasks > 1)
+        return pr_fail(err, PR_ERR_ENV,
+                       "srun started %d tasks but each is alone in its MPI world; use `srun --mpi=pmix` or, inside "
+                       "sbatch or salloc, `mpirun`",
                        tasks);
     return PR_OK;
 }
 
 pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err)
 {
+    PR_TRY(check_pmi(err));
     pr_world_t *w = pr_alloc(1, sizeof *w);
     if (MPI_Init(argc, argv) != MPI_SUCCESS) {
         free(w);
@@ -50,7 +68,7 @@ pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t 
     MPI_Comm_rank(w->comm, &w->rank);
     MPI_Comm_size(w->comm, &w->size);
     gethostname(w->host, sizeof w->host - 1);
-    pr_status_t status = check_launcher(w->size, err);
+    pr_status_t status = check_size(w->size, err);
     if (status != PR_OK) {
         pr_world_close(&w);
         return status;

@@ -1,0 +1,7 @@
+# What `cmake --install` puts in place beside the command and its manual page (src/cli): sweeps to start from, the
+# Slurm script, and the documentation with its links intact.
+install(DIRECTORY sweeps/counsel sweeps/tiny DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/sweeps"
+        PATTERN "__pycache__" EXCLUDE)
+install(FILES slurm/paretorank.sbatch DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/slurm")
+install(FILES README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")
