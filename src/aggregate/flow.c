@@ -239,8 +239,7 @@ static void mix_probabilities(int v, int n, const double *c, float *x, float *y)
 {
     for (int j = 0; j < n; j++) {
         pr_k_lse_t r = pr_k_log_sum_exp(v, x + at(j, v), 1.0f, false);
-        float lse = (float)((double)r.max + log(r.sum));
-        pr_k_softmax_scaled(v, 1.0f, lse, (float)c[j], x + at(j, v));
+        pr_k_softmax_scaled(v, 1.0f, r.max, (float)log(r.sum), (float)c[j], x + at(j, v));
         pr_k_axpby(v, 1.0f, x + at(j, v), j ? 1.0f : 0.0f, y);
     }
     for (int i = 0; i < v; i++)

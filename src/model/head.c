@@ -29,7 +29,7 @@ void pr_log_softmax(int n, int v, float *x)
 {
     for (int i = 0; i < n; i++, x += v) {
         pr_k_lse_t r = pr_k_log_sum_exp(v, x, 1.0f, false);
-        pr_k_add_scalar(v, -(float)((double)r.max + log(r.sum)), x);
+        pr_k_subtract(v, r.max, (float)log(r.sum), x);
     }
 }
 
@@ -37,7 +37,8 @@ void pr_log_softmax(int n, int v, float *x)
 typedef struct block {
     int rows;      // that fit
     float *logits; // [rows,V]
-    float *lse;    // [rows] log sum exp of logits / temperature
+    float *max;    // [rows] of the logits
+    float *log_z;  // [rows] log sum exp((logits - max) / temperature)
     float *logp, *entropy, *g;
 } block_t;
 
@@ -49,11 +50,12 @@ static pr_status_t block_new(int n, int v, block_t *b, pr_error_t *err)
     rows = rows < 16 ? 16 : rows > 256 ? 256 : rows;
     b->rows = rows < n ? rows : n;
     size_t r = (size_t)b->rows, width = (size_t)v;
-    b->logits = pr_alloc_matrix(r * (width + 4), sizeof(float));
+    b->logits = pr_alloc_matrix(r * (width + 5), sizeof(float));
     if (!b->logits)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for %d rows of %d logits", b->rows, v);
-    b->lse = b->logits + r * width;
-    b->logp = b->lse + r;
+    b->max = b->logits + r * width;
+    b->log_z = b->max + r;
+    b->logp = b->log_z + r;
     b->entropy = b->logp + r;
     b->g = b->entropy + r;
     return PR_OK;
@@ -81,7 +83,8 @@ static void block_logp(const pr_model_t *m, const pr_linalg_t *la, block_t *b, i
         pr_k_lse_t r = pr_k_log_sum_exp(v, x, inverse_t, entropy);
         double log_z = log(r.sum);
         b->logp[i] = (float)((double)inverse_t * ((double)x[target[i]] - (double)r.max) - log_z);
-        b->lse[i] = (float)((double)inverse_t * (double)r.max + log_z);
+        b->max[i] = r.max;
+        b->log_z[i] = (float)log_z;
         b->entropy[i] = entropy ? (float)(log_z - r.mean) : 0.0f;
     }
 }
@@ -110,7 +113,7 @@ static void block_dlogits(int n, int v, const int32_t *target, float inverse_t, 
 {
     for (int i = 0; i < n; i++) {
         float *x = b->logits + at(i, v), c = b->g[i] * inverse_t;
-        pr_k_softmax_scaled(v, inverse_t, b->lse[i], -c, x);
+        pr_k_softmax_scaled(v, inverse_t, b->max[i], b->log_z[i], -c, x);
         x[target[i]] += c;
     }
 }

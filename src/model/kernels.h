@@ -73,9 +73,10 @@ typedef struct pr_k_lse {
 } pr_k_lse_t;
 float pr_k_max(int v, const float *x);
 pr_k_lse_t pr_k_log_sum_exp(int v, const float *x, float scale, bool want_mean);
-void pr_k_add_scalar(int v, float a, float *x);
-/* x = c exp(scale x - lse). */
-void pr_k_softmax_scaled(int v, float scale, float lse, float c, float *x);
+/* x = (x - max) - log_sum, which keeps the digits that max + log_sum would lose. */
+void pr_k_subtract(int v, float max, float log_sum, float *x);
+/* x = c exp(scale (x - max) - log_sum). */
+void pr_k_softmax_scaled(int v, float scale, float max, float log_sum, float c, float *x);
 /* x = exp(scale (x - max)); returns the sum of each chunk of PR_EXP_CHUNK in sums. */
 enum { PR_EXP_CHUNK = 256 };
 void pr_k_exp_chunks(int v, float max, float scale, float *x, double *sums);

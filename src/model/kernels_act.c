@@ -165,18 +165,18 @@ PR_CLONES pr_k_lse_t pr_k_log_sum_exp(int v, const float *x, float scale, bool w
     return r;
 }
 
-PR_CLONES void pr_k_add_scalar(int v, float a, float *x)
+PR_CLONES void pr_k_subtract(int v, float max, float log_sum, float *x)
 {
     PR_SIMD
     for (int i = 0; i < v; i++)
-        x[i] += a;
+        x[i] = (x[i] - max) - log_sum;
 }
 
-PR_CLONES void pr_k_softmax_scaled(int v, float scale, float lse, float c, float *x)
+PR_CLONES void pr_k_softmax_scaled(int v, float scale, float max, float log_sum, float c, float *x)
 {
     PR_SIMD
     for (int i = 0; i < v; i++)
-        x[i] = c * pr_exp(scale * x[i] - lse);
+        x[i] = c * pr_exp(scale * (x[i] - max) - log_sum);
 }
 
 PR_CLONES void pr_k_exp_chunks(int v, float max, float scale, float *x, double *sums)

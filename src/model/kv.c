@@ -42,28 +42,36 @@ static float *cache_memory(size_t n)
     return p;
 }
 
+static pr_status_t no_memory(int n_stream, int max_len, double gb, pr_error_t *err)
+{
+    return pr_fail(err, PR_ERR_MEMORY, "no memory for a KV cache of %d streams of %d tokens (%.1f GB)", n_stream,
+                   max_len, gb);
+}
+
 pr_status_t pr_kv_new(const pr_model_t *m, int first, int last, int n_stream, int max_len, pr_kv_t **out,
                       pr_error_t *err)
 {
     const pr_model_config_t *c = &m->config;
     assert(0 <= first && first <= last && last <= c->n_layer && n_stream >= 0 && max_len >= 0);
+    int value_ld = round_up(c->head_dim, PR_KEY_BLOCK);
+    double heads_wanted = (double)(last - first) * n_stream * c->n_kv_head;
+    double gb = 4e-9 * heads_wanted * ((double)max_len + PR_KEY_BLOCK) * (c->head_dim + value_ld);
+    if (gb > 1e9 || max_len > INT32_MAX - PR_KEY_BLOCK) // past this the sizes below could overflow
+        return no_memory(n_stream, max_len, gb, err);
     pr_kv_t *kv = pr_alloc(1, sizeof *kv);
     *kv = (pr_kv_t){.first = first, .last = last, .n_stream = n_stream, .max_len = max_len};
     kv->n_head = c->n_kv_head;
     kv->head_dim = c->head_dim;
-    kv->value_ld = round_up(c->head_dim, PR_KEY_BLOCK);
-    size_t rows = (size_t)round_up(max_len, PR_KEY_BLOCK);
+    kv->value_ld = value_ld;
+    size_t rows = (size_t)round_up(max_len, PR_KEY_BLOCK), heads = (size_t)heads_wanted;
     kv->key_head = rows * (size_t)c->head_dim;
     kv->value_head = rows * (size_t)kv->value_ld;
-    size_t heads = (size_t)(last - first) * (size_t)n_stream * (size_t)c->n_kv_head;
     kv->len = pr_alloc((size_t)n_stream, sizeof *kv->len);
     kv->key = cache_memory(heads * kv->key_head);
     kv->value = cache_memory(heads * kv->value_head);
     if (!kv->key || !kv->value) {
-        double gb = 4e-9 * (double)heads * (double)(kv->key_head + kv->value_head);
         pr_kv_free(&kv);
-        return pr_fail(err, PR_ERR_MEMORY, "no memory for a KV cache of %d streams of %d tokens (%.1f GB)", n_stream,
-                       max_len, gb);
+        return no_memory(n_stream, max_len, gb, err);
     }
     *out = kv;
     return PR_OK;
