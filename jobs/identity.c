@@ -103,65 +103,96 @@ void pr_inputs_clear(pr_inputs_t *in)
     *in = (pr_inputs_t){0};
 }
 
-/* A part of the configuration that a kind of job depends on, as pr_config_json has it, without the key `except` (or
- * NULL). */
-static json_t *config_part(const pr_inputs_t *in, const char *key, const char *except)
+/* A part of the configuration that a kind of job depends on, as pr_config_json has it. New reference. */
+static json_t *config_part(const pr_inputs_t *in, const char *key)
 {
     json_t *part = json_deep_copy(json_object_get(in->config, key));
-    if (except)
-        json_object_del(part, except);
     return part ? part : json_null();
 }
 
-/* Gives the spec its identity: the hash of the inputs (consumed), which also hold what the spec itself says. */
-static json_t *with_identity(json_t *spec, json_t *inputs, const char *label)
+/* How many objectives before this one would have the same fine-tune job; they get experts of their own. */
+static int earlier_copies(const pr_config_t *c, const pr_inputs_t *in, int objective)
 {
-    char id[PR_HASH_HEX];
-    json_object_update(inputs, spec);
-    json_object_set_new(inputs, "format", json_integer(1));
-    pr_json_hash(inputs, id);
-    json_decref(inputs);
-    json_object_set_new(spec, "id", json_string(id));
-    json_object_set_new(spec, "label", json_string(label));
-    return spec;
+    int n = 0;
+    for (int k = 0; k < objective; k++)
+        n += !c->objective[k].adapter && c->objective[k].minimize == c->objective[objective].minimize &&
+             json_equal(in->objective[k], in->objective[objective]);
+    return n;
 }
 
 json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int objective, int64_t seed)
 {
+    char id[PR_HASH_HEX];
     pr_buf_t label = {0};
+    json_t *finetune = config_part(in, "finetune");
+    json_object_del(finetune, "checkpoint_every"); // how often it is saved does not change what is learned
+    json_t *inputs =
+        json_pack("{s:s, s:i, s:s, s:s, s:O, s:b, s:i, s:o, s:o, s:I, s:I}", "kind", "finetune", "format", 2, "model",
+                  in->model, "prompts", in->train, "reward", in->objective[objective], "minimize",
+                  c->objective[objective].minimize, "copy", earlier_copies(c, in, objective), "finetune", finetune,
+                  "stop", config_part(in, "stop"), "sweep_seed", (json_int_t)c->seed, "seed", (json_int_t)seed);
+    pr_json_hash(inputs, id);
+    json_decref(inputs);
     pr_buf_printf(&label, "%s-s%lld", c->objective[objective].name, (long long)seed);
-    // How often it is saved does not change what is learned.
-    json_t *finetune = config_part(in, "finetune", "checkpoint_every");
-    json_t *inputs = json_pack("{s:s, s:s, s:O, s:o, s:o, s:I}", "model", in->model, "prompts", in->train, "reward",
-                               in->objective[objective], "finetune", finetune, "stop", config_part(in, "stop", NULL),
-                               "sweep_seed", (json_int_t)c->seed);
-    json_t *spec =
-        with_identity(json_pack("{s:s, s:I}", "kind", "finetune", "seed", (json_int_t)seed), inputs, label.data);
-    json_object_set_new(spec, "objective", json_integer(objective));
+    json_t *spec = json_pack("{s:s, s:s, s:s, s:i, s:I}", "kind", "finetune", "id", id, "label", label.data,
+                             "objective", objective, "seed", (json_int_t)seed);
     pr_buf_free(&label);
     return spec;
 }
 
-json_t *pr_evaluate_spec(const pr_config_t *c, const pr_inputs_t *in, const pr_policy_spec_t *p,
-                         const char *const *expert, const char *point, int first, int count)
+static bool combines_states(const pr_search_spec_t *search)
+{
+    return strcmp(search->aggregate, "states") == 0;
+}
+
+void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_search_spec_t *search,
+                        char out[PR_HASH_HEX])
+{
+    json_t *objectives = json_array(), *evaluate = config_part(in, "evaluate");
+    for (int k = 0; k < c->n_objectives; k++)
+        json_array_append(objectives, in->objective[k]);
+    json_object_del(evaluate, "prompts"); // the job says which prompts
+    if (c->evaluate.greedy) {             // and then nothing is drawn
+        json_object_del(evaluate, "temperature");
+        json_object_del(evaluate, "top_p");
+        json_object_del(evaluate, "samples");
+    }
+    bool states = combines_states(search);
+    json_t *inputs = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:i, s:b}", "kind", "evaluate", "format",
+                               2, "model", in->model, "prompts", in->eval, "objectives", objectives, "evaluate",
+                               evaluate, "stop", config_part(in, "stop"), "sweep_seed",
+                               (json_int_t)(c->evaluate.greedy ? 0 : c->seed), "aggregate", search->aggregate, "layer",
+                               states ? search->layer : -1, "norm_before", states && search->norm_before);
+    pr_json_hash(inputs, out);
+    json_decref(inputs);
+}
+
+void pr_evaluate_identity(const pr_evaluate_key_t *key, char out[PR_HASH_HEX])
+{
+    char text[128];
+    pr_buf_t all = {0};
+    pr_buf_puts(&all, key->policy);
+    pr_buf_puts(&all, key->point);
+    snprintf(text, sizeof text, " %d %d", key->first, key->count);
+    pr_buf_puts(&all, text);
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
+        if (key->expert[k]) {
+            snprintf(text, sizeof text, " %d:%s", k, key->expert[k]);
+            pr_buf_puts(&all, text);
+        }
+    pr_hash_hex(all.data, all.len, out);
+    pr_buf_free(&all);
+}
+
+json_t *pr_evaluate_spec(const pr_search_spec_t *search, int64_t seed, const pr_evaluate_key_t *key, const char *id)
 {
     pr_buf_t label = {0};
-    pr_buf_printf(&label, "%s (%s)", p->search->aggregate, point);
-    json_t *objectives = json_array(), *experts = json_array();
-    for (int k = 0; k < c->n_objectives; k++) {
-        json_array_append(objectives, in->objective[k]);
-        json_array_append_new(experts, json_string(expert[k]));
-    }
-    json_t *evaluate = config_part(in, "evaluate", "prompts"); // the job says which prompts
-    json_t *inputs = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:I}", "model", in->model, "prompts", in->eval,
-                               "objectives", objectives, "experts", experts, "evaluate", evaluate, "stop",
-                               config_part(in, "stop", NULL), "sweep_seed", (json_int_t)c->seed);
-    bool states = strcmp(p->search->aggregate, "states") == 0;
-    json_t *spec =
-        json_pack("{s:s, s:s, s:i, s:b, s:I, s:s, s:i, s:i}", "kind", "evaluate", "aggregate", p->search->aggregate,
-                  "layer", states ? p->search->layer : -1, "norm_before", states && p->search->norm_before, "seed",
-                  (json_int_t)p->seed, "point", point, "first", first, "count", count);
-    with_identity(spec, inputs, label.data);
+    bool states = combines_states(search);
+    pr_buf_printf(&label, "%s (%s)", search->aggregate, key->point);
+    json_t *spec = json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:I, s:s, s:i, s:i}", "kind", "evaluate", "id", id,
+                             "label", label.data, "aggregate", search->aggregate, "layer", states ? search->layer : -1,
+                             "norm_before", states && search->norm_before, "seed", (json_int_t)seed, "point",
+                             key->point, "first", key->first, "count", key->count);
     pr_buf_free(&label);
     return spec;
 }

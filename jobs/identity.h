@@ -25,17 +25,23 @@ pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *
  * index, "seed"}. New reference. */
 json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int objective, int64_t seed);
 
-/* The policies that an evaluate job may be about: everything but the point and the prompts. */
-typedef struct pr_policy_spec {
-    const pr_search_spec_t *search; // its aggregate, layer, norm
-    int64_t seed;                   // which experts
-} pr_policy_spec_t;
+/* The identity of what all evaluations of a search share: model, prompts, objectives, decoding, aggregation. */
+void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_search_spec_t *search,
+                        char out[PR_HASH_HEX]);
 
-/* The evaluate job of one point on prompts first..first+count-1: {"kind": "evaluate", "id", "label", "aggregate",
- * "layer", "norm_before", "seed", "point": "1/2,1/2", "first", "count"}. expert [K]: identities of the experts
- * (fine-tune job or adapter hash). New reference. */
-json_t *pr_evaluate_spec(const pr_config_t *c, const pr_inputs_t *in, const pr_policy_spec_t *p,
-                         const char *const *expert, const char *point, int first, int count);
+/* One evaluation of a policy. */
+typedef struct pr_evaluate_key {
+    const char *policy;                    // pr_policy_identity
+    const char *expert[PR_MAX_OBJECTIVES]; // identity (fine-tune job or adapter hash), or NULL where w_k = 0: such an
+                                           // expert is not run, so the result does not depend on it
+    const char *point;                     // "1/2,1/2,0"
+    int first, count;                      // prompts
+} pr_evaluate_key_t;
+/* The identity of an evaluate job. Cheap, as there may be a million. */
+void pr_evaluate_identity(const pr_evaluate_key_t *key, char out[PR_HASH_HEX]);
+/* Its spec: {"kind": "evaluate", "id", "label", "aggregate", "layer", "norm_before", "seed", "point", "first",
+ * "count"}; seed: which experts. New reference. */
+json_t *pr_evaluate_spec(const pr_search_spec_t *search, int64_t seed, const pr_evaluate_key_t *key, const char *id);
 
 /* The PEFT directory of an objective's expert: the given one, or experts/<objective>-s<seed> of the results. Caller
  * frees. */

@@ -18,7 +18,7 @@ typedef struct pr_run_state {
     pr_sweep_t *sweep;     // on rank 0
     pr_job_env_t *env;     // on ranks that work
     pr_archive_t *archive; // of the points evaluated here
-    bool interrupted;      // rank 0: some job was
+    bool interrupted;      // rank 0: a signal came to some rank
     double last_progress;
 } pr_run_state_t;
 
@@ -50,6 +50,18 @@ static pr_status_t source_finished(void *self, const char *id, int rank, const c
     pr_run_state_t *r = self;
     r->interrupted = r->interrupted || status == PR_ERR_INTERRUPTED;
     return pr_sweep_finished(r->sweep, id, &(pr_who_t){rank, host}, status, text, result, err);
+}
+
+static pr_status_t source_commit(void *self, pr_error_t *err)
+{
+    pr_run_state_t *r = self;
+    return pr_sweep_commit(r->sweep, err);
+}
+
+static void source_signalled(void *self)
+{
+    pr_run_state_t *r = self;
+    r->interrupted = true;
 }
 
 static bool stopping(void *self)
@@ -132,32 +144,30 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
         pr_job_env_ranges(r->env, range, range + PR_MAX_OBJECTIVES);
     if (rank == 1)
         status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, sizeof range, err);
-    if (rank == 0) {
-        if (size > 1) {
-            pr_message_t m;
-            pr_world_wait(r->w, 1, PR_TAG_RANGES, &m);
-            memcpy(range, m.bytes, m.n < sizeof range ? m.n : sizeof range);
-            free(m.bytes);
-        }
-        status = pr_sweep_open(r->config, size > 1 ? size - 1 : 1, range, range + PR_MAX_OBJECTIVES, &r->sweep, err);
+    if (rank == 0 && size > 1) {
+        pr_message_t m;
+        pr_world_wait(r->w, 1, PR_TAG_RANGES, &m);
+        memcpy(range, m.bytes, m.n < sizeof range ? m.n : sizeof range);
+        free(m.bytes);
     }
+    if (rank == 0)
+        status = pr_sweep_open(r->config, size > 1 ? size - 1 : 1, range, range + PR_MAX_OBJECTIVES, &r->sweep, err);
     return pr_world_agree(r->w, status, err);
 }
 
 static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
 {
     pr_runner_t runner = {run_job, stopping, r};
-    if (pr_world_rank(r->w) != 0)
-        return pr_work(r->w, &runner, err);
-    pr_source_t source = {source_next, source_started, source_event, source_finished, source_tick, stopping, r};
-    pr_schedule_options_t o = {.depth = 2, .short_seconds = 2};
-    pr_status_t status = pr_schedule(r->w, &source, &runner, &o, err);
-    if (status != PR_OK && pr_world_size(r->w) > 1) {
-        // The journal cannot be written: nothing that workers still do could be kept.
-        pr_log(PR_LOG_ERROR, "%s", err->text);
-        pr_world_abort(r->w, pr_status_exit_code(status));
-    }
-    return status;
+    pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
+    pr_status_t status = PR_OK;
+    pr_source_t source = {source_next,     source_started,   source_event,
+                          source_finished, source_commit,    source_tick,
+                          stopping,        source_signalled, r};
+    if (pr_world_rank(r->w) == 0)
+        status = pr_schedule(r->w, &source, &runner, &o, err);
+    else
+        pr_work(r->w, &runner);
+    return pr_world_agree(r->w, status, err);
 }
 
 /* Points of earlier runs are in no rank's archive; rank 0 offers them. */

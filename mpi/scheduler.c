@@ -1,68 +1,163 @@
 #include "mpi/scheduler.h"
 #include "base/duration.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct pr_worker {
-    char *host; // known once it has said hello
-    int held;   // jobs sent and not answered
-    bool fast;  // its last job was short
+    char *host;     // known once it has said hello
+    int held;       // jobs sent and not answered
+    size_t kind;    // of the last one
+    pr_buf_t to_go; // specs to be sent, as a list that is not closed yet
 } pr_worker_t;
+
+/* How long jobs of a kind take. */
+typedef struct pr_kind {
+    char *name;
+    bool known;
+    double seconds; // moving average
+} pr_kind_t;
 
 typedef struct pr_schedule_state {
     pr_world_t *w;
     const pr_source_t *source;
-    const pr_runner_t *runner;
     pr_schedule_options_t o;
     pr_worker_t *worker; // [size]
+    pr_kind_t *kind;
+    size_t n_kind;
+    json_t *stash; // a job that takes too long to stand behind another: for the next worker that is free
     int running;
     bool stopped; // workers have been told to stop
     bool done;    // the source has no more
 } pr_schedule_state_t;
 
-static pr_status_t send_job(pr_schedule_state_t *s, int rank, json_t *spec, pr_error_t *err)
+static size_t kind_of(pr_schedule_state_t *s, const json_t *spec)
 {
-    const char *id = json_string_value(json_object_get(spec, "id"));
-    char *text = json_dumps(spec, JSON_COMPACT);
-    pr_status_t status = s->source->started(s->source->self, id, rank, s->worker[rank].host, err);
-    if (status == PR_OK)
-        status = pr_world_send(s->w, rank, PR_TAG_JOB, text, strlen(text), err);
-    free(text);
-    s->worker[rank].held++;
-    s->running++;
-    return status;
+    const char *name = json_string_value(json_object_get(spec, "kind"));
+    name = name ? name : "";
+    for (size_t i = 0; i < s->n_kind; i++)
+        if (strcmp(s->kind[i].name, name) == 0)
+            return i;
+    s->kind = pr_realloc(s->kind, s->n_kind + 1, sizeof *s->kind);
+    s->kind[s->n_kind] = (pr_kind_t){.name = pr_strdup(name)};
+    return s->n_kind++;
 }
 
-/* Gives jobs to whoever can take one; first everybody's first, then the second ones. */
-static pr_status_t hand_out(pr_schedule_state_t *s, bool *did, pr_error_t *err)
+static void learn(pr_kind_t *k, double seconds)
 {
-    int size = pr_world_size(s->w);
-    for (int depth = 1; depth <= s->o.depth && !s->stopped; depth++) {
-        for (int rank = 1; rank < size; rank++) {
-            pr_worker_t *k = &s->worker[rank];
+    k->seconds = k->known ? 0.8 * k->seconds + 0.2 * seconds : seconds;
+    k->known = true;
+}
+
+static bool is_short(const pr_schedule_state_t *s, size_t kind)
+{
+    return s->kind[kind].known && s->kind[kind].seconds < s->o.short_seconds;
+}
+
+/* May this worker have one more? */
+static bool has_room(const pr_schedule_state_t *s, const pr_worker_t *k)
+{
+    if (!k->host || k->held >= s->o.depth)
+        return false;
+    if (k->held == 0)
+        return true;
+    if (s->stash || !is_short(s, k->kind))
+        return false;
+    return k->held == 1 || k->held * s->kind[k->kind].seconds < s->o.ahead_seconds;
+}
+
+static pr_status_t give(pr_schedule_state_t *s, int rank, json_t *spec, pr_error_t *err)
+{
+    pr_worker_t *k = &s->worker[rank];
+    char *text = json_dumps(spec, JSON_COMPACT);
+    pr_buf_puts(&k->to_go, k->to_go.len ? "," : "[");
+    pr_buf_puts(&k->to_go, text);
+    free(text);
+    k->kind = kind_of(s, spec);
+    k->held++;
+    s->running++;
+    return s->source->started(s->source->self, json_string_value(json_object_get(spec, "id")), rank, k->host, err);
+}
+
+/* The next job for this worker; *spec stays NULL when there is none for it now. */
+static void next_for(pr_schedule_state_t *s, const pr_worker_t *k, json_t **spec)
+{
+    *spec = s->stash;
+    if (s->stash) {
+        s->stash = NULL;
+        return;
+    }
+    pr_source_next_t next = s->source->next(s->source->self, spec);
+    s->done = next == PR_SOURCE_DONE;
+    if (next != PR_SOURCE_JOB) {
+        *spec = NULL;
+    } else if (k->held > 0 && !is_short(s, kind_of(s, *spec))) {
+        s->stash = *spec;
+        *spec = NULL;
+    }
+}
+
+/* One job for everybody who holds `level` jobs and has room. *next_level: the fewest that somebody with room holds now;
+ * the depth when there is nobody, or nothing more to give. */
+static pr_status_t one_round(pr_schedule_state_t *s, int level, int *next_level, pr_error_t *err)
+{
+    *next_level = s->o.depth;
+    for (int rank = 1; rank < pr_world_size(s->w); rank++) {
+        pr_worker_t *k = &s->worker[rank];
+        if (k->held == level && has_room(s, k)) {
             json_t *spec;
-            if (!k->host || k->held >= depth || (depth > 1 && !k->fast))
-                continue;
-            pr_source_next_t next = s->source->next(s->source->self, &spec);
-            s->done = next == PR_SOURCE_DONE;
-            if (next != PR_SOURCE_JOB)
+            next_for(s, k, &spec);
+            if (!spec) {
+                *next_level = s->o.depth;
                 return PR_OK;
-            *did = true;
-            pr_status_t status = send_job(s, rank, spec, err);
+            }
+            pr_status_t status = give(s, rank, spec, err);
             json_decref(spec);
             if (status != PR_OK)
                 return status;
         }
+        if (k->held > level && k->held < *next_level && has_room(s, k))
+            *next_level = k->held;
     }
     return PR_OK;
 }
 
-static void tell_all(pr_schedule_state_t *s, pr_tag_t tag)
+static pr_status_t send_jobs(pr_schedule_state_t *s, bool *did, pr_error_t *err)
 {
+    pr_status_t status = PR_OK;
+    for (int rank = 1; rank < pr_world_size(s->w); rank++) {
+        pr_buf_t *b = &s->worker[rank].to_go;
+        if (b->len == 0)
+            continue;
+        *did = true;
+        pr_buf_puts(b, "]");
+        pr_status_t sent = pr_world_send(s->w, rank, PR_TAG_JOB, b->data, b->len, status == PR_OK ? err : NULL);
+        status = status == PR_OK ? sent : status;
+        b->len = 0;
+    }
+    return status;
+}
+
+/* Gives jobs to whoever can take one: first everybody's first, then the second ones, and so on. */
+static pr_status_t hand_out(pr_schedule_state_t *s, bool *did, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    for (int level = 0; status == PR_OK && level < s->o.depth && !s->stopped;)
+        status = one_round(s, level, &level, err);
+    pr_status_t sent = send_jobs(s, did, status == PR_OK ? err : NULL);
+    return status == PR_OK ? sent : status;
+}
+
+/* Has running jobs saved and nothing more begun. */
+static void stop(pr_schedule_state_t *s)
+{
+    if (s->stopped)
+        return;
+    s->stopped = true;
     for (int rank = 1; rank < pr_world_size(s->w); rank++)
-        pr_world_send(s->w, rank, tag, "", 0, NULL);
+        pr_world_send(s->w, rank, PR_TAG_STOP, "", 0, NULL);
 }
 
 static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, pr_error_t *err)
@@ -71,25 +166,40 @@ static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, 
                *text = json_string_value(json_object_get(m, "error"));
     const char *reason = json_string_value(json_object_get(m, "status"));
     pr_worker_t *k = &s->worker[rank];
+    pr_status_t status = pr_status_from_reason(reason ? reason : "");
     k->held--;
     s->running--;
-    k->fast = json_number_value(json_object_get(m, "seconds")) < s->o.short_seconds;
-    pr_status_t status = pr_status_from_reason(reason ? reason : "");
-    if (status == PR_ERR_INTERRUPTED &&
-        !s->stopped) { // a signal came to that rank alone: it takes no more jobs, so all end
-        s->stopped = true;
-        tell_all(s, PR_TAG_STOP);
-    }
+    if (status != PR_ERR_INTERRUPTED)
+        learn(&s->kind[kind_of(s, m)], json_number_value(json_object_get(m, "seconds")));
     return s->source->finished(s->source->self, id ? id : "", rank, k->host, status, text ? text : "",
                                json_object_get(m, "result"), err);
 }
 
+static pr_status_t on_results(pr_schedule_state_t *s, int rank, const json_t *list, pr_error_t *err)
+{
+    size_t i;
+    json_t *m;
+    pr_status_t status = PR_OK;
+    json_array_foreach(list, i, m)
+    {
+        // All are told of, so that what ended is kept whatever becomes of one of them.
+        pr_status_t told = on_result(s, rank, m, status == PR_OK ? err : NULL);
+        status = status == PR_OK ? told : status;
+    }
+    return status;
+}
+
 static pr_status_t on_message(pr_schedule_state_t *s, const pr_message_t *m, pr_error_t *err)
 {
-    json_t *v;
+    json_t *v = NULL;
     pr_status_t status = PR_OK;
-    PR_TRY(pr_json_parse(m->bytes, m->n, "message from a worker", &v, err));
     pr_worker_t *k = &s->worker[m->from];
+    if (m->tag == PR_TAG_SIGNAL) {
+        s->source->signalled(s->source->self);
+        stop(s);
+        return PR_OK;
+    }
+    PR_TRY(pr_json_parse(m->bytes, m->n, "message from a worker", &v, err));
     const char *host = json_string_value(json_object_get(v, "host")),
                *event = json_string_value(json_object_get(v, "event"));
     if (m->tag == PR_TAG_HELLO && !k->host)
@@ -97,22 +207,25 @@ static pr_status_t on_message(pr_schedule_state_t *s, const pr_message_t *m, pr_
     else if (m->tag == PR_TAG_EVENT && event)
         status = s->source->event(s->source->self, m->from, k->host, event, json_object_get(v, "fields"), err);
     else if (m->tag == PR_TAG_RESULT)
-        status = on_result(s, m->from, v, err);
+        status = on_results(s, m->from, v, err);
     json_decref(v);
     return status;
 }
 
+/* Takes what has come, then keeps what ended, in one go. */
 static pr_status_t drain(pr_schedule_state_t *s, bool *did, pr_error_t *err)
 {
     pr_message_t m;
-    while (pr_world_poll(s->w, -1, (pr_tag_t)0, &m)) {
+    pr_status_t status = PR_OK;
+    while (status == PR_OK && pr_world_poll(s->w, -1, (pr_tag_t)0, &m)) {
         *did = true;
-        pr_status_t status = on_message(s, &m, err);
+        status = on_message(s, &m, err);
         free(m.bytes);
-        if (status != PR_OK)
-            return status;
     }
-    return PR_OK;
+    if (!*did)
+        return status;
+    pr_status_t kept = s->source->commit(s->source->self, status == PR_OK ? err : NULL);
+    return status == PR_OK ? kept : status;
 }
 
 static bool workers_known(const pr_schedule_state_t *s)
@@ -128,10 +241,8 @@ static pr_status_t with_workers(pr_schedule_state_t *s, pr_error_t *err)
     pr_backoff_t backoff = {0};
     while (!workers_known(s) || s->running > 0 || !(s->done || s->stopped)) {
         bool did = false;
-        if (!s->stopped && s->source->stopping(s->source->self)) {
-            s->stopped = true;
-            tell_all(s, PR_TAG_STOP);
-        }
+        if (s->source->stopping(s->source->self))
+            stop(s);
         PR_TRY(drain(s, &did, err));
         PR_TRY(hand_out(s, &did, err));
         s->source->tick(s->source->self);
@@ -143,10 +254,51 @@ static pr_status_t with_workers(pr_schedule_state_t *s, pr_error_t *err)
     return PR_OK;
 }
 
+/* After an error of the source nothing can be kept any more: waits for the workers to stop, passing over what they say.
+ */
+static void abandon(pr_schedule_state_t *s)
+{
+    stop(s);
+    while (s->running > 0 || !workers_known(s)) {
+        pr_message_t m;
+        json_t *v = NULL;
+        pr_world_wait(s->w, -1, (pr_tag_t)0, &m);
+        if (m.tag == PR_TAG_RESULT && pr_json_parse(m.bytes, m.n, "message from a worker", &v, NULL) == PR_OK)
+            s->running -= (int)json_array_size(v);
+        if (m.tag == PR_TAG_HELLO && !s->worker[m.from].host)
+            s->worker[m.from].host = pr_strdup("?");
+        json_decref(v);
+        free(m.bytes);
+    }
+}
+
+static pr_status_t schedule_workers(pr_schedule_state_t *s, pr_error_t *err)
+{
+    int size = pr_world_size(s->w);
+    s->worker = pr_alloc((size_t)size, sizeof(pr_worker_t));
+    pr_status_t status = with_workers(s, err);
+    if (status != PR_OK)
+        abandon(s);
+    for (int rank = 1; rank < size; rank++)
+        pr_world_send(s->w, rank, PR_TAG_BYE, "", 0, NULL);
+    for (int i = 0; i < size; i++) {
+        free(s->worker[i].host);
+        pr_buf_free(&s->worker[i].to_go);
+    }
+    for (size_t i = 0; i < s->n_kind; i++)
+        free(s->kind[i].name);
+    free(s->kind);
+    json_decref(s->stash);
+    free(s->worker);
+    return status;
+}
+
 /* ---- one rank that does both ---- */
 
 typedef struct pr_alone {
-    pr_schedule_state_t *s;
+    pr_world_t *w;
+    const pr_source_t *source;
+    const pr_runner_t *runner;
     pr_status_t status; // of what the source said to events
     pr_error_t err;
 } pr_alone_t;
@@ -154,45 +306,46 @@ typedef struct pr_alone {
 static bool alone_cancel(void *self)
 {
     const pr_alone_t *a = self;
-    a->s->source->tick(a->s->source->self);
-    return a->status != PR_OK || a->s->source->stopping(a->s->source->self);
+    a->source->tick(a->source->self);
+    return a->status != PR_OK || a->source->stopping(a->source->self);
 }
 
 static void alone_event(void *self, const char *event, const json_t *fields)
 {
     pr_alone_t *a = self;
     if (a->status == PR_OK)
-        a->status = a->s->source->event(a->s->source->self, 0, pr_world_host(a->s->w), event, fields, &a->err);
-    a->s->source->tick(a->s->source->self);
+        a->status = a->source->event(a->source->self, 0, pr_world_host(a->w), event, fields, &a->err);
+    a->source->tick(a->source->self);
 }
 
-static pr_status_t run_here(pr_schedule_state_t *s, const json_t *spec, pr_error_t *err)
+static pr_status_t run_here(pr_alone_t *a, const json_t *spec, pr_error_t *err)
 {
-    pr_alone_t a = {.s = s};
-    pr_runner_hooks_t hooks = {alone_cancel, alone_event, &a};
+    pr_runner_hooks_t hooks = {alone_cancel, alone_event, a};
     pr_error_t why = {0};
     json_t *result = NULL;
-    const char *id = json_string_value(json_object_get(spec, "id")), *host = pr_world_host(s->w);
-    PR_TRY(s->source->started(s->source->self, id, 0, host, err));
-    pr_status_t status = s->runner->run(s->runner->self, spec, &hooks, &result, &why);
-    if (a.status != PR_OK) {
+    const char *id = json_string_value(json_object_get(spec, "id")), *host = pr_world_host(a->w);
+    PR_TRY(a->source->started(a->source->self, id, 0, host, err));
+    pr_status_t status = a->runner->run(a->runner->self, spec, &hooks, &result, &why);
+    if (a->status != PR_OK) {
         json_decref(result);
-        return pr_fail(err, a.status, "%s", a.err.text);
+        return pr_fail(err, a->status, "%s", a->err.text);
     }
-    pr_status_t told = s->source->finished(s->source->self, id, 0, host, status, why.text, result, err);
+    pr_status_t told = a->source->finished(a->source->self, id, 0, host, status, why.text, result, err);
     json_decref(result);
-    return told;
+    pr_status_t kept = a->source->commit(a->source->self, told == PR_OK ? err : NULL);
+    return told == PR_OK ? kept : told;
 }
 
-static pr_status_t alone(pr_schedule_state_t *s, pr_error_t *err)
+static pr_status_t alone(pr_alone_t *a, pr_error_t *err)
 {
     json_t *spec;
-    while (!s->source->stopping(s->source->self) && s->source->next(s->source->self, &spec) == PR_SOURCE_JOB) {
-        pr_status_t status = run_here(s, spec, err);
+    const pr_source_t *source = a->source;
+    while (!source->stopping(source->self) && source->next(source->self, &spec) == PR_SOURCE_JOB) {
+        pr_status_t status = run_here(a, spec, err);
         json_decref(spec);
         if (status != PR_OK)
             return status;
-        s->source->tick(s->source->self);
+        source->tick(source->self);
     }
     return PR_OK;
 }
@@ -200,15 +353,7 @@ static pr_status_t alone(pr_schedule_state_t *s, pr_error_t *err)
 pr_status_t pr_schedule(pr_world_t *w, const pr_source_t *source, const pr_runner_t *runner,
                         const pr_schedule_options_t *o, pr_error_t *err)
 {
-    int size = pr_world_size(w);
-    if (size == 1)
-        return alone(&(pr_schedule_state_t){.w = w, .source = source, .runner = runner, .o = *o}, err);
-    pr_schedule_state_t s = {.w = w, .source = source, .o = *o, .worker = pr_alloc((size_t)size, sizeof(pr_worker_t))};
-    pr_status_t status = with_workers(&s, err);
-    if (status == PR_OK)
-        tell_all(&s, PR_TAG_BYE);
-    for (int i = 0; i < size; i++)
-        free(s.worker[i].host);
-    free(s.worker);
-    return status;
+    if (pr_world_size(w) == 1)
+        return alone(&(pr_alone_t){.w = w, .source = source, .runner = runner}, err);
+    return schedule_workers(&(pr_schedule_state_t){.w = w, .source = source, .o = *o}, err);
 }

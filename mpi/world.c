@@ -1,4 +1,5 @@
 #include "mpi/world.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <mpi.h>
@@ -55,6 +56,31 @@ static pr_status_t check_size(int size, pr_error_t *err)
     return PR_OK;
 }
 
+bool pr_world_is_other(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (getenv(names[i]))
+            return atoi(getenv(names[i])) > 0;
+    return srun_tasks() > 1 && atoi(getenv("SLURM_PROCID")) > 0;
+}
+
+static void die(pr_world_t *w, int rc, const char *what)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int n = 0;
+    MPI_Error_string(rc, text, &n);
+    pr_log(PR_LOG_ERROR, "rank %d: MPI: %s: %.*s", w->rank, what, n, text);
+    pr_world_abort(w, pr_status_exit_code(PR_ERR_ENV));
+}
+
+/* An error of MPI itself: no rank could rely on the others any more. */
+static void check(pr_world_t *w, int rc, const char *what)
+{
+    if (rc != MPI_SUCCESS)
+        die(w, rc, what);
+}
+
 pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err)
 {
     PR_TRY(check_pmi(err));
@@ -84,10 +110,10 @@ static void reap(pr_world_t *w, bool wait)
         pr_outgoing_t *m = *p;
         int done = 0;
         if (wait) {
-            MPI_Wait(&m->request, MPI_STATUS_IGNORE);
+            check(w, MPI_Wait(&m->request, MPI_STATUS_IGNORE), "send");
             done = 1;
         } else {
-            MPI_Test(&m->request, &done, MPI_STATUS_IGNORE);
+            check(w, MPI_Test(&m->request, &done, MPI_STATUS_IGNORE), "send");
         }
         if (!done) {
             p = &m->next;
@@ -132,14 +158,6 @@ const char *pr_world_host(const pr_world_t *w)
     return w->host;
 }
 
-static pr_status_t mpi_error(int rc, const char *what, pr_error_t *err)
-{
-    char text[MPI_MAX_ERROR_STRING];
-    int n = 0;
-    MPI_Error_string(rc, text, &n);
-    return pr_fail(err, PR_ERR_ENV, "MPI: %s: %.*s", what, n, text);
-}
-
 pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes, size_t n, pr_error_t *err)
 {
     if (n > INT32_MAX)
@@ -148,12 +166,7 @@ pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes
     pr_outgoing_t *m = pr_alloc(1, sizeof *m);
     m->bytes = pr_alloc(n, 1);
     memcpy(m->bytes, bytes, n);
-    int rc = MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, tag, w->comm, &m->request);
-    if (rc != MPI_SUCCESS) {
-        free(m->bytes);
-        free(m);
-        return mpi_error(rc, "send", err);
-    }
+    check(w, MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, tag, w->comm, &m->request), "send");
     m->next = w->out;
     w->out = m;
     return PR_OK;
@@ -164,28 +177,30 @@ bool pr_world_poll(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
     int there = 0, n = 0;
     MPI_Status s;
     MPI_Message handle;
-    int rc = MPI_Improbe(from < 0 ? MPI_ANY_SOURCE : from, tag ? (int)tag : MPI_ANY_TAG, w->comm, &there, &handle, &s);
-    if (rc != MPI_SUCCESS || !there)
+    int source = from < 0 ? MPI_ANY_SOURCE : from;
+    check(w, MPI_Improbe(source, tag ? (int)tag : MPI_ANY_TAG, w->comm, &there, &handle, &s), "probe");
+    if (!there)
         return false;
     MPI_Get_count(&s, MPI_BYTE, &n);
     *out = (pr_message_t){
         .from = s.MPI_SOURCE, .tag = (pr_tag_t)s.MPI_TAG, .bytes = pr_alloc((size_t)n + 1, 1), .n = (size_t)n};
-    MPI_Mrecv(out->bytes, n, MPI_BYTE, &handle, MPI_STATUS_IGNORE);
+    check(w, MPI_Mrecv(out->bytes, n, MPI_BYTE, &handle, MPI_STATUS_IGNORE), "receive");
     return true;
 }
 
 void pr_backoff_sleep(pr_backoff_t *b)
 {
-    enum { first = 20000, longest = 2000000 };
+    enum { first = 20000, longest = 2000000, resting = 10000000, rest_after = 1000 };
+    b->calls += b->calls < rest_after;
+    long most = b->calls < rest_after ? longest : resting;
     b->ns = b->ns ? b->ns + b->ns / 2 : first;
-    if (b->ns > longest)
-        b->ns = longest;
+    b->ns = b->ns > most ? most : b->ns;
     nanosleep(&(struct timespec){0, b->ns}, NULL);
 }
 
 void pr_backoff_reset(pr_backoff_t *b)
 {
-    b->ns = 0;
+    *b = (pr_backoff_t){0};
 }
 
 void pr_world_wait(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
@@ -198,11 +213,11 @@ void pr_world_wait(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
 }
 
 /* Waits for a collective without the busy loop of a blocking call. */
-static void wait_for(MPI_Request *r)
+static void wait_for(pr_world_t *w, MPI_Request *r)
 {
     pr_backoff_t b = {0};
     for (int done = 0;;) {
-        MPI_Test(r, &done, MPI_STATUS_IGNORE);
+        check(w, MPI_Test(r, &done, MPI_STATUS_IGNORE), "collective");
         if (done)
             return;
         pr_backoff_sleep(&b);
@@ -213,15 +228,15 @@ pr_status_t pr_world_broadcast(pr_world_t *w, char **bytes, size_t *n, pr_error_
 {
     MPI_Request r;
     uint64_t size = w->rank == 0 ? *n : 0;
-    MPI_Ibcast(&size, 1, MPI_UINT64_T, 0, w->comm, &r);
-    wait_for(&r);
+    check(w, MPI_Ibcast(&size, 1, MPI_UINT64_T, 0, w->comm, &r), "collective");
+    wait_for(w, &r);
     if (size > INT32_MAX)
         return pr_fail(err, PR_ERR_ENV, "a broadcast of %llu bytes is too long", (unsigned long long)size);
     if (w->rank != 0)
         *bytes = pr_alloc((size_t)size + 1, 1);
     *n = (size_t)size;
-    MPI_Ibcast(*bytes, (int)size, MPI_BYTE, 0, w->comm, &r);
-    wait_for(&r);
+    check(w, MPI_Ibcast(*bytes, (int)size, MPI_BYTE, 0, w->comm, &r), "collective");
+    wait_for(w, &r);
     return PR_OK;
 }
 
@@ -229,15 +244,15 @@ pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err)
 {
     MPI_Request r;
     int bad = mine != PR_OK ? w->rank : w->size, first;
-    MPI_Iallreduce(&bad, &first, 1, MPI_INT, MPI_MIN, w->comm, &r);
-    wait_for(&r);
+    check(w, MPI_Iallreduce(&bad, &first, 1, MPI_INT, MPI_MIN, w->comm, &r), "collective");
+    wait_for(w, &r);
     if (first == w->size)
         return PR_OK;
     pr_error_t e = {.status = mine};
     if (w->rank == first && err)
         e = *err;
-    MPI_Ibcast(&e, sizeof e, MPI_BYTE, first, w->comm, &r);
-    wait_for(&r);
+    check(w, MPI_Ibcast(&e, sizeof e, MPI_BYTE, first, w->comm, &r), "collective");
+    wait_for(w, &r);
     e.text[sizeof e.text - 1] = 0;
     return pr_fail(err, e.status, "%s", e.text);
 }
@@ -245,6 +260,6 @@ pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err)
 void pr_world_barrier(pr_world_t *w)
 {
     MPI_Request r;
-    MPI_Ibarrier(w->comm, &r);
-    wait_for(&r);
+    check(w, MPI_Ibarrier(w->comm, &r), "collective");
+    wait_for(w, &r);
 }

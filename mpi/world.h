@@ -13,16 +13,20 @@ typedef struct pr_world pr_world_t;
 /* All message tags of the program. */
 typedef enum {
     PR_TAG_HELLO = 1, // worker -> 0: JSON {"rank", "host", "pid"}
-    PR_TAG_JOB,       // 0 -> worker: a job's spec, JSON
+    PR_TAG_JOB,       // 0 -> worker: JSON list of jobs' specs
     PR_TAG_EVENT,     // worker -> 0: JSON {"event", "fields"}
-    PR_TAG_RESULT,    // worker -> 0: JSON {"id", "status", "error", "result", "seconds"}
-    PR_TAG_STOP,      // 0 -> worker: save what is running, take no more
+    PR_TAG_RESULT,    // worker -> 0: JSON list of {"id", "kind", "status", "error", "result", "seconds"}
+    PR_TAG_STOP,      // 0 -> worker: save what is running, begin nothing more
+    PR_TAG_SIGNAL,    // worker -> 0: a signal told this rank to stop
     PR_TAG_BYE,       // 0 -> worker: no more jobs
     PR_TAG_ARCHIVE,   // tree of the front's reduction: packed archive
     PR_TAG_RANGES,    // rank 1 -> 0: the objectives' declared ranges, doubles
     PR_TAG_TEST,      // tests
 } pr_tag_t;
 
+/* Is this process, by what its launcher told it, another than the first of several? Before MPI is started, so that what
+ * every process finds wrong is said once. Local. */
+bool pr_world_is_other(void);
 /* Starts MPI (once a process). Started under srun without PMI, where N processes would each be rank 0 of 1, this is
  * PR_ERR_ENV with advice. Collective on all processes. */
 pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err);
@@ -35,7 +39,9 @@ int pr_world_rank(const pr_world_t *w);
 int pr_world_size(const pr_world_t *w);
 const char *pr_world_host(const pr_world_t *w);
 
-/* Sends n bytes (at most 2^31-1) without waiting for the receiver; the bytes are copied. Local. */
+/* Sends n bytes (at most 2^31-1) without waiting for the receiver; the bytes are copied. As everywhere here, an error
+ * of MPI itself ends all processes with one line, as no rank could rely on the others any more. Errors: PR_ERR_ENV (too
+ * long). Local. */
 pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes, size_t n, pr_error_t *err);
 
 typedef struct pr_message {
@@ -47,19 +53,20 @@ typedef struct pr_message {
 /* A message that is there now, from anybody (from < 0) or one rank, of any tag (tag = 0) or one; false when there is
  * none. Local. */
 bool pr_world_poll(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out);
-/* Waits for one without burning a core: polls, then sleeps for longer and longer, up to 2 ms. Local. */
+/* Waits for one without burning a core: polls and sleeps. Local. */
 void pr_world_wait(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out);
-/* How long a loop that found nothing to do may sleep: grows from 20 us to 2 ms with each call; anything done resets it.
- * Local. */
+/* How long a loop that found nothing to do may sleep: grows from 20 us to 2 ms with each call, and to 10 ms when
+ * nothing has been done for a second or two; anything done resets it. Local. */
 typedef struct pr_backoff {
     long ns;
+    int calls;
 } pr_backoff_t;
 void pr_backoff_sleep(pr_backoff_t *b);
 void pr_backoff_reset(pr_backoff_t *b);
 
 /* bytes [n] of rank 0 to all: *bytes is allocated on the others (NUL-terminated); caller frees it there. Collective. */
 pr_status_t pr_world_broadcast(pr_world_t *w, char **bytes, size_t *n, pr_error_t *err);
-/* All ranks agree: the worst status of all, with the text of the lowest rank that has one. Collective. */
+/* All ranks agree: PR_OK when all say so, else the status and text of the lowest rank that does not. Collective. */
 pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err);
 /* Waits for all ranks without burning a core. Collective. */
 void pr_world_barrier(pr_world_t *w);

@@ -21,7 +21,7 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
     (void)err;
     const char *job = json_string_value(json_object_get(line, "job"));
     if (job && strcmp(event, "job_done") == 0)
-        json_object_set(s->past, job, json_object_get(line, "result"));
+        pr_sweep_remember(s, job, json_object_get(line, "result"));
     if (strcmp(event, "sweep_end") == 0)
         s->past_seconds += json_number_value(json_object_get(line, "seconds"));
     return PR_OK;
@@ -52,22 +52,27 @@ static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
     return PR_OK;
 }
 
+void pr_sweep_take_expert(pr_expert_t *e, const json_t *result)
+{
+    snprintf(e->hash, sizeof e->hash, "%s", json_string_value(json_object_get(result, "expert")));
+    e->job.state = PR_JOB_DONE;
+    e->job.tokens = json_integer_value(json_object_get(result, "tokens"));
+    e->job.seconds = json_number_value(json_object_get(result, "seconds"));
+    e->reward = json_number_value(json_array_get(json_object_get(result, "reward"), (size_t)e->objective));
+    e->step = e->steps;
+}
+
 /* An earlier run's expert counts when its files are still what that run wrote. */
 static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
 {
-    const json_t *past = json_object_get(s->past, e->job.id);
-    const char *hash = json_string_value(json_object_get(past, "expert"));
+    const pr_past_t *past = pr_sweep_past(s, e->job.id);
     char found[PR_HASH_HEX];
-    if (!hash)
+    if (!past || !past->tuning)
         return;
     char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
+    const char *hash = json_string_value(json_object_get(past->tuning, "expert"));
     if (pr_adapter_hash(dir, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
-        memcpy(e->hash, found, sizeof e->hash);
-        e->job.state = PR_JOB_DONE;
-        e->job.tokens = json_integer_value(json_object_get(past, "tokens"));
-        e->job.seconds = json_number_value(json_object_get(past, "seconds"));
-        e->reward = json_number_value(json_array_get(json_object_get(past, "reward"), (size_t)e->objective));
-        e->step = e->steps;
+        pr_sweep_take_expert(e, past->tuning);
         s->done++;
     } else {
         pr_log(PR_LOG_WARN, "%s: not what its fine-tune job wrote; it will be made again", dir);
@@ -116,6 +121,9 @@ static void make_tracks(pr_sweep_t *s)
                                   .lo = s->lo,
                                   .hi = s->hi,
                                   .reference = t->reference};
+        pr_policy_identity(c, &s->inputs, t->spec, t->policy);
+        t->max_range = t->spec->n_fidelity + 1;
+        s->paired = s->paired || t->spec->n_fidelity > 0;
     }
 }
 
@@ -150,8 +158,14 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
         json_array_append_new(names, json_string(s->config->objective[k].name));
     for (int i = 0; i < s->config->n_seeds; i++)
         json_array_append_new(seeds, json_integer(s->config->seeds[i]));
-    json_t *e = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i}", "name", s->config->name, "version", PR_VERSION, "workers",
-                          s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches);
+    int to_tune = 0, tuned = 0;
+    for (int i = 0; i < s->n_expert; i++) {
+        to_tune += !s->expert[i].given;
+        tuned += !s->expert[i].given && s->expert[i].job.state == PR_JOB_DONE;
+    }
+    json_t *e = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i}", "name", s->config->name, "version", PR_VERSION,
+                          "workers", s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches,
+                          "experts", to_tune, "experts_done", tuned);
     pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
     json_decref(e);
     return status;
@@ -163,7 +177,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .workers = workers, .began = pr_time_monotonic()};
-    s->past = json_object();
+    s->pending = json_array();
     s->failures = json_array();
     PR_GO(pr_inputs_read(config, &s->inputs, err));
     declared_ranges(s, lo, hi);
@@ -194,18 +208,25 @@ void pr_sweep_free(pr_sweep_t **p)
         free(s->track[i].asked);
         free(s->track[i].asked_eval);
     }
-    for (size_t i = 0; i < s->n_evaluation; i++) {
-        free(s->evaluation[i]->mean);
-        free(s->evaluation[i]);
-    }
+    for (size_t i = 0; i < s->n_evaluation; i++)
+        free(pr_sweep_eval(s, i)->prompt);
+    for (size_t i = 0; i < s->n_evaluation; i += PR_SWEEP_CHUNK)
+        free(s->chunk[i / PR_SWEEP_CHUNK]);
+    for (size_t i = 0; i < s->n_block; i++)
+        free(s->block[i]);
+    for (size_t i = 0; i < s->n_past; i++)
+        json_decref(s->past[i].tuning);
     for (int i = 0; i < s->n_host; i++)
         free(s->host[i]);
     free(s->host);
-    free(s->evaluation);
-    free(s->table);
+    free(s->chunk);
+    free(s->block);
+    free(s->past);
+    free(s->by_id.slot);
+    free(s->past_by_id.slot);
     free(s->track);
     free(s->expert);
-    json_decref(s->past);
+    json_decref(s->pending);
     json_decref(s->failures);
     pr_inputs_clear(&s->inputs);
     pr_journal_close(&s->journal);

@@ -35,18 +35,24 @@ typedef enum {
 } pr_next_t;
 /* The next job; it counts as running from here on. */
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec);
-/* A running job was given to someone / said something / ended. result is borrowed and NULL unless status is PR_OK;
- * seconds: how long it took. Errors: PR_ERR_IO when the journal cannot be written, which ends the sweep. */
+/* A running job was given to someone / said something / ended. result is borrowed and NULL unless status is PR_OK. The
+ * ends of jobs are in the journal, on disk, once pr_sweep_commit has returned: call it before the next pr_sweep_next.
+ * A job that fails is given again `retries` times; a point that is given up has no result, and its search goes on
+ * without it. Errors, which end the sweep: PR_ERR_IO (the journal cannot be written), a checkpoint that a search needs
+ * and that cannot be read. */
 pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err);
 pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields,
                            pr_error_t *err);
 pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
                               const json_t *result, pr_error_t *err);
 
+pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err);
+
 void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
 
 /* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with
- * the point's number. For the global front: */
+ * the point's number, for the global front. elsewhere: only those that no rank of this run can have in its archive
+ * (see pr_sweep_job_value). */
 typedef struct pr_sweep_points {
     int k;
     size_t n;
@@ -55,8 +61,8 @@ typedef struct pr_sweep_points {
 } pr_sweep_points_t;
 void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out);
 void pr_sweep_points_clear(pr_sweep_points_t *p);
-/* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not an
- * evaluate job. */
+/* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not a whole
+ * point, or not to be told from one. */
 bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id);
 
 /* Indicators of every search, over its seeds: [{"search", "seeds", "points", "front" (means over the seeds),
@@ -70,18 +76,17 @@ char *pr_sweep_search_table(const json_t *indicators);
 /* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json. front: [n_front,k] objective
  * vectors of the global non-dominated set (turned), or NULL to compute it here. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);
-/* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or PR_ERR_INCOMPLETE with what failed.
- */
+/* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or what failed: PR_ERR_INCOMPLETE, or an
+ * error of the environment (PR_ERR_IO, ...) when every job that was given up failed with that. */
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
 /* The front as a table for a terminal. Caller frees. */
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);
 const char *pr_sweep_dir(const pr_sweep_t *s);
 
-/* The state of the sweep in a results directory, from its journal alone: for `paretorank status`. New reference. Keys:
- * name, phase, state
- * ("running", "finished", "incomplete", "interrupted", "stopped"), jobs {done, total, running, failed}, reward,
- * tokens_per_second, seconds_elapsed, seconds_left, last_event_age, failures [...]. Errors: PR_ERR_NOT_FOUND,
- * PR_ERR_FORMAT. */
+/* The state of the sweep in a results directory, from its journal alone: for `paretorank status`. now: wall clock.
+ * *details is a new reference: {"name", "state": "running" | "finished" | "incomplete" | "interrupted" | "stopped" (the
+ * run was killed), "progress": pr_progress_json, "failures": [journal lines of jobs given up], "skipped_lines"}.
+ * Errors: PR_ERR_NOT_FOUND. */
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err);
 
 #endif

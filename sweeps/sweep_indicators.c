@@ -33,7 +33,7 @@ static void run_clear(pr_run_points_t *r)
     *r = (pr_run_points_t){0};
 }
 
-static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const size_t *index, pr_run_points_t *r)
+static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const uint32_t *index, pr_run_points_t *r)
 {
     size_t row = (size_t)s->n_prompts * (size_t)s->config->n_objectives;
     if (r->n == 0 || r->n > MAX_SCORES / row)
@@ -42,7 +42,7 @@ static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const size_t *i
     for (size_t i = 0; i < r->n * row; i++)
         r->scores[i] = NAN;
     for (size_t i = 0; i < r->n; i++)
-        if (!pr_track_per_prompt(s, t, index[i], r->scores + i * row)) {
+        if (pr_track_per_prompt(s, t, index[i], r->scores + i * row, NULL) != PR_OK) {
             free(r->scores);
             r->scores = NULL;
             return;
@@ -51,7 +51,8 @@ static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const size_t *i
 
 static void run_read(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *r)
 {
-    size_t k_n = (size_t)s->config->n_objectives, *index = pr_track_points(s, t, &r->n);
+    size_t k_n = (size_t)s->config->n_objectives;
+    uint32_t *index = pr_track_points(s, t, &r->n);
     double *se = pr_alloc(k_n, sizeof *se);
     pr_track_sum_t sum;
     r->w = pr_alloc(r->n * k_n, sizeof(double));

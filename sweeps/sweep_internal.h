@@ -68,9 +68,9 @@ typedef struct pr_track {
     double reference[PR_MAX_OBJECTIVES]; // of the search: the sweep's, with what is not declared filled in
     uint32_t *eval;                      // [n_eval] evaluations of the requests of the current step, in order
     size_t n_eval;
-    size_t next_eval; // the first that may still have to be started
-    size_t settled;   // the first that may be neither done nor given up
-    pr_request_t *asked; // all requests made so far, in order
+    size_t next_eval;     // the first that may still have to be started
+    size_t settled;       // the first that may be neither done nor given up
+    pr_request_t *asked;  // all requests made so far, in order
     uint32_t *asked_eval; // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
@@ -102,14 +102,14 @@ struct pr_sweep {
     bool nothing;    // nothing can be started until a job ends
     char **host;
     int n_host;
-    double began;                                // monotonic
-    double past_seconds;                         // of earlier runs
-    size_t running, done, failed;                // jobs
-    size_t n_evaluated, n_given_up;              // of the evaluations
-    double evaluated_seconds;                    // of the evaluations that are done
-    double tokens_recent, seconds_recent;        // for tokens/s
-    json_t *failures;                            // [{"job", "label", "reason", "error"}]
-    pr_status_t why;                             // of the failures: the common status, or PR_ERR_INCOMPLETE
+    double began;                         // monotonic
+    double past_seconds;                  // of earlier runs
+    size_t running, done, failed;         // jobs
+    size_t n_evaluated, n_given_up;       // of the evaluations
+    double evaluated_seconds;             // of the evaluations that are done
+    double tokens_recent, seconds_recent; // for tokens/s
+    json_t *failures;                     // [{"job", "label", "reason", "error"}]
+    pr_status_t why;                      // of the failures: the common status, or PR_ERR_INCOMPLETE
 };
 
 enum { PR_SWEEP_CHUNK = 1024 };
@@ -132,11 +132,17 @@ double *pr_sweep_values(pr_sweep_t *s);
  * objectives. */
 bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds);
 /* Reads the prompts' own scores [count,K] of a done evaluation from its job's checkpoint. */
-pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
+pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err);
+/* The same into e->prompt, once. */
+pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
+/* Takes over what a finished fine-tune job found. */
+void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
 const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
 
+/* Does some search of the sweep evaluate points on parts of the prompts? */
+bool pr_sweep_any_fidelity(const pr_config_t *c);
 /* A number by content for a point: the first 60 bits of its job's identity. */
 int64_t pr_point_number(const char *job);
 
@@ -148,9 +154,9 @@ void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n,
 /* The ranges of prompts whose evaluations make up a result on the first n prompts: bounds [0, ..., n]; returns how many
  * ranges. */
 int pr_track_ranges(const pr_track_t *t, int n, int *bounds);
-/* The prompts' own scores [n_prompts,K] of request number `asked`, turned, from its jobs' checkpoints; false when one
- * cannot be read. */
-bool pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out);
+/* The prompts' own scores [n_prompts,K] of request number `asked`, turned, from its jobs' checkpoints. Errors: those of
+ * reading one. */
+pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err);
 /* Asks the search for more when everything it asked for is there. */
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 /* What the jobs of a request's ranges took together. */

@@ -19,8 +19,9 @@ static pr_expert_t *waiting_expert(pr_sweep_t *s)
 /* Experts with weight 0 are not run, so a point need not wait for them. */
 static bool experts_ready(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
+    const pr_point_t *p = pr_sweep_point(s, e);
     for (int k = 0; k < s->config->n_objectives; k++)
-        if (e->point.num[k] != 0 && pr_sweep_expert(s, s->track[e->track].seed_index, k)->job.state != PR_JOB_DONE)
+        if (p->num[k] != 0 && pr_sweep_expert(s, s->track[e->track].seed_index, k)->job.state != PR_JOB_DONE)
             return false;
     return true;
 }
@@ -31,7 +32,7 @@ static pr_evaluation_t *waiting_evaluation(pr_sweep_t *s)
         pr_track_t *t = &s->track[i];
         bool passed = true; // everything so far is started
         for (size_t j = t->next_eval; j < t->n_eval; j++) {
-            pr_evaluation_t *e = s->evaluation[t->eval[j]];
+            pr_evaluation_t *e = pr_sweep_eval(s, t->eval[j]);
             if (e->job.state == PR_JOB_WAITING && experts_ready(s, e))
                 return e;
             passed = passed && e->job.state != PR_JOB_WAITING;
@@ -52,18 +53,19 @@ static void start(pr_sweep_t *s, pr_job_head_t *job)
 
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
 {
-    pr_expert_t *x = waiting_expert(s);
+    pr_expert_t *x = s->nothing ? NULL : waiting_expert(s);
     if (x) {
         start(s, &x->job);
         *spec = pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index]);
         return PR_NEXT_JOB;
     }
-    pr_evaluation_t *e = waiting_evaluation(s);
+    pr_evaluation_t *e = s->nothing ? NULL : waiting_evaluation(s);
     if (e) {
         start(s, &e->job);
         *spec = pr_sweep_evaluation_spec(s, e);
         return PR_NEXT_JOB;
     }
+    s->nothing = true;
     return s->running ? PR_NEXT_WAIT : PR_NEXT_DONE;
 }
 
@@ -124,57 +126,85 @@ pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event
     return pr_journal_append(s->journal, event, fields, false, err);
 }
 
-static pr_status_t job_succeeded(pr_sweep_t *s, const char *job, const pr_who_t *who, const json_t *result,
-                                 pr_error_t *err)
+/* Lines of jobs that ended are written together: the next job is not given before they are on disk. */
+static void to_journal(pr_sweep_t *s, const char *event, json_t *line)
 {
-    pr_expert_t *x = expert_of(s, job);
-    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, job);
-    json_t *line = job_line(s, job, who);
-    json_object_set(line, "result", (json_t *)(uintptr_t)result);
-    pr_status_t status = pr_journal_append(s->journal, "job_done", line, true, err);
-    json_decref(line);
-    if (status != PR_OK)
-        return status;
-    if (x) {
-        snprintf(x->hash, sizeof x->hash, "%s", json_string_value(json_object_get(result, "expert")));
-        x->job.state = PR_JOB_DONE;
-        x->job.tokens = json_integer_value(json_object_get(result, "tokens"));
-        x->job.seconds = json_number_value(json_object_get(result, "seconds"));
-        x->step = x->steps;
-    } else if (e) {
-        pr_sweep_take_result(s, e, result);
-        s->tokens_recent += (double)e->job.tokens;
-        s->seconds_recent += e->job.seconds;
+    json_array_append_new(s->pending, json_pack("[s, O]", event, line));
+}
+
+pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err)
+{
+    size_t n = json_array_size(s->pending);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *p = json_array_get(s->pending, i);
+        PR_TRY(pr_journal_append(s->journal, json_string_value(json_array_get(p, 0)), json_array_get(p, 1), i + 1 == n,
+                                 err));
     }
-    s->done++;
+    json_array_clear(s->pending);
+    return PR_OK;
+}
+
+static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
+{
     for (int i = 0; i < s->n_track; i++)
         PR_TRY(pr_track_advance(s, &s->track[i], err));
     return PR_OK;
 }
 
+static void evaluated(pr_sweep_t *s, pr_evaluation_t *e, const double *value)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    e->value = pr_sweep_values(s);
+    memcpy(e->value, value, 2 * k_n * sizeof *value);
+    e->job.state = PR_JOB_DONE;
+    s->n_evaluated++;
+    s->evaluated_seconds += e->job.seconds;
+    s->tokens_recent += (double)e->job.tokens;
+    s->seconds_recent += e->job.seconds;
+}
+
+/* false: the result is not one of that kind of job. */
+static bool take(pr_sweep_t *s, const char *job, const json_t *result)
+{
+    double value[2 * PR_MAX_OBJECTIVES];
+    pr_expert_t *x = expert_of(s, job);
+    if (x) {
+        if (!json_is_string(json_object_get(result, "expert")))
+            return false;
+        pr_sweep_take_expert(x, result);
+        return true;
+    }
+    pr_evaluation_t *e = pr_sweep_find(s, job);
+    if (!pr_sweep_read_result(s, result, value, &e->job.tokens, &e->job.seconds))
+        return false;
+    evaluated(s, e, value);
+    return true;
+}
+
 static pr_status_t job_failed(pr_sweep_t *s, pr_job_head_t *h, const pr_who_t *who, pr_status_t why, const char *text,
                               pr_error_t *err)
 {
-    bool again = why == PR_ERR_INTERRUPTED || h->attempts <= s->config->retries;
+    bool stopped = why == PR_ERR_INTERRUPTED, again = stopped || h->attempts <= s->config->retries;
     json_t *line = job_line(s, h->id, who);
     json_object_set_new(line, "reason", json_string(pr_status_reason(why)));
     json_object_set_new(line, "error", json_string(text));
     json_object_set_new(line, "attempt", json_integer(h->attempts));
     json_object_set_new(line, "retry", json_boolean(again));
-    const char *event = why == PR_ERR_INTERRUPTED ? "job_interrupted" : "job_failed";
-    pr_status_t status = pr_journal_append(s->journal, event, line, true, err);
+    to_journal(s, stopped ? "job_interrupted" : "job_failed", line);
     h->state = again ? PR_JOB_WAITING : PR_JOB_FAILED;
     for (int i = 0; i < s->n_track; i++)
         s->track[i].next_eval = 0;
-    if (why != PR_ERR_INTERRUPTED)
+    if (!stopped)
         pr_log(PR_LOG_WARN, "%s failed (%s)%s: %s", json_string_value(json_object_get(line, "label")),
                pr_status_reason(why), again ? ", will be tried again" : ", given up", text);
     if (!again) {
+        s->why = s->failed == 0 || s->why == why ? why : PR_ERR_INCOMPLETE;
         s->failed++;
+        s->n_given_up += !expert_of(s, h->id);
         json_array_append(s->failures, line);
     }
     json_decref(line);
-    return status;
+    return again ? PR_OK : advance_all(s, err);
 }
 
 pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
@@ -184,45 +214,56 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
     if (!h || h->state != PR_JOB_RUNNING)
         return PR_OK; // answered twice, or not one of ours: nothing to change
     s->running--;
+    s->nothing = false;
     h->rank = who->rank;
     h->host = pr_sweep_host(s, who->host);
-    if (status == PR_OK)
-        return job_succeeded(s, job, who, result, err);
-    return job_failed(s, h, who, status, text, err);
+    if (status == PR_OK && !take(s, job, result)) {
+        status = PR_ERR_FORMAT;
+        text = "the job's answer is not a result of its kind";
+    }
+    if (status != PR_OK)
+        return job_failed(s, h, who, status, text, err);
+    s->done++;
+    json_t *line = job_line(s, job, who);
+    json_object_set(line, "result", (json_t *)(uintptr_t)result);
+    to_journal(s, "job_done", line);
+    json_decref(line);
+    return advance_all(s, err);
 }
 
-/* Jobs still to do and the seconds that those of their kind took, or would take at the pace of the running ones. */
-static double seconds_left(const pr_sweep_t *s)
+/* What the experts that are not done still take: those that run at their own pace, the others as long as those; NAN
+ * when nothing is known yet. */
+static double tuning_left(const pr_sweep_t *s)
 {
-    double now = pr_time_monotonic(), finetune = 0, left = 0, evaluate = 0;
-    int n_finetune = 0, n_evaluate = 0;
+    double now = pr_time_monotonic(), all = 0, left = 0;
+    int known = 0, waiting = 0;
     for (int i = 0; i < s->n_expert; i++) {
         const pr_expert_t *x = &s->expert[i];
-        double so_far = x->job.state == PR_JOB_RUNNING ? now - x->job.started : 0;
-        double whole = x->job.state == PR_JOB_DONE ? x->job.seconds
-                       : x->step > 0 && so_far > 0 ? so_far * x->steps / x->step
-                                                   : NAN;
-        if (!x->given && isfinite(whole)) {
-            finetune += whole;
-            n_finetune++;
-            left += x->job.state == PR_JOB_RUNNING ? fmax(whole - so_far, 0) : 0;
+        bool runs = x->job.state == PR_JOB_RUNNING;
+        double so_far = runs ? now - x->job.started : 0, whole = NAN;
+        if (x->job.state == PR_JOB_DONE)
+            whole = x->job.seconds;
+        else if (runs && x->step > 0)
+            whole = so_far * x->steps / x->step;
+        if (x->given || x->job.state == PR_JOB_FAILED)
+            continue;
+        waiting += !isfinite(whole);
+        if (isfinite(whole)) {
+            known++;
+            all += whole;
+            left += runs ? fmax(whole - so_far, 0) : 0;
         }
     }
-    for (int i = 0; i < s->n_expert; i++)
-        if (s->expert[i].job.state == PR_JOB_WAITING)
-            left += n_finetune ? finetune / n_finetune : NAN;
-    size_t waiting = 0;
-    for (size_t i = 0; i < s->n_evaluation; i++) {
-        const pr_evaluation_t *e = s->evaluation[i];
-        if (e->job.state == PR_JOB_DONE) {
-            evaluate += e->job.seconds;
-            n_evaluate++;
-        } else if (e->job.state != PR_JOB_FAILED) {
-            waiting++;
-        }
-    }
-    if (waiting)
-        left += n_evaluate ? (double)waiting * evaluate / n_evaluate : NAN;
+    return waiting == 0 ? left : known ? left + waiting * all / known : NAN;
+}
+
+/* Jobs still to do at the pace of those of their kind. */
+static double seconds_left(const pr_sweep_t *s)
+{
+    double left = tuning_left(s);
+    size_t to_do = s->n_evaluation - s->n_evaluated - s->n_given_up;
+    if (to_do > 0)
+        left += s->n_evaluated ? (double)to_do * s->evaluated_seconds / (double)s->n_evaluated : NAN;
     return left / s->workers;
 }
 
@@ -274,18 +315,24 @@ int64_t pr_point_number(const char *job)
     return (int64_t)strtoull(digits, NULL, 16);
 }
 
+bool pr_sweep_any_fidelity(const pr_config_t *c)
+{
+    for (int i = 0; i < c->n_searches; i++)
+        if (c->search[i].n_fidelity > 0)
+            return true;
+    return false;
+}
+
 bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id)
 {
     const char *kind = json_string_value(json_object_get(spec, "kind")),
                *job = json_string_value(json_object_get(spec, "id"));
     const json_t *mean = json_object_get(result, "mean");
-    if (!kind || !job || strcmp(kind, "evaluate") != 0 || json_array_size(mean) != (size_t)c->n_objectives)
+    if (!kind || !job || strcmp(kind, "evaluate") != 0 || json_array_size(mean) != (size_t)c->n_objectives ||
+        pr_sweep_any_fidelity(c)) // then this may be a part of a point's prompts only
         return false;
     for (int k = 0; k < c->n_objectives; k++)
         value[k] = (c->objective[k].minimize ? -1 : 1) * json_number_value(json_array_get(mean, (size_t)k));
     *id = pr_point_number(job);
-    for (int i = 0; i < c->n_searches; i++)
-        if (c->search[i].n_fidelity > 0)
-            return false; // this may be a part of a point's prompts only
     return true;
 }

@@ -1,6 +1,7 @@
 /* What a sweep leaves behind: tables, samples, costs, metrics. All but costs.csv and metrics.json are functions of the
  * configuration and the results alone. */
 #include "base/duration.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "pareto/dominance.h"
@@ -35,7 +36,7 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     pr_track_result(s, t, asked, v + k_n, v + 2 * k_n, &sum);
     for (size_t k = 0; k < k_n; k++)
         o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k_n + k];
-    o->eval[i] = s->evaluation[t->asked_eval[asked * (size_t)t->max_range]];
+    o->eval[i] = pr_track_range(s, t, asked, 0);
     o->row[i] = (pr_table_point_t){.id = o->eval[i]->job.id,
                                    .search = t->spec->name,
                                    .seed = (int)s->config->seeds[t->seed_index],
@@ -68,7 +69,7 @@ static void make_table(const pr_sweep_t *s, pr_output_t *o)
         o->name[k] = s->config->objective[k].name;
     o->table = (pr_table_t){.k = (int)k_n, .objective = o->name, .point = o->row};
     for (int i = 0; i < s->n_track; i++) {
-        size_t *index = pr_track_points(s, &s->track[i], &n);
+        uint32_t *index = pr_track_points(s, &s->track[i], &n);
         for (size_t j = 0; j < n; j++)
             fill_row(s, &s->track[i], index[j], o);
         free(index);
@@ -148,21 +149,14 @@ typedef struct pr_said {
     json_t *responses;    // array of strings
 } pr_said_t;
 
-static bool read_said(const pr_sweep_t *s, const pr_evaluation_t *e, pr_said_t *out)
+static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, int count, json_t **out, pr_error_t *err)
 {
-    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
-    const void *scores = NULL;
-    *out = (pr_said_t){0};
-    bool ok = pr_checkpoint_read(path, "evaluate", &out->c, NULL) == PR_OK &&
-              pr_checkpoint_section(&out->c, path, "scores", sizeof(double),
-                                    (size_t)(e->count * s->config->n_objectives), &scores, NULL) == PR_OK;
-    for (size_t i = 0; ok && i < out->c.n; i++)
-        if (strcmp(out->c.section[i].name, "responses") == 0)
-            pr_json_parse(out->c.section[i].data, out->c.section[i].count * out->c.section[i].elem, path,
-                          &out->responses, NULL);
-    out->scores = scores;
-    free(path);
-    return ok && json_array_size(out->responses) == (size_t)e->count;
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->section[i].name, "responses") == 0)
+            PR_TRY(pr_json_parse(c->section[i].data, c->section[i].count * c->section[i].elem, path, out, err));
+    if (json_array_size(*out) != (size_t)count)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: found %zu responses, expected %d", path, json_array_size(*out), count);
+    return PR_OK;
 }
 
 static void said_clear(pr_said_t *s)
@@ -170,6 +164,28 @@ static void said_clear(pr_said_t *s)
     json_decref(s->responses);
     pr_checkpoint_clear(&s->c);
     *s = (pr_said_t){0};
+}
+
+/* A point whose job's checkpoint has gone keeps its scores; its samples are missed, and that is said. */
+static bool read_said(const pr_sweep_t *s, const pr_evaluation_t *e, pr_said_t *out)
+{
+    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
+    const void *scores = NULL;
+    pr_error_t err;
+    pr_status_t status;
+    *out = (pr_said_t){0};
+    PR_GO(pr_checkpoint_read(path, "evaluate", &out->c, &err));
+    PR_GO(pr_checkpoint_section(&out->c, path, "scores", sizeof(double), (size_t)(e->count * s->config->n_objectives),
+                                &scores, &err));
+    PR_GO(find_responses(&out->c, path, e->count, &out->responses, &err));
+    out->scores = scores;
+done:
+    free(path);
+    if (status != PR_OK) {
+        pr_log(PR_LOG_WARN, "no samples of a front point: %s", err.text);
+        said_clear(out);
+    }
+    return status == PR_OK;
 }
 
 static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
@@ -238,10 +254,11 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
         n++;
     }
     for (size_t i = 0; i < s->n_evaluation; i++, n++) {
+        const pr_evaluation_t *e = pr_sweep_eval(s, i);
         char point[PR_MAX_OBJECTIVES * 44];
-        pr_point_text(&s->evaluation[i]->point, s->config->n_objectives, point, sizeof point);
-        label[n] = pr_results_path(s->track[s->evaluation[i]->track].spec->name, "%s", point);
-        cost[n] = cost_of(s, &s->evaluation[i]->job, "evaluate", label[n]);
+        pr_point_text(pr_sweep_point(s, e), s->config->n_objectives, point, sizeof point);
+        label[n] = pr_results_path(s->track[e->track].spec->name, "%s", point);
+        cost[n] = cost_of(s, &e->job, "evaluate", label[n]);
     }
     char *path = pr_results_path(pr_sweep_dir(s), "costs.csv");
     pr_status_t status = pr_write_costs_csv(path, cost, n, err);
@@ -297,8 +314,9 @@ static json_t *cost_metrics(const pr_sweep_t *s)
         finetune_tokens += s->expert[i].job.tokens;
     }
     for (size_t i = 0; i < s->n_evaluation; i++) {
-        evaluate += s->evaluation[i]->job.seconds;
-        evaluate_tokens += s->evaluation[i]->job.tokens;
+        const pr_job_head_t *h = &pr_sweep_eval(s, i)->job;
+        evaluate += h->state == PR_JOB_DONE ? h->seconds : 0;
+        evaluate_tokens += h->tokens;
     }
     double wall = pr_time_monotonic() - s->began;
     return json_pack("{s:f, s:f, s:I, s:I, s:f, s:f, s:i}", "finetune_seconds", finetune, "evaluate_seconds", evaluate,
@@ -370,28 +388,38 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 
 /* ---- the end ---- */
 
+/* Experts that could not be made leave points behind that were never tried. */
+static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
+{
+    const json_t *first = json_array_get(s->failures, 0);
+    size_t missing = s->n_evaluation - s->n_evaluated;
+    pr_status_t status = pr_status_exit_code(s->why) == pr_status_exit_code(PR_ERR_ENV) ? s->why : PR_ERR_INCOMPLETE;
+    return pr_fail(err, status,
+                   "%zu job%s given up, %zu point%s without a result; the same command tries again; the first: %s: %s",
+                   s->failed, s->failed == 1 ? "" : "s", missing, missing == 1 ? "" : "s",
+                   json_string_value(json_object_get(first, "label")),
+                   json_string_value(json_object_get(first, "error")));
+}
+
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 {
-    size_t missing = 0;
-    bool all = true;
-    for (size_t i = 0; i < s->n_evaluation; i++)
-        missing += s->evaluation[i]->job.state != PR_JOB_DONE;
+    bool all = s->failed == 0;
     for (int i = 0; i < s->n_track; i++)
         all = all && s->track[i].done;
+    for (int i = 0; i < s->n_expert; i++)
+        all = all && s->expert[i].job.state == PR_JOB_DONE;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     json_t *line = json_pack("{s:s, s:f, s:I, s:I}", "state", state, "seconds", pr_time_monotonic() - s->began,
                              "jobs_done", (json_int_t)s->done, "jobs_failed", (json_int_t)s->failed);
-    pr_status_t status = pr_journal_append(s->journal, "sweep_end", line, true, err);
+    pr_status_t status = pr_sweep_commit(s, err);
+    if (status == PR_OK)
+        status = pr_journal_append(s->journal, "sweep_end", line, true, err);
     json_decref(line);
     if (status != PR_OK || all)
         return status;
     if (interrupted)
         return pr_fail(err, PR_ERR_INTERRUPTED, "stopped before the end; the same command continues it");
-    const json_t *first = json_array_get(s->failures, 0);
-    return pr_fail(err, PR_ERR_INCOMPLETE, "%zu job%s failed for good, %zu point%s not evaluated; the first: %s: %s",
-                   s->failed, s->failed == 1 ? "" : "s", missing, missing == 1 ? "" : "s",
-                   json_string_value(json_object_get(first, "label")),
-                   json_string_value(json_object_get(first, "error")));
+    return incomplete(s, err);
 }
 
 /* ---- points, for the reduction over ranks ---- */
@@ -403,10 +431,10 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
     make_table(s, &o);
     *out = (pr_sweep_points_t){.k = (int)k_n, .value = pr_alloc(o.table.n * k_n, sizeof(double))};
     out->id = pr_alloc(o.table.n, sizeof *out->id);
+    // Workers keep whole points of this run only, and none where a job may be a part of a point.
+    bool archived = elsewhere && !pr_sweep_any_fidelity(s->config);
     for (size_t i = 0; i < o.table.n; i++) {
-        // A point joined from ranges of prompts is known here only.
-        bool whole = o.eval[i]->count == o.row[i].n_prompts;
-        if (elsewhere && whole && o.eval[i]->job.attempts > 0)
+        if (archived && o.eval[i]->job.attempts > 0)
             continue;
         memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
         out->id[out->n++] = pr_point_number(o.row[i].job);

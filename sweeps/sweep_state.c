@@ -1,7 +1,10 @@
-/* The tables of experts and evaluations. */
+/* The tables of experts, evaluations and earlier results. */
+#include "base/log.h"
 #include "base/mem.h"
+#include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,110 +29,259 @@ int pr_sweep_host(pr_sweep_t *s, const char *host)
     return s->n_host++;
 }
 
-/* Where an identity is or would be in the table. */
-static size_t slot_of(const pr_sweep_t *s, const char *id)
+double *pr_sweep_values(pr_sweep_t *s)
 {
-    size_t i = pr_hash64(id, strlen(id)) & (s->n_table - 1);
-    while (s->table[i] && strcmp(s->evaluation[s->table[i] - 1]->job.id, id) != 0)
-        i = (i + 1) & (s->n_table - 1);
-    return i;
+    size_t each = 2 * (size_t)s->config->n_objectives;
+    if (s->n_block == 0 || s->block_used == PR_SWEEP_CHUNK) {
+        s->block = pr_realloc(s->block, s->n_block + 1, sizeof *s->block);
+        s->block[s->n_block++] = pr_alloc(PR_SWEEP_CHUNK * each, sizeof(double));
+        s->block_used = 0;
+    }
+    return s->block[s->n_block - 1] + each * s->block_used++;
+}
+
+/* ---- identities ---- */
+
+/* Where an identity is or would be. of: gives the identity of a number. */
+static uint32_t *slot_of(const pr_id_table_t *t, const pr_sweep_t *s, const char *id,
+                         const char *(*of)(const pr_sweep_t *s, size_t number))
+{
+    size_t i = pr_hash64(id, strlen(id)) & (t->n_slots - 1);
+    while (t->slot[i] && strcmp(of(s, t->slot[i] - 1), id) != 0)
+        i = (i + 1) & (t->n_slots - 1);
+    return &t->slot[i];
+}
+
+static void table_reserve(pr_id_table_t *t, const pr_sweep_t *s, const char *(*of)(const pr_sweep_t *s, size_t number))
+{
+    if (2 * (t->n + 1) <= t->n_slots)
+        return;
+    free(t->slot);
+    t->n_slots = t->n_slots ? 2 * t->n_slots : 1024;
+    t->slot = pr_alloc(t->n_slots, sizeof *t->slot);
+    for (size_t i = 0; i < t->n; i++)
+        *slot_of(t, s, of(s, i), of) = (uint32_t)i + 1;
+}
+
+static const char *evaluation_id(const pr_sweep_t *s, size_t number)
+{
+    return pr_sweep_eval(s, number)->job.id;
+}
+
+static const char *past_id(const pr_sweep_t *s, size_t number)
+{
+    return s->past[number].id;
+}
+
+/* ---- earlier results ---- */
+
+static bool read_numbers(const json_t *list, size_t n, double *out)
+{
+    if (!json_is_array(list) || json_array_size(list) != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *x = json_array_get(list, i);
+        if (!json_is_number(x))
+            return false;
+        out[i] = json_number_value(x);
+    }
+    return true;
+}
+
+bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    double both[2 * PR_MAX_OBJECTIVES];
+    if (!read_numbers(json_object_get(result, "mean"), k_n, both) ||
+        !read_numbers(json_object_get(result, "se"), k_n, both + k_n))
+        return false;
+    memcpy(value, both, 2 * k_n * sizeof *value);
+    *tokens = json_integer_value(json_object_get(result, "tokens"));
+    *seconds = json_number_value(json_object_get(result, "seconds"));
+    return true;
+}
+
+const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id)
+{
+    uint32_t at = s->past_by_id.n_slots ? *slot_of(&s->past_by_id, s, id, past_id) : 0;
+    return at ? &s->past[at - 1] : NULL;
+}
+
+static pr_past_t *past_of(pr_sweep_t *s, const char *id)
+{
+    table_reserve(&s->past_by_id, s, past_id);
+    uint32_t *slot = slot_of(&s->past_by_id, s, id, past_id);
+    if (*slot)
+        return &s->past[*slot - 1];
+    if (s->n_past == s->cap_past) {
+        s->cap_past = s->cap_past ? s->cap_past + s->cap_past / 2 : 256;
+        s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
+    }
+    pr_past_t *p = &s->past[s->n_past++];
+    *p = (pr_past_t){0};
+    snprintf(p->id, sizeof p->id, "%s", id);
+    *slot = (uint32_t)s->n_past;
+    s->past_by_id.n = s->n_past;
+    return p;
+}
+
+void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
+{
+    double value[2 * PR_MAX_OBJECTIVES], seconds = 0;
+    int64_t tokens = 0;
+    bool tuned = json_is_string(json_object_get(result, "expert"));
+    if (strlen(id) != PR_HASH_HEX - 1 || (!tuned && !pr_sweep_read_result(s, result, value, &tokens, &seconds)))
+        return; // of another configuration
+    pr_past_t *p = past_of(s, id);
+    if (tuned) {
+        json_decref(p->tuning);
+        p->tuning = json_incref((json_t *)(uintptr_t)result);
+        return;
+    }
+    if (!p->value)
+        p->value = pr_sweep_values(s);
+    memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
+    p->tokens = tokens;
+    p->seconds = seconds;
+}
+
+/* ---- evaluations ---- */
+
+pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
+{
+    return &s->chunk[number / PR_SWEEP_CHUNK][number % PR_SWEEP_CHUNK];
 }
 
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id)
 {
-    size_t at = s->n_table ? s->table[slot_of(s, id)] : 0;
-    return at ? s->evaluation[at - 1] : NULL;
+    uint32_t at = s->by_id.n_slots ? *slot_of(&s->by_id, s, id, evaluation_id) : 0;
+    return at ? pr_sweep_eval(s, at - 1) : NULL;
 }
 
-static void grow_table(pr_sweep_t *s)
+const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
-    if (2 * (s->n_evaluation + 1) <= s->n_table)
-        return;
-    free(s->table);
-    s->n_table = s->n_table ? 2 * s->n_table : 1024;
-    s->table = pr_alloc(s->n_table, sizeof *s->table);
-    for (size_t i = 0; i < s->n_evaluation; i++)
-        s->table[slot_of(s, s->evaluation[i]->job.id)] = i + 1;
+    return &s->track[e->track].asked[e->asked].point;
 }
 
-static void weights_json(const pr_sweep_t *s, const pr_evaluation_t *e, json_t *spec)
+static pr_evaluate_key_t key_of(const pr_sweep_t *s, const pr_evaluation_t *e, const char *text)
 {
-    int k_n = s->config->n_objectives, seed = s->track[e->track].seed_index;
-    double w[PR_MAX_OBJECTIVES];
-    json_t *weights = json_array(), *hashes = json_array();
-    pr_point_weights(&e->point, k_n, w);
-    for (int k = 0; k < k_n; k++) {
-        json_array_append_new(weights, json_real(w[k]));
-        json_array_append_new(hashes, json_string(pr_sweep_expert(s, seed, k)->hash));
-    }
-    json_object_set_new(spec, "weights", weights);
-    json_object_set_new(spec, "expert_hash", hashes);
+    const pr_track_t *t = &s->track[e->track];
+    const pr_point_t *p = pr_sweep_point(s, e);
+    pr_evaluate_key_t key = {.policy = t->policy, .point = text, .first = e->first, .count = e->count};
+    for (int k = 0; k < s->config->n_objectives; k++)
+        key.expert[k] = p->num[k] != 0 ? pr_sweep_expert(s, t->seed_index, k)->job.id : NULL;
+    return key;
 }
 
 json_t *pr_sweep_evaluation_spec(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
     const pr_track_t *t = &s->track[e->track];
-    const char *expert[PR_MAX_OBJECTIVES];
-    char point[PR_MAX_OBJECTIVES * 44];
-    for (int k = 0; k < s->config->n_objectives; k++)
-        expert[k] = pr_sweep_expert(s, t->seed_index, k)->job.id;
-    pr_point_text(&e->point, s->config->n_objectives, point, sizeof point);
-    pr_policy_spec_t p = {t->spec, s->config->seeds[t->seed_index]};
-    json_t *spec = pr_evaluate_spec(s->config, &s->inputs, &p, expert, point, e->first, e->count);
-    weights_json(s, e, spec);
+    int k_n = s->config->n_objectives;
+    char text[PR_MAX_OBJECTIVES * 44];
+    double w[PR_MAX_OBJECTIVES];
+    pr_point_text(pr_sweep_point(s, e), k_n, text, sizeof text);
+    pr_evaluate_key_t key = key_of(s, e, text);
+    json_t *spec = pr_evaluate_spec(t->spec, s->config->seeds[t->seed_index], &key, e->job.id);
+    json_t *weights = json_array(), *hashes = json_array();
+    pr_point_weights(pr_sweep_point(s, e), k_n, w);
+    for (int k = 0; k < k_n; k++) {
+        json_array_append_new(weights, json_real(w[k]));
+        json_array_append_new(hashes, json_string(pr_sweep_expert(s, t->seed_index, k)->hash));
+    }
+    json_object_set_new(spec, "weights", weights);
+    json_object_set_new(spec, "expert_hash", hashes);
     return spec;
 }
 
-void pr_sweep_take_result(const pr_sweep_t *s, pr_evaluation_t *e, const json_t *result)
+pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err)
 {
-    size_t k_n = (size_t)s->config->n_objectives;
-    if (!e->mean)
-        e->mean = pr_alloc(2 * k_n, sizeof *e->mean);
-    e->se = e->mean + k_n;
-    for (size_t k = 0; k < k_n; k++) {
-        e->mean[k] = json_number_value(json_array_get(json_object_get(result, "mean"), k));
-        e->se[k] = json_number_value(json_array_get(json_object_get(result, "se"), k));
-    }
-    e->job.tokens = json_integer_value(json_object_get(result, "tokens"));
-    e->job.seconds = json_number_value(json_object_get(result, "seconds"));
-    e->job.state = PR_JOB_DONE;
+    size_t n = (size_t)e->count * (size_t)s->config->n_objectives;
+    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
+    pr_checkpoint_t c = {0};
+    const void *scores;
+    pr_status_t status = PR_OK;
+    PR_GO(pr_checkpoint_read(path, "evaluate", &c, err));
+    PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), n, &scores, err));
+    memcpy(out, scores, n * sizeof *out);
+done:
+    pr_checkpoint_clear(&c);
+    free(path);
+    return status;
 }
 
-int pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, const pr_request_t *r, int first, int count)
+pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err)
 {
-    pr_evaluation_t *e = pr_alloc(1, sizeof *e);
-    *e = (pr_evaluation_t){.track = t->index, .level = r->level, .point = r->point, .first = first, .count = count};
-    json_t *spec = pr_sweep_evaluation_spec(s, e);
-    snprintf(e->job.id, sizeof e->job.id, "%s", json_string_value(json_object_get(spec, "id")));
-    json_decref(spec);
-    grow_table(s);
-    size_t slot = slot_of(s, e->job.id);
-    if (s->table[slot]) {
-        free(e);
-        return (int)s->table[slot] - 1;
+    double *scores = pr_alloc((size_t)e->count * (size_t)s->config->n_objectives, sizeof *scores);
+    pr_status_t status = e->prompt ? PR_OK : pr_sweep_read_prompts(s, e, scores, err);
+    if (e->prompt || status != PR_OK)
+        free(scores);
+    else
+        e->prompt = scores;
+    return status;
+}
+
+/* What an earlier run found counts, unless the scores that this sweep also needs are not there any more. */
+static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
+{
+    pr_error_t err;
+    const pr_past_t *p = pr_sweep_past(s, e->job.id);
+    if (!p || !p->value)
+        return;
+    if (s->paired && pr_sweep_keep_prompts(s, e, &err) != PR_OK) {
+        pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
+        return;
     }
-    if (s->n_evaluation == s->cap_evaluation) {
-        s->cap_evaluation = s->cap_evaluation ? 2 * s->cap_evaluation : 256;
-        s->evaluation = pr_realloc(s->evaluation, s->cap_evaluation, sizeof *s->evaluation);
+    e->value = p->value;
+    e->job.tokens = p->tokens;
+    e->job.seconds = p->seconds;
+    e->job.state = PR_JOB_DONE;
+    s->done++;
+    s->n_evaluated++;
+    s->evaluated_seconds += e->job.seconds;
+}
+
+static pr_evaluation_t *append(pr_sweep_t *s)
+{
+    assert(s->n_evaluation < UINT32_MAX);
+    if (s->n_evaluation % PR_SWEEP_CHUNK == 0) {
+        size_t n = s->n_evaluation / PR_SWEEP_CHUNK;
+        s->chunk = pr_realloc(s->chunk, n + 1, sizeof *s->chunk);
+        s->chunk[n] = pr_alloc(PR_SWEEP_CHUNK, sizeof **s->chunk);
     }
-    s->evaluation[s->n_evaluation] = e;
-    s->table[slot] = ++s->n_evaluation;
-    const json_t *past = json_object_get(s->past, e->job.id);
-    if (past) {
-        pr_sweep_take_result(s, e, past);
-        json_object_del(s->past, e->job.id);
-        s->done++;
-    }
-    return (int)s->n_evaluation - 1;
+    return pr_sweep_eval(s, s->n_evaluation++);
+}
+
+uint32_t pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, size_t asked, int first, int count)
+{
+    char text[PR_MAX_OBJECTIVES * 44];
+    pr_evaluation_t e = {.track = t->index, .asked = (uint32_t)asked, .first = first, .count = count};
+    pr_point_text(&t->asked[asked].point, s->config->n_objectives, text, sizeof text);
+    pr_evaluate_key_t key = key_of(s, &e, text);
+    pr_evaluate_identity(&key, e.job.id);
+    table_reserve(&s->by_id, s, evaluation_id);
+    uint32_t *slot = slot_of(&s->by_id, s, e.job.id, evaluation_id);
+    if (*slot)
+        return *slot - 1;
+    pr_evaluation_t *kept = append(s);
+    *kept = e;
+    *slot = (uint32_t)s->n_evaluation;
+    s->by_id.n = s->n_evaluation;
+    take_past(s, kept);
+    return (uint32_t)s->n_evaluation - 1;
 }
 
 void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n, double *reference)
 {
     size_t k_n = (size_t)s->config->n_objectives;
     for (size_t k = 0; k < k_n; k++) {
+        bool found = false;
         reference[k] = s->reference[k];
-        for (size_t i = 0; i < n && !isfinite(s->reference[k]); i++)
-            if (i == 0 || value[i * k_n + k] < reference[k])
-                reference[k] = value[i * k_n + k];
+        for (size_t i = 0; i < n && !isfinite(s->reference[k]); i++) {
+            double v = value[i * k_n + k];
+            if (isfinite(v) && (!found || v < reference[k])) {
+                reference[k] = v;
+                found = true;
+            }
+        }
     }
 }

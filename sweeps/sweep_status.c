@@ -8,53 +8,88 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Jobs of one kind. */
+typedef struct pr_kind_count {
+    long total; // known so far in the current run
+    long done;  // of them
+    long running;
+    long measured;  // jobs whose seconds are known, of all runs
+    double seconds; // they took
+} pr_kind_count_t;
+
 typedef struct pr_status_fold {
-    json_t *job;  // id -> last event of the current run ("job_start", ...)
-    json_t *kind; // id -> kind
-    json_t *step; // id of a running fine-tune -> its last step event
+    json_t *running; // id -> its job_start line
+    json_t *step;    // id of a running fine-tune -> its last step event
     json_t *failures;
     char name[256], state[32];
     double started, last; // of the current run, wall clock
-    int workers, objectives;
-    long tuned, evaluated, failed, points_done;
-    double tokens, seconds;
-    double tune_seconds, evaluate_seconds;
+    int workers;
+    pr_kind_count_t finetune, evaluate;
+    long failed;
+    double tokens, seconds; // of finished jobs
 } pr_status_fold_t;
 
-static void on_start(pr_status_fold_t *f, const json_t *line)
+static json_t *borrowed(const json_t *line)
 {
-    json_t *kept = json_object();
-    const char *id;
-    json_t *event;
-    json_object_foreach(f->job, id, event) // what an earlier run had running is not running now
-    {
-        if (strcmp(json_string_value(event), "job_done") == 0)
-            json_object_set(kept, id, event);
-    }
-    json_decref(f->job);
-    f->job = kept;
+    return (json_t *)(uintptr_t)line;
+}
+
+static void copy_text(char *out, size_t size, const json_t *text)
+{
+    const char *s = json_string_value(text);
+    snprintf(out, size, "%s", s ? s : "");
+}
+
+static pr_kind_count_t *count_of(pr_status_fold_t *f, const json_t *line)
+{
+    const char *kind = json_string_value(json_object_get(line, "kind"));
+    return kind && strcmp(kind, "finetune") == 0 ? &f->finetune : &f->evaluate;
+}
+
+/* What an earlier run had running is not running now, and what it gave up is tried again. */
+static void on_sweep_start(pr_status_fold_t *f, const json_t *line)
+{
+    json_object_clear(f->running);
     json_object_clear(f->step);
     json_array_clear(f->failures);
     f->failed = 0;
-    snprintf(f->name, sizeof f->name, "%s", json_string_value(json_object_get(line, "name")));
+    f->finetune.running = f->evaluate.running = f->evaluate.total = f->evaluate.done = 0;
+    f->finetune.total = json_integer_value(json_object_get(line, "experts"));
+    f->finetune.done = json_integer_value(json_object_get(line, "experts_done"));
+    copy_text(f->name, sizeof f->name, json_object_get(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
     f->started = json_number_value(json_object_get(line, "t"));
     f->workers = (int)json_integer_value(json_object_get(line, "workers"));
-    f->objectives = (int)json_array_size(json_object_get(line, "objectives")) *
-                    (int)json_array_size(json_object_get(line, "seeds"));
 }
 
 static void on_done(pr_status_fold_t *f, const char *id, const json_t *line)
 {
     const json_t *result = json_object_get(line, "result");
     double seconds = json_number_value(json_object_get(result, "seconds"));
-    const char *kind = json_string_value(json_object_get(line, "kind"));
-    bool tune = kind && strcmp(kind, "finetune") == 0;
+    pr_kind_count_t *c = count_of(f, line);
     json_object_del(f->step, id);
-    *(tune ? &f->tuned : &f->evaluated) += 1;
-    *(tune ? &f->tune_seconds : &f->evaluate_seconds) += seconds;
+    c->done++;
+    c->measured++;
+    c->seconds += seconds;
     f->tokens += (double)json_integer_value(json_object_get(result, "tokens"));
     f->seconds += seconds;
+}
+
+static void on_job(pr_status_fold_t *f, const char *event, const char *id, const json_t *line)
+{
+    if (strcmp(event, "job_start") == 0) {
+        count_of(f, line)->running += json_object_get(f->running, id) == NULL;
+        json_object_set(f->running, id, borrowed(line));
+        return;
+    }
+    count_of(f, line)->running -= json_object_get(f->running, id) != NULL;
+    json_object_del(f->running, id);
+    if (strcmp(event, "job_done") == 0)
+        on_done(f, id, line);
+    if (strcmp(event, "job_failed") == 0 && !json_is_true(json_object_get(line, "retry"))) {
+        f->failed++;
+        json_array_append(f->failures, borrowed(line));
+    }
 }
 
 static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
@@ -64,38 +99,29 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
     f->last = json_number_value(json_object_get(line, "t"));
     const char *id = json_string_value(json_object_get(line, "job"));
     if (strcmp(event, "sweep_start") == 0)
-        on_start(f, line);
+        on_sweep_start(f, line);
     else if (strcmp(event, "sweep_end") == 0)
-        snprintf(f->state, sizeof f->state, "%s", json_string_value(json_object_get(line, "state")));
-    else if (id && strcmp(event, "step") == 0)
-        json_object_set(f->step, id, (json_t *)(uintptr_t)line);
-    if (!id || strncmp(event, "job_", 4) != 0)
-        return PR_OK;
-    if (strcmp(event, "job_done") == 0)
-        on_done(f, id, line);
-    if (strcmp(event, "job_failed") == 0 && !json_is_true(json_object_get(line, "retry"))) {
-        f->failed++;
-        json_array_append(f->failures, (json_t *)(uintptr_t)line);
-    }
-    json_object_set(f->kind, id, json_object_get(line, "kind"));
-    json_object_set_new(f->job, id, json_string(event));
+        copy_text(f->state, sizeof f->state, json_object_get(line, "state"));
+    else if (strcmp(event, "points") == 0) {
+        f->evaluate.total = json_integer_value(json_object_get(line, "evaluations"));
+        f->evaluate.done = json_integer_value(json_object_get(line, "evaluated"));
+    } else if (id && strcmp(event, "step") == 0)
+        json_object_set(f->step, id, borrowed(line));
+    else if (id && strncmp(event, "job_", 4) == 0)
+        on_job(f, event, id, line);
     return PR_OK;
 }
 
-static long count_running(const pr_status_fold_t *f, const char *kind)
+static double mean_of(const json_t *list)
 {
-    long n = 0;
-    const char *id;
-    json_t *event;
-    json_object_foreach(f->job, id, event)
-    {
-        const char *k = json_string_value(json_object_get(f->kind, id));
-        n += strcmp(json_string_value(event), "job_start") == 0 && (!kind || (k && strcmp(k, kind) == 0));
-    }
-    return n;
+    double sum = 0;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        sum += json_number_value(json_array_get(list, i));
+    return json_array_size(list) ? sum / (double)json_array_size(list) : NAN;
 }
 
-static void furthest_behind(const pr_status_fold_t *f, pr_progress_t *p)
+/* The fine-tune that is furthest behind, and the mean of all rewards of the latest steps. */
+static void add_steps(const pr_status_fold_t *f, pr_progress_t *p)
 {
     const char *id;
     json_t *step;
@@ -107,52 +133,82 @@ static void furthest_behind(const pr_status_fold_t *f, pr_progress_t *p)
             p->step = at;
             p->step_total = json_integer_value(json_object_get(step, "steps"));
         }
-        const json_t *r = json_object_get(step, "reward");
-        for (size_t i = 0; i < json_array_size(r); i++)
-            reward += json_number_value(json_array_get(r, i)) / (double)json_array_size(r);
+        reward += mean_of(json_object_get(step, "reward"));
     }
     if (json_object_size(f->step))
         p->reward = reward / (double)json_object_size(f->step);
 }
 
-static void to_progress(const pr_status_fold_t *f, double now, pr_progress_t *p)
+/* What the running fine-tunes still take at their own pace. */
+static double steps_left(const pr_status_fold_t *f, double now)
+{
+    const char *id;
+    json_t *step;
+    double left = 0;
+    json_object_foreach(f->step, id, step)
+    {
+        double at = json_number_value(json_object_get(step, "step")),
+               all = json_number_value(json_object_get(step, "steps")),
+               began = json_number_value(json_object_get(json_object_get(f->running, id), "t"));
+        left += at > 0 && began > 0 ? (now - began) / at * (all - at) : NAN;
+    }
+    return left;
+}
+
+/* As long as the jobs of a kind took so far. */
+static double jobs_left(const pr_kind_count_t *c, long n)
+{
+    return n <= 0 ? 0 : c->measured ? (double)n * c->seconds / (double)c->measured : NAN;
+}
+
+static double seconds_left(const pr_status_fold_t *f, double now)
+{
+    double left = steps_left(f, now) +
+                  jobs_left(&f->finetune, f->finetune.total - f->finetune.done - (long)json_object_size(f->step)) +
+                  jobs_left(&f->evaluate, f->evaluate.total - f->evaluate.done);
+    return left / (f->workers > 0 ? f->workers : 1);
+}
+
+static void to_progress(const pr_status_fold_t *f, bool live, double now, pr_progress_t *p)
 {
     *p = (pr_progress_t)PR_PROGRESS_UNKNOWN;
-    bool tuning = count_running(f, "finetune") > 0 || (f->tuned < f->objectives && f->evaluated == 0);
-    bool live = strcmp(f->state, "running") == 0;
-    furthest_behind(f, p);
+    bool tuning = f->finetune.done < f->finetune.total && f->failed == 0;
+    long done = f->finetune.done + f->evaluate.done;
+    add_steps(f, p);
     p->phase = !live ? "ended" : tuning ? "fine-tuning" : "evaluating";
-    p->jobs_done = !live ? f->tuned + f->evaluated : tuning ? f->tuned : f->evaluated;
-    p->jobs_total = tuning && live ? f->objectives : p->jobs_done + count_running(f, "evaluate");
-    p->running = live ? (int)count_running(f, NULL) : 0;
+    p->jobs_done = !live ? done : tuning ? f->finetune.done : f->evaluate.done;
+    p->jobs_total = !live ? f->finetune.total + f->evaluate.total : tuning ? f->finetune.total : f->evaluate.total;
+    long running = f->finetune.running + f->evaluate.running;
+    p->running = !live ? 0 : running < f->workers ? (int)running : f->workers;
     p->workers = f->workers;
     p->failed = f->failed;
     p->seconds_elapsed = (live ? now : f->last) - f->started;
     p->last_event_age = now - f->last;
+    if (live)
+        p->seconds_left = seconds_left(f, now);
     if (f->seconds > 0)
         p->tokens_per_second = f->tokens / f->seconds * fmax(1, p->running);
 }
 
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err)
 {
-    pr_status_fold_t f = {.job = json_object(), .kind = json_object(), .step = json_object(), .failures = json_array()};
+    pr_status_fold_t f = {.running = json_object(), .step = json_object(), .failures = json_array()};
     pr_journal_stats_t stats;
     char *path = pr_results_path(dir, "journal.jsonl");
     pr_status_t status = pr_journal_read(path, fold, &f, &stats, err);
     if (status == PR_OK && !f.state[0])
         status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep has been started in this directory", dir);
     if (status == PR_OK) {
-        to_progress(&f, now, progress);
-        // A run that says nothing and holds no lock has been killed.
+        // A run that says it runs and holds no lock has been killed.
         if (strcmp(f.state, "running") == 0 && !pr_results_locked(dir, NULL, 0))
             snprintf(f.state, sizeof f.state, "stopped");
+        to_progress(&f, strcmp(f.state, "running") == 0, now, progress);
         json_t *p = pr_progress_json(progress);
         *details = json_pack("{s:s, s:s, s:o, s:O, s:I}", "name", f.name, "state", f.state, "progress", p, "failures",
                              f.failures, "skipped_lines", (json_int_t)stats.skipped);
     }
     free(path);
-    json_decref(f.job);
-    json_decref(f.kind);
+    json_decref(f.running);
     json_decref(f.step);
     json_decref(f.failures);
     return status;

@@ -1,6 +1,5 @@
 /* One search over one set of experts: what it asked for, what came of it. */
 #include "base/mem.h"
-#include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
 #include <math.h>
@@ -26,9 +25,9 @@ static void join(double *mean, double *se, int n, double mean2, double se2, int 
     *se = total > 1 ? sqrt(squares / (total - 1) / total) : 0;
 }
 
-static const pr_evaluation_t *range_of(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range)
+pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range)
 {
-    return s->evaluation[t->asked_eval[asked * (size_t)t->max_range + (size_t)range]];
+    return pr_sweep_eval(s, t->asked_eval[asked * (size_t)t->max_range + (size_t)range]);
 }
 
 bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
@@ -38,15 +37,15 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                                  k_n = s->config->n_objectives;
     *sum = (pr_track_sum_t){0};
     for (int i = 0; i < n; i++) {
-        const pr_evaluation_t *e = range_of(s, t, asked, i);
+        const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
         if (e->job.state != PR_JOB_DONE)
             return false;
         for (int k = 0; k < k_n; k++) {
             if (i == 0) {
-                mean[k] = e->mean[k];
-                se[k] = e->se[k];
+                mean[k] = e->value[k];
+                se[k] = e->value[k_n + k];
             } else {
-                join(&mean[k], &se[k], bounds[i], e->mean[k], e->se[k], e->count);
+                join(&mean[k], &se[k], bounds[i], e->value[k], e->value[k_n + k], e->count);
             }
         }
         sum->tokens += e->job.tokens;
@@ -56,64 +55,92 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
     return true;
 }
 
-bool pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out)
+/* ---- what the search is told ---- */
+
+/* Everything observed so far, with the memory of its numbers. */
+typedef struct pr_observations {
+    pr_observation_t *item;
+    size_t n;
+    double *values;   // [n_asked][2K]: mean, se; turned
+    double **prompts; // [n] the prompts' own scores, turned, or NULL
+} pr_observations_t;
+
+pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err)
 {
     int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds),
                                  k_n = s->config->n_objectives;
     for (int i = 0; i < n; i++) {
-        int count = bounds[i + 1] - bounds[i];
-        const pr_evaluation_t *e = range_of(s, t, asked, i);
-        char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
-        pr_checkpoint_t c = {0};
-        const void *scores;
-        bool ok =
-            pr_checkpoint_read(path, "evaluate", &c, NULL) == PR_OK &&
-            pr_checkpoint_section(&c, path, "scores", sizeof(double), (size_t)(count * k_n), &scores, NULL) == PR_OK;
-        for (int j = 0; ok && j < count * k_n; j++)
-            out[bounds[i] * k_n + j] = pr_sweep_sign(s, j % k_n) * ((const double *)scores)[j];
-        pr_checkpoint_clear(&c);
-        free(path);
-        if (!ok)
-            return false;
+        const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
+        double *at = out + bounds[i] * k_n;
+        if (e->prompt)
+            memcpy(at, e->prompt, (size_t)(e->count * k_n) * sizeof *at);
+        else
+            PR_TRY(pr_sweep_read_prompts(s, e, at, err));
+        for (int j = 0; j < e->count * k_n; j++)
+            at[j] *= pr_sweep_sign(s, j % k_n);
     }
-    return true;
+    return PR_OK;
 }
 
-/* Everything observed so far, for the search. Each observation's numbers are in `values`: mean, se [K] and, with
- * fidelities, the prompts'. */
-typedef struct pr_observations {
-    pr_observation_t *item;
-    size_t n;
-    double **block;
-} pr_observations_t;
+/* The same for a search, which will ask again and again: what is read is kept. Caller frees. */
+static pr_status_t paired_scores(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double **out, pr_error_t *err)
+{
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds);
+    for (int i = 0; i < n; i++)
+        PR_TRY(pr_sweep_keep_prompts(s, pr_track_range(s, t, asked, i), err));
+    *out = pr_alloc((size_t)(t->asked[asked].n_prompts * s->config->n_objectives), sizeof **out);
+    return pr_track_per_prompt(s, t, asked, *out, err);
+}
 
-static void observe(const pr_sweep_t *s, const pr_track_t *t, pr_observations_t *o)
+static bool given_up(const pr_sweep_t *s, const pr_track_t *t, size_t asked)
+{
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds);
+    for (int i = 0; i < n; i++)
+        if (pr_track_range(s, t, asked, i)->job.state == PR_JOB_FAILED)
+            return true;
+    return false;
+}
+
+/* One request's result. One that was given up has no numbers, which the search takes as such; one that is missing is
+ * not told. */
+static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_observations_t *o,
+                               pr_error_t *err)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    bool paired = t->spec->n_fidelity > 0;
-    *o = (pr_observations_t){pr_alloc(t->n_asked, sizeof *o->item), 0, pr_alloc(t->n_asked, sizeof *o->block)};
-    for (size_t i = 0; i < t->n_asked; i++) {
-        const pr_request_t *r = &t->asked[i];
-        double *v = pr_alloc(2 * k_n + (paired ? (size_t)r->n_prompts * k_n : 0), sizeof *v);
-        pr_track_sum_t sum;
-        if (!pr_track_result(s, t, i, v, v + k_n, &sum)) {
-            free(v);
-            continue;
-        }
-        for (size_t k = 0; k < k_n; k++)
-            v[k] *= pr_sweep_sign(s, (int)k);
-        bool have = paired && pr_track_per_prompt(s, t, i, v + 2 * k_n);
-        o->item[o->n] =
-            (pr_observation_t){r->point, r->level, r->n_prompts, v, v + k_n, have ? v + 2 * k_n : NULL, sum.seconds};
-        o->block[o->n++] = v;
+    const pr_request_t *r = &t->asked[asked];
+    double *v = o->values + o->n * 2 * k_n;
+    pr_track_sum_t sum;
+    bool there = pr_track_result(s, t, asked, v, v + k_n, &sum);
+    if (!there && !given_up(s, t, asked))
+        return PR_OK;
+    for (size_t k = 0; k < k_n; k++) {
+        v[k] = there ? pr_sweep_sign(s, (int)k) * v[k] : NAN;
+        v[k_n + k] = there ? v[k_n + k] : NAN;
     }
+    if (there && t->spec->n_fidelity > 0)
+        PR_TRY(paired_scores(s, t, asked, &o->prompts[o->n], err));
+    o->item[o->n] = (pr_observation_t){r->point, r->level, r->n_prompts, v, v + k_n, o->prompts[o->n], sum.seconds};
+    o->n++;
+    return PR_OK;
+}
+
+static pr_status_t observe(const pr_sweep_t *s, const pr_track_t *t, pr_observations_t *o, pr_error_t *err)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    *o = (pr_observations_t){.item = pr_alloc(t->n_asked, sizeof *o->item),
+                             .values = pr_alloc(t->n_asked * 2 * k_n, sizeof *o->values),
+                             .prompts = pr_alloc(t->n_asked, sizeof *o->prompts)};
+    for (size_t i = 0; i < t->n_asked; i++)
+        PR_TRY(observe_one(s, t, i, o, err));
+    return PR_OK;
 }
 
 static void observations_clear(pr_observations_t *o)
 {
     for (size_t i = 0; i < o->n; i++)
-        free(o->block[i]);
-    free(o->block);
+        free(o->prompts[i]);
+    free(o->prompts);
+    free(o->values);
     free(o->item);
 }
 
@@ -130,101 +157,144 @@ static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observati
     free(first);
 }
 
-static bool all_done(const pr_sweep_t *s, const pr_track_t *t)
+/* ---- what the search asks ---- */
+
+/* Is every evaluation of this step done or given up? Neither is taken back, so each is looked at once. */
+static bool all_settled(const pr_sweep_t *s, pr_track_t *t)
 {
-    for (size_t i = 0; i < t->n_eval; i++)
-        if (s->evaluation[t->eval[i]]->job.state != PR_JOB_DONE)
+    while (t->settled < t->n_eval) {
+        pr_job_state_t state = pr_sweep_eval(s, t->eval[t->settled])->job.state;
+        if (state != PR_JOB_DONE && state != PR_JOB_FAILED)
             return false;
+        t->settled++;
+    }
     return true;
 }
 
-static void remember(pr_track_t *t, const pr_request_t *r)
+/* Adds the requests to those asked so far; takes r->item over where it can, as it may be large. */
+static void keep_requests(pr_track_t *t, pr_requests_t *r)
 {
-    t->max_range = t->spec->n_fidelity + 1;
-    if (t->n_asked == t->cap_asked) {
-        t->cap_asked = t->cap_asked ? 2 * t->cap_asked : 64;
+    if (t->n_asked == 0) {
+        free(t->asked);
+        t->asked = r->item;
+        t->cap_asked = r->n;
+        r->item = NULL;
+    } else if (t->n_asked + r->n > t->cap_asked) {
+        t->cap_asked += t->cap_asked / 2 + r->n;
         t->asked = pr_realloc(t->asked, t->cap_asked, sizeof *t->asked);
-        t->asked_eval = pr_realloc(t->asked_eval, t->cap_asked * (size_t)t->max_range, sizeof *t->asked_eval);
     }
-    t->asked[t->n_asked++] = *r;
+    if (r->item)
+        memcpy(t->asked + t->n_asked, r->item, r->n * sizeof *r->item);
+    t->asked_eval = pr_realloc(t->asked_eval, t->cap_asked * (size_t)t->max_range, sizeof *t->asked_eval);
+    t->n_asked += r->n;
 }
 
-static void take_requests(pr_sweep_t *s, pr_track_t *t, const pr_requests_t *r)
+static void take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r)
 {
     int bounds[PR_MAX_LIST + 2];
-    t->n_eval = t->next_eval = 0;
-    for (size_t i = 0; i < r->n; i++) {
-        int n = pr_track_ranges(t, r->item[i].n_prompts, bounds);
-        remember(t, &r->item[i]);
-        t->eval = pr_realloc(t->eval, t->n_eval + (size_t)n, sizeof *t->eval);
+    size_t first = t->n_asked;
+    keep_requests(t, r);
+    t->n_eval = t->next_eval = t->settled = 0;
+    t->eval = pr_realloc(t->eval, r->n * (size_t)t->max_range, sizeof *t->eval);
+    for (size_t i = first; i < t->n_asked; i++) {
+        int n = pr_track_ranges(t, t->asked[i].n_prompts, bounds);
         for (int j = 0; j < n; j++) {
-            int e = pr_sweep_evaluation(s, t, &r->item[i], bounds[j], bounds[j + 1] - bounds[j]);
-            t->eval[t->n_eval++] = t->asked_eval[(t->n_asked - 1) * (size_t)t->max_range + (size_t)j] = e;
+            uint32_t e = pr_sweep_evaluation(s, t, i, bounds[j], bounds[j + 1] - bounds[j]);
+            t->eval[t->n_eval++] = t->asked_eval[i * (size_t)t->max_range + (size_t)j] = e;
         }
     }
+    s->nothing = false;
+}
+
+static pr_status_t journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests_t *r, pr_error_t *err)
+{
+    json_t *e = json_pack("{s:s, s:I, s:i, s:I, s:I, s:I}", "search", t->spec->name, "seed",
+                          (json_int_t)s->config->seeds[t->seed_index], "level", t->asked[t->n_asked - 1].level,
+                          "points", (json_int_t)r->n, "evaluations", (json_int_t)s->n_evaluation, "evaluated",
+                          (json_int_t)s->n_evaluated);
+    pr_status_t status = pr_journal_append(s->journal, "points", e, false, err);
+    json_decref(e);
+    return status;
+}
+
+/* These ask for all their points at once, so that there is nothing more to ask. With a million points it matters. */
+static bool asks_once(const pr_search_spec_t *spec)
+{
+    return spec->n_fidelity == 0 && spec->budget_core_hours == 0 &&
+           (strcmp(spec->type, "grid") == 0 || strcmp(spec->type, "list") == 0 || strcmp(spec->type, "random") == 0);
+}
+
+static pr_status_t ask(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
+{
+    pr_observations_t o;
+    pr_status_t status = observe(s, t, &o, err);
+    if (status == PR_OK) {
+        set_reference(s, t, &o);
+        status = pr_search_next(&t->search, o.item, o.n, r, err);
+    }
+    observations_clear(&o);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
 }
 
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
-    while (!t->done && all_done(s, t)) {
-        pr_observations_t o;
+    while (!t->done && all_settled(s, t)) {
         pr_requests_t r = {0};
-        observe(s, t, &o);
-        set_reference(s, t, &o);
-        pr_status_t status = pr_search_next(&t->search, o.item, o.n, &r, err);
-        observations_clear(&o);
-        if (status != PR_OK)
-            return pr_fail_in(err, "search \"%s\"", t->spec->name);
-        take_requests(s, t, &r);
+        if (t->n_asked > 0 && asks_once(t->spec)) {
+            t->done = true;
+            return PR_OK;
+        }
+        PR_TRY(ask(s, t, &r, err));
         t->done = r.done;
+        pr_status_t status = PR_OK;
+        if (r.n > 0) {
+            take_requests(s, t, &r);
+            status = journal_points(s, t, &r, err);
+        }
         free(r.item);
+        PR_TRY(status);
     }
     return PR_OK;
 }
 
-typedef struct pr_ordered {
-    const pr_track_t *t;
-    size_t index;
-} pr_ordered_t;
+/* ---- its points ---- */
 
-/* By level of first asking, then by weights, then the larger range of prompts first. */
-static int compare_asked(const void *a, const void *b)
+static int compare_points(const pr_track_t *t, uint32_t x, uint32_t y)
 {
-    const pr_ordered_t *x = a, *y = b;
-    const pr_request_t *p = &x->t->asked[x->index], *q = &y->t->asked[y->index];
-    int c = pr_point_compare(&p->point, &q->point, x->t->search.k);
-    if (c == 0)
-        c = (p->n_prompts < q->n_prompts) - (p->n_prompts > q->n_prompts);
-    return c;
+    return pr_point_compare(&t->asked[x].point, &t->asked[y].point, t->search.k);
 }
 
-static int compare_level(const void *a, const void *b)
+/* By weights, then the larger range of prompts first. */
+static int compare_asked(const void *a, const void *b, void *self)
 {
-    const pr_ordered_t *x = a, *y = b;
-    const pr_request_t *p = &x->t->asked[x->index], *q = &y->t->asked[y->index];
-    int c = (p->level > q->level) - (p->level < q->level);
-    return c ? c : pr_point_compare(&p->point, &q->point, x->t->search.k);
+    const pr_track_t *t = self;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int c = compare_points(t, x, y), n = t->asked[x].n_prompts, m = t->asked[y].n_prompts;
+    return c ? c : (n < m) - (n > m);
 }
 
-size_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n)
+static int compare_level(const void *a, const void *b, void *self)
+{
+    const pr_track_t *t = self;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int p = t->asked[x].level, q = t->asked[y].level;
+    return p != q ? (p > q) - (p < q) : compare_points(t, x, y);
+}
+
+uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n)
 {
     double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
     pr_track_sum_t sum;
-    pr_ordered_t *all = pr_alloc(t->n_asked, sizeof *all);
+    uint32_t *all = pr_alloc(t->n_asked, sizeof *all);
     size_t have = 0, kept = 0;
     for (size_t i = 0; i < t->n_asked; i++)
         if (pr_track_result(s, t, i, mean, se, &sum))
-            all[have++] = (pr_ordered_t){t, i};
-    qsort(all, have, sizeof *all, compare_asked);
+            all[have++] = (uint32_t)i;
+    qsort_r(all, have, sizeof *all, compare_asked, (void *)(uintptr_t)t);
     for (size_t i = 0; i < have; i++)
-        if (kept == 0 ||
-            pr_point_compare(&t->asked[all[i].index].point, &t->asked[all[kept - 1].index].point, t->search.k) != 0)
+        if (kept == 0 || compare_points(t, all[i], all[kept - 1]) != 0)
             all[kept++] = all[i];
-    qsort(all, kept, sizeof *all, compare_level);
-    size_t *out = pr_alloc(kept, sizeof *out);
-    for (size_t i = 0; i < kept; i++)
-        out[i] = all[i].index;
-    free(all);
+    qsort_r(all, kept, sizeof *all, compare_level, (void *)(uintptr_t)t);
     *n = kept;
-    return out;
+    return all;
 }

@@ -48,7 +48,7 @@ static pr_source_next_t next_job(void *self, json_t **spec)
     if (s->given == s->n)
         return s->done == s->n ? PR_SOURCE_DONE : PR_SOURCE_WAIT;
     snprintf(id, sizeof id, "%ld", s->given++);
-    *spec = json_pack("{s:s, s:f}", "id", id, "seconds", s->seconds);
+    *spec = json_pack("{s:s, s:s, s:f}", "id", id, "kind", "sleep", "seconds", s->seconds);
     return PR_SOURCE_JOB;
 }
 
@@ -73,7 +73,13 @@ static pr_status_t finished(void *self, const char *id, int rank, const char *ho
     return status == PR_OK ? PR_OK : pr_fail(err, status, "%s", text);
 }
 
-static void tick(void *self)
+static pr_status_t commit(void *self, pr_error_t *err)
+{
+    (void)self, (void)err;
+    return PR_OK;
+}
+
+static void nothing(void *self)
 {
     (void)self;
 }
@@ -99,12 +105,16 @@ static pr_status_t sleep_job(void *self, const json_t *spec, const pr_runner_hoo
 static pr_status_t round_of(pr_world_t *w, long n, double seconds, double *took, pr_error_t *err)
 {
     synthetic_t s = {.n = n, .seconds = seconds};
-    pr_source_t source = {next_job, started, event, finished, tick, never, &s};
+    pr_source_t source = {next_job, started, event, finished, commit, nothing, never, nothing, &s};
     pr_runner_t runner = {sleep_job, never, NULL};
-    pr_schedule_options_t o = {.depth = 2, .short_seconds = 2};
+    pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
     pr_world_barrier(w);
     double begin = pr_time_monotonic();
-    pr_status_t status = pr_world_rank(w) == 0 ? pr_schedule(w, &source, &runner, &o, err) : pr_work(w, &runner, err);
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(w) == 0)
+        status = pr_schedule(w, &source, &runner, &o, err);
+    else
+        pr_work(w, &runner);
     *took = pr_time_monotonic() - begin;
     return pr_world_agree(w, status, err);
 }

@@ -6,11 +6,11 @@
 #include "cli/cli.h"
 #include "mpi/run.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 typedef struct options {
@@ -57,6 +57,7 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
         sigaction(caught[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN); // a scorer or a terminal that goes away is an error to report, not an end
+    signal(SIGXFSZ, SIG_IGN); // and so is a file that may not grow
 }
 
 static bool stopping(void *self)
@@ -72,15 +73,6 @@ typedef struct screen {
     int rows;
 } screen_t;
 
-static int columns(void)
-{
-    struct winsize w;
-    const char *env = getenv("COLUMNS");
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 0)
-        return w.ws_col;
-    return env && atoi(env) > 0 ? atoi(env) : 100;
-}
-
 static void show_progress(void *self, const pr_progress_t *p)
 {
     screen_t *s = self;
@@ -89,7 +81,7 @@ static void show_progress(void *self, const pr_progress_t *p)
     if (s->quiet || now - s->last < (s->live ? 0.2 : 60))
         return;
     s->last = now;
-    pr_progress_line(p, s->live ? columns() - 1 : 160, line, sizeof line);
+    pr_progress_line(p, s->live ? pr_cli_columns() - 1 : 160, line, sizeof line);
     if (s->live)
         fprintf(stderr, "\r\033[K%s", line);
     else
@@ -101,7 +93,7 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     const screen_t *s = self;
     if (s->live && !s->quiet)
         fprintf(stderr, "\r\033[K");
-    char *table = pr_sweep_front_table(sweep, columns(), s->rows);
+    char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows);
     printf("%s", table);
     free(table);
     json_t *indicators = pr_sweep_indicators(sweep);
@@ -132,8 +124,9 @@ static int run(const options_t *o, int *argc, char ***argv)
     pr_error_t err = {0};
     pr_world_t *w = NULL;
     pr_config_t *config = NULL;
+    bool other = pr_world_is_other();
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
-        return pr_cli_fail("run", &err);
+        return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
     catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
     pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen};
@@ -142,17 +135,37 @@ static int run(const options_t *o, int *argc, char ***argv)
     if (first)
         status = read_config(o, &config, &err);
     status = pr_run_sweep(w, config, status, &hooks, &err);
-    int code = status == PR_OK ? 0 : first ? pr_cli_fail("run", &err) : pr_status_exit_code(status);
+    // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.
+    int code = status != PR_OK && first ? pr_cli_fail("run", &err) : 0;
     pr_config_free(&config);
     pr_world_close(&w);
     return code;
+}
+
+/* Every process reads the same command line; what is wrong with it, or its help, is said by the first. */
+static bool parse(int argc, char **argv, options_t *o, int *code)
+{
+    int keep[2] = {-1, -1}, null = pr_world_is_other() ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    for (int i = 0; i < 2 && null >= 0; i++) {
+        keep[i] = dup(STDOUT_FILENO + i);
+        dup2(null, STDOUT_FILENO + i);
+    }
+    bool ok = pr_cli_parse(&pr_command_run, argc, argv, o, code);
+    fflush(stdout);
+    for (int i = 0; i < 2 && keep[i] >= 0; i++) {
+        dup2(keep[i], STDOUT_FILENO + i);
+        close(keep[i]);
+    }
+    if (null >= 0)
+        close(null);
+    return ok;
 }
 
 int pr_cmd_run(int argc, char **argv)
 {
     options_t o = {.rows = 20};
     int code;
-    if (pr_cli_parse(&pr_command_run, argc, argv, &o, &code))
+    if (parse(argc, argv, &o, &code))
         code = run(&o, &argc, &argv);
     pr_cli_free(&pr_command_run, &o);
     return code;

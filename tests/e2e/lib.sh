@@ -12,6 +12,34 @@ fail() {
   exit 1
 }
 
+# A process and all that it started, by their numbers.
+tree_of() {
+  local child
+  printf '%s\n' "$1"
+  for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do tree_of "$child"; done
+}
+
+# kill -9 of a process and all that it started; returns when none of them is left.
+kill_tree() {
+  local pids pid
+  pids=$(tree_of "$1")
+  for pid in $pids; do kill -STOP "$pid" 2>/dev/null || true; done
+  for pid in $pids $(tree_of "$1"); do kill -KILL "$pid" 2>/dev/null || true; done
+  wait "$1" 2>/dev/null || true
+  for pid in $pids; do gone "$pid"; done
+}
+
+# Waits until a process is not there any more (a zombie counts as gone).
+gone() {
+  local i
+  for i in $(seq 400); do
+    [ -e "/proc/$1/stat" ] || return 0
+    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in Z* | X* | '') return 0 ;; esac
+    sleep 0.05
+  done
+  fail "process $1 does not end"
+}
+
 same_file() { cmp -s "$1" "$2" || { diff "$1" "$2" | head -5 >&2; fail "$1 and $2 differ"; }; }
 
 # expect CODE COMMAND...: runs it, output to $work/out and $work/err.

@@ -8,13 +8,11 @@ RANDOM=20 # the moments are the same in every run of this test
 for round in 1 2; do
   results=$work/killed$round
   for kill in 1 2 3 4; do
-    setsid mpirun -n $((RANDOM % 3 + 1)) "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" \
+    mpirun -n $((RANDOM % 3 + 1)) "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" \
       --set "results=\"$results\"" >/dev/null 2>&1 &
     pid=$!
     sleep "$((RANDOM % 2)).$((RANDOM % 10))"
-    pkill -KILL -s "$pid" || true
-    wait "$pid" 2>/dev/null || true
-    pkill -KILL -f "$results" || true
+    kill_tree "$pid"
   done
   # What was torn by hand is skipped too.
   [ -f "$results/journal.jsonl" ] && printf '{"t": 1, "event": "job_do' >>"$results/journal.jsonl"

@@ -17,12 +17,14 @@ typedef struct source {
     state_t state[MAX_JOBS];
     int failures[MAX_JOBS]; // times it still has to fail
     int finished, events, most_running, running, stop_after, ticks;
-    bool interrupted[MAX_JOBS];
+    bool interrupted[MAX_JOBS], signalled;
+    int kept; // finished, as of the last commit
 } source_t;
 
 static pr_source_next_t next_job(void *self, json_t **spec)
 {
     source_t *s = self;
+    CHECK(s->kept == s->finished); // nothing is given before what ended is kept
     for (int i = 0; i < s->n; i++) {
         if (s->state[i] != WAITING || i >= s->released + s->finished)
             continue;
@@ -86,6 +88,18 @@ static void tick(void *self)
     ((source_t *)self)->ticks++;
 }
 
+static pr_status_t commit(void *self, pr_error_t *err)
+{
+    (void)err;
+    ((source_t *)self)->kept = ((source_t *)self)->finished;
+    return PR_OK;
+}
+
+static void signalled(void *self)
+{
+    ((source_t *)self)->signalled = true;
+}
+
 static bool stopping(void *self)
 {
     const source_t *s = self;
@@ -118,11 +132,14 @@ static pr_status_t run(void *self, const json_t *spec, const pr_runner_hooks_t *
 static void schedule(source_t *s, int depth)
 {
     pr_error_t err;
-    pr_source_t source = {next_job, started, on_event, on_finished, tick, stopping, s};
+    pr_source_t source = {next_job, started, on_event, on_finished, commit, tick, stopping, signalled, s};
     pr_runner_t runner = {run, never, NULL};
-    pr_schedule_options_t o = {.depth = depth, .short_seconds = 1};
-    pr_status_t status = pr_world_rank(test_world) == 0 ? pr_schedule(test_world, &source, &runner, &o, &err)
-                                                        : pr_work(test_world, &runner, &err);
+    pr_schedule_options_t o = {.depth = depth, .short_seconds = 1, .ahead_seconds = 1};
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(test_world) == 0)
+        status = pr_schedule(test_world, &source, &runner, &o, &err);
+    else
+        pr_work(test_world, &runner);
     CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
 }
 
