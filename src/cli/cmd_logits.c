@@ -30,7 +30,9 @@ const pr_command_t pr_command_logits = {
     .name = "logits",
     .synopsis = "MODEL_DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
     .summary = "Prints the logits of the next token.",
-    .help = "With experts these are log-probabilities up to a constant a row.",
+    .help = "With experts: params and states print the head's output for the combined state, logits the sum of w log p "
+            "over "
+            "the experts (which decoding takes without its constant), probs log-probabilities.",
     .args = args,
 };
 
@@ -76,6 +78,33 @@ static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v
     return PR_OK;
 }
 
+/* out = sum w_k log p_k as it is defined: decoding may leave out the constant of each row, numbers that are shown may
+ * not. */
+static pr_status_t sum_log_probs(const pr_engine_t *e, const int *start, const int32_t *ids, bool all, size_t rows,
+                                 float *out, pr_error_t *err)
+{
+    int v = e->model->config.vocab, k_n = e->policy.n_expert;
+    size_t n = rows * (size_t)v;
+    double *one = pr_alloc((size_t)k_n, sizeof *one);
+    float *logp = pr_alloc_matrix(n, sizeof *logp);
+    pr_status_t status = logp ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v);
+    for (size_t i = 0; i < n; i++)
+        out[i] = 0;
+    for (int k = 0; k < k_n && status == PR_OK; k++) {
+        if (e->w[k] == 0)
+            continue;
+        one[k] = 1;
+        status = pr_aggregate_logits(&e->policy, 1, start, ids, one, all, logp, err);
+        one[k] = 0;
+        pr_log_softmax((int)rows, v, logp);
+        for (size_t i = 0; i < n && status == PR_OK; i++)
+            out[i] += (float)e->w[k] * logp[i];
+    }
+    free(one);
+    free(logp);
+    return status;
+}
+
 static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 {
     int32_t *ids = NULL;
@@ -90,7 +119,12 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);
     if (!logits)
         PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v));
-    PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, o->all, logits, err));
+    if (e->policy.mode == PR_AGGREGATE_LOGITS && e->policy.n_expert > 0) {
+        PR_GO(pr_policy_check(&e->policy, 1, e->w, err));
+        PR_GO(sum_log_probs(e, start, ids, o->all, rows, logits, err));
+    } else {
+        PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, o->all, logits, err));
+    }
     if (o->json)
         print_json(logits, rows, v, o->all);
     else
