@@ -88,6 +88,8 @@ static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
     for (int k = 0; k < c->n_objectives; k++) {
         const pr_objective_config_t *o = &c->objective[k];
         json_t *resolved;
+        if (env->objective[k])
+            continue; // open since an earlier attempt
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
         pr_status_t status = pr_objective_open(o->name, o->type, resolved, &oe, &env->objective[k], err);
         json_decref(resolved);
@@ -95,6 +97,42 @@ static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
             return status;
     }
     return PR_OK;
+}
+
+static void keep_expert(pr_cached_expert_t *e, const char *dir, const char *hash, pr_adapter_t *adapter)
+{
+    pr_adapter_free(&e->adapter);
+    free(e->dir);
+    e->adapter = adapter;
+    e->dir = pr_strdup(dir);
+    snprintf(e->hash, sizeof e->hash, "%s", hash);
+}
+
+/* Adapters that objectives bring. */
+static pr_status_t load_adapters(pr_job_env_t *env, pr_error_t *err)
+{
+    for (int k = 0; k < env->config->n_objectives; k++) {
+        const char *dir = env->config->objective[k].adapter;
+        char hash[PR_HASH_HEX];
+        pr_adapter_t *adapter;
+        if (!dir)
+            continue;
+        PR_TRY(pr_adapter_hash(dir, hash, err));
+        PR_TRY(pr_adapter_read(dir, &env->model->config, &adapter, err));
+        keep_expert(&env->expert[k], dir, hash, adapter);
+    }
+    return PR_OK;
+}
+
+static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    pr_stops_init(&env->stops, env->tokenizer, c->stop.n, (const char *const *)c->stop.item);
+    prompt_set_clear(&env->train);
+    prompt_set_clear(&env->eval);
+    if (c->train_prompts)
+        PR_TRY(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
+    return load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err);
 }
 
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
@@ -110,12 +148,8 @@ pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
         PR_GO(pr_model_load(c->model, &env->model, err));
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
-    pr_stops_init(&env->stops, env->tokenizer, c->stop.n, (const char *const *)c->stop.item);
-    prompt_set_clear(&env->train);
-    prompt_set_clear(&env->eval);
-    if (c->train_prompts)
-        PR_GO(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
-    PR_GO(load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err));
+    PR_GO(load_texts(env, err));
+    PR_GO(load_adapters(env, err));
     PR_GO(load_objectives(env, err));
     env->loaded = true;
 done:
@@ -132,34 +166,34 @@ void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
 }
 
 /* Files that another node has just renamed into place may take a moment to be seen through a network file system. */
-static pr_status_t hash_when_seen(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
+static pr_status_t hash_when_seen(const char *dir, const char *expected, pr_error_t *err)
 {
     const struct timespec pause = {0, 250000000};
+    char found[PR_HASH_HEX];
+    pr_status_t status = PR_OK;
     for (int i = 0; i < 20; i++) {
-        if (pr_adapter_hash(dir, out, err) == PR_OK)
+        status = pr_adapter_hash(dir, found, err);
+        if (status == PR_OK && strcmp(found, expected) == 0)
             return PR_OK;
         nanosleep(&pause, NULL);
     }
-    return pr_adapter_hash(dir, out, err);
+    if (status != PR_OK)
+        return status;
+    return pr_fail(err, PR_ERR_FORMAT, "%s: content has hash %s, expected %s: changed since the sweep made or read it",
+                   dir, found, expected);
 }
 
 pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
                           pr_error_t *err)
 {
     pr_cached_expert_t *e = &env->expert[objective];
-    char *dir = pr_expert_dir(env->config, env->config->results, objective, seed), found[PR_HASH_HEX];
+    char *dir = pr_expert_dir(env->config, env->config->results, objective, seed);
     pr_status_t status = PR_OK;
     if (!e->adapter || strcmp(e->dir, dir) != 0 || strcmp(e->hash, hash) != 0) {
-        pr_adapter_free(&e->adapter);
-        PR_GO(hash_when_seen(dir, found, err));
-        if (strcmp(found, hash) != 0)
-            PR_GO(pr_fail(err, PR_ERR_FORMAT,
-                          "%s: content has hash %s, expected %s: changed since the sweep made or read it", dir, found,
-                          hash));
-        PR_GO(pr_adapter_read(dir, &env->model->config, &e->adapter, err));
-        free(e->dir);
-        e->dir = pr_strdup(dir);
-        memcpy(e->hash, found, sizeof e->hash);
+        pr_adapter_t *adapter;
+        PR_GO(hash_when_seen(dir, hash, err));
+        PR_GO(pr_adapter_read(dir, &env->model->config, &adapter, err));
+        keep_expert(e, dir, hash, adapter);
     }
     *out = e->adapter;
 done:
