@@ -1,0 +1,43 @@
+# The picture of a front in the README:
+#   gnuplot -c docs/front.gp results/counsel/cells.csv docs/front.svg
+# One panel an aggregation; every point of the sweep, with those that no other point beats drawn large.
+if (ARGC != 2) { print "usage: gnuplot -c docs/front.gp CELLS.csv OUT.svg"; exit status 2 }
+cells = ARG1
+set terminal svg size 900,440 font "Helvetica,13" background "white"
+set output ARG2
+set datafile separator ","
+set xrange [-0.04:1.04]
+set yrange [-0.04:1.04]
+set cbrange [0:1]
+set tics 0, 0.2 nomirror out
+set grid lc rgb "#e0e0e0" lt 1
+set border 3 lc rgb "#808080"
+set palette defined (0 "#440154", 0.25 "#3b528b", 0.5 "#21918c", 0.75 "#5ec962", 1 "#fde725")
+set xlabel "reflection: the client's words taken up"
+set cblabel "brevity"
+unset key
+
+# 1 for the rows that a pass draws: the panel's aggregation, the whole front (front = "1") or the rest.
+wanted(search, front) = strcol("search") eq search && strcol("front") eq front
+pick(search, front, name) = wanted(search, front) ? column(name) : NaN
+
+set multiplot
+set size 0.455, 1
+unset colorbox
+set origin 0, 0
+set ylabel "empathy: sentences with a kind phrase"
+do for [search in "states params"] {
+  if (search eq "params") {
+    set size 0.545, 1
+    set origin 0.455, 0
+    set colorbox
+    unset ylabel
+  }
+  set title search eq "states" ? "states: hidden states combined" : "params: weights merged"
+  plot cells using (pick(search, "0", "reflection")):(column("empathy")):(column("brevity")) \
+         with points pt 7 ps 0.5 lc palette, \
+       cells using (pick(search, "1", "reflection")):(column("empathy")) with points pt 7 ps 1.75 lc rgb "#202020", \
+       cells using (pick(search, "1", "reflection")):(column("empathy")):(column("brevity")) \
+         with points pt 7 ps 1.4 lc palette
+}
+unset multiplot

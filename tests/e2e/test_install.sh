@@ -1,0 +1,20 @@
+# What cmake --install puts in place is complete: the installed command runs the installed sweep; the manual page is one.
+. "$(dirname "$0")/lib.sh"
+
+prefix="$work/a prefix"
+expect 0 cmake --install "$(dirname "$paretorank")" --prefix "$prefix"
+installed="$prefix/bin/paretorank"
+[ -x "$installed" ] || fail "bin/paretorank is missing"
+head -1 "$prefix/share/man/man1/paretorank.1" | grep -q '^\.TH PARETORANK 1' || fail "share/man/man1/paretorank.1 is no manual page"
+"$installed" help --man | cmp -s - "$prefix/share/man/man1/paretorank.1" || fail "the manual page is not the command's own"
+for file in doc/paretorank/README.md doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
+  paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg; do
+  [ -s "$prefix/share/$file" ] || fail "share/$file is missing"
+done
+
+cd "$work"
+short=(--set finetune.steps=2 --set finetune.prompts_per_step=2 --set finetune.max_new_tokens=8
+  --set evaluate.prompts=4 --set evaluate.max_new_tokens=8 --set 'search={type="grid"; divisions=1;}')
+expect 0 mpirun -n 2 "$installed" run "$prefix/share/paretorank/sweeps/counsel/sweep.cfg" "${short[@]}"
+[ "$(wc -l <results/counsel/cells.csv)" -eq 7 ] || fail "the installed sweep: $(wc -l <results/counsel/cells.csv) lines in cells.csv, expected 7"
+expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"
