@@ -186,6 +186,8 @@ static void to_progress(const pr_status_fold_t *f, bool live, double now, pr_pro
     p->last_event_age = now - f->last;
     if (live)
         p->seconds_left = seconds_left(f, now);
+    else
+        p->step = p->step_total = 0;
     if (f->seconds > 0)
         p->tokens_per_second = f->tokens / f->seconds * fmax(1, p->running);
 }

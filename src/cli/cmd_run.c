@@ -35,7 +35,9 @@ const pr_command_t pr_command_run = {
     .name = "run",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
     .summary = "Run a sweep, or go on with one that was stopped.",
-    .help = "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. What is done "
+    .help = "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
+            "leaves out "
+            "mpirun's own notice when the exit code is not 0.) What is done "
             "already is not done "
             "again. SIGTERM, SIGINT and SIGUSR1 save what is running and end the run with exit code 1; the same "
             "command continues it.",
@@ -93,13 +95,12 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     const screen_t *s = self;
     if (s->live && !s->quiet)
         fprintf(stderr, "\r\033[K");
-    char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows);
-    printf("%s", table);
-    free(table);
     json_t *indicators = pr_sweep_indicators(sweep);
-    if (json_array_size(indicators) > 0) {
-        char *searches = pr_sweep_search_table(indicators);
-        printf("\n%s", searches);
+    if (json_array_size(indicators) > 0) { // so there are points
+        char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows),
+             *searches = pr_sweep_search_table(indicators);
+        printf("%s\n%s", table, searches);
+        free(table);
         free(searches);
     }
     json_decref(indicators);
@@ -167,6 +168,8 @@ int pr_cmd_run(int argc, char **argv)
     int code;
     if (parse(argc, argv, &o, &code))
         code = run(&o, &argc, &argv);
+    else if (pr_world_is_other())
+        code = 0; // the first says it, also with its exit code
     pr_cli_free(&pr_command_run, &o);
     return code;
 }

@@ -1,0 +1,89 @@
+# Sweeps of other shapes: one, two and five objectives of many types, given adapters, every type of search, seeds.
+. "$(dirname "$0")/lib.sh"
+counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel
+fixtures=$PARETORANK_SOURCE_DIR/tests/fixtures
+small='finetune = { steps = 1; prompts_per_step = 2; samples = 2; max_new_tokens = 6; lora = { r = 2; }; };
+evaluate = { prompts = 4; max_new_tokens = 6; };'
+
+# sweep NAME OBJECTIVES MORE: writes $work/NAME.cfg
+sweep() {
+  cat >"$work/$1.cfg" <<CFG
+name = "$1"; seed = 5; model = "$counsel/model"; results = "$work/$1"; stop = ( "\n" );
+prompts = { train = "$counsel/prompts-train.jsonl"; eval = "$counsel/prompts-eval.jsonl"; };
+$small
+objectives = ( $2 );
+$3
+CFG
+}
+run() { # ranks, name, more arguments
+  local ranks=$1 name=$2
+  shift 2
+  mpirun -q -n "$ranks" "$paretorank" run "$work/$name.cfg" "$@" >"$work/out" 2>"$work/err" || {
+    cat "$work/err" >&2
+    fail "the sweep $name on $ranks ranks"
+  }
+}
+rows() { tail -n +2 "$work/$1/cells.csv" | wc -l; }
+want_rows() { [ "$(rows "$1")" -eq "$2" ] || fail "$1: $(rows "$1") points, expected $2"; }
+
+# K = 1: one expert, one point, which is the front.
+sweep one '{ name = "brevity"; }' 'search = { type = "hierarchical"; domain = "simplex"; levels = 2; };'
+run 2 one
+want_rows one 1
+[ "$(wc -l <"$work/one/front.csv")" -eq 2 ] || fail "one: front.csv"
+
+# K = 2, one of them to be made small, by a program and by a word list.
+cat >"$work/vowels.sh" <<'SH'
+# Scores: how many vowels the response has. Plain shell, so that the test needs nothing else.
+while IFS= read -r line; do
+  id=${line#*\"id\":}
+  id=${id%%[,\}]*}
+  response=${line##*\"response\":\"}
+  vowels=$(printf %s "$response" | tr -cd aeiou)
+  printf '{"id": %s, "score": %s}\n' "$id" "${#vowels}"
+done
+SH
+printf 'i\t1\nyou\t-1\nthe\t0.5\n' >"$work/words.tsv"
+sweep two '{ name = "vowels"; type = "command"; command = ( "sh", "'"$work"'/vowels.sh" ); lo = 0; minimize = true; },
+  { name = "words"; type = "lexicon"; words = "'"$work"'/words.tsv"; }' \
+  'search = { type = "grid"; divisions = 3; };'
+run 3 two
+want_rows two 4
+cp -r "$work/two" "$work/two-again"
+rm "$work/two-again/journal.jsonl"
+run 1 two --set "results=\"$work/two-again\"" # from nothing but files that no journal speaks of
+same_file "$work/two/cells.csv" "$work/two-again/cells.csv"
+
+# K = 5, with two reward models.
+sweep five '{ name = "brevity"; }, { name = "first"; type = "reward_model"; model = "'"$fixtures"'/reward-gpt2"; },
+  { name = "second"; type = "reward_model"; model = "'"$fixtures"'/reward-llama"; transform = "sigmoid"; },
+  { name = "fluency"; }, { name = "distinct"; n = 1; }' \
+  'search = ( { name = "corners"; type = "grid"; divisions = 1; }, { name = "drawn"; type = "random"; points = 4; } );'
+run 3 five
+want_rows five 9
+grep -q '"first"' "$work/five/front.json" || fail "five: front.json lacks an objective"
+grep -q ',nan' "$work/five/cells.csv" && fail "five: not a number in cells.csv"
+
+# Given adapters only: no prompts to train on, nothing is fine-tuned.
+sweep given '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; },
+  { name = "fluency"; adapter = "'"$work"'/five/experts/fluency-s1"; }' \
+  'search = { type = "hierarchical"; domain = "cube"; levels = 1; };'
+sed -i 's/train = "[^"]*";//' "$work/given.cfg"
+run 3 given
+want_rows given 9
+grep -q '"finetune"' "$work/given/journal.jsonl" && fail "given: something was fine-tuned"
+[ -z "$(ls "$work/given/experts")" ] || fail "given: experts were written"
+
+# Every type of search and aggregation, several seeds, on given adapters.
+printf '1/2 1/2\n0.25,0.75\n# a remark\n\n1 0\n' >"$work/points.txt"
+for kind in 'type = "list"; file = "'"$work"'/points.txt"' 'type = "ols"; budget = 5' 'type = "random"; points = 3' \
+  'type = "grid"; divisions = 2; fidelity = [1, 2, 4]' 'type = "hierarchical"; levels = 3; select = "best"; beam = 1' \
+  'type = "hierarchical"; levels = 2; select = "front"; fidelity = [2, 4]; budget = 4'; do
+  sed "s|^search = .*|search = { $kind; }; aggregate = ( \"params\", \"probs\" ); seeds = [1, 2];|" "$work/given.cfg" >"$work/kind.cfg"
+  for ranks in 1 3; do
+    rm -rf "$work/kind$ranks"
+    run "$ranks" kind --set "results=\"$work/kind$ranks\""
+    [ "$(wc -l <"$work/kind$ranks/cells.csv")" -gt 3 ] || fail "$kind: few points"
+  done
+  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/kind1/$file" "$work/kind3/$file"; done
+done
