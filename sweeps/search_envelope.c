@@ -176,6 +176,7 @@ size_t pr_envelope_corners(const double *values, size_t n, int k, double **corne
     for (size_t i = 0; i < p.n; i++) {
         memcpy(*corner + i * (size_t)k, p.v[i].w, (size_t)k * sizeof(double));
         (*height)[i] = p.v[i].h;
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): take_in takes the vertices that it frees off the list
         free(p.v[i].on);
     }
     free(p.v);

@@ -54,6 +54,7 @@ static void to_point(const double *w, int k, pr_point_t *out)
             a = b;
             b = t;
         }
+        // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a divides den, which is not 0
         den = q > 0 && den / a * q <= SIMPLE_DENOMINATORS ? den / a * q : 0;
     }
     *out = (pr_point_t){.den = den};

@@ -283,6 +283,7 @@ void pr_point_quantise(const double *w, int k, pr_point_t *out)
         int best = 0;
         for (int i = 1; i < k; i++)
             best = rest[i] > rest[best] ? i : best;
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): k >= 1
         int64_t add = rest[best] > 0 ? 1 : left;
         out->num[best] += add;
         rest[best] -= 1;

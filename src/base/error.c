@@ -39,7 +39,7 @@ static void one_line(char *text)
             *p = '?';
 }
 
-pr_status_t pr_fail(pr_error_t *err, pr_status_t status, const char *format, ...)
+pr_status_t(pr_fail)(pr_error_t *err, pr_status_t status, const char *format, ...)
 {
     if (err) {
         va_list args;

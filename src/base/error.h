@@ -47,6 +47,9 @@ int pr_status_exit_code(pr_status_t status);
 
 /* Fills err (which may be NULL) and returns status. The text is cut to one line; control characters become '?'. */
 pr_status_t pr_fail(pr_error_t *err, pr_status_t status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__ // which sees one file at a time: a failure is never PR_OK
+#define pr_fail(err, status, ...) ((void)(pr_fail)(err, status, __VA_ARGS__), (status))
+#endif
 /* Puts "prefix: " before the text of an error, keeps its status, and returns it. */
 pr_status_t pr_fail_in(pr_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

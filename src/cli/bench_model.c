@@ -141,7 +141,7 @@ static pr_status_t decode(bench_t *b, pr_error_t *err)
 // Seconds of the fastest of as many repetitions as fit into the time, one at least.
 static pr_status_t fastest(bench_t *b, step_fn step, double *seconds, pr_error_t *err)
 {
-    double begin = pr_time_monotonic(), now = begin;
+    double begin = pr_time_monotonic(), now;
     *seconds = INFINITY;
     PR_TRY(step(b, err)); // grows scratch memory, wakes threads
     do {

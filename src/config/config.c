@@ -116,7 +116,8 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
     PR_TRY(pr_section_read(PR_SECTION_SEARCH, group, &shared, label, c->dir, s, err));
     s->aggregate = pr_strdup(aggregate ? aggregate->s : "states");
     bool states = strcmp(s->aggregate, "states") == 0;
-    bool own = (pr_node_member(group, "layer") && s->layer != -1) || (pr_node_member(group, "norm") && s->norm_before);
+    bool own = group && ((pr_node_member(group, "layer") && s->layer != -1) ||
+                         (pr_node_member(group, "norm") && s->norm_before));
     if (!states && own && !several)
         return pr_fail(err, PR_ERR_CONFIG, "%s: %slayer and norm belong to aggregate = \"states\", found \"%s\"",
                        group->where, label, s->aggregate);

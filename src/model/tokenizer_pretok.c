@@ -92,7 +92,7 @@ static pr_status_t run_words(const split_t *x, size_t n)
 {
     const unsigned kinds = PR_TOK_W | PR_TOK_S;
     for (size_t i = 0; i < n;) {
-        size_t start = i, end = i;
+        size_t start = i, end;
         unsigned kind = pr_tok_class(pr_tok_next(x->s, &i)) & kinds;
         for (end = i; i < n && (pr_tok_class(pr_tok_next(x->s, &i)) & kinds) == kind;)
             end = i;

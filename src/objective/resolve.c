@@ -372,7 +372,7 @@ static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char
 pr_status_t pr_objective_identity(const char *type_name, const json_t *resolved, const char *dir, json_t **identity,
                                   pr_error_t *err)
 {
-    json_t *full;
+    json_t *full = NULL;
     PR_TRY(pr_objective_resolve(type_name, type_name, resolved, dir, &full, err));
     json_t *values = json_object();
     pr_status_t status = PR_OK;

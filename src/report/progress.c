@@ -108,7 +108,7 @@ int pr_progress_line(const pr_progress_t *p, int columns, char *out, size_t size
             b.len--;
         while (b.len > 0 && ((unsigned char)b.data[b.len] & 0xC0) == 0x80);
     if (size > 0) {
-        memcpy(out, b.data, b.len);
+        memcpy(out, b.data ? b.data : "", b.len);
         out[b.len] = 0;
     }
     pr_buf_free(&b);
