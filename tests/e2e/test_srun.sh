@@ -6,7 +6,6 @@ task() { # number, command
 }
 
 expect 4 task 1 "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$work/r\""
-[ ! -s "$work/err" ] || fail "every task speaks, not the first alone"
 expect 4 task 0 "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$work/r\""
 grep -q 'srun started 3 tasks' "$work/err" || fail "the refusal does not say what happened: $(cat "$work/err")"
 grep -q -- '--mpi=pmix' "$work/err" || fail "the refusal gives no advice: $(cat "$work/err")"
