@@ -166,7 +166,7 @@ pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes
     pr_outgoing_t *m = pr_alloc(1, sizeof *m);
     m->bytes = pr_alloc(n, 1);
     memcpy(m->bytes, bytes, n);
-    check(w, MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, tag, w->comm, &m->request), "send");
+    check(w, MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, (int)tag, w->comm, &m->request), "send");
     m->next = w->out;
     w->out = m;
     return PR_OK;
