@@ -68,7 +68,9 @@ bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *
 /* Indicators of every search, over its seeds: [{"search", "seeds", "points", "front" (means over the seeds),
  * "hypervolume": {"mean", "low", "high": 95 % by bootstrap over prompts and seeds}, "expected_utility",
  * "maximum_utility_loss", "igd_plus" (against the front of all searches), "sparsity", "controllability": {objective:
- * Kendall's tau}}]. New reference. */
+ * Kendall's tau}, and from the second search on
+ * "more_than_first": {"mean", "low", "high"}: its hypervolume less the first's, paired by prompts and seeds}]. New
+ * reference. */
 json_t *pr_sweep_indicators(const pr_sweep_t *s);
 /* The same as a table for a terminal. Caller frees. */
 char *pr_sweep_search_table(const json_t *indicators);

@@ -91,20 +91,20 @@ static void normalise(const pr_sweep_t *s, const pr_yardstick_t *y, const double
         memcpy(to, from, n * (size_t)y->k * sizeof *to);
 }
 
-static void yardstick_make(const pr_sweep_t *s, pr_run_points_t *const *run, int n_run, pr_yardstick_t *y)
+static void yardstick_make(const pr_sweep_t *s, const pr_run_points_t *run, int n_run, pr_yardstick_t *y)
 {
     size_t n = 0, k_n = (size_t)s->config->n_objectives;
     *y = (pr_yardstick_t){.k = (int)k_n, .normal = true};
     for (size_t k = 0; k < k_n; k++)
         y->normal = y->normal && isfinite(s->lo[k]) && isfinite(s->hi[k]) && s->hi[k] > s->lo[k];
     for (int i = 0; i < n_run; i++)
-        n += run[i]->n;
+        n += run[i].n;
     double *all = pr_alloc(n * k_n, sizeof *all);
     bool *kept = pr_alloc(n, sizeof *kept);
     n = 0;
     for (int i = 0; i < n_run; i++) {
-        memcpy(all + n * k_n, run[i]->mean, run[i]->n * k_n * sizeof *all);
-        n += run[i]->n;
+        memcpy(all + n * k_n, run[i].mean, run[i].n * k_n * sizeof *all);
+        n += run[i].n;
     }
     pr_sweep_fill_reference(s, all, n, y->reference);
     pr_nondominated(all, n, y->k, false, kept);
@@ -152,6 +152,65 @@ static json_t *hypervolume_of(const pr_sweep_t *s, const pr_yardstick_t *y, cons
     return v;
 }
 
+/* ---- the difference of two searches, paired by prompts and experts ---- */
+
+/* Two runs' points in one array, told apart by one more column: 1 for the first, 0 for the second. */
+static double *join_scores(const pr_run_points_t *a, const pr_run_points_t *b, size_t prompts, size_t k_n)
+{
+    size_t row = prompts * k_n;
+    double *out = pr_alloc((a->n + b->n) * prompts * (k_n + 1), sizeof *out), *to = out;
+    for (size_t i = 0; i < a->n + b->n; i++) {
+        const double *from = i < a->n ? a->scores + i * row : b->scores + (i - a->n) * row;
+        for (size_t p = 0; p < prompts; p++, to += k_n + 1) {
+            memcpy(to, from + p * k_n, k_n * sizeof *to);
+            to[k_n] = isnan(to[0]) ? NAN : i < a->n;
+        }
+    }
+    return out;
+}
+
+/* Hypervolume of the points of the second kind less that of the first. context: the reference point. */
+static double hypervolume_difference(const double *points, size_t n, int m, void *reference)
+{
+    double *set = pr_alloc(n * (size_t)(m - 1), sizeof *set), volume[2];
+    for (int kind = 0; kind < 2; kind++) {
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++)
+            if ((points[i * (size_t)m + (size_t)m - 1] > 0.5) == (kind == 1))
+                memcpy(set + count++ * (size_t)(m - 1), points + i * (size_t)m, (size_t)(m - 1) * sizeof *set);
+        volume[kind] = pr_hypervolume(set, count, m - 1, reference);
+    }
+    free(set);
+    return volume[0] - volume[1];
+}
+
+/* How much more hypervolume run has than first, with the interval of the paired bootstrap; null where scores are
+ * missing. */
+static json_t *difference_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *first,
+                             const pr_run_points_t *run, int n)
+{
+    double reference[PR_MAX_OBJECTIVES];
+    pr_scores_t *scores = pr_alloc((size_t)n, sizeof *scores);
+    bool known = true;
+    memcpy(reference, y->reference, sizeof reference);
+    for (int i = 0; i < n; i++) {
+        known = known && first[i].scores && run[i].scores;
+        if (known)
+            scores[i] = (pr_scores_t){join_scores(&first[i], &run[i], (size_t)s->n_prompts, (size_t)y->k),
+                                      first[i].n + run[i].n};
+    }
+    pr_bootstrap_t how = {RESAMPLES, 0.95, (uint64_t)s->config->seed};
+    pr_interval_t interval;
+    json_t *v = NULL;
+    if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k + 1, hypervolume_difference, reference,
+                              &how, &interval, NULL) == PR_OK)
+        v = json_pack("{s:f, s:f, s:f}", "mean", interval.estimate, "low", interval.low, "high", interval.high);
+    for (int i = 0; i < n; i++)
+        free((double *)(uintptr_t)scores[i].scores);
+    free(scores);
+    return v ? v : json_null();
+}
+
 /* Kendall's tau of each weight and its objective over a run's points: does turning a weight up turn its objective up?
  */
 static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, int n)
@@ -196,32 +255,46 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_yardstick_t *y, const
                      "sparsity", number(sparsity), "controllability", controllability(s, run, n));
 }
 
+/* The runs of search i that have points; returns how many. */
+static int runs_of(const pr_sweep_t *s, const pr_run_points_t *run, int i, pr_run_points_t *out)
+{
+    int n = 0;
+    for (int j = i * s->config->n_seeds; j < (i + 1) * s->config->n_seeds; j++)
+        if (run[j].n > 0)
+            out[n++] = run[j];
+    return n;
+}
+
+static void add_search(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, int i, json_t *list)
+{
+    pr_run_points_t *first = pr_alloc((size_t)s->config->n_seeds, sizeof *first);
+    pr_run_points_t *own = pr_alloc((size_t)s->config->n_seeds, sizeof *own);
+    int n_first = runs_of(s, run, 0, first), n = runs_of(s, run, i, own);
+    if (n > 0) {
+        json_t *v = indicators_of(s, y, s->track[i * s->config->n_seeds].spec->name, own, n);
+        if (i > 0 && n_first == s->config->n_seeds && n == n_first)
+            json_object_set_new(v, "more_than_first", difference_of(s, y, first, own, n));
+        json_array_append_new(list, v);
+    }
+    free(first);
+    free(own);
+}
+
 json_t *pr_sweep_indicators(const pr_sweep_t *s)
 {
-    pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run), **all = pr_alloc((size_t)s->n_track, sizeof *all);
+    // Tracks lie search by search, the seeds of each together.
+    pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run);
     pr_yardstick_t y;
     json_t *list = json_array();
-    for (int i = 0; i < s->n_track; i++) {
+    for (int i = 0; i < s->n_track; i++)
         run_read(s, &s->track[i], &run[i]);
-        all[i] = &run[i];
-    }
-    yardstick_make(s, all, s->n_track, &y);
-    // Tracks lie search by search, the seeds of each together.
-    for (int i = 0; i < s->n_track && y.n_front > 0; i += s->config->n_seeds) {
-        int n = 0;
-        pr_run_points_t *seeds = pr_alloc((size_t)s->config->n_seeds, sizeof *seeds);
-        for (int j = i; j < i + s->config->n_seeds; j++)
-            if (run[j].n > 0)
-                seeds[n++] = run[j];
-        if (n > 0)
-            json_array_append_new(list, indicators_of(s, &y, s->track[i].spec->name, seeds, n));
-        free(seeds);
-    }
+    yardstick_make(s, run, s->n_track, &y);
+    for (int i = 0; i < s->config->n_searches && y.n_front > 0; i++)
+        add_search(s, &y, run, i, list);
     yardstick_clear(&y);
     for (int i = 0; i < s->n_track; i++)
         run_clear(&run[i]);
     free(run);
-    free(all);
     return list;
 }
 
@@ -244,7 +317,8 @@ char *pr_sweep_search_table(const json_t *indicators)
         int len = (int)strlen(json_string_value(json_object_get(v, "search")));
         width = len > width ? len : width;
     }
-    pr_buf_printf(&b, "%-*s  seeds  points  front  hypervolume (95%% interval)  expected utility\n", width, "search");
+    pr_buf_printf(&b, "%-*s  seeds  points  front  hypervolume (95%% interval)  expected utility%s\n", width, "search",
+                  json_array_size(indicators) > 1 ? "  hypervolume more than the first's (95% interval)" : "");
     json_array_foreach(indicators, i, v)
     {
         const json_t *h = json_object_get(v, "hypervolume");
@@ -256,7 +330,13 @@ char *pr_sweep_search_table(const json_t *indicators)
         if (json_object_get(h, "low"))
             pr_buf_printf(&b, " (%.4f to %.4f) ", json_number_value(json_object_get(h, "low")),
                           json_number_value(json_object_get(h, "high")));
-        cell(&b, json_object_get(v, "expected_utility"), "  %.4f\n");
+        cell(&b, json_object_get(v, "expected_utility"), "  %16.4f");
+        const json_t *more = json_object_get(v, "more_than_first");
+        if (json_is_object(more))
+            pr_buf_printf(&b, "  %+.4f (%+.4f to %+.4f)", json_number_value(json_object_get(more, "mean")),
+                          json_number_value(json_object_get(more, "low")),
+                          json_number_value(json_object_get(more, "high")));
+        pr_buf_puts(&b, "\n");
     }
     return b.data;
 }
