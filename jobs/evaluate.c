@@ -138,15 +138,25 @@ static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
     return status;
 }
 
+/* The sum of every k_n-th value, compensated (Neumaier 1974), so that equal values have exactly that mean. */
+static double sum_column(const double *v, int n, int k_n)
+{
+    double sum = 0, lost = 0;
+    for (int i = 0; i < n; i++) {
+        double x = v[i * k_n], next = sum + x;
+        lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
+        sum = next;
+    }
+    return sum + lost;
+}
+
 /* Sums and sums of squared deviations, from which ranges of prompts can be joined. */
 static json_t *summarise(const pr_evaluation_t *e, double seconds)
 {
     int k_n = e->c->n_objectives;
     json_t *mean = json_array(), *se = json_array();
     for (int k = 0; k < k_n; k++) {
-        double m = 0, squares = 0;
-        for (int i = 0; i < e->count; i++)
-            m += e->per_prompt[i * k_n + k] / e->count;
+        double m = sum_column(e->per_prompt + k, e->count, k_n) / e->count, squares = 0;
         for (int i = 0; i < e->count; i++)
             squares += pow(e->per_prompt[i * k_n + k] - m, 2);
         json_array_append_new(mean, json_real(m));
