@@ -35,7 +35,7 @@ do for [search in "states params"] {
   }
   set title search eq "states" ? "states: hidden states combined" : "params: weights merged"
   plot cells using (pick(search, "0", "reflection")):(column("empathy")):(column("brevity")) \
-         with points pt 7 ps 0.5 lc palette, \
+         with points pt 7 ps 0.85 lc palette, \
        cells using (pick(search, "1", "reflection")):(column("empathy")) with points pt 7 ps 1.75 lc rgb "#202020", \
        cells using (pick(search, "1", "reflection")):(column("empathy")):(column("brevity")) \
          with points pt 7 ps 1.4 lc palette
