@@ -174,10 +174,11 @@ static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, json_real(t->reward[k]));
-    json_t *e = json_pack("{s:s, s:I, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "job", t->id, "step",
-                          (json_int_t)t->step, "steps", t->f->steps, "reward", reward, "loss", s->loss, "kl", s->kl,
-                          "entropy", s->entropy, "grad_norm", s->grad_norm, "lr", s->lr, "length",
-                          (double)s->tokens / b->n_seq, "tokens", (json_int_t)s->tokens, "seconds", seconds);
+    json_t *e =
+        json_pack("{s:s, s:i, s:I, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "job", t->id, "objective",
+                  t->objective, "step", (json_int_t)t->step, "steps", t->f->steps, "reward", reward, "loss", s->loss,
+                  "kl", s->kl, "entropy", s->entropy, "grad_norm", s->grad_norm, "lr", s->lr, "length",
+                  (double)s->tokens / b->n_seq, "tokens", (json_int_t)s->tokens, "seconds", seconds);
     t->hooks->event(t->hooks->self, "step", e);
     json_decref(e);
 }

@@ -112,15 +112,14 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
     return PR_OK;
 }
 
-static double mean_of(const json_t *list)
+/* The mean reward of a step on the objective that it trains. */
+static double own_reward(const json_t *step)
 {
-    double sum = 0;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        sum += json_number_value(json_array_get(list, i));
-    return json_array_size(list) ? sum / (double)json_array_size(list) : NAN;
+    size_t objective = (size_t)json_integer_value(json_object_get(step, "objective"));
+    return json_number_value(json_array_get(json_object_get(step, "reward"), objective));
 }
 
-/* The fine-tune that is furthest behind, and the mean of all rewards of the latest steps. */
+/* The fine-tune that is furthest behind, and the mean of what the latest steps earned. */
 static void add_steps(const pr_status_fold_t *f, pr_progress_t *p)
 {
     const char *id;
@@ -133,7 +132,7 @@ static void add_steps(const pr_status_fold_t *f, pr_progress_t *p)
             p->step = at;
             p->step_total = json_integer_value(json_object_get(step, "steps"));
         }
-        reward += mean_of(json_object_get(step, "reward"));
+        reward += own_reward(step);
     }
     if (json_object_size(f->step))
         p->reward = reward / (double)json_object_size(f->step);
