@@ -59,9 +59,11 @@ static pr_status_t check_size(int size, pr_error_t *err)
 bool pr_world_is_other(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (getenv(names[i]))
-            return atoi(getenv(names[i])) > 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *rank = getenv(names[i]);
+        if (rank)
+            return atoi(rank) > 0;
+    }
     return false;
 }
 
