@@ -67,7 +67,7 @@ static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
 {
     const pr_past_t *past = pr_sweep_past(s, e->job.id);
     char found[PR_HASH_HEX];
-    if (!past || !past->tuning)
+    if (!past || !past->tuned)
         return;
     char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
     const char *hash = json_string_value(json_object_get(past->tuning, "expert"));
@@ -215,7 +215,7 @@ void pr_sweep_free(pr_sweep_t **p)
     for (size_t i = 0; i < s->n_block; i++)
         free(s->block[i]);
     for (size_t i = 0; i < s->n_past; i++)
-        json_decref(s->past[i].tuning);
+        json_decref(s->past[i].tuned ? s->past[i].tuning : NULL);
     for (int i = 0; i < s->n_host; i++)
         free(s->host[i]);
     free(s->host);

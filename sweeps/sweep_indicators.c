@@ -234,19 +234,36 @@ static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, 
     return v;
 }
 
+/* The non-dominated points of a run, normalised: what indicators are of. Dominated ones change none but the sparsity,
+ * which is a front's, and there may be very many. Caller frees. */
+static double *front_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, size_t *n)
+{
+    size_t k_n = (size_t)y->k;
+    double *v = pr_alloc(run->n * k_n, sizeof *v);
+    bool *kept = pr_alloc(run->n, sizeof *kept);
+    normalise(s, y, run->mean, run->n, v);
+    pr_nondominated(v, run->n, y->k, false, kept);
+    *n = 0;
+    for (size_t i = 0; i < run->n; i++)
+        if (kept[i])
+            memmove(v + (*n)++ * k_n, v + i * k_n, k_n * sizeof *v);
+    free(kept);
+    return v;
+}
+
 static json_t *indicators_of(const pr_sweep_t *s, const pr_yardstick_t *y, const char *name, const pr_run_points_t *run,
                              int n)
 {
     double points = 0, front = 0, utility = 0, loss = 0, igd = 0, sparsity = 0;
     for (int i = 0; i < n; i++) {
-        double *v = pr_alloc(run[i].n * (size_t)y->k, sizeof *v);
-        normalise(s, y, run[i].mean, run[i].n, v);
+        size_t m;
+        double *v = front_of(s, y, &run[i], &m);
         points += (double)run[i].n / n;
-        front += (double)pr_cardinality(v, run[i].n, y->k) / n;
-        utility += pr_expected_utility(v, run[i].n, y->k, y->weights.weights, y->weights.n) / n;
-        loss += pr_maximum_utility_loss(v, run[i].n, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / n;
-        igd += pr_igd_plus(v, run[i].n, y->front, y->n_front, y->k) / n;
-        sparsity += pr_sparsity(v, run[i].n, y->k) / n;
+        front += (double)m / n;
+        utility += pr_expected_utility(v, m, y->k, y->weights.weights, y->weights.n) / n;
+        loss += pr_maximum_utility_loss(v, m, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / n;
+        igd += pr_igd_plus(v, m, y->front, y->n_front, y->k) / n;
+        sparsity += pr_sparsity(v, m, y->k) / n;
         free(v);
     }
     return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "search", name, "seeds", n, "points",

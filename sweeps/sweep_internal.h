@@ -43,13 +43,16 @@ typedef struct pr_evaluation {
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
 } pr_evaluation_t;
 
-/* What a job of an earlier run found, until it is asked for. */
+/* What a job of an earlier run found. */
 typedef struct pr_past {
     char id[PR_HASH_HEX];
+    bool tuned;
+    union {
+        double *value;  // [2K] of an evaluate job, with
+        json_t *tuning; // result of a fine-tune job, when tuned
+    };
     int64_t tokens;
     double seconds;
-    double *value;  // [2K] of an evaluate job, else NULL
-    json_t *tuning; // result of a fine-tune job, else NULL
 } pr_past_t;
 
 /* Identities to numbers; open addressing. */

@@ -114,7 +114,7 @@ static pr_past_t *past_of(pr_sweep_t *s, const char *id)
     if (*slot)
         return &s->past[*slot - 1];
     if (s->n_past == s->cap_past) {
-        s->cap_past = s->cap_past ? s->cap_past + s->cap_past / 2 : 256;
+        s->cap_past = s->cap_past ? s->cap_past + s->cap_past / 4 : 256;
         s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
     }
     pr_past_t *p = &s->past[s->n_past++];
@@ -133,6 +133,9 @@ void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
     if (strlen(id) != PR_HASH_HEX - 1 || (!tuned && !pr_sweep_read_result(s, result, value, &tokens, &seconds)))
         return; // of another configuration
     pr_past_t *p = past_of(s, id);
+    if (p->tuned != tuned && (p->tuned || p->value))
+        return; // an identity is of one kind
+    p->tuned = tuned;
     if (tuned) {
         json_decref(p->tuning);
         p->tuning = json_incref((json_t *)(uintptr_t)result);
@@ -225,7 +228,7 @@ static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
 {
     pr_error_t err;
     const pr_past_t *p = pr_sweep_past(s, e->job.id);
-    if (!p || !p->value)
+    if (!p || p->tuned)
         return;
     if (s->paired && pr_sweep_keep_prompts(s, e, &err) != PR_OK) {
         pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);

@@ -2,6 +2,7 @@
  * the efficiency of the workers with jobs that sleep. */
 #include "base/duration.h"
 #include "base/mem.h"
+#include "cli/bench_points.h"
 #include "cli/cli.h"
 #include "mpi/scheduler.h"
 
@@ -12,24 +13,29 @@
 #include <time.h>
 
 typedef struct options {
-    int jobs, sleeping_jobs;
+    int jobs, sleeping_jobs, points;
     double ms;
     bool json;
 } options_t;
 
 static const pr_arg_t args[] = {
     {"--jobs", PR_ARG_INT, offsetof(options_t, jobs), "N", "Jobs of no length. Default: 100000.", 1, 100000000, false},
-    {"--rounds", PR_ARG_INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 40.", 1,
+    {"--rounds", PR_ARG_INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 200.", 1,
      1000000, false},
     {"--ms", PR_ARG_REAL, offsetof(options_t, ms), "MS",
      "How long a sleeping job sleeps, in milliseconds. Default: 50.", 0, 60000, false},
+    {"--points", PR_ARG_INT, offsetof(options_t, points), "N",
+     "Also run a sweep of N points whose jobs end at once, on rank 0 alone, for its memory. Default: 0, none. A "
+     "million "
+     "write a journal of 1 GB to TMPDIR.",
+     0, 10000000, false},
     {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
     PR_ARG_END,
 };
 
 const pr_command_t pr_command_bench_schedule = {
     .name = "bench schedule",
-    .synopsis = "[--jobs N] [--rounds N] [--ms MS] [--json]",
+    .synopsis = "[--jobs N] [--rounds N] [--ms MS] [--points N] [--json]",
     .summary = "Dispatches a second of rank 0, and the efficiency of workers on short jobs.",
     .help = "Start it with mpirun -n (workers + 1).",
     .args = args,
@@ -119,49 +125,76 @@ static pr_status_t round_of(pr_world_t *w, long n, double seconds, double *took,
     return pr_world_agree(w, status, err);
 }
 
-static void print(const options_t *o, int workers, double dispatch, double sleeping)
+typedef struct figures {
+    int workers;
+    double dispatch, sleeping; // seconds
+    pr_bench_points_t sweep;
+} figures_t;
+
+static json_t *sweep_json(const pr_bench_points_t *p)
+{
+    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "points", (json_int_t)p->points, "open_seconds",
+                     p->open_seconds, "run_seconds", p->run_seconds, "jobs_per_second",
+                     (double)p->points / p->run_seconds, "run_mib", p->run_mib, "resume_seconds", p->resume_seconds,
+                     "resume_mib", p->resume_mib);
+}
+
+static void print(const options_t *o, const figures_t *f)
 {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
-    double rate = o->jobs / dispatch, efficiency = o->sleeping_jobs * o->ms / 1000 / sleeping;
+    double rate = o->jobs / f->dispatch, efficiency = o->sleeping_jobs * o->ms / 1000 / f->sleeping;
     if (o->json) {
         json_t *v =
-            json_pack("{s:i, s:i, s:f, s:f, s:f, s:I}", "workers", workers, "jobs", o->jobs, "dispatches_per_second",
+            json_pack("{s:i, s:i, s:f, s:f, s:f, s:I}", "workers", f->workers, "jobs", o->jobs, "dispatches_per_second",
                       rate, "job_ms", o->ms, "efficiency", efficiency, "rank0_max_rss_kib", (json_int_t)u.ru_maxrss);
+        if (o->points > 0)
+            json_object_set_new(v, "sweep", sweep_json(&f->sweep));
         pr_cli_print_json(v);
         json_decref(v);
         return;
     }
-    printf("workers            %d\n", workers);
+    printf("workers            %d\n", f->workers);
     printf("dispatches/s       %.0f   (%d jobs of no length)\n", rate, o->jobs);
     printf("efficiency         %.1f %%  (%d jobs of %g ms a worker)\n", 100 * efficiency, o->sleeping_jobs, o->ms);
     printf("rank 0's memory    %.0f MiB\n", (double)u.ru_maxrss / 1024);
+    if (o->points > 0)
+        printf("a sweep            %zu points: %.0f MiB, opened in %.1f s, %.0f jobs/s with their journal; resumed in "
+               "%.1f s, %.0f MiB\n",
+               f->sweep.points, f->sweep.run_mib, f->sweep.open_seconds, (double)f->sweep.points / f->sweep.run_seconds,
+               f->sweep.resume_seconds, f->sweep.resume_mib);
 }
 
 static int bench(const options_t *o, int *argc, char ***argv)
 {
-    pr_error_t err;
+    pr_error_t err = {0}, bad = {0};
     pr_world_t *w = NULL;
-    double dispatch = 0, sleeping = 0;
+    figures_t f = {0};
+    pr_status_t status = PR_OK;
+    bool first = !pr_world_is_other();
+    if (o->points > 0 && first) // forks, so before MPI is there
+        status = pr_bench_points((size_t)o->points, &f.sweep, &bad);
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
         return pr_cli_fail("bench", &err);
-    int workers = pr_world_size(w) > 1 ? pr_world_size(w) - 1 : 1, code = 0;
-    pr_status_t status = round_of(w, o->jobs, 0, &dispatch, &err);
+    f.workers = pr_world_size(w) > 1 ? pr_world_size(w) - 1 : 1;
+    status = pr_world_agree(w, status, &bad);
+    err = bad;
     if (status == PR_OK)
-        status = round_of(w, (long)o->sleeping_jobs * workers, o->ms / 1000, &sleeping, &err);
-    if (pr_world_rank(w) == 0) {
-        if (status == PR_OK)
-            print(o, workers, dispatch, sleeping);
-        else
-            code = pr_cli_fail("bench", &err);
-    }
+        status = round_of(w, o->jobs, 0, &f.dispatch, &err);
+    if (status == PR_OK)
+        status = round_of(w, (long)o->sleeping_jobs * f.workers, o->ms / 1000, &f.sleeping, &err);
+    int code = 0;
+    if (pr_world_rank(w) == 0 && status == PR_OK)
+        print(o, &f);
+    else if (pr_world_rank(w) == 0)
+        code = pr_cli_fail("bench", &err);
     pr_world_close(&w);
     return code;
 }
 
 int pr_bench_schedule(int argc, char **argv)
 {
-    options_t o = {.jobs = 100000, .sleeping_jobs = 40, .ms = 50};
+    options_t o = {.jobs = 100000, .sleeping_jobs = 200, .ms = 50};
     int code;
     if (pr_cli_parse(&pr_command_bench_schedule, argc, argv, &o, &code))
         code = bench(&o, &argc, &argv);

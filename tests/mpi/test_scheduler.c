@@ -201,6 +201,161 @@ static void stopping_leaves_the_rest(void)
     free(s);
 }
 
+/* ---- the ends that are not the usual one ---- */
+
+static pr_status_t no_disk(void *self, const char *id, int rank, const char *host, pr_status_t status, const char *text,
+                           const json_t *result, pr_error_t *err)
+{
+    source_t *s = self;
+    (void)rank, (void)host, (void)status, (void)text, (void)result;
+    s->running--;
+    s->state[atoi(id)] = DONE;
+    s->kept = ++s->finished;
+    return s->finished == 7 ? pr_fail(err, PR_ERR_IO, "no room for job %s", id) : PR_OK;
+}
+
+static pr_status_t keep(void *self, pr_error_t *err)
+{
+    (void)self, (void)err;
+    return PR_OK;
+}
+
+/* An error of the source ends the schedule with it; the workers come home, whatever they had. */
+static void an_error_of_the_source(void)
+{
+    source_t *s = pr_alloc(1, sizeof *s);
+    pr_error_t err;
+    s->n = s->released = 200;
+    pr_source_t source = {next_job, started, on_event, no_disk, keep, tick, stopping, signalled, s};
+    pr_runner_t runner = {run, never, NULL};
+    pr_schedule_options_t o = {.depth = 4, .short_seconds = 1, .ahead_seconds = 1};
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(test_world) == 0)
+        status = pr_schedule(test_world, &source, &runner, &o, &err);
+    else
+        pr_work(test_world, &runner);
+    CHECK(pr_world_agree(test_world, status, &err) == PR_ERR_IO);
+    CHECK(strstr(err.text, "no room for job"));
+    free(s);
+}
+
+static bool last_rank(void *self)
+{
+    (void)self;
+    return pr_world_rank(test_world) == pr_world_size(test_world) - 1;
+}
+
+/* A signal to one worker stops the schedule, also where that worker has nothing to do. */
+static void a_signal_to_one_worker(void)
+{
+    if (pr_world_size(test_world) == 1)
+        return; // there the source is asked
+    for (int released = 0; released <= 100; released += 100) {
+        source_t *s = pr_alloc(1, sizeof *s);
+        pr_error_t err;
+        s->n = 400;
+        s->released = released;
+        pr_source_t source = {next_job, started, on_event, on_finished, commit, tick, stopping, signalled, s};
+        pr_runner_t runner = {run, last_rank, NULL};
+        pr_schedule_options_t o = {.depth = 2, .short_seconds = 1, .ahead_seconds = 1};
+        pr_status_t status = PR_OK;
+        if (pr_world_rank(test_world) == 0)
+            status = pr_schedule(test_world, &source, &runner, &o, &err);
+        else
+            pr_work(test_world, &runner);
+        CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
+        if (pr_world_rank(test_world) == 0)
+            CHECK(s->signalled && s->running == 0 && s->finished < 400);
+        free(s);
+        pr_world_barrier(test_world);
+    }
+}
+
+/* ---- long and short jobs ---- */
+
+typedef struct mixed {
+    int given, long_at, finished, running;
+    int behind_long; // jobs given to the worker that had the long one, before that ended
+    int long_rank;
+} mixed_t;
+
+static pr_source_next_t mixed_next(void *self, json_t **spec)
+{
+    mixed_t *s = self;
+    char id[16];
+    if (s->given == 400)
+        return s->running ? PR_SOURCE_WAIT : PR_SOURCE_DONE;
+    bool is_long = s->given == s->long_at;
+    snprintf(id, sizeof id, "%d", s->given++);
+    s->running++;
+    *spec =
+        json_pack("{s:s, s:s, s:f}", "id", id, "kind", is_long ? "long" : "short", "seconds", is_long ? 0.3 : 0.0005);
+    return PR_SOURCE_JOB;
+}
+
+static pr_status_t mixed_started(void *self, const char *id, int rank, const char *host, pr_error_t *err)
+{
+    mixed_t *s = self;
+    (void)host, (void)err;
+    if (atoi(id) == s->long_at)
+        s->long_rank = rank;
+    else if (rank == s->long_rank)
+        s->behind_long++;
+    return PR_OK;
+}
+
+static pr_status_t mixed_finished(void *self, const char *id, int rank, const char *host, pr_status_t status,
+                                  const char *text, const json_t *result, pr_error_t *err)
+{
+    mixed_t *s = self;
+    (void)rank, (void)host, (void)text, (void)result, (void)err;
+    CHECK(status == PR_OK);
+    s->running--;
+    s->finished++;
+    if (atoi(id) == s->long_at)
+        s->long_rank = -1;
+    return PR_OK;
+}
+
+static bool mixed_stopping(void *self)
+{
+    (void)self;
+    return false;
+}
+
+static void mixed_tick(void *self)
+{
+    (void)self;
+}
+
+static pr_status_t sleep_so(void *self, const json_t *spec, const pr_runner_hooks_t *hooks, json_t **result,
+                            pr_error_t *err)
+{
+    (void)self, (void)hooks, (void)err;
+    nanosleep(&(struct timespec){0, (long)(json_number_value(json_object_get(spec, "seconds")) * 1e9)}, NULL);
+    *result = json_object();
+    return PR_OK;
+}
+
+/* No job is made to wait behind one of a kind that is long, or not known. */
+static void nothing_waits_behind_a_long_job(void)
+{
+    mixed_t s = {.long_at = 250, .long_rank = -1};
+    pr_error_t err;
+    pr_source_t source = {mixed_next,     mixed_started, on_event, mixed_finished, keep, mixed_tick,
+                          mixed_stopping, mixed_tick,    &s};
+    pr_runner_t runner = {sleep_so, never, NULL};
+    pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(test_world) == 0)
+        status = pr_schedule(test_world, &source, &runner, &o, &err);
+    else
+        pr_work(test_world, &runner);
+    CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
+    if (pr_world_rank(test_world) == 0)
+        CHECK(s.finished == 400 && s.behind_long == 0);
+}
+
 int main(int argc, char **argv)
 {
     test_begin(&argc, &argv);
@@ -208,5 +363,8 @@ int main(int argc, char **argv)
     jobs_that_wait_for_others();
     failures_come_back();
     stopping_leaves_the_rest();
+    an_error_of_the_source();
+    a_signal_to_one_worker();
+    nothing_waits_behind_a_long_job();
     return test_end();
 }
