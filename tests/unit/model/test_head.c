@@ -81,7 +81,8 @@ START_TEST(test_activations)
                 if (act == PR_ACT_SILU)
                     f = z * s, df = s * (1 + z * (1 - s));
                 else if (act == PR_ACT_GELU)
-                    f = z * 0.5 * erfc(-z * M_SQRT1_2), df = f / (z != 0 ? z : 1) + z * exp(-z * z / 2) / sqrt(2 * M_PI);
+                    f = z * 0.5 * erfc(-z * M_SQRT1_2),
+                    df = f / (z != 0 ? z : 1) + z * exp(-z * z / 2) / sqrt(2 * M_PI);
                 else if (act == PR_ACT_GELU_NEW)
                     f = 0.5 * z * (1 + t),
                     df = 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * z * z);
