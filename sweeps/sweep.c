@@ -65,14 +65,14 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result)
 /* An earlier run's expert counts when its files are still what that run wrote. */
 static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
 {
-    const pr_past_t *past = pr_sweep_past(s, e->job.id);
+    const json_t *past = json_object_get(s->past_experts, e->job.id);
     char found[PR_HASH_HEX];
-    if (!past || !past->tuned)
+    if (!past)
         return;
     char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
-    const char *hash = json_string_value(json_object_get(past->tuning, "expert"));
+    const char *hash = json_string_value(json_object_get(past, "expert"));
     if (pr_adapter_hash(dir, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
-        pr_sweep_take_expert(e, past->tuning);
+        pr_sweep_take_expert(e, past);
         s->done++;
     } else {
         pr_log(PR_LOG_WARN, "%s: not what its fine-tune job wrote; it will be made again", dir);
@@ -142,6 +142,8 @@ static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
     char *path = pr_results_path(pr_sweep_dir(s), "journal.jsonl");
     pr_status_t status = PR_OK;
     PR_GO(pr_journal_read(path, fold, s, &stats, err));
+    s->cap_past = s->n_past; // there may be millions, and no more will come
+    s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
     if (stats.skipped)
         pr_log(PR_LOG_WARN, "%s: %zu torn or damaged line%s skipped", path, stats.skipped,
                stats.skipped == 1 ? "" : "s");
@@ -177,6 +179,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .workers = workers, .began = pr_time_monotonic()};
+    s->past_experts = json_object();
     s->pending = json_array();
     s->failures = json_array();
     PR_GO(pr_inputs_read(config, &s->inputs, err));
@@ -214,8 +217,6 @@ void pr_sweep_free(pr_sweep_t **p)
         free(s->chunk[i / PR_SWEEP_CHUNK]);
     for (size_t i = 0; i < s->n_block; i++)
         free(s->block[i]);
-    for (size_t i = 0; i < s->n_past; i++)
-        json_decref(s->past[i].tuned ? s->past[i].tuning : NULL);
     for (int i = 0; i < s->n_host; i++)
         free(s->host[i]);
     free(s->host);
@@ -226,6 +227,7 @@ void pr_sweep_free(pr_sweep_t **p)
     free(s->past_by_id.slot);
     free(s->track);
     free(s->expert);
+    json_decref(s->past_experts);
     json_decref(s->pending);
     json_decref(s->failures);
     pr_inputs_clear(&s->inputs);

@@ -43,20 +43,17 @@ typedef struct pr_evaluation {
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
 } pr_evaluation_t;
 
-/* What a job of an earlier run found. */
+/* What an evaluate job of an earlier run found. */
 typedef struct pr_past {
-    char id[PR_HASH_HEX];
-    bool tuned;
-    union {
-        double *value;  // [2K] of an evaluate job, with
-        json_t *tuning; // result of a fine-tune job, when tuned
-    };
+    unsigned char id[(PR_HASH_HEX - 1) / 2];
+    double *value; // [2K]
     int64_t tokens;
     double seconds;
 } pr_past_t;
 
-/* Identities to numbers; open addressing. */
+/* Identities, `width` bytes each, to numbers; open addressing. */
 typedef struct pr_id_table {
+    size_t width;
     uint32_t *slot; // number + 1, 0: free
     size_t n_slots, n;
 } pr_id_table_t;
@@ -98,7 +95,8 @@ struct pr_sweep {
     pr_past_t *past;     // of earlier runs
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
-    double **block; // memory of the evaluations' values
+    json_t *past_experts; // id -> result of a fine-tune job of earlier runs
+    double **block;       // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
     bool paired;     // some search needs the prompts' own scores
@@ -142,7 +140,6 @@ pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_er
 void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
-const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
 
 /* Does some search of the sweep evaluate points on parts of the prompts? */
 bool pr_sweep_any_fidelity(const pr_config_t *c);

@@ -43,34 +43,48 @@ double *pr_sweep_values(pr_sweep_t *s)
 /* ---- identities ---- */
 
 /* Where an identity is or would be. of: gives the identity of a number. */
-static uint32_t *slot_of(const pr_id_table_t *t, const pr_sweep_t *s, const char *id,
-                         const char *(*of)(const pr_sweep_t *s, size_t number))
+static uint32_t *slot_of(const pr_id_table_t *t, const pr_sweep_t *s, const void *id,
+                         const void *(*of)(const pr_sweep_t *s, size_t number))
 {
-    size_t i = pr_hash64(id, strlen(id)) & (t->n_slots - 1);
-    while (t->slot[i] && strcmp(of(s, t->slot[i] - 1), id) != 0)
+    size_t i = pr_hash64(id, t->width) & (t->n_slots - 1);
+    while (t->slot[i] && memcmp(of(s, t->slot[i] - 1), id, t->width) != 0)
         i = (i + 1) & (t->n_slots - 1);
     return &t->slot[i];
 }
 
-static void table_reserve(pr_id_table_t *t, const pr_sweep_t *s, const char *(*of)(const pr_sweep_t *s, size_t number))
+static void table_reserve(pr_id_table_t *t, const pr_sweep_t *s, size_t width,
+                          const void *(*of)(const pr_sweep_t *s, size_t number))
 {
     if (2 * (t->n + 1) <= t->n_slots)
         return;
     free(t->slot);
+    t->width = width;
     t->n_slots = t->n_slots ? 2 * t->n_slots : 1024;
     t->slot = pr_alloc(t->n_slots, sizeof *t->slot);
     for (size_t i = 0; i < t->n; i++)
         *slot_of(t, s, of(s, i), of) = (uint32_t)i + 1;
 }
 
-static const char *evaluation_id(const pr_sweep_t *s, size_t number)
+static const void *evaluation_id(const pr_sweep_t *s, size_t number)
 {
     return pr_sweep_eval(s, number)->job.id;
 }
 
-static const char *past_id(const pr_sweep_t *s, size_t number)
+static const void *past_id(const pr_sweep_t *s, size_t number)
 {
     return s->past[number].id;
+}
+
+/* The bytes of an identity; false when it is not one. */
+static bool id_bytes(const char *id, unsigned char out[(PR_HASH_HEX - 1) / 2])
+{
+    if (strlen(id) != PR_HASH_HEX - 1 || strspn(id, "0123456789abcdef") != PR_HASH_HEX - 1)
+        return false;
+    for (size_t i = 0; i < (PR_HASH_HEX - 1) / 2; i++) {
+        const char pair[3] = {id[2 * i], id[2 * i + 1], 0};
+        out[i] = (unsigned char)strtoul(pair, NULL, 16);
+    }
+    return true;
 }
 
 /* ---- earlier results ---- */
@@ -101,15 +115,18 @@ bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *val
     return true;
 }
 
-const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id)
+static const pr_past_t *past_find(const pr_sweep_t *s, const char *id)
 {
-    uint32_t at = s->past_by_id.n_slots ? *slot_of(&s->past_by_id, s, id, past_id) : 0;
+    unsigned char bytes[sizeof s->past->id];
+    if (!s->past_by_id.n_slots || !id_bytes(id, bytes))
+        return NULL;
+    uint32_t at = *slot_of(&s->past_by_id, s, bytes, past_id);
     return at ? &s->past[at - 1] : NULL;
 }
 
-static pr_past_t *past_of(pr_sweep_t *s, const char *id)
+static pr_past_t *past_of(pr_sweep_t *s, const unsigned char *id)
 {
-    table_reserve(&s->past_by_id, s, past_id);
+    table_reserve(&s->past_by_id, s, sizeof s->past->id, past_id);
     uint32_t *slot = slot_of(&s->past_by_id, s, id, past_id);
     if (*slot)
         return &s->past[*slot - 1];
@@ -118,8 +135,8 @@ static pr_past_t *past_of(pr_sweep_t *s, const char *id)
         s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
     }
     pr_past_t *p = &s->past[s->n_past++];
-    *p = (pr_past_t){0};
-    snprintf(p->id, sizeof p->id, "%s", id);
+    *p = (pr_past_t){.value = pr_sweep_values(s)};
+    memcpy(p->id, id, sizeof p->id);
     *slot = (uint32_t)s->n_past;
     s->past_by_id.n = s->n_past;
     return p;
@@ -128,21 +145,15 @@ static pr_past_t *past_of(pr_sweep_t *s, const char *id)
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
 {
     double value[2 * PR_MAX_OBJECTIVES], seconds = 0;
+    unsigned char bytes[sizeof s->past->id];
     int64_t tokens = 0;
-    bool tuned = json_is_string(json_object_get(result, "expert"));
-    if (strlen(id) != PR_HASH_HEX - 1 || (!tuned && !pr_sweep_read_result(s, result, value, &tokens, &seconds)))
-        return; // of another configuration
-    pr_past_t *p = past_of(s, id);
-    if (p->tuned != tuned && (p->tuned || p->value))
-        return; // an identity is of one kind
-    p->tuned = tuned;
-    if (tuned) {
-        json_decref(p->tuning);
-        p->tuning = json_incref((json_t *)(uintptr_t)result);
+    if (!id_bytes(id, bytes))
         return;
-    }
-    if (!p->value)
-        p->value = pr_sweep_values(s);
+    if (json_is_string(json_object_get(result, "expert")))
+        json_object_set(s->past_experts, id, (json_t *)(uintptr_t)result);
+    if (!pr_sweep_read_result(s, result, value, &tokens, &seconds))
+        return; // a fine-tune job, or one of another configuration
+    pr_past_t *p = past_of(s, bytes);
     memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
     p->tokens = tokens;
     p->seconds = seconds;
@@ -157,7 +168,8 @@ pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
 
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id)
 {
-    uint32_t at = s->by_id.n_slots ? *slot_of(&s->by_id, s, id, evaluation_id) : 0;
+    bool possible = s->by_id.n_slots && strlen(id) == PR_HASH_HEX - 1;
+    uint32_t at = possible ? *slot_of(&s->by_id, s, id, evaluation_id) : 0;
     return at ? pr_sweep_eval(s, at - 1) : NULL;
 }
 
@@ -227,8 +239,8 @@ pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_er
 static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
 {
     pr_error_t err;
-    const pr_past_t *p = pr_sweep_past(s, e->job.id);
-    if (!p || p->tuned)
+    const pr_past_t *p = past_find(s, e->job.id);
+    if (!p)
         return;
     if (s->paired && pr_sweep_keep_prompts(s, e, &err) != PR_OK) {
         pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
@@ -261,7 +273,7 @@ uint32_t pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, size_t asked, i
     pr_point_text(&t->asked[asked].point, s->config->n_objectives, text, sizeof text);
     pr_evaluate_key_t key = key_of(s, &e, text);
     pr_evaluate_identity(&key, e.job.id);
-    table_reserve(&s->by_id, s, evaluation_id);
+    table_reserve(&s->by_id, s, PR_HASH_HEX - 1, evaluation_id);
     uint32_t *slot = slot_of(&s->by_id, s, e.job.id, evaluation_id);
     if (*slot)
         return *slot - 1;
