@@ -144,8 +144,23 @@ static void observations_clear(pr_observations_t *o)
     free(o->item);
 }
 
-/* An objective without a declared worst value is measured from the worst first-level result, which later results cannot
- * change. */
+/* An objective in which no first-level point is better than the reference would make every hypervolume zero, and no
+ * cell worth refining: it is measured from a tenth of its range below. */
+static void make_room(const pr_sweep_t *s, const double *first, size_t n, double *reference)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    for (size_t k = 0; k < k_n; k++) {
+        bool better = n == 0;
+        for (size_t i = 0; i < n; i++)
+            better = better || first[i * k_n + k] > reference[k];
+        double range = s->hi[k] - s->lo[k];
+        if (!better)
+            reference[k] -= 0.1 * (isfinite(range) && range > 0 ? range : fmax(fabs(reference[k]), 1));
+    }
+}
+
+/* What the search measures hypervolumes from: the sweep's reference point, with what first-level results, which later
+ * ones cannot change, say where an objective has no declared worst value, or nothing better than it. */
 static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observations_t *o)
 {
     size_t k_n = (size_t)s->config->n_objectives, n = 0;
@@ -154,6 +169,7 @@ static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observati
         if (o->item[i].level == 0 && o->item[i].n_prompts == t->asked[0].n_prompts)
             memcpy(first + n++ * k_n, o->item[i].mean, k_n * sizeof *first);
     pr_sweep_fill_reference(s, first, n, t->reference);
+    make_room(s, first, n, t->reference);
     free(first);
 }
 

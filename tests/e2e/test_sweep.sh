@@ -47,3 +47,9 @@ expect 0 "$paretorank" generate "$PARETORANK_SOURCE_DIR/sweeps/counsel/model" --
   --adapter "$work/merged"
 same_file "$work/three" "$work/out"
 expect 3 "$paretorank" status "$work/nothing-here"
+
+# An objective that nothing scores on makes every hypervolume zero; the search still refines between the others.
+tiny 2 "$work/zero" --set 'objectives=({name="brevity";},{name="distinct";},{name="never";type="match";pattern="zzzz";})' \
+  --set finetune.steps=1 --set 'search={type="hierarchical";levels=2;select="front";}' >/dev/null 2>"$work/err" ||
+  { cat "$work/err" >&2; fail "an objective that is always zero"; }
+[ "$(wc -l <"$work/zero/cells.csv")" -gt 8 ] || fail "no cell was refined: $(wc -l <"$work/zero/cells.csv") lines"
