@@ -51,11 +51,17 @@ static void on_signal(int number)
     signalled = number;
 }
 
+/* Signals get a stack of their own: oneDNN's kernels use the stack pointer for their work space, and what the kernel
+ * puts there when a signal comes would fall on the heap below it. */
 static void catch_signals(void)
 {
+    static char stack[1 << 16] __attribute__((aligned(64)));
     static const int caught[] = {SIGTERM, SIGINT, SIGUSR1};
-    struct sigaction a = {.sa_handler = on_signal};
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     sigemptyset(&a.sa_mask);
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
+        sigaddset(&a.sa_mask, caught[i]); // one at a time on that stack
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
         sigaction(caught[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN); // a scorer or a terminal that goes away is an error to report, not an end

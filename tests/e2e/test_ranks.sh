@@ -75,3 +75,19 @@ for rank in 0 2; do
   tiny 3 "$work/dead$rank" >/dev/null 2>&1 || fail "going on after the death of rank $rank"
   same_file "$work/reference/cells.csv" "$work/dead$rank/cells.csv"
 done
+
+# Many signals at once, whatever library they find at work: a kernel that uses the stack pointer for something else must
+# not have its memory written over.
+for round in 1 2 3 4; do
+  results=$work/burst$round
+  "$paretorank" run "$sweep" --set "results=\"$results\"" --set finetune.prompts_per_step=64 >"$work/out" 2>"$work/err" &
+  pid=$!
+  for _ in $(seq 400); do
+    grep -qs '"step"' "$results/journal.jsonl" && break
+    sleep 0.02
+  done
+  for _ in $(seq 300); do kill -USR1 "$pid" 2>/dev/null || break; done
+  code=0
+  wait "$pid" || code=$?
+  [ "$code" -le 1 ] || fail "many signals: exit code $code: $(cat "$work/err")"
+done
