@@ -18,7 +18,7 @@
  * every level that the budget holds whole. type = "grid": the lattice of step 1/divisions on the simplex (Das-Dennis)
  * or the cube. type = "random": `points` Dirichlet(alpha) vectors (uniform ones on the cube), of denominator 2^30;
  * equal seeds give equal points. type = "list": the points of `file`, K numbers a line; on the simplex proportions.
- * type = "ols": optimistic linear support on the simplex, K <= 6: `levels` rounds (with a budget: until it is used) of
+ * type = "ols": optimistic linear support on the simplex, K <= 10: `levels` rounds (with a budget: until it is used) of
  * `beam` (0: all) corner weights whose possible improvement of the scalarised value is > min_gain.
  *
  * budget: points, never exceeded. budget_core_hours: of the results used; nothing more is begun once they are spent,

@@ -154,7 +154,7 @@ pr_status_t pr_search_bad(const pr_search_spec_t *spec, pr_error_t *err, const c
 
 /* The corner weights of the upper envelope max_v w.v over the simplex. values [n,k], 2 <= k <= PR_OLS_MAX_K.
  * corner [m,k] and height [m] (the envelope there); caller frees both. The simplex's own corners are among them. */
-enum { PR_OLS_MAX_K = 6 };
+enum { PR_OLS_MAX_K = 10 };
 size_t pr_envelope_corners(const double *values, size_t n, int k, double **corner, double **height);
 /* The greatest w.v with weights[i].v <= bound[i] for all i; the first k rows of weights [n,k] are the unit vectors. */
 double pr_optimistic_value(const double *weights, const double *bound, size_t n, int k, const double *w);

@@ -302,14 +302,26 @@ START_TEST(budget_is_used_and_kept)
 }
 END_TEST
 
+/* The envelope's corners multiply with the objectives; ten are still at hand. */
+START_TEST(ten_objectives)
+{
+    sim_t s = sim_new(10, "ols", "simplex");
+    s.spec.budget = 16;
+    s.spec.beam = 3;
+    sim_run(&s);
+    ck_assert_uint_eq(s.asked.n, 16);
+    sim_free(&s);
+}
+END_TEST
+
 START_TEST(too_many_objectives_are_refused)
 {
-    sim_t s = sim_new(7, "ols", "simplex");
+    sim_t s = sim_new(11, "ols", "simplex");
     pr_requests_t q = {0};
     pr_error_t err = {0};
     s.search.spec = &s.spec;
     ck_assert_int_eq(pr_search_next(&s.search, NULL, 0, &q, &err), PR_ERR_CONFIG);
-    ck_assert_ptr_nonnull(strstr(err.text, "7"));
+    ck_assert_ptr_nonnull(strstr(err.text, "11"));
 }
 END_TEST
 
@@ -323,6 +335,7 @@ int main(void)
     tcase_add_test(t, finds_the_convex_coverage_set);
     tcase_add_test(t, two_objectives_by_hand);
     tcase_add_test(t, budget_is_used_and_kept);
+    tcase_add_test(t, ten_objectives);
     tcase_add_test(t, too_many_objectives_are_refused);
     suite_add_tcase(suite, t);
     return sim_main(suite);
