@@ -89,7 +89,7 @@ void pr_map_close(pr_map_t *map)
     *map = (pr_map_t){0};
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int pr_fd_write(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, data, len);
@@ -103,7 +103,7 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-static void sync_dir(const char *path)
+void pr_sync_dir_of(const char *path)
 {
     char *dir = pr_path_dir(path);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,7 +119,7 @@ pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_err
     pr_buf_t tmp = {0};
     pr_buf_printf(&tmp, "%s.tmp-%ld", path, (long)getpid());
     int fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int bad = fd < 0 || write_all(fd, data, len) != 0 || fsync(fd) != 0;
+    int bad = fd < 0 || pr_fd_write(fd, data, len) != 0 || fsync(fd) != 0;
     int error = errno;
     if (fd >= 0 && close(fd) != 0 && !bad) {
         bad = 1;
@@ -135,7 +135,7 @@ pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_err
         return pr_fail(err, PR_ERR_IO, "%s: cannot write: %s", path, strerror(error));
     }
     pr_buf_free(&tmp);
-    sync_dir(path);
+    pr_sync_dir_of(path);
     return PR_OK;
 }
 

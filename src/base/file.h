@@ -27,6 +27,12 @@ void pr_map_close(pr_map_t *map);
  * never a part. Errors: PR_ERR_IO; nothing is left behind. */
 pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_error_t *err);
 
+/* The parts of it, for files that are appended to. Writes all bytes to fd, in as many calls as it takes; -1 with errno
+ * set when one fails, and then a part may have been written. */
+int pr_fd_write(int fd, const char *data, size_t len);
+/* Syncs the directory that holds path, so that a new or renamed file in it lasts; what cannot be synced is left. */
+void pr_sync_dir_of(const char *path);
+
 /* As mkdir -p. */
 pr_status_t pr_mkdirs(const char *path, pr_error_t *err);
 bool pr_file_exists(const char *path);

@@ -28,17 +28,6 @@ struct pr_journal {
 
 // ---- writing ----
 
-static void sync_dir_of(const char *path)
-{
-    char *dir = pr_path_dir(path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(dir);
-}
-
 /* Whether there is content and its last byte is not a newline; -1 with errno set when that cannot be known. */
 static int ends_torn(int fd)
 {
@@ -68,7 +57,7 @@ pr_status_t pr_journal_open(const char *path, pr_journal_t **out, pr_error_t *er
         return pr_fail(err, PR_ERR_IO, "%s: cannot open the journal for appending: %s", path, strerror(error));
     }
     if (fresh)
-        sync_dir_of(path);
+        pr_sync_dir_of(path);
     pr_journal_t *j = pr_alloc(1, sizeof *j);
     j->path = pr_strdup(path);
     j->fd = fd;
@@ -115,25 +104,11 @@ static void build_line(pr_buf_t *b, const char *event, const json_t *fields)
     json_decref(name);
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, data, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        data += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* Writes the bytes at the end of the file, or takes back the part that got there. */
 static pr_status_t append_bytes(pr_journal_t *j, const pr_buf_t *b, pr_error_t *err)
 {
     off_t before = lseek(j->fd, 0, SEEK_END);
-    if (before >= 0 && write_all(j->fd, b->data, b->len) == 0) {
+    if (before >= 0 && pr_fd_write(j->fd, b->data, b->len) == 0) {
         j->torn = false;
         return PR_OK;
     }
