@@ -8,10 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-pr_job_env_t *pr_job_env_new(const pr_config_t *config)
+pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team)
 {
     pr_job_env_t *env = pr_alloc(1, sizeof *env);
     env->config = config;
+    env->team = team;
     return env;
 }
 
@@ -141,7 +142,7 @@ pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
     if (env->loaded)
         return PR_OK;
     pr_linalg_set_threads(c->threads);
-    env->la = pr_linalg_local();
+    env->la = env->team->la;
     char *path = pr_path_join(c->model, "tokenizer.json");
     pr_status_t status = PR_OK;
     if (!env->model)

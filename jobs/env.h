@@ -24,6 +24,7 @@ typedef struct pr_cached_expert {
 
 struct pr_job_env {
     const pr_config_t *config;
+    const pr_team_t *team; // that this rank is one of
     bool loaded;
     pr_model_t *model;
     pr_tokenizer_t *tokenizer;

@@ -5,14 +5,15 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "model/team.h"
 
 #include <stdbool.h>
 
 /* What a rank keeps between jobs: the model, tokenizer, objectives, prompts and experts, loaded when first needed. */
 typedef struct pr_job_env pr_job_env_t;
 
-/* config is borrowed. Nothing is loaded yet. */
-pr_job_env_t *pr_job_env_new(const pr_config_t *config);
+/* config and team are borrowed. Nothing is loaded yet. */
+pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team);
 void pr_job_env_free(pr_job_env_t **env);
 /* Loads everything that the sweep will need, so that bad input is found before the first job. */
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);

@@ -128,7 +128,7 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     pr_status_t status = PR_OK;
     r->archive = pr_archive_new(r->config->n_objectives);
     if (pr_world_rank(r->w) != 0 || pr_world_size(r->w) == 1) {
-        r->env = pr_job_env_new(r->config);
+        r->env = pr_job_env_new(r->config, pr_team_local());
         status = pr_job_env_load(r->env, err);
     }
     return pr_world_agree(r->w, status, err);

@@ -80,9 +80,23 @@ static void local_backward_weight(const pr_linalg_t *la, const pr_weight_t *w, i
          true, dw, w->ld);
 }
 
-static void local_reduce(const pr_linalg_t *la, float *v, int n)
+static void local_reduce(const pr_linalg_t *la, float *v, size_t n)
 {
     (void)la, (void)v, (void)n;
+}
+
+static void local_gather(const pr_linalg_t *la, int n, const float *x, int ldx, const int *first, float *full)
+{
+    (void)la;
+    size_t width = (size_t)first[1];
+    for (int i = 0; i < n; i++)
+        memcpy(full + (size_t)i * width, x + (size_t)i * (size_t)ldx, width * sizeof *full);
+}
+
+static pr_status_t local_agree(const pr_linalg_t *la, pr_status_t mine, pr_error_t *err)
+{
+    (void)la, (void)err;
+    return mine;
 }
 
 static bool threads_chosen;
@@ -106,11 +120,14 @@ const pr_linalg_t *pr_linalg_local(void)
     static const pr_linalg_t local = {.name = "local",
                                       .col = 0,
                                       .cols = 1,
+                                      .row_block = 256, // enough for BLAS, few enough for the caches
                                       .forward = local_forward,
                                       .backward_input = local_backward_input,
                                       .backward_weight = local_backward_weight,
                                       .sum = local_reduce,
-                                      .max = local_reduce};
+                                      .max = local_reduce,
+                                      .gather = local_gather,
+                                      .agree = local_agree};
     if (!threads_chosen)
         pr_linalg_set_threads(1);
     return &local;

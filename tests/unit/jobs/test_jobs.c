@@ -96,7 +96,7 @@ static void on_event(void *self, const char *event, const json_t *fields)
 
 static pr_status_t run(const pr_config_t *c, const json_t *spec, job_t *j, json_t **result, pr_error_t *err)
 {
-    pr_job_env_t *env = pr_job_env_new(c);
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
     pr_job_hooks_t hooks = {cancelled, on_event, j};
     *result = NULL;
     pr_status_t status = pr_job_run(env, spec, &hooks, result, err);
@@ -477,7 +477,7 @@ START_TEST(broken_adapters_are_found_early)
     neutral_adapters(c);
     snprintf(path, sizeof path, "%s/neutral1/adapter_model.safetensors", dir);
     ck_assert_int_eq(truncate(path, 1000), 0);
-    pr_job_env_t *env = pr_job_env_new(c);
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
     ck_assert_int_eq(pr_job_env_load(env, &err), PR_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "neutral1"));
     ck_assert_int_eq(pr_job_env_load(env, &err), PR_ERR_FORMAT); // and again, without a leak
@@ -509,7 +509,7 @@ START_TEST(prompts_that_are_too_long)
 {
     pr_config_t *c = config("long", "evaluate = { max_new_tokens = 500; };");
     pr_error_t err;
-    pr_job_env_t *env = pr_job_env_new(c);
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
     ck_assert_int_eq(pr_job_env_load(env, &err), PR_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "prompts-eval.jsonl: prompt 1: found"));
     pr_job_env_free(&env);

@@ -27,7 +27,7 @@ static pr_weight_t random_weight(const case_t *c, uint64_t *state, float **data)
 {
     int rows = c->transposed ? c->in : c->out, cols = c->transposed ? c->out : c->in, ld = cols + c->pad;
     *data = random_matrix((size_t)rows * (size_t)ld, state);
-    return (pr_weight_t){*data, c->out, c->in, ld, c->transposed};
+    return (pr_weight_t){.data = *data, .out = c->out, .in = c->in, .ld = ld, .transposed = c->transposed};
 }
 
 // W[o][i] of either storage.
