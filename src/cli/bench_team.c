@@ -33,7 +33,7 @@ static const pr_arg_t args[] = {
      "million "
      "parameters: hidden=576,layers=30,heads=9,kv_heads=3,mlp=1536,vocab=49152.",
      0, 0, false},
-    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a step, of all ranks. Default: 1024.", 1,
+    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a step, of all ranks. Default: 2048.", 1,
      1 << 24, false},
     {"--length", PR_ARG_INT, offsetof(options_t, length), "N",
      "Tokens of a sequence; half of them are the response that is learned from. Default: 64.", 4, 1 << 20, false},
@@ -44,7 +44,7 @@ static const pr_arg_t args[] = {
     {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter. Default: 8.", 1, 4096, false},
     {"--rounds", PR_ARG_INT, offsetof(options_t, rounds), "N",
      "Rounds; in each every team takes a step that counts, one after the other. Default: 3.", 1, MAX_ROUNDS, false},
-    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's logical block. Default: 512.", 1, 1 << 20, false},
+    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", 1, 1 << 20, false},
     {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
     PR_ARG_END,
 };
@@ -450,7 +450,7 @@ static int run(const options_t *o, int *argc, char ***argv)
 int pr_bench_team(int argc, char **argv)
 {
     options_t o = {
-        .tokens = 1024, .length = 64, .rounds = 3, .lora_r = 8, .micro_tokens = 2048, .block = 512, .kl = 0.02};
+        .tokens = 2048, .length = 64, .rounds = 3, .lora_r = 8, .micro_tokens = 2048, .block = 256, .kl = 0.02};
     int code;
     if (pr_cli_parse(&pr_command_bench_team, argc, argv, &o, &code))
         code = run(&o, &argc, &argv);
