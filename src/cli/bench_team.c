@@ -44,7 +44,8 @@ static const pr_arg_t args[] = {
     {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter. Default: 8.", 1, 4096, false},
     {"--rounds", PR_ARG_INT, offsetof(options_t, rounds), "N",
      "Rounds; in each every team takes a step that counts, one after the other. Default: 3.", 1, MAX_ROUNDS, false},
-    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", 1, 1 << 20, false},
+    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", 1, 1 << 20,
+     false},
     {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
     PR_ARG_END,
 };
@@ -207,7 +208,8 @@ static double step_flops(const bench_t *b)
 {
     const pr_model_config_t *c = &b->config;
     double passes = b->o->kl > 0 ? 6 : 4, rows = b->n_seq * (b->o->length - 1.0);
-    double picked = b->n_seq * (double)(b->o->length - b->o->length / 2);
+    int response = b->o->length - b->o->length / 2;
+    double picked = (double)b->n_seq * response;
     return passes * (weight_params(c) * rows + (double)c->vocab * c->d_model * picked);
 }
 

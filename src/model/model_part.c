@@ -386,9 +386,9 @@ pr_status_t pr_model_export(const pr_model_t *m, const pr_linalg_t *la, size_t i
     t->data = pr_alloc_matrix(t->n, sizeof *t->data);
     pr_status_t status = t->data ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "tensor '%s': no memory", s->name);
     status = la->agree(la, status, err);
-    if (status == PR_OK && m->part.cols == 1) {
+    if (status == PR_OK && t->data && m->part.cols == 1) {
         memcpy(t->data, values_at(own, n_own, own[i].data, values), t->n * sizeof *t->data);
-    } else if (status == PR_OK) {
+    } else if (status == PR_OK && t->data) {
         memset(t->data, 0, t->n * sizeof *t->data);
         for (int k = 0, pieces = pieces_of(m, s, p); k < pieces; k++)
             take_piece(&p[k], values_at(own, n_own, p[k].base, values), kind, row_length(s), t->data);

@@ -8,6 +8,7 @@
 
 static float *stat_of(const pr_run_t *run, int which)
 {
+    assert(run->stat);
     return run->stat + (size_t)which * (size_t)run->block;
 }
 

@@ -231,7 +231,7 @@ static pr_status_t score_batch(void *arg, size_t first, const pr_batch_t *b, con
     float *last = pr_alloc_matrix(n * d, sizeof *last), *logit = pr_alloc_matrix(n * labels, sizeof *logit);
     pr_status_t status = last && logit ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %zu scores", n * labels);
     status = sc->self->la->agree(sc->self->la, status, err);
-    if (status == PR_OK) {
+    if (status == PR_OK && last && logit) {
         for (size_t s = 0; s < n; s++)
             memcpy(last + s * d, h + ((size_t)b->seq_start[s + 1] - 1) * d, d * sizeof *h);
         pr_head_scores(sc->self->model, sc->self->la, b->n_seq, last, logit);
