@@ -33,6 +33,7 @@ void pr_job_env_free(pr_job_env_t **e)
         return;
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
         pr_objective_close(&env->objective[k]);
+        pr_grams_free(&env->expert[k].grams);
         pr_adapter_free(&env->expert[k].adapter);
         free(env->expert[k].dir);
     }
@@ -102,6 +103,7 @@ static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
 
 static void keep_expert(pr_cached_expert_t *e, const char *dir, const char *hash, pr_adapter_t *adapter)
 {
+    pr_grams_free(&e->grams); // were the last expert's
     pr_adapter_free(&e->adapter);
     free(e->dir);
     e->adapter = adapter;
@@ -136,11 +138,9 @@ static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
     return load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err);
 }
 
-pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
+pr_status_t pr_env_load_model(pr_job_env_t *env, pr_error_t *err)
 {
     const pr_config_t *c = env->config;
-    if (env->loaded)
-        return PR_OK;
     pr_linalg_set_threads(c->threads);
     env->la = env->team->la;
     char *path = pr_path_join(c->model, "tokenizer.json");
@@ -150,12 +150,20 @@ pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
     PR_GO(load_texts(env, err));
-    PR_GO(load_adapters(env, err));
-    PR_GO(load_objectives(env, err));
-    env->loaded = true;
 done:
     free(path);
     return status;
+}
+
+pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
+{
+    if (env->loaded)
+        return PR_OK;
+    PR_TRY(pr_env_load_model(env, err));
+    PR_TRY(load_adapters(env, err));
+    PR_TRY(load_objectives(env, err));
+    env->loaded = true;
+    return PR_OK;
 }
 
 void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
