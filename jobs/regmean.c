@@ -25,6 +25,9 @@ static pr_status_t make_grams(pr_job_env_t *env, pr_cached_expert_t *e, const bo
                            .ridge = c->regmean.ridge};
     if (e->grams && pr_grams_have(e->grams, need))
         return PR_OK;
+    if (o.n_prompt < 1)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.train: missing; regmean merges by what maps read on them",
+                       c->path);
     pr_grams_free(&e->grams);
     return pr_grams_new(env->model, env->team, e->adapter, need, &o, &e->grams, err);
 }
