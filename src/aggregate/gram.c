@@ -46,6 +46,16 @@ int pr_gram_width(const pr_model_config_t *c, pr_group_t group)
     return bounds[1];
 }
 
+size_t pr_gram_bytes(const pr_model_config_t *c, const bool *need)
+{
+    size_t n = 0;
+    for (int i = 0; i < c->n_layer * PR_N_GROUP; i++) {
+        size_t width = (size_t)pr_gram_width(c, (pr_group_t)(i % PR_N_GROUP));
+        n += need[i] ? width * width : 0;
+    }
+    return n * sizeof(double);
+}
+
 void pr_gram_groups(const pr_adapter_t *a, bool *need)
 {
     for (int l = 0; l < a->n_layer; l++)

@@ -45,6 +45,8 @@ void pr_grams_free(pr_grams_t **g);
 bool pr_grams_have(const pr_grams_t *g, const bool *need);
 /* One of the matrices, or NULL when it was not needed; belongs to g. Local. */
 const pr_spd_t *pr_grams_matrix(const pr_grams_t *g, int layer, pr_group_t group);
+/* Memory of one expert's matrices, of all ranks of a team together. Local. */
+size_t pr_gram_bytes(const pr_model_config_t *c, const bool *need);
 /* Width of what the maps of a group read. Local. */
 int pr_gram_width(const pr_model_config_t *c, pr_group_t group);
 
