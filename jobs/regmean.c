@@ -39,6 +39,10 @@ pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const
     const pr_grams_t *grams[PR_MAX_OBJECTIVES] = {NULL};
     bool *need = pr_alloc((size_t)env->model->config.n_layer * PR_N_GROUP, sizeof *need);
     pr_status_t status = PR_OK;
+    // Matrices of one process alone would differ between the rows, and so would what they say.
+    if (env->team->rows > 1 && env->team->dense == pr_dense_local())
+        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "regmean: a team of %d rows has no matrices that they share",
+                      env->team->rows));
     for (int k = 0; k < n; k++) {
         expert[k] = env->expert[objective[k]].adapter;
         pr_gram_groups(expert[k], need);
@@ -53,24 +57,26 @@ done:
     return status;
 }
 
+// Keeps an objective's expert as it is now.
+static pr_status_t read_expert(pr_job_env_t *env, int objective, int64_t seed, pr_error_t *err)
+{
+    char hash[PR_HASH_HEX], *dir = pr_expert_dir(env->config, env->config->results, objective, seed);
+    const pr_adapter_t *expert;
+    pr_status_t status = pr_adapter_hash(dir, hash, err);
+    free(dir);
+    return status == PR_OK ? pr_env_expert(env, objective, seed, hash, &expert, err) : status;
+}
+
 pr_status_t pr_job_regmean(pr_job_env_t *env, int64_t seed, const double *w, pr_adapter_t **out, pr_error_t *err)
 {
     static const pr_job_hooks_t none = {NULL, NULL, NULL};
     int n = 0, objective[PR_MAX_OBJECTIVES];
     double active[PR_MAX_OBJECTIVES];
-    PR_TRY(pr_env_load_model(env, err));
+    PR_TRY(pr_env_load_files(env, err));
     for (int k = 0; k < env->config->n_objectives; k++) {
-        char hash[PR_HASH_HEX];
-        const pr_adapter_t *expert;
         if (w[k] == 0)
             continue;
-        char *dir = pr_expert_dir(env->config, env->config->results, k, seed);
-        pr_status_t status = pr_adapter_hash(dir, hash, err);
-        free(dir);
-        if (status == PR_OK)
-            status = pr_env_expert(env, k, seed, hash, &expert, err);
-        if (status != PR_OK)
-            return status;
+        PR_TRY(env->team->agree(env->team, read_expert(env, k, seed, err), err));
         objective[n] = k;
         active[n++] = w[k];
     }

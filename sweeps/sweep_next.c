@@ -51,15 +51,21 @@ static void start(pr_sweep_t *s, pr_job_head_t *job)
     s->running++;
 }
 
+void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase)
+{
+    s->phase = phase;
+    s->nothing = false;
+}
+
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
 {
-    pr_expert_t *x = s->nothing ? NULL : waiting_expert(s);
+    pr_expert_t *x = s->nothing || s->phase == PR_PHASE_EVALUATE ? NULL : waiting_expert(s);
     if (x) {
         start(s, &x->job);
         *spec = pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index]);
         return PR_NEXT_JOB;
     }
-    pr_evaluation_t *e = s->nothing ? NULL : waiting_evaluation(s);
+    pr_evaluation_t *e = s->nothing || s->phase == PR_PHASE_TUNE ? NULL : waiting_evaluation(s);
     if (e) {
         start(s, &e->job);
         *spec = pr_sweep_evaluation_spec(s, e);
