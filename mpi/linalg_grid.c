@@ -25,11 +25,20 @@ typedef struct grid_self {
     int *count, *start; // [cols]
 } grid_self_t;
 
-static int pblas_block = 512;
+static int largest_block = 256, pblas_block = 256;
 
 void pr_pblas_set_block(int n)
 {
-    pblas_block = n;
+    largest_block = n;
+}
+
+/* The logical block of a product whose inner dimension is split into blocks of that size, if it is: a whole part of
+ * them, as a remainder of a few columns would be a product of its own. PBLAS copies panels so wide, and needs memory for
+ * them. */
+static int block_for(int inner)
+{
+    int parts = inner > 0 ? (inner + largest_block - 1) / largest_block : 0;
+    return parts > 0 ? (inner + parts - 1) / parts : largest_block;
 }
 
 /* PBLAS's own function, which would say 32: on small blocks it spends its time on messages. ScaLAPACK's library finds
@@ -67,6 +76,7 @@ static void multiply(bool ta, bool tb, int m, int n, int k, const float *a, cons
                      const int *descb, bool accumulate, float *c, const int *descc)
 {
     const int one = 1;
+    pblas_block = block_for(ta || tb ? 0 : descb[4]); // b's rows are the inner dimension, in blocks of its MB_
     const float alpha = 1.0f, beta = accumulate ? 1.0f : 0.0f;
     psgemm_(ta ? "T" : "N", tb ? "T" : "N", &m, &n, &k, &alpha, a, &one, &one, desca, b, &one, &one, descb, &beta, c,
             &one, &one, descc);
@@ -200,7 +210,7 @@ void pr_linalg_grid_new(pr_world_t *w, MPI_Comm comm, pr_linalg_t **out)
     *la = (pr_linalg_t){.name = "grid",
                         .col = col,
                         .cols = cols,
-                        .row_block = 1024, // fewer, larger products, as each has its messages
+                        .row_block = 512, // fewer, larger products, as each has its messages
                         .forward = grid_forward,
                         .backward_input = grid_backward_input,
                         .backward_weight = grid_backward_weight,

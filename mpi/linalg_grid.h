@@ -11,7 +11,7 @@
 void pr_linalg_grid_new(pr_world_t *w, MPI_Comm comm, pr_linalg_t **out);
 void pr_linalg_grid_free(pr_linalg_t **la);
 
-/* PBLAS works in blocks of this many rows or columns (its function pilaenv_ asks); for benchmarks. Default 512. Local
+/* PBLAS works in blocks of this many rows or columns (its function pilaenv_ asks); for benchmarks. Default 256. Local
  * to the process, to be the same on all. */
 void pr_pblas_set_block(int n);
 

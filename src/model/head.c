@@ -54,12 +54,12 @@ typedef struct block {
     float *join; // [3,rows] what is added up over the columns
 } block_t;
 
-/* 4 MB of logits, which stay in a core's cache; at least 16 rows, so that the product is worth its while, and at most
+/* 4 MB of logits, which stay in a core's cache; at least 64 rows, so that the product is worth its while, and at most
  * the rows of a layer's products. */
 static pr_status_t block_new(const pr_linalg_t *la, int n, int v, block_t *b, pr_error_t *err)
 {
     int most = la->row_block, rows = (1 << 20) / (v > 0 ? v : 1) * (la->cols > 1 ? 4 : 1);
-    rows = rows < 16 ? 16 : rows > most ? most : rows;
+    rows = rows < 64 ? 64 : rows > most ? most : rows;
     b->rows = rows < n ? rows : n;
     size_t r = (size_t)b->rows, width = (size_t)v;
     b->logits = pr_alloc_matrix(r * (width + 9), sizeof(float));
