@@ -16,11 +16,13 @@ pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team)
     return env;
 }
 
-/* Models are cut for the team's columns. */
+/* Models are cut for the team's columns, Gram matrices spread over its ranks. */
 static void close_models(pr_job_env_t *env)
 {
-    for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
         pr_objective_close(&env->objective[k]);
+        pr_grams_free(&env->expert[k].grams);
+    }
     pr_model_free(&env->model);
     env->la = NULL;
     env->loaded = false;
@@ -133,6 +135,7 @@ static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
 
 static void keep_expert(pr_cached_expert_t *e, const char *dir, const char *hash, pr_adapter_t *adapter)
 {
+    pr_grams_free(&e->grams); // were the last expert's
     pr_adapter_free(&e->adapter);
     free(e->dir);
     e->adapter = adapter;
@@ -183,13 +186,18 @@ done:
     return status;
 }
 
+pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err)
+{
+    pr_linalg_set_threads(env->config->threads);
+    env->la = env->team->la;
+    return env->team->agree(env->team, load_files(env, err), err);
+}
+
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
 {
     if (env->loaded)
         return PR_OK;
-    pr_linalg_set_threads(env->config->threads);
-    env->la = env->team->la;
-    PR_TRY(env->team->agree(env->team, load_files(env, err), err));
+    PR_TRY(pr_env_load_files(env, err));
     PR_TRY(load_objectives(env, err));
     env->loaded = true;
     return PR_OK;

@@ -3,6 +3,7 @@
 #define PR_JOBS_ENV_H
 
 #include "aggregate/aggregate.h"
+#include "aggregate/regmean.h"
 #include "base/hash.h"
 #include "jobs/job.h"
 #include "learn/response.h"
@@ -20,6 +21,7 @@ typedef struct pr_cached_expert {
     char *dir;
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
+    pr_grams_t *grams; // made when `regmean` first needs them, or NULL
 } pr_cached_expert_t;
 
 struct pr_job_env {
@@ -39,6 +41,15 @@ struct pr_job_env {
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
 pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
                           pr_error_t *err);
+
+/* Model, tokenizer, prompts and the adapters that objectives bring, but no objective. Collective on the team. */
+pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
+
+/* The adapter that `regmean` makes of the experts kept of objectives objective [n], n >= 1, with weights w [n] above 0;
+ * to be run with weight 1. Their Gram matrices are made when they are not there, and kept as long as the expert is.
+ * Collective on the team. Errors: those of pr_grams_new and pr_regmean. Caller frees. */
+pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const double *w, const pr_job_hooks_t *hooks,
+                           pr_adapter_t **out, pr_error_t *err);
 
 /* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
  * get all of it. w [K] or NULL. prompt_id may not be NULL. want_logp is not supported. Collective on the team. */

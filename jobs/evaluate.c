@@ -19,7 +19,9 @@ typedef struct pr_evaluation {
     int first, count;            // prompts
     double w[PR_MAX_OBJECTIVES]; // of all objectives
     int n_expert;                // experts with w_k > 0
+    int objective[PR_MAX_OBJECTIVES];
     const pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
+    pr_adapter_t *merged; // of `regmean`
     double active[PR_MAX_OBJECTIVES];
     pr_policy_t policy;
     pr_decoded_t decoded;
@@ -38,12 +40,13 @@ static pr_status_t read_weights(pr_evaluation_t *e, const json_t *spec, pr_error
             continue;
         const char *h = json_string_value(json_array_get(hash, (size_t)k));
         PR_TRY(pr_env_expert(e->env, k, seed, h ? h : "", &e->adapter[e->n_expert], err));
+        e->objective[e->n_expert] = k;
         e->active[e->n_expert++] = e->w[k];
     }
     return PR_OK;
 }
 
-static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+static pr_status_t read_spec(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
 {
     e->id = json_string_value(json_object_get(spec, "id"));
     e->point = json_string_value(json_object_get(spec, "point"));
@@ -53,13 +56,35 @@ static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err
         return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->first,
                        e->first + e->count - 1, e->env->eval.n);
     PR_TRY(read_weights(e, spec, err));
-    e->policy = (pr_policy_t){.model = e->env->model,
-                              .la = e->env->la,
-                              .n_expert = e->n_expert,
-                              .adapter = e->adapter,
-                              .layer = (int)json_integer_value(json_object_get(spec, "layer")),
-                              .norm_before = json_is_true(json_object_get(spec, "norm_before"))};
     return pr_aggregate_parse(json_string_value(json_object_get(spec, "aggregate")), &e->policy.mode, err);
+}
+
+/* `regmean`: the experts become one adapter, which is then run as `params` runs one. */
+static pr_status_t merge(pr_evaluation_t *e, pr_error_t *err)
+{
+    e->policy.mode = PR_AGGREGATE_PARAMS;
+    if (e->n_expert == 0)
+        return PR_OK;
+    PR_TRY(pr_env_regmean(e->env, e->n_expert, e->objective, e->active, e->hooks, &e->merged, err));
+    e->adapter[0] = e->merged;
+    e->active[0] = 1;
+    e->n_expert = 1;
+    return PR_OK;
+}
+
+static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+{
+    const pr_team_t *team = e->env->team;
+    PR_TRY(team->agree(team, read_spec(e, spec, err), err));
+    if (e->policy.mode == PR_AGGREGATE_REGMEAN)
+        PR_TRY(merge(e, err));
+    e->policy.model = e->env->model;
+    e->policy.la = e->env->la;
+    e->policy.n_expert = e->n_expert;
+    e->policy.adapter = e->adapter;
+    e->policy.layer = (int)json_integer_value(json_object_get(spec, "layer"));
+    e->policy.norm_before = json_is_true(json_object_get(spec, "norm_before"));
+    return PR_OK;
 }
 
 static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
@@ -182,6 +207,7 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
 done:
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
+    pr_adapter_free(&e.merged);
     free(e.scores);
     free(e.per_prompt);
     return status;

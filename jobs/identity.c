@@ -166,6 +166,10 @@ void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_se
                                evaluate, "stop", config_part(in, "stop"), "sweep_seed",
                                (json_int_t)(c->evaluate.greedy ? 0 : c->seed), "aggregate", search->aggregate, "layer",
                                states ? search->layer : -1, "norm_before", states && search->norm_before);
+    if (strcmp(search->aggregate, "regmean") == 0) {
+        json_object_set_new(inputs, "regmean", config_part(in, "regmean"));
+        json_object_set_new(inputs, "train", json_string(in->train));
+    }
     pr_json_hash(inputs, out);
     json_decref(inputs);
 }

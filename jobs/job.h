@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "config/config.h"
+#include "model/adapter.h"
 #include "model/team.h"
 
 #include <stdbool.h>
@@ -39,5 +40,11 @@ typedef struct pr_job_hooks {
  * Errors: as a job's failure is data, any status; PR_ERR_INTERRUPTED when cancelled. */
 pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                        pr_error_t *err);
+
+/* The adapter with which an evaluate job of aggregation `regmean` runs the point w [K], from the experts of one of the
+ * sweep's seeds, in the results directory or brought by objectives. Loads what that needs; no objective. Collective on
+ * the team. Caller frees. Errors: PR_ERR_CONFIG (no weight above 0), PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_NUMERIC,
+ * PR_ERR_MEMORY. */
+pr_status_t pr_job_regmean(pr_job_env_t *env, int64_t seed, const double *w, pr_adapter_t **out, pr_error_t *err);
 
 #endif

@@ -10,7 +10,8 @@
 static const char *const names[] = {[PR_AGGREGATE_PARAMS] = "params",
                                     [PR_AGGREGATE_LOGITS] = "logits",
                                     [PR_AGGREGATE_PROBS] = "probs",
-                                    [PR_AGGREGATE_STATES] = "states"};
+                                    [PR_AGGREGATE_STATES] = "states",
+                                    [PR_AGGREGATE_REGMEAN] = "regmean"};
 
 const char *pr_aggregate_name(pr_aggregate_t mode)
 {
@@ -19,12 +20,13 @@ const char *pr_aggregate_name(pr_aggregate_t mode)
 
 pr_status_t pr_aggregate_parse(const char *name, pr_aggregate_t *out, pr_error_t *err)
 {
-    for (int i = PR_AGGREGATE_PARAMS; i <= PR_AGGREGATE_STATES; i++)
+    for (int i = PR_AGGREGATE_PARAMS; i <= PR_AGGREGATE_REGMEAN; i++)
         if (strcmp(name, names[i]) == 0) {
             *out = (pr_aggregate_t)i;
             return PR_OK;
         }
-    return pr_fail(err, PR_ERR_CONFIG, "aggregation: found \"%s\", expected params, logits, probs or states", name);
+    return pr_fail(err, PR_ERR_CONFIG, "aggregation: found \"%s\", expected params, logits, probs, states or regmean",
+                   name);
 }
 
 static pr_status_t check_weights(const pr_policy_t *p, int point, const double *w, pr_error_t *err)
@@ -51,6 +53,8 @@ pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, 
         return pr_fail(err, PR_ERR_CONFIG, "the model (%s) has no language-model head", p->model->config.arch_name);
     if (p->mode == PR_AGGREGATE_STATES && (p->layer < -1 || p->layer > n_layer))
         return pr_fail(err, PR_ERR_CONFIG, "layer: found %d, expected -1 (the last) to %d", p->layer, n_layer);
+    if (p->mode == PR_AGGREGATE_REGMEAN && p->n_expert > 0)
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "regmean: experts are merged into one adapter before they are run");
     if (p->n_expert > 0 && !w)
         return pr_fail(err, PR_ERR_CONFIG, "no weights for %d adapters", p->n_expert);
     for (int i = 0; i < n_point; i++)

@@ -11,6 +11,9 @@
  *            so that the residual stream keeps its scale) goes once through the layers behind, the final norm and the
  *            head, with the adapters merged by w as in `params`. So layer = 0 is `params`, and norm_before says
  *            nothing there.
+ *   regmean  a linear map of the layers is W = inv(sum w_k G_k) sum w_k G_k W_k, G_k the Gram matrix of its inputs in
+ *            expert k. That is one adapter, which pr_regmean makes of experts and weights (aggregate/regmean.h) and
+ *            which is then run as `params` with weight 1; the functions here do not take this mode with experts
  * An expert with w_k = 0 is not run. With K = 0 every mode is the base model.
  *
  * With a provider that splits features every function is collective on its columns, which pass the same and get the
@@ -22,11 +25,17 @@
 #include "model/head.h"
 #include "model/transformer.h"
 
-typedef enum { PR_AGGREGATE_PARAMS, PR_AGGREGATE_LOGITS, PR_AGGREGATE_PROBS, PR_AGGREGATE_STATES } pr_aggregate_t;
+typedef enum {
+    PR_AGGREGATE_PARAMS,
+    PR_AGGREGATE_LOGITS,
+    PR_AGGREGATE_PROBS,
+    PR_AGGREGATE_STATES,
+    PR_AGGREGATE_REGMEAN
+} pr_aggregate_t;
 
-/* "params", "logits", "probs", "states". */
+/* "params", "logits", "probs", "states", "regmean". */
 const char *pr_aggregate_name(pr_aggregate_t mode);
-/* Errors: PR_ERR_CONFIG, naming the four. */
+/* Errors: PR_ERR_CONFIG, naming the five. */
 pr_status_t pr_aggregate_parse(const char *name, pr_aggregate_t *out, pr_error_t *err);
 
 /* What is common to all points. Plain data; owns nothing. */
@@ -43,7 +52,7 @@ typedef struct pr_policy {
 /* Can these weight vectors w [n_point,K] be used with the policy? They must be finite and non-negative; `probs`, and
  * `states` at an earlier layer, need a positive sum (`params` with all zero is the base model; `logits` and `states`
  * with all zero are the uniform distribution, as defined). layer must be -1..n_layer, the model must have a
- * language-model head. Errors: PR_ERR_CONFIG. */
+ * language-model head. Errors: PR_ERR_CONFIG; PR_ERR_UNSUPPORTED for experts with `regmean`. */
 pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, pr_error_t *err);
 
 /* Next-token logits (log-probabilities up to a constant a row; `probs`: log-probabilities) of full sequences, without a

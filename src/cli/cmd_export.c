@@ -1,18 +1,21 @@
 /* paretorank export: the adapter that a weight vector makes of a sweep's experts, exactly, by concatenating ranks. It
- * is the policy of `params` aggregation; the other aggregations are not one adapter. */
+ * is the policy of `params` aggregation, or with --aggregate regmean that of `regmean`; the other aggregations are not
+ * one adapter. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "jobs/identity.h"
+#include "jobs/job.h"
 #include "model/adapter.h"
 #include "store/results.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct options {
-    const char *dir, *out;
+    const char *dir, *out, *aggregate;
     pr_reals_t weights;
     int64_t seed; // -1: the sweep's first
     bool force;
@@ -23,6 +26,8 @@ static const pr_arg_t args[] = {
     {"--weights", PR_ARG_REALS, offsetof(options_t, weights), "A,B,...",
      "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.", 0, 1e9, true},
     {"--out", PR_ARG_TEXT, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written.", 0, 0, true},
+    {"--aggregate", PR_ARG_CHOICE, offsetof(options_t, aggregate), "params|regmean",
+     "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params.", 0, 0, false},
     {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
      INT32_MAX, false},
     {"--force", PR_ARG_FLAG, offsetof(options_t, force), NULL, "Overwrite an adapter that is there.", 0, 0, false},
@@ -31,10 +36,11 @@ static const pr_arg_t args[] = {
 
 const pr_command_t pr_command_export = {
     .name = "export",
-    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--seed S] [--force]",
+    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate params|regmean] [--seed S] [--force]",
     .summary = "Writes the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
-            "concatenated. Python's peft loads it.",
+            "concatenated. Python's peft loads it. With --aggregate regmean it is the adapter that a regmean search "
+            "evaluates at the point; this runs the experts on training prompts first.",
     .args = args,
 };
 
@@ -77,7 +83,7 @@ static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_
             return status;
         e->w[e->n++] = o->weights.item[k];
     }
-    return e->n > 0 ? PR_OK : pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
+    return PR_OK;
 }
 
 static pr_status_t check_target(const options_t *o, pr_error_t *err)
@@ -93,25 +99,57 @@ static pr_status_t check_target(const options_t *o, pr_error_t *err)
                               : PR_OK;
 }
 
-static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
+static pr_status_t sum_experts(const pr_config_t *c, const options_t *o, int64_t seed, pr_adapter_t **out,
+                               pr_error_t *err)
 {
     experts_t e = {0};
-    pr_adapter_t *sum = NULL;
+    pr_status_t status;
+    PR_GO(read_experts(c, o, seed, &e, err));
+    status = pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, &e.model, out, err);
+done:
+    experts_clear(&e);
+    return status;
+}
+
+static pr_status_t merge_experts(const pr_config_t *c, const options_t *o, int64_t seed, pr_adapter_t **out,
+                                 pr_error_t *err)
+{
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    pr_status_t status = pr_job_regmean(env, seed, o->weights.item, out, err);
+    pr_job_env_free(&env);
+    return status;
+}
+
+static int count_experts(const options_t *o)
+{
+    int n = 0;
+    for (int k = 0; k < o->weights.n; k++)
+        n += o->weights.item[k] != 0;
+    return n;
+}
+
+static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
+{
+    pr_model_config_t model = {0};
+    pr_adapter_t *adapter = NULL;
     int64_t seed;
     pr_status_t status;
+    int n = count_experts(o);
     if (o->weights.n != c->n_objectives)
         return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one an objective", o->weights.n,
                        c->n_objectives);
+    if (n == 0)
+        return pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
     PR_TRY(check_target(o, err));
     PR_TRY(pick_seed(c, o->seed, &seed, err));
-    PR_GO(read_experts(c, o, seed, &e, err));
-    PR_GO(pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, &e.model, &sum, err));
-    PR_GO(pr_adapter_write(o->out, sum, &e.model, c->model, err));
-    fprintf(stderr, "paretorank export: %s: %d expert%s\n", o->out, e.n, e.n == 1 ? "" : "s");
+    PR_TRY(pr_model_config_read(c->model, &model, err));
+    PR_GO(strcmp(o->aggregate, "regmean") == 0 ? merge_experts(c, o, seed, &adapter, err)
+                                               : sum_experts(c, o, seed, &adapter, err));
+    PR_GO(pr_adapter_write(o->out, adapter, &model, c->model, err));
+    fprintf(stderr, "paretorank export: %s: %d expert%s\n", o->out, n, n == 1 ? "" : "s");
 done:
-    if (sum)
-        pr_adapter_free(&sum);
-    experts_clear(&e);
+    pr_adapter_free(&adapter);
+    pr_model_config_clear(&model);
     return status;
 }
 
@@ -121,15 +159,18 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     char *path = pr_results_path(o->dir, "sweep.cfg");
     pr_status_t status = pr_config_read(path, NULL, 0, &c, err);
     free(path);
-    if (status == PR_OK)
+    if (status == PR_OK) {
+        free(c->results); // where it was made; it may have been moved since
+        c->results = pr_strdup(o->dir);
         status = export(c, o, err);
+    }
     pr_config_free(&c);
     return status;
 }
 
 int pr_cmd_export(int argc, char **argv)
 {
-    options_t o = {.seed = -1};
+    options_t o = {.aggregate = "params", .seed = -1};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_export, argc, argv, &o, &code) && run(&o, &err) != PR_OK)

@@ -1,6 +1,8 @@
 #include "cli/engine.h"
+#include "aggregate/regmean.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/prompts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,106 @@ static pr_status_t read_adapters(const pr_engine_options_t *o, pr_engine_t *e, p
     return PR_OK;
 }
 
+/* ---- regmean ---- */
+
+static pr_status_t check_gram_prompts(const pr_engine_options_t *o, const pr_engine_t *e, pr_error_t *err)
+{
+    bool regmean = e->policy.mode == PR_AGGREGATE_REGMEAN;
+    int active = 0;
+    for (int k = 0; k < e->n_adapter; k++)
+        active += e->w[k] != 0;
+    if (!regmean && o->gram_prompts)
+        return pr_fail(err, PR_ERR_USAGE, "--gram-prompts goes with --aggregate regmean, found %s", o->aggregate);
+    if (regmean && active > 1 && !o->gram_prompts)
+        return pr_fail(err, PR_ERR_USAGE,
+                       "--aggregate regmean: expected --gram-prompts FILE, as experts are weighed by what their maps "
+                       "read on prompts");
+    return PR_OK;
+}
+
+// Tokens of a file's prompts, packed. The caller frees start and ids.
+static pr_status_t encode_prompts(const pr_engine_t *e, const char *path, int *n, int **start, int32_t **ids,
+                                  pr_error_t *err)
+{
+    static const pr_ints_t none = {0};
+    pr_prompts_t *p = NULL;
+    PR_TRY(pr_prompts_load(path, &p, err));
+    pr_status_t status = PR_OK;
+    *n = p->n;
+    *start = pr_alloc((size_t)p->n + 1, sizeof **start);
+    for (int i = 0; i < p->n && status == PR_OK; i++) {
+        int32_t *one;
+        size_t len, at = (size_t)(*start)[i];
+        status = pr_engine_ids(e, &none, p->text[i], &one, &len, err);
+        if (status == PR_OK && len > (size_t)INT_MAX - at) {
+            free(one);
+            status = pr_fail(err, PR_ERR_FORMAT, "too many tokens");
+        }
+        if (status != PR_OK) {
+            pr_fail_in(err, "%s: prompt %d", path, i + 1);
+            break;
+        }
+        *ids = pr_realloc(*ids, at + len, sizeof **ids);
+        memcpy(*ids + at, one, len * sizeof **ids);
+        (*start)[i + 1] = (int)(at + len);
+        free(one);
+    }
+    pr_prompts_free(&p);
+    return status;
+}
+
+static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e, pr_grams_t **grams, pr_error_t *err)
+{
+    int n = 0, *start = NULL;
+    int32_t *ids = NULL;
+    bool *need = pr_alloc((size_t)e->model->config.n_layer * PR_N_GROUP, sizeof *need);
+    pr_status_t status;
+    for (int k = 0; k < e->n_adapter; k++)
+        if (e->w[k] != 0)
+            pr_gram_groups(e->adapter[k], need);
+    PR_GO(encode_prompts(e, o->gram_prompts, &n, &start, &ids, err));
+    // As a sweep's defaults are.
+    pr_gram_options_t g = {.n_prompt = n,
+                           .prompt_start = start,
+                           .prompt_ids = ids,
+                           .max_new_tokens = 40,
+                           .off_diagonal = 0.9,
+                           .ridge = 1e-6};
+    for (int k = 0; k < e->n_adapter; k++)
+        if (e->w[k] != 0)
+            PR_GO(pr_grams_new(e->model, pr_team_local(), e->adapter[k], need, &g, &grams[k], err));
+done:
+    free(start);
+    free(ids);
+    free(need);
+    return status;
+}
+
+// The policy's experts become one adapter, which runs as params.
+static pr_status_t merge_experts(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
+{
+    pr_grams_t **grams = pr_alloc((size_t)e->n_adapter, sizeof(pr_grams_t *));
+    pr_adapter_t *merged = NULL;
+    pr_status_t status;
+    if (!e->tokenizer && o->gram_prompts)
+        PR_GO(pr_engine_tokenizer(o->model, &e->tokenizer, err));
+    if (o->gram_prompts)
+        PR_GO(make_grams(o, e, grams, err));
+    PR_GO(pr_regmean(pr_team_local(), &e->model->config, e->n_adapter, e->policy.adapter, e->w,
+                     (const pr_grams_t *const *)grams, &merged, err));
+    e->merged = merged;
+    e->one = 1;
+    e->w = &e->one;
+    e->policy.adapter = &e->merged;
+    e->policy.n_expert = 1;
+    e->policy.mode = PR_AGGREGATE_PARAMS;
+done:
+    for (int k = 0; k < e->n_adapter; k++)
+        pr_grams_free(&grams[k]);
+    free(grams);
+    return status;
+}
+
 pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engine_t *out, pr_error_t *err)
 {
     *out = (pr_engine_t){.one = 1};
@@ -49,7 +151,9 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
                                 .adapter = (const pr_adapter_t *const *)out->adapter,
                                 .layer = o->layer,
                                 .norm_before = strcmp(o->norm, "before") == 0};
-    return pr_aggregate_parse(o->aggregate, &out->policy.mode, err);
+    PR_TRY(pr_aggregate_parse(o->aggregate, &out->policy.mode, err));
+    PR_TRY(check_gram_prompts(o, out, err));
+    return out->policy.mode == PR_AGGREGATE_REGMEAN && out->n_adapter > 0 ? merge_experts(o, out, err) : PR_OK;
 }
 
 void pr_engine_close(pr_engine_t *e)
@@ -57,6 +161,8 @@ void pr_engine_close(pr_engine_t *e)
     for (int i = 0; i < e->n_adapter; i++)
         pr_adapter_free(&e->adapter[i]);
     free(e->adapter);
+    pr_adapter_t *merged = (pr_adapter_t *)(uintptr_t)e->merged;
+    pr_adapter_free(&merged);
     if (e->tokenizer)
         pr_tokenizer_free(&e->tokenizer);
     if (e->model)

@@ -15,6 +15,7 @@ typedef struct pr_engine_options {
     pr_texts_t adapters;
     pr_reals_t weights;
     const char *aggregate, *norm;
+    const char *gram_prompts; // file, or NULL
     int layer;
     int threads;
 } pr_engine_options_t;
@@ -50,8 +51,17 @@ typedef struct pr_engine_options {
         {"--aggregate",                                                                                                \
          PR_ARG_CHOICE,                                                                                                \
          offsetof(type, member.aggregate),                                                                             \
-         "states|logits|probs|params",                                                                                 \
+         "states|logits|probs|params|regmean",                                                                         \
          "How experts and weights make one policy. Default: states.",                                                  \
+         0,                                                                                                            \
+         0,                                                                                                            \
+         false},                                                                                                       \
+        {"--gram-prompts",                                                                                             \
+         PR_ARG_TEXT,                                                                                                  \
+         offsetof(type, member.gram_prompts),                                                                          \
+         "FILE.jsonl",                                                                                                 \
+         "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy responses of "   \
+         "up to 40 tokens weigh its maps (off-diagonals times 0.9, ridge 1e-6).",                                      \
          0,                                                                                                            \
          0,                                                                                                            \
          false},                                                                                                       \
@@ -80,7 +90,8 @@ typedef struct pr_engine {
     pr_tokenizer_t *tokenizer; // NULL where it was not asked for
     int n_adapter;
     pr_adapter_t **adapter;
-    const double *w; // [n_adapter] the options', or the default
+    const pr_adapter_t *merged; // of regmean, which the policy then has alone
+    const double *w;            // of the policy's adapters: the options', or the default
     double one;
     pr_policy_t policy;
 } pr_engine_t;

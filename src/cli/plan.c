@@ -1,4 +1,5 @@
 #include "cli/plan.h"
+#include "aggregate/gram.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
@@ -20,6 +21,7 @@ static pr_status_t check_model(pr_plan_t *p, pr_error_t *err)
     pr_safetensors_t *files = NULL;
     PR_TRY(pr_model_config_read(dir, &p->model, err));
     p->have_model = 1;
+    p->adapted = pr_alloc((size_t)p->model.n_layer * PR_N_GROUP, sizeof *p->adapted);
     if (p->model.n_label > 0)
         return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: found a classification model (%s), expected a language model", dir,
                        p->model.arch_name);
@@ -41,6 +43,7 @@ static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
     if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
     p->adapter_params = (int64_t)a->n_data;
+    pr_gram_groups(a, p->adapted);
     pr_adapter_free(&a);
     return PR_OK;
 }
@@ -56,6 +59,7 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
         }
         if (pr_adapter_read(dir, &p->model, &a, err) != PR_OK)
             return pr_fail_in(err, "objective '%s'", p->config->objective[k].name);
+        pr_gram_groups(a, p->adapted);
         pr_adapter_free(&a);
     }
     return p->finetune_jobs > 0 ? check_lora(p, err) : PR_OK;
@@ -162,8 +166,23 @@ static size_t cache_bytes(const pr_model_config_t *m, double streams, double tok
     return (size_t)(streams * tokens * 2 * m->n_layer * m->n_kv_head * m->head_dim * 4);
 }
 
+// The experts' Gram matrices and the sum of one layer's, of a rank that merges by them.
+static double gram_bytes(const pr_plan_t *p)
+{
+    const pr_config_t *c = p->config;
+    bool one[PR_N_GROUP] = {true, true, true, true}, regmean = false;
+    pr_model_config_t layer = p->model;
+    layer.n_layer = 1;
+    for (int i = 0; i < c->n_searches; i++)
+        regmean = regmean || strcmp(c->search[i].aggregate, "regmean") == 0;
+    return regmean ? (double)c->n_objectives * (double)pr_gram_bytes(&p->model, p->adapted) +
+                         (double)pr_gram_bytes(&layer, one)
+                   : 0;
+}
+
 // About: weights in float, what forward keeps for backward, a block of logits, the adapter with its gradient and
-// moments; or the caches of the sequences decoded together, once an expert that runs.
+// moments; or the caches of the sequences decoded together, once an expert that runs, and what merging needs, which
+// stays while a rank fine-tunes.
 static size_t memory_needed(const pr_plan_t *p)
 {
     const pr_config_t *c = p->config;
@@ -178,7 +197,7 @@ static size_t memory_needed(const pr_plan_t *p)
     streams = streams < c->evaluate.streams ? streams : c->evaluate.streams;
     double evaluate = 4.0 * (double)p->adapter_params * c->n_objectives +
                       (double)cache_bytes(m, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens);
-    return (size_t)(weights + vocab_block + (tune > evaluate ? tune : evaluate));
+    return (size_t)(weights + vocab_block + (tune > evaluate ? tune : evaluate) + gram_bytes(p));
 }
 
 static void count_tokens(pr_plan_t *p)
@@ -208,4 +227,6 @@ void pr_plan_clear(pr_plan_t *p)
     if (p->have_model)
         pr_model_config_clear(&p->model);
     p->have_model = 0;
+    free(p->adapted);
+    p->adapted = NULL;
 }

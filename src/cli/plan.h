@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "model/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ typedef struct pr_plan {
     const pr_config_t *config;
     pr_model_config_t model;
     int have_model; // model is to be cleared
+    bool *adapted;  // [n_layer][PR_N_GROUP] where some expert has a map
     size_t file_bytes;
     int64_t params, adapter_params;
     int n_train, n_eval;             // prompts of the files

@@ -111,6 +111,11 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         if (strcmp(s->type, "list") == 0 && !s->file)
             return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"list\" reads points from it",
                            c->path, s->name);
+        if (strcmp(s->aggregate, "regmean") == 0 && !c->train_prompts)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: prompts.train: missing; aggregate = \"regmean\" merges by what the experts' maps read "
+                           "on training prompts, never on those of the evaluation",
+                           c->path);
         PR_TRY(complete_scalar(c, s, err));
         PR_TRY(check_fidelity(c, s, err));
     }

@@ -67,11 +67,12 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
 
 static pr_status_t check_aggregate(const pr_node_t *node, const char *label, pr_error_t *err)
 {
-    static const char *const known[] = {"params", "logits", "probs", "states"};
+    static const char *const known[] = {"params", "logits", "probs", "states", "regmean"};
     for (size_t i = 0; node->kind == PR_NODE_STRING && i < sizeof known / sizeof *known; i++)
         if (strcmp(node->s, known[i]) == 0)
             return PR_OK;
-    return pr_key_wrong(node, label, "aggregate", "one of params | logits | probs | states, or a list of them", err);
+    return pr_key_wrong(node, label, "aggregate",
+                        "one of params | logits | probs | states | regmean, or a list of them", err);
 }
 
 // The name given, with the aggregation where it says which of several this is; else the aggregation. Numbers make it

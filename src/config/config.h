@@ -63,9 +63,15 @@ typedef struct pr_evaluate_config {
     pr_team_config_t team;
 } pr_evaluate_config_t;
 
+typedef struct pr_regmean_config {
+    int prompts;         // how many of prompts.train, at most
+    double off_diagonal; // factor of what stands off the diagonal of a Gram matrix
+    double ridge;        // share of the mean diagonal that is added to the diagonal
+} pr_regmean_config_t;
+
 typedef struct pr_search_spec {
     char *name;       // names this search in the results; default: the aggregation, made unique
-    char *aggregate;  // "params" | "logits" | "probs" | "states"
+    char *aggregate;  // "params" | "logits" | "probs" | "states" | "regmean"
     int layer;        // states: -1 the last
     bool norm_before; // states: combine before the final norm
     char *type;       // "hierarchical" | "grid" | "random" | "list" | "ols"
@@ -100,6 +106,7 @@ typedef struct pr_config {
     pr_strings_t stop;           // stop strings of roll-outs and evaluation
     pr_finetune_config_t finetune;
     pr_evaluate_config_t evaluate;
+    pr_regmean_config_t regmean;
     int n_searches;
     pr_search_spec_t search[PR_MAX_SEARCHES];
     int n_reference; // hypervolume's reference point; 0: the objectives' lower bounds

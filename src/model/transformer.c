@@ -86,6 +86,8 @@ static void group_forward(pr_run_t *run, int layer, pr_group_t g, int row0, int 
                           const pr_outputs_t *out, bool accumulate, float *u)
 {
     const pr_layer_t *w = &run->m->layer[layer];
+    if (run->observer)
+        run->observer(run->observer_self, layer, (int)g, n, x, ldx);
     for (int i = 0; i < PR_GROUP_SLOTS && pr_group_slot[g][i] >= 0; i++) {
         int slot = pr_group_slot[g][i];
         if (!w->w[slot].data)

@@ -54,6 +54,11 @@ void pr_run_free(pr_run_t **run);
 /* Says that adapters this run meets will not change, so that what is derived from their values is kept between calls
  * (while training it is derived anew in every pr_layers). */
 void pr_run_freeze_adapters(pr_run_t *run);
+/* Is told of every input of the layers' linear maps in a forward pass, before the product: the next n rows x [n,*]
+ * (ldx) that the maps of one group (pr_group_t) of a layer read; of a split model this column's features. Per layer and
+ * group the rows come in their order, on every column in the same calls. fn NULL: nobody is told. */
+typedef void (*pr_run_observer)(void *self, int layer, int group, int n, const float *x, int ldx);
+void pr_run_observe(pr_run_t *run, pr_run_observer fn, void *self);
 
 /* x [T,d] = token (and position) embeddings. Errors: PR_ERR_FORMAT for an id outside the vocabulary or a position past
  * max_pos. */

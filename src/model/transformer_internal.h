@@ -79,6 +79,8 @@ struct pr_run {
     size_t n_back;
     size_t u_width[PR_N_GROUP]; // columns of u that memory was laid out for
     bool frozen;                // adapters do not change between calls
+    pr_run_observer observer;   // or NULL
+    void *observer_self;
     pr_lora_plan_t lora;
 };
 

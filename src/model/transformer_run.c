@@ -80,6 +80,12 @@ void pr_run_freeze_adapters(pr_run_t *run)
     run->frozen = true;
 }
 
+void pr_run_observe(pr_run_t *run, pr_run_observer fn, void *self)
+{
+    run->observer = fn;
+    run->observer_self = self;
+}
+
 // Hands out n floats of run->memory, or only counts them while that is NULL.
 static float *take(const pr_run_t *run, size_t *used, size_t n)
 {

@@ -37,7 +37,7 @@ expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --m
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
 expect 2 "--max-new-tokens: found '99999999999'" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
-expect 2 "--aggregate: found 'mean', expected states|logits|probs|params" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--aggregate: found 'mean', expected states|logits|probs|params|regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
 expect 2 "--top-p: found '0', expected a number" generate "$fixtures/gpt2" --prompt x --top-p 0
 expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
 expect 2 "--ids: found '1,,2', expected integers such as 1,2,3" generate "$fixtures/gpt2" --ids 1,,2

@@ -73,6 +73,33 @@ import json, sys
 a, b = (json.load(open(p))["logits"] for p in sys.argv[1:])
 assert max(abs(x - y) for x, y in zip(a, b)) < 1e-4
 P
+# regmean: what the sweep would evaluate at the point, and what the command makes of the same prompts.
+printf '{"prompt": "The work was"}\n{"prompt": "I feel tired and"}\n' >"$work/p.jsonl"
+expect 0 "3 experts" export "$dir" --weights 0.5,0.3,0.2 --out "$work/regmean" --aggregate regmean
+expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/regmean" --json
+cp "$work/out" "$work/one.json"
+three=(--adapter "$g/adapters/alpha" --adapter "$g/adapters/beta" --adapter "$g/adapters/gamma" --weights 5,3,2)
+expect 0 "" logits "$g" --ids 42,316,258 "${three[@]}" --aggregate regmean --gram-prompts "$work/p.jsonl" --json
+cp "$work/out" "$work/two.json"
+expect 0 "" logits "$g" --ids 42,316,258 "${three[@]/5,3,2/0.5,0.3,0.2}" --aggregate params --json
+python3 - "$work/one.json" "$work/two.json" "$work/out" <<'P' || fail "regmean: the merged adapter"
+import json, sys
+a, b, params = (json.load(open(p))["logits"] for p in sys.argv[1:])
+assert max(abs(x - y) for x, y in zip(a, b)) < 1e-4
+assert max(abs(x - y) for x, y in zip(a, params)) > 1e-2
+P
+expect 0 "" generate "$g" --prompt "x" "${three[@]}" --aggregate regmean --gram-prompts "$work/p.jsonl" --greedy
+expect 0 "" score "$g" --ids 1,2,3 --adapter "$g/adapters/alpha" --aggregate regmean
+cp "$work/out" "$work/one.txt"
+expect 0 "" score "$g" --ids 1,2,3 --adapter "$g/adapters/alpha" --aggregate params
+cmp -s "$work/out" "$work/one.txt" || fail "regmean: one expert is not itself"
+expect 2 "--aggregate regmean: expected --gram-prompts FILE" logits "$g" --ids 1 "${three[@]}" --aggregate regmean --json
+expect 2 "--gram-prompts goes with --aggregate regmean, found states" logits "$g" --ids 1 "${three[@]}" --gram-prompts "$work/p.jsonl" --json
+expect 3 "nothing.jsonl" logits "$g" --ids 1 "${three[@]}" --aggregate regmean --gram-prompts "$work/nothing.jsonl" --json
+sed 's/train = "[^"]*";//; s/type = "brevity"/type = "brevity"; adapter = "x"/g' "$dir/sweep.cfg" >"$work/without.cfg"
+mkdir -p "$work/without"
+sed "s|adapter = \"x\"|adapter = \"$g/adapters/alpha\"|g" "$work/without.cfg" >"$work/without/sweep.cfg"
+expect 2 "prompts.train: missing" export "$work/without" --weights 1,1,0 --out "$work/o" --aggregate regmean
 expect 2 "--weights: found 2 numbers, expected 3" export "$dir" --weights 1,0 --out "$work/o"
 expect 2 "at least one that is not 0" export "$dir" --weights 0,0,0 --out "$work/o"
 expect 2 "--weights: found '1,-1,0'" export "$dir" --weights 1,-1,0 --out "$work/o"

@@ -19,6 +19,16 @@ assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
 assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
 P
+# What merging by Gram matrices takes: 3 experts' of all maps, and one layer's sum; with fewer maps adapted, less.
+memory() {
+  "$bin" plan "$cfg" --json --set "$1" --set "$2" | python3 -c 'import json, sys; print(json.load(sys.stdin)["memory_per_rank"])'
+}
+layer=$((8 * (3 * 192 * 192 + 512 * 512)))
+more=$(($(memory 'aggregate="regmean"' seed=1) - $(memory 'aggregate="params"' seed=1)))
+[ "$more" -eq $((3 * 6 * layer + layer)) ] || fail "memory of regmean: $more more"
+lora='finetune.lora.targets=("q_proj")'
+more=$(($(memory 'aggregate=("params","regmean")' "$lora") - $(memory 'aggregate="params"' "$lora")))
+[ "$more" -eq $((3 * 6 * 8 * 192 * 192 + layer)) ] || fail "memory of regmean on q_proj: $more more"
 expect 0 "" plan "$cfg" --load
 
 # The resolved configuration, from elsewhere, is the same configuration.

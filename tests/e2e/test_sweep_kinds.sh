@@ -87,3 +87,26 @@ for kind in 'type = "list"; file = "'"$work"'/points.txt"' 'type = "ols"; budget
   done
   for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/kind1/$file" "$work/kind3/$file"; done
 done
+
+# regmean: the same at any number of ranks, and behind a cut; it needs training prompts; its keys make other jobs.
+sweep merged '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; },
+  { name = "fluency"; adapter = "'"$work"'/five/experts/fluency-s1"; }' \
+  'search = { type = "grid"; domain = "cube"; divisions = 2; }; aggregate = "regmean"; regmean = { prompts = 5; };'
+for ranks in 1 3; do run "$ranks" merged --set "results=\"$work/merged$ranks\""; done
+mkdir "$work/merged-cut"
+cp -r "$work/merged3/checkpoints" "$work/merged-cut/"
+cut=$(grep -n '"event": *"job_done"' "$work/merged3/journal.jsonl" | sed -n '4s/:.*//p')
+head -n "$cut" "$work/merged3/journal.jsonl" >"$work/merged-cut/journal.jsonl"
+run 2 merged --set "results=\"$work/merged-cut\""
+for file in cells.csv front.csv front.json samples.jsonl; do
+  same_file "$work/merged1/$file" "$work/merged3/$file"
+  same_file "$work/merged1/$file" "$work/merged-cut/$file"
+done
+[ "$(rows merged1)" -eq 9 ] || fail "merged: $(rows merged1) points, expected 9"
+evaluated() { grep -c '"event": *"job_done"' "$work/$1/journal.jsonl"; }
+[ "$(evaluated merged1)" -eq 9 ] || fail "merged: $(evaluated merged1) jobs"
+[ "$(evaluated merged-cut)" -eq 9 ] || fail "merged-cut: $(evaluated merged-cut) jobs, expected the 5 that were cut off"
+run 2 merged --set "results=\"$work/merged3\"" --set regmean.prompts=6
+[ "$(evaluated merged3)" -eq 18 ] || fail "merged: with more prompts: $(evaluated merged3) jobs, expected 9 more"
+expect 2 mpirun -q -n 1 "$paretorank" run "$work/given.cfg" --set 'aggregate="regmean"'
+grep -q 'given.cfg: prompts.train: missing; aggregate = "regmean"' "$work/err" || fail "regmean without training prompts"

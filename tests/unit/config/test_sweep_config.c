@@ -113,6 +113,7 @@ START_TEST(all_kinds_are_read)
         "finetune = { method = \"grpo\"; lr = 1; beta2 = .95; lora = { rslora = true; targets = \"q_proj\"; r = 4; };\n"
         "  schedule = \"cosine\"; warmup = 3; };\n"
         "evaluate = { decoding = \"sample\"; samples = 3; };\n"
+        "regmean = { prompts = 5; off_diagonal = 1; ridge = 0.25; };\n"
         "search = { type = \"grid\"; domain = \"cube\"; divisions = 7; norm = \"before\"; fidelity = [4, 8]; scalar = "
         "[1, 3]; };\n");
     ck_assert_str_eq(c->name, "n-1");
@@ -130,6 +131,9 @@ START_TEST(all_kinds_are_read)
     ck_assert_str_eq(c->finetune.lora_targets.item[0], "q_proj");
     ck_assert(!c->evaluate.greedy);
     ck_assert_int_eq(c->evaluate.samples, 3);
+    ck_assert_int_eq(c->regmean.prompts, 5);
+    ck_assert_double_eq(c->regmean.off_diagonal, 1);
+    ck_assert_double_eq(c->regmean.ridge, 0.25);
     ck_assert_str_eq(c->search[0].type, "grid");
     ck_assert(c->search[0].norm_before);
     ck_assert_int_eq(c->search[0].n_fidelity, 2);
@@ -202,6 +206,12 @@ START_TEST(wrong_values_are_located)
     refuse("search = { fidelity = [8]; }; evaluate = { prompts = 4; };", "evaluate.prompts = 4");
     refuse("search = ( { name = \"x\"; }, { name = \"x\"; } );", "found \"x\" twice");
     refuse("search = { aggregate = \"params\"; layer = 2; };", "layer and norm belong to aggregate = \"states\"");
+    refuse("aggregate = \"regmean\"; regmean = { off_diagonal = 1.5; };",
+           "regmean.off_diagonal: found the number 1.5, expected a number 0 to 1");
+    refuse("aggregate = \"regmean\"; regmean = { prompts = 0; };", "regmean.prompts: found the integer 0");
+    refuse("aggregate = \"regmean\"; regmean = { ridge = -1.0; };", "regmean.ridge: found the number -1");
+    refuse_with("model = \"m\"; prompts = { eval = \"e\"; }; objectives = ( { name = \"a\"; adapter = \"x\"; } );",
+                "aggregate=\"regmean\"", "prompts.train: missing; aggregate = \"regmean\"");
     refuse("aggregate = \"mean\";", "aggregate: found the string \"mean\"");
     refuse("aggregate = ();", "aggregate: found a list of 0");
     refuse("evaluate = { samples = 2; };", "evaluate.samples: found 2, expected 1");
@@ -300,7 +310,7 @@ START_TEST(dump_reads_back)
         "objectives = ( { name = \"a\"; minimize = true; adapter = \"ad\"; opt = \"q\\\"\\n\"; deep = { x = (1, 2.5,\n"
         "  { y = true; }); }; big = 12345678901; }, { name = \"b\"; } );\n"
         "seed = 12345678901; stop = (\"\\n\", \"a\\\"b\\\\c\\x01\"); reference = [0.1, 1e-30];\n"
-        "seeds = (1, 1234567890); aggregate = (\"states\", \"params\", \"logits\"); layer = 1;\n"
+        "seeds = (1, 1234567890); aggregate = (\"states\", \"params\", \"regmean\"); layer = 1;\n"
         "finetune = { lr = 0.0012345678901234567; kl = 0; lora = { targets = [\"q_proj\"]; }; };\n"
         "search = ( { type = \"grid\"; }, { levels = 2; scalar = [1, 2]; } );";
     pr_config_t *c = parse(text), *again = NULL;

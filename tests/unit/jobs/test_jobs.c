@@ -425,6 +425,146 @@ START_TEST(points_share_random_numbers)
 }
 END_TEST
 
+/* ---- regmean ---- */
+
+/* Adapters that change what is said, as objectives bring them. */
+static void strong_adapters(const pr_config_t *c)
+{
+    pr_model_t *m = NULL;
+    pr_error_t err;
+    ck_assert_msg(pr_model_load(c->model, &m, &err) == PR_OK, "%s", err.text);
+    for (uint64_t i = 0; i < 2; i++) {
+        pr_rng_key_t key = pr_rng_key(i, "strong", "");
+        pr_adapter_options_t o = {.r = 2, .alpha = 4};
+        pr_adapter_t *a = NULL;
+        char path[96];
+        snprintf(path, sizeof path, "%s/strong%d", dir, (int)i);
+        ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
+        ck_assert_int_eq(pr_adapter_new(&m->config, &o, &key, &a, &err), PR_OK);
+        for (size_t j = 0; j < a->n_data; j++)
+            a->data[j] = (float)(0.03 * pr_rng_normal(&key, j, 1, 2, 3));
+        ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);
+        pr_adapter_free(&a);
+    }
+    pr_model_free(&m);
+}
+
+static pr_config_t *regmean_config(const char *results, const char *adapter, const char *more)
+{
+    char all[1024];
+    snprintf(all, sizeof all,
+             "objectives = ( { name = \"brevity\"; adapter = \"%s\"; }, { name = \"distinct\"; n = 2; adapter = "
+             "\"strong1\"; } ); %s",
+             adapter, more);
+    return config(results, all);
+}
+
+/* What a merged point says is what its exported adapter says, and not what `params` says. */
+START_TEST(regmean_is_its_adapter)
+{
+    static const char more[] = "aggregate = \"regmean\"; regmean = { prompts = 8; };";
+    pr_config_t *c = regmean_config("regmean", "strong0", more);
+    strong_adapters(c);
+    json_t *spec = evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6);
+    said_t merged, alone, params;
+    evaluate(c, spec, 6, &merged);
+    pr_adapter_t *a = NULL;
+    pr_model_t *m = NULL;
+    pr_error_t err;
+    char path[96];
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    ck_assert_msg(pr_job_regmean(env, 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(pr_model_load(c->model, &m, &err), PR_OK);
+    snprintf(path, sizeof path, "%s/merged", dir);
+    ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
+    ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);
+    pr_config_t *one = regmean_config("regmean-one", "merged", "aggregate = \"params\";"),
+                *sum = regmean_config("regmean-sum", "strong0", "aggregate = \"params\";");
+    json_t *corner = evaluate_spec(one, "1,0", 1, 0, 0, 6), *plain = evaluate_spec(sum, "1/4,3/4", 0.25, 0.75, 0, 6);
+    evaluate(one, corner, 6, &alone);
+    evaluate(sum, plain, 6, &params);
+    ck_assert_str_eq(merged.responses, alone.responses);
+    ck_assert_str_ne(merged.responses, params.responses);
+    pr_adapter_free(&a);
+    pr_model_free(&m);
+    pr_job_env_free(&env);
+    said_clear(&merged);
+    said_clear(&alone);
+    said_clear(&params);
+    json_decref(spec);
+    json_decref(corner);
+    json_decref(plain);
+    pr_config_free(&c);
+    pr_config_free(&one);
+    pr_config_free(&sum);
+}
+END_TEST
+
+/* Matrices that are kept from an earlier point change nothing; corners make none. */
+START_TEST(regmean_keeps_matrices)
+{
+    pr_config_t *c = regmean_config("regmean-kept", "strong0", "aggregate = \"regmean\"; regmean = { prompts = 4; };");
+    strong_adapters(c);
+    json_t *spec[] = {evaluate_spec(c, "1,0", 1, 0, 0, 6), evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6),
+                      evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6), evaluate_spec(c, "0,0", 0, 0, 0, 6)};
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    job_t j = {0};
+    pr_job_hooks_t hooks = {cancelled, on_event, &j};
+    pr_grams_t *kept = NULL;
+    for (int i = 0; i < 4; i++) {
+        json_t *result = NULL;
+        pr_error_t err;
+        said_t fresh;
+        ck_assert_msg(pr_job_run(env, spec[i], &hooks, &result, &err) == PR_OK, "%s", err.text);
+        ck_assert((env->expert[0].grams != NULL) == (i > 0));
+        ck_assert(i < 2 || env->expert[0].grams == kept);
+        kept = env->expert[0].grams;
+        evaluate(c, spec[i], 6, &fresh);
+        ck_assert(json_equal(json_object_get(result, "mean"), json_object_get(fresh.result, "mean")));
+        ck_assert(json_equal(json_object_get(result, "tokens"), json_object_get(fresh.result, "tokens")));
+        json_decref(result);
+        said_clear(&fresh);
+    }
+    for (int i = 0; i < 4; i++)
+        json_decref(spec[i]);
+    pr_job_env_free(&env);
+    pr_config_free(&c);
+}
+END_TEST
+
+static void policy_of(const char *more, const char *train, char out[PR_HASH_HEX])
+{
+    pr_inputs_t in;
+    pr_error_t err;
+    pr_config_t *c = regmean_config("identity", "strong0", more);
+    strong_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    snprintf(in.train, sizeof in.train, "%s", train); // as if the prompts had that hash
+    pr_policy_identity(c, &in, &c->search[0], out);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+
+/* What regmean.* and the training prompts say is part of what a merged policy is, and of no other. */
+START_TEST(regmean_identity)
+{
+    static const char *const merged[] = {"aggregate = \"regmean\";",
+                                         "aggregate = \"regmean\"; regmean = { prompts = 9; };",
+                                         "aggregate = \"regmean\"; regmean = { off_diagonal = 0.8; };",
+                                         "aggregate = \"regmean\"; regmean = { ridge = 0.1; };"};
+    char first[PR_HASH_HEX], other[PR_HASH_HEX], all[5][PR_HASH_HEX];
+    policy_of("aggregate = \"params\";", "", first);
+    policy_of("aggregate = \"params\"; regmean = { prompts = 9; ridge = 0.1; off_diagonal = 0.8; };", "abc", other);
+    ck_assert_str_eq(first, other);
+    for (int i = 0; i < 5; i++) {
+        policy_of(merged[i % 4], i == 4 ? "abc" : "", all[i]);
+        ck_assert_str_ne(all[i], first);
+        for (int k = 0; k < i; k++)
+            ck_assert_str_ne(all[i], all[k]);
+    }
+}
+END_TEST
+
 /* ---- failures ---- */
 
 START_TEST(cancelled_evaluation)
@@ -530,6 +670,9 @@ int main(void)
     tcase_add_test(t, towards_less);
     tcase_add_test(t, means_are_those_of_the_prompts);
     tcase_add_test(t, points_share_random_numbers);
+    tcase_add_test(t, regmean_is_its_adapter);
+    tcase_add_test(t, regmean_keeps_matrices);
+    tcase_add_test(t, regmean_identity);
     tcase_add_test(t, cancelled_evaluation);
     tcase_add_test(t, jobs_that_cannot_be_done);
     tcase_add_test(t, broken_adapters_are_found_early);
