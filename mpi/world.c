@@ -1,6 +1,7 @@
 #include "mpi/world.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "mpi/world_internal.h"
 
 #include <mpi.h>
 #include <stdint.h>
@@ -76,8 +77,12 @@ static void die(pr_world_t *w, int rc, const char *what)
     pr_world_abort(w, pr_status_exit_code(PR_ERR_ENV));
 }
 
-/* An error of MPI itself: no rank could rely on the others any more. */
-static void check(pr_world_t *w, int rc, const char *what)
+MPI_Comm pr_world_comm(const pr_world_t *w)
+{
+    return w->comm;
+}
+
+void pr_mpi_check(pr_world_t *w, int rc, const char *what)
 {
     if (rc != MPI_SUCCESS)
         die(w, rc, what);
@@ -112,10 +117,10 @@ static void reap(pr_world_t *w, bool wait)
         pr_outgoing_t *m = *p;
         int done = 0;
         if (wait) {
-            check(w, MPI_Wait(&m->request, MPI_STATUS_IGNORE), "send");
+            pr_mpi_check(w, MPI_Wait(&m->request, MPI_STATUS_IGNORE), "send");
             done = 1;
         } else {
-            check(w, MPI_Test(&m->request, &done, MPI_STATUS_IGNORE), "send");
+            pr_mpi_check(w, MPI_Test(&m->request, &done, MPI_STATUS_IGNORE), "send");
         }
         if (!done) {
             p = &m->next;
@@ -168,7 +173,7 @@ pr_status_t pr_world_send(pr_world_t *w, int to, pr_tag_t tag, const void *bytes
     pr_outgoing_t *m = pr_alloc(1, sizeof *m);
     m->bytes = pr_alloc(n, 1);
     memcpy(m->bytes, bytes, n);
-    check(w, MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, (int)tag, w->comm, &m->request), "send");
+    pr_mpi_check(w, MPI_Isend(m->bytes, (int)n, MPI_BYTE, to, (int)tag, w->comm, &m->request), "send");
     m->next = w->out;
     w->out = m;
     return PR_OK;
@@ -180,13 +185,13 @@ bool pr_world_poll(pr_world_t *w, int from, pr_tag_t tag, pr_message_t *out)
     MPI_Status s;
     MPI_Message handle;
     int source = from < 0 ? MPI_ANY_SOURCE : from;
-    check(w, MPI_Improbe(source, tag ? (int)tag : MPI_ANY_TAG, w->comm, &there, &handle, &s), "probe");
+    pr_mpi_check(w, MPI_Improbe(source, tag ? (int)tag : MPI_ANY_TAG, w->comm, &there, &handle, &s), "probe");
     if (!there)
         return false;
     MPI_Get_count(&s, MPI_BYTE, &n);
     *out = (pr_message_t){
         .from = s.MPI_SOURCE, .tag = (pr_tag_t)s.MPI_TAG, .bytes = pr_alloc((size_t)n + 1, 1), .n = (size_t)n};
-    check(w, MPI_Mrecv(out->bytes, n, MPI_BYTE, &handle, MPI_STATUS_IGNORE), "receive");
+    pr_mpi_check(w, MPI_Mrecv(out->bytes, n, MPI_BYTE, &handle, MPI_STATUS_IGNORE), "receive");
     return true;
 }
 
@@ -219,7 +224,7 @@ static void wait_for(pr_world_t *w, MPI_Request *r)
 {
     pr_backoff_t b = {0};
     for (int done = 0;;) {
-        check(w, MPI_Test(r, &done, MPI_STATUS_IGNORE), "collective");
+        pr_mpi_check(w, MPI_Test(r, &done, MPI_STATUS_IGNORE), "collective");
         if (done)
             return;
         pr_backoff_sleep(&b);
@@ -230,38 +235,59 @@ pr_status_t pr_world_broadcast(pr_world_t *w, char **bytes, size_t *n, pr_error_
 {
     MPI_Request r;
     uint64_t size = w->rank == 0 ? *n : 0;
-    check(w, MPI_Ibcast(&size, 1, MPI_UINT64_T, 0, w->comm, &r), "collective");
+    pr_mpi_check(w, MPI_Ibcast(&size, 1, MPI_UINT64_T, 0, w->comm, &r), "collective");
     wait_for(w, &r);
     if (size > INT32_MAX)
         return pr_fail(err, PR_ERR_ENV, "a broadcast of %llu bytes is too long", (unsigned long long)size);
     if (w->rank != 0)
         *bytes = pr_alloc((size_t)size + 1, 1);
     *n = (size_t)size;
-    check(w, MPI_Ibcast(*bytes, (int)size, MPI_BYTE, 0, w->comm, &r), "collective");
+    pr_mpi_check(w, MPI_Ibcast(*bytes, (int)size, MPI_BYTE, 0, w->comm, &r), "collective");
     wait_for(w, &r);
     return PR_OK;
+}
+
+// The error of the rank that the others take theirs from.
+static pr_status_t take_error(const pr_error_t *e, pr_error_t *err)
+{
+    return pr_fail(err, e->status, "%.*s", (int)sizeof e->text - 1, e->text);
+}
+
+pr_status_t pr_comm_agree(pr_world_t *w, MPI_Comm comm, pr_status_t mine, pr_error_t *err)
+{
+    int rank, size, first;
+    MPI_Comm_rank(comm, &rank);
+    MPI_Comm_size(comm, &size);
+    int bad = mine != PR_OK ? rank : size;
+    pr_mpi_check(w, MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, comm), "allreduce");
+    if (first == size)
+        return PR_OK;
+    pr_error_t e = {.status = mine};
+    if (rank == first && err)
+        e = *err;
+    pr_mpi_check(w, MPI_Bcast(&e, sizeof e, MPI_BYTE, first, comm), "broadcast");
+    return take_error(&e, err);
 }
 
 pr_status_t pr_world_agree(pr_world_t *w, pr_status_t mine, pr_error_t *err)
 {
     MPI_Request r;
     int bad = mine != PR_OK ? w->rank : w->size, first;
-    check(w, MPI_Iallreduce(&bad, &first, 1, MPI_INT, MPI_MIN, w->comm, &r), "collective");
+    pr_mpi_check(w, MPI_Iallreduce(&bad, &first, 1, MPI_INT, MPI_MIN, w->comm, &r), "collective");
     wait_for(w, &r);
     if (first == w->size)
         return PR_OK;
     pr_error_t e = {.status = mine};
     if (w->rank == first && err)
         e = *err;
-    check(w, MPI_Ibcast(&e, sizeof e, MPI_BYTE, first, w->comm, &r), "collective");
+    pr_mpi_check(w, MPI_Ibcast(&e, sizeof e, MPI_BYTE, first, w->comm, &r), "collective");
     wait_for(w, &r);
-    e.text[sizeof e.text - 1] = 0;
-    return pr_fail(err, e.status, "%s", e.text);
+    return take_error(&e, err);
 }
 
 void pr_world_barrier(pr_world_t *w)
 {
     MPI_Request r;
-    check(w, MPI_Ibarrier(w->comm, &r), "collective");
+    pr_mpi_check(w, MPI_Ibarrier(w->comm, &r), "collective");
     wait_for(w, &r);
 }

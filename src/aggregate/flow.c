@@ -28,7 +28,7 @@ pr_status_t pr_engine_new(const pr_policy_t *p, pr_engine_t **out, pr_error_t *e
 {
     const pr_model_config_t *c = &p->model->config;
     pr_engine_t *e = pr_alloc(1, sizeof *e);
-    *e = (pr_engine_t){.p = p, .n_layer = c->n_layer, .d = c->d_model, .v = c->vocab};
+    *e = (pr_engine_t){.p = p, .n_layer = c->n_layer, .d = p->model->part.d.n, .v = c->vocab};
     e->split = c->n_layer;
     if (p->n_expert == 0 || p->mode == PR_AGGREGATE_PARAMS)
         e->split = 0;

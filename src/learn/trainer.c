@@ -168,7 +168,7 @@ static void loss_block(void *self, int first, int n, const float *logp, const fl
 
 static pr_status_t reference_logp(pr_trainer_t *t, pr_slice_t *s, const pr_batch_t *b, pr_error_t *err)
 {
-    int d = t->model->config.d_model;
+    int d = t->model->part.d.n;
     pr_batch_t base = *b;
     base.n_adapter = 0;
     PR_TRY(pr_forward(t->reference, &base, s->h, err));
@@ -178,7 +178,7 @@ static pr_status_t reference_logp(pr_trainer_t *t, pr_slice_t *s, const pr_batch
 
 static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
 {
-    int d = t->model->config.d_model;
+    int d = t->model->part.d.n;
     const pr_adapter_t *adapter = t->adapter;
     pr_batch_t b = {.n_seq = s->n_seq,
                     .seq_start = s->start,
@@ -222,7 +222,7 @@ pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stat
     for (int first = 0, last; first < r->n_seq; first = last) {
         pr_slice_t s;
         last = micro_end(r, first, t->o.micro_tokens);
-        PR_TRY(slice_make(&s, r, first, last, t->model->config.d_model, err));
+        PR_TRY(slice_make(&s, r, first, last, t->model->part.d.n, err));
         call.s = &s;
         pr_status_t status = slice_backward(t, &s, &call, err);
         slice_clear(&s);

@@ -69,14 +69,12 @@ static void forward_head(const pr_attention_t *a, int n, const float *q, const f
     }
 }
 
-void pr_attention_forward(const pr_attention_t *a, int n, const float *qkv, float *out, int ldo, float *lse,
-                          float *scratch)
+void pr_attention_forward(const pr_attention_t *a, int n, const float *qkv, float *out, float *lse, float *scratch)
 {
-    int group = a->n_head / a->n_kv_head;
     for (int h = 0; h < a->n_head; h++) {
         const float *q = qkv + h * a->head_dim;
-        const float *k = qkv + a->q_width + h / group * a->head_dim;
-        forward_head(a, n, q, k, k + a->kv_width, out + h * a->head_dim, ldo, lse ? lse + h : NULL, scratch);
+        const float *k = qkv + a->q_width + (a->skip + h) / a->group * a->head_dim;
+        forward_head(a, n, q, k, k + a->kv_width, out + h * a->head_dim, a->out_width, lse ? lse + h : NULL, scratch);
     }
 }
 
@@ -88,7 +86,7 @@ typedef struct head_view {
 
 static void backward_head(const pr_attention_t *a, int n, const head_view_t *w, float *scratch)
 {
-    size_t ld = (size_t)a->width, ldo = (size_t)a->q_width;
+    size_t ld = (size_t)a->width, ldo = (size_t)a->out_width;
     float *p = scratch, *dp = scratch + (size_t)block_rows(n) * (size_t)n;
     block_t b;
     for (int q0 = 0; q0 < n; q0 += b.rows) {
@@ -98,12 +96,12 @@ static void backward_head(const pr_attention_t *a, int n, const head_view_t *w, 
         block_scores(a, &b, w->q, w->k, p);
         pr_k_softmax_again(b.rows, b.keys, b.lo, b.hi, a->scale, p, b.keys, w->lse + qrow * (size_t)a->n_head,
                            a->n_head);
-        gemm(CblasNoTrans, CblasTrans, b.rows, b.keys, a->head_dim, dout, a->q_width, w->v + krow * ld, a->width, 0.0f,
-             dp, b.keys);
-        gemm(CblasTrans, CblasNoTrans, b.keys, a->head_dim, b.rows, p, b.keys, dout, a->q_width, 1.0f,
+        gemm(CblasNoTrans, CblasTrans, b.rows, b.keys, a->head_dim, dout, a->out_width, w->v + krow * ld, a->width,
+             0.0f, dp, b.keys);
+        gemm(CblasTrans, CblasNoTrans, b.keys, a->head_dim, b.rows, p, b.keys, dout, a->out_width, 1.0f,
              w->dv + krow * ld, a->width);
-        pr_k_softmax_rows_backward(b.rows, b.keys, a->head_dim, a->scale, p, b.keys, dp, dout, a->q_width,
-                                   w->out + qrow * ldo, a->q_width);
+        pr_k_softmax_rows_backward(b.rows, b.keys, a->head_dim, a->scale, p, b.keys, dp, dout, a->out_width,
+                                   w->out + qrow * ldo, a->out_width);
         gemm(CblasNoTrans, CblasNoTrans, b.rows, a->head_dim, b.keys, dp, b.keys, w->k + krow * ld, a->width, 0.0f,
              w->dq + qrow * ld, a->width);
         gemm(CblasTrans, CblasNoTrans, b.keys, a->head_dim, b.rows, dp, b.keys, w->q + qrow * ld, a->width, 1.0f,
@@ -114,11 +112,10 @@ static void backward_head(const pr_attention_t *a, int n, const head_view_t *w, 
 void pr_attention_backward(const pr_attention_t *a, int n, const float *qkv, const float *out, const float *lse,
                            const float *dout, float *dqkv, float *scratch)
 {
-    int group = a->n_head / a->n_kv_head;
     for (int i = 0; i < n; i++)
         memset(dqkv + (size_t)i * (size_t)a->width + a->q_width, 0, 2 * (size_t)a->kv_width * sizeof *dqkv);
     for (int h = 0; h < a->n_head; h++) {
-        int q = h * a->head_dim, k = a->q_width + h / group * a->head_dim, v = k + a->kv_width;
+        int q = h * a->head_dim, k = a->q_width + (a->skip + h) / a->group * a->head_dim, v = k + a->kv_width;
         head_view_t w = {qkv + q, qkv + k, qkv + v, out + q, lse + h, dout + q, dqkv + q, dqkv + k, dqkv + v};
         backward_head(a, n, &w, scratch);
     }

@@ -16,13 +16,22 @@ static size_t at(int row, int width)
 void pr_head_logits(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *logits)
 {
     assert(m->head.data);
-    la->forward(la, &m->head, n, h, m->head.in, logits, m->head.out, false);
+    int v = m->config.vocab;
+    float *own = logits + m->part.vocab.first;
+    la->forward(la, &m->head, n, h, m->head.in, own, v, false);
+    if (la->cols == 1)
+        return;
+    int *bounds = pr_alloc((size_t)la->cols + 1, sizeof *bounds);
+    pr_part_bounds(&m->config, la->cols, PR_SPACE_VOCAB, bounds);
+    la->gather(la, n, own, v, bounds, logits);
+    free(bounds);
 }
 
 void pr_head_scores(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *scores)
 {
     assert(m->score.data);
     la->forward(la, &m->score, n, h, m->score.in, scores, m->score.out, false);
+    la->sum(la, scores, (size_t)n * (size_t)m->score.out);
 }
 
 void pr_log_softmax(int n, int v, float *x)
@@ -33,31 +42,41 @@ void pr_log_softmax(int n, int v, float *x)
     }
 }
 
-// A block of logits and what is computed of each of its rows.
+/* A block of logits and what is computed of each of its rows. With a vocabulary that is split, logits are this
+ * column's; the rest is of the whole row. */
 typedef struct block {
     int rows;      // that fit
     float *logits; // [rows,V]
     float *max;    // [rows] of the logits
     float *log_z;  // [rows] log sum exp((logits - max) / temperature)
     float *logp, *entropy, *g;
+    float *own;  // [rows] this column's maximum
+    float *join; // [3,rows] what is added up over the columns
 } block_t;
 
 /* 4 MB of logits, which stay in a core's cache; at least 16 rows, so that the product is worth its while, and at most
- * 256. */
-static pr_status_t block_new(int n, int v, block_t *b, pr_error_t *err)
+ * the rows of a layer's products. */
+static pr_status_t block_new(const pr_linalg_t *la, int n, int v, block_t *b, pr_error_t *err)
 {
-    int rows = (1 << 20) / v;
-    rows = rows < 16 ? 16 : rows > 256 ? 256 : rows;
+    int most = la->row_block, rows = (1 << 20) / (v > 0 ? v : 1) * (la->cols > 1 ? 4 : 1);
+    rows = rows < 16 ? 16 : rows > most ? most : rows;
     b->rows = rows < n ? rows : n;
     size_t r = (size_t)b->rows, width = (size_t)v;
-    b->logits = pr_alloc_matrix(r * (width + 5), sizeof(float));
-    if (!b->logits)
-        return pr_fail(err, PR_ERR_MEMORY, "no memory for %d rows of %d logits", b->rows, v);
+    b->logits = pr_alloc_matrix(r * (width + 9), sizeof(float));
+    pr_status_t status =
+        b->logits ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %d rows of %d logits", b->rows, v);
+    status = la->agree(la, status, err);
+    if (status != PR_OK) {
+        free(b->logits);
+        return status;
+    }
     b->max = b->logits + r * width;
     b->log_z = b->max + r;
     b->logp = b->log_z + r;
     b->entropy = b->logp + r;
     b->g = b->entropy + r;
+    b->own = b->g + r;
+    b->join = b->own + r;
     return PR_OK;
 }
 
@@ -68,25 +87,72 @@ static pr_status_t check(const pr_model_t *m, int n, const int32_t *target, doub
     if (!(temperature > 0) || !isfinite(temperature))
         return pr_fail(err, PR_ERR_CONFIG, "temperature: found %g, expected a number above 0", temperature);
     for (int i = 0; i < n; i++)
-        if (target[i] < 0 || target[i] >= m->head.out)
-            return pr_fail(err, PR_ERR_FORMAT, "token id %d is outside the vocabulary of %d", target[i], m->head.out);
+        if (target[i] < 0 || target[i] >= m->config.vocab)
+            return pr_fail(err, PR_ERR_FORMAT, "token id %d is outside the vocabulary of %d", target[i],
+                           m->config.vocab);
     return PR_OK;
+}
+
+// The target's index among this column's logits, or -1.
+static int own_index(const pr_model_t *m, int32_t target)
+{
+    int i = target - m->part.vocab.first;
+    return i >= 0 && i < m->part.vocab.n ? i : -1;
+}
+
+static void finish_row(block_t *b, int i, double sum, double mean, double target, float inverse_t, bool entropy)
+{
+    double log_z = log(sum);
+    b->logp[i] = (float)((double)inverse_t * target - log_z);
+    b->log_z[i] = (float)log_z;
+    b->entropy[i] = entropy ? (float)(log_z - mean) : 0.0f;
+}
+
+static void whole_rows(const pr_model_t *m, block_t *b, int n, const int32_t *target, float inverse_t, bool entropy)
+{
+    int v = m->head.out;
+    for (int i = 0; i < n; i++) {
+        const float *x = b->logits + at(i, v);
+        pr_k_lse_t r = pr_k_log_sum_exp(v, x, inverse_t, entropy);
+        b->max[i] = r.max;
+        finish_row(b, i, r.sum, r.mean, (double)x[target[i]] - (double)r.max, inverse_t, entropy);
+    }
+}
+
+/* Every column's maximum, sum of exponentials, mean and, where it has it, target, joined over the columns. */
+static void split_rows(const pr_model_t *m, const pr_linalg_t *la, block_t *b, int n, const int32_t *target,
+                       float inverse_t, bool entropy)
+{
+    int v = m->head.out;
+    float *sum = b->join, *mean = sum + n, *goal = mean + n;
+    for (int i = 0; i < n; i++) {
+        pr_k_lse_t r =
+            v > 0 ? pr_k_log_sum_exp(v, b->logits + at(i, v), inverse_t, entropy) : (pr_k_lse_t){.max = -INFINITY};
+        b->max[i] = b->own[i] = r.max;
+        sum[i] = (float)r.sum;
+        mean[i] = entropy ? (float)r.mean : 0.0f;
+    }
+    la->max(la, b->max, (size_t)n);
+    for (int i = 0; i < n; i++) {
+        int k = own_index(m, target[i]);
+        float below = v > 0 ? inverse_t * (b->own[i] - b->max[i]) : 0.0f;
+        sum[i] *= expf(below);
+        mean[i] = (mean[i] + below) * sum[i];
+        goal[i] = k >= 0 ? b->logits[at(i, v) + (size_t)k] - b->max[i] : 0.0f;
+    }
+    la->sum(la, b->join, 3 * (size_t)n);
+    for (int i = 0; i < n; i++)
+        finish_row(b, i, (double)sum[i], (double)mean[i] / (double)sum[i], (double)goal[i], inverse_t, entropy);
 }
 
 static void block_logp(const pr_model_t *m, const pr_linalg_t *la, block_t *b, int n, const float *h,
                        const int32_t *target, float inverse_t, bool entropy)
 {
-    int v = m->head.out;
-    pr_head_logits(m, la, n, h, b->logits);
-    for (int i = 0; i < n; i++) {
-        const float *x = b->logits + at(i, v);
-        pr_k_lse_t r = pr_k_log_sum_exp(v, x, inverse_t, entropy);
-        double log_z = log(r.sum);
-        b->logp[i] = (float)((double)inverse_t * ((double)x[target[i]] - (double)r.max) - log_z);
-        b->max[i] = r.max;
-        b->log_z[i] = (float)log_z;
-        b->entropy[i] = entropy ? (float)(log_z - r.mean) : 0.0f;
-    }
+    la->forward(la, &m->head, n, h, m->head.in, b->logits, m->head.out, false);
+    if (la->cols == 1)
+        whole_rows(m, b, n, target, inverse_t, entropy);
+    else
+        split_rows(m, la, b, n, target, inverse_t, entropy);
 }
 
 pr_status_t pr_head_logp(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, const int32_t *target,
@@ -94,7 +160,7 @@ pr_status_t pr_head_logp(const pr_model_t *m, const pr_linalg_t *la, int n, cons
 {
     block_t b = {0};
     PR_TRY(check(m, n, target, temperature, err));
-    PR_TRY(block_new(n, m->head.out, &b, err));
+    PR_TRY(block_new(la, n, m->head.out, &b, err));
     for (int r = 0, k; r < n; r += k) {
         k = n - r < b.rows ? n - r : b.rows;
         block_logp(m, la, &b, k, h + at(r, m->head.in), target + r, (float)(1.0 / temperature), entropy);
@@ -109,12 +175,15 @@ pr_status_t pr_head_logp(const pr_model_t *m, const pr_linalg_t *la, int n, cons
 }
 
 // Logits become dloss/dlogits = g/T (onehot - softmax).
-static void block_dlogits(int n, int v, const int32_t *target, float inverse_t, block_t *b)
+static void block_dlogits(const pr_model_t *m, int n, const int32_t *target, float inverse_t, block_t *b)
 {
+    int v = m->head.out;
     for (int i = 0; i < n; i++) {
         float *x = b->logits + at(i, v), c = b->g[i] * inverse_t;
+        int k = own_index(m, target[i]);
         pr_k_softmax_scaled(v, inverse_t, b->max[i], b->log_z[i], -c, x);
-        x[target[i]] += c;
+        if (k >= 0)
+            x[k] += c;
     }
 }
 
@@ -124,14 +193,14 @@ pr_status_t pr_head_backward(const pr_model_t *m, const pr_linalg_t *la, int n, 
 {
     block_t b = {0};
     PR_TRY(check(m, n, target, temperature, err));
-    PR_TRY(block_new(n, m->head.out, &b, err));
+    PR_TRY(block_new(la, n, m->head.out, &b, err));
     float inverse_t = (float)(1.0 / temperature);
     int v = m->head.out, d = m->head.in;
     for (int r = 0, k; r < n; r += k) {
         k = n - r < b.rows ? n - r : b.rows;
         block_logp(m, la, &b, k, h + at(r, d), target + r, inverse_t, true);
         grad(self, r, k, b.logp, b.entropy, b.g);
-        block_dlogits(k, v, target + r, inverse_t, &b);
+        block_dlogits(m, k, target + r, inverse_t, &b);
         la->backward_input(la, &m->head, k, b.logits, v, dh + at(r, d), d, false);
         if (dw)
             la->backward_weight(la, &m->head, k, h + at(r, d), d, b.logits, v, dw);

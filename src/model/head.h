@@ -1,12 +1,13 @@
 /* What stands behind the last hidden state: the language-model head, its log-probabilities and their gradients, the
- * score head, and the choice of the next token. h is the state after the final norm. */
+ * score head, and the choice of the next token. h is the state after the final norm. Everything up to the scores is
+ * collective on the columns: h and dh hold this column's features, results are the same on all of them. */
 #ifndef PR_MODEL_HEAD_H
 #define PR_MODEL_HEAD_H
 
 #include "base/rng.h"
 #include "model/transformer.h"
 
-/* logits [n,V] = h [n,d] Ht. */
+/* logits [n,V] = h [n,d] Ht, all of the vocabulary. */
 void pr_head_logits(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *logits);
 /* In place: row-wise x - log sum exp(x). */
 void pr_log_softmax(int n, int v, float *x);

@@ -14,14 +14,25 @@
 
 enum { PR_KEY_BLOCK = 16 }; // keys that lie side by side in the KV cache
 
-/* ---- norms: y [n,d] from x [n,d]; b NULL: none ---- */
+/* ---- norms of rows x [n,d] whose other features may lie elsewhere: sums of a row here, the rest when they are added
+ * up; b NULL: none ---- */
+/* s[i] = sum of row i; of its squares (x - mean[i])^2, mean NULL: 0. */
+void pr_k_row_sums(int n, int d, const float *x, float *s);
+void pr_k_row_squares(int n, int d, const float *x, const float *mean, float *s);
+/* y = (x - mean[i]) scale[i] w + b; mean NULL: 0. y may be x. */
+void pr_k_norm_apply(int n, int d, const float *x, const float *mean, const float *scale, const float *w,
+                     const float *b, float *y);
+/* c0[i] = sum of dy w (NULL: not wanted), c1[i] = sum of dy w (x - mean[i]). */
+void pr_k_norm_backward_sums(int n, int d, const float *x, const float *mean, const float *w, const float *dy,
+                             float *c0, float *c1);
+/* dx [n,d] += scale[i] (dy w - c0[i] - (x - mean[i]) c1[i]), mean, c0 NULL: 0; dw, db [d] += unless NULL. */
+void pr_k_norm_backward_apply(int n, int d, const float *x, const float *mean, const float *scale, const float *w,
+                              const float *dy, const float *c0, const float *c1, float *dx, float *dw, float *db);
+/* RMSNorm of whole rows x [n,d] (heads of q and k). */
 void pr_k_rms_norm(int n, int d, const float *x, int ldx, const float *w, float eps, float *y, int ldy);
-void pr_k_layer_norm(int n, int d, const float *x, const float *w, const float *b, float eps, float *y);
-/* dx [n,d] += (or =, when dx may be dy) the derivative by x; dw, db [d] += unless NULL. */
+/* dx [n,d] = (dx may be dy) the derivative by x; dw [d] += unless NULL. */
 void pr_k_rms_norm_backward(int n, int d, const float *x, int ldx, const float *w, float eps, const float *dy, int lddy,
-                            float *dx, int lddx, bool accumulate, float *dw);
-void pr_k_layer_norm_backward(int n, int d, const float *x, const float *w, float eps, const float *dy, float *dx,
-                              float *dw, float *db);
+                            float *dx, int lddx, float *dw);
 
 /* ---- rows ---- */
 /* y [n,d] (ldy) += b [d]. */

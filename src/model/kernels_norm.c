@@ -33,9 +33,8 @@ PR_CLONES void pr_k_rms_norm(int n, int d, const float *x, int ldx, const float 
 }
 
 PR_CLONES void pr_k_rms_norm_backward(int n, int d, const float *x, int ldx, const float *w, float eps, const float *dy,
-                                      int lddy, float *dx, int lddx, bool accumulate, float *dw)
+                                      int lddy, float *dx, int lddx, float *dw)
 {
-    float keep = accumulate ? 1.0f : 0.0f;
     for (int row = 0; row < n; row++, x += ldx, dy += lddy, dx += lddx) {
         float ss = 0, c = 0;
 #pragma omp simd reduction(+ : ss, c)
@@ -50,34 +49,38 @@ PR_CLONES void pr_k_rms_norm_backward(int n, int d, const float *x, int ldx, con
             for (int i = 0; i < d; i++)
                 dw[i] += dy[i] * x[i] * r;
         }
-        if (accumulate) {
-            PR_SIMD
-            for (int i = 0; i < d; i++)
-                dx[i] = dx[i] * keep + r * (dy[i] * w[i] - x[i] * c);
-        } else {
-            PR_SIMD
-            for (int i = 0; i < d; i++)
-                dx[i] = r * (dy[i] * w[i] - x[i] * c);
-        }
+        PR_SIMD
+        for (int i = 0; i < d; i++)
+            dx[i] = r * (dy[i] * w[i] - x[i] * c);
     }
 }
 
-// Mean and 1/standard deviation of a row.
-PR_INLINE void moments(int d, const float *x, float eps, float *mean, float *rstd)
+PR_CLONES void pr_k_row_sums(int n, int d, const float *x, float *s)
 {
-    float m = sum(d, x) / (float)d, v = 0;
-#pragma omp simd reduction(+ : v)
-    for (int i = 0; i < d; i++)
-        v += (x[i] - m) * (x[i] - m);
-    *mean = m;
-    *rstd = 1.0f / sqrtf(v / (float)d + eps);
+    for (int row = 0; row < n; row++, x += d)
+        s[row] = sum(d, x);
 }
 
-PR_CLONES void pr_k_layer_norm(int n, int d, const float *x, const float *w, const float *b, float eps, float *y)
+PR_CLONES void pr_k_row_squares(int n, int d, const float *x, const float *mean, float *s)
+{
+    for (int row = 0; row < n; row++, x += d) {
+        if (!mean) {
+            s[row] = dot(d, x, x);
+            continue;
+        }
+        float m = mean[row], v = 0;
+#pragma omp simd reduction(+ : v)
+        for (int i = 0; i < d; i++)
+            v += (x[i] - m) * (x[i] - m);
+        s[row] = v;
+    }
+}
+
+PR_CLONES void pr_k_norm_apply(int n, int d, const float *x, const float *mean, const float *scale, const float *w,
+                               const float *b, float *y)
 {
     for (int row = 0; row < n; row++, x += d, y += d) {
-        float m, r;
-        moments(d, x, eps, &m, &r);
+        float m = mean ? mean[row] : 0.0f, r = scale[row];
         if (b) {
             PR_SIMD
             for (int i = 0; i < d; i++)
@@ -90,19 +93,28 @@ PR_CLONES void pr_k_layer_norm(int n, int d, const float *x, const float *w, con
     }
 }
 
-PR_CLONES void pr_k_layer_norm_backward(int n, int d, const float *x, const float *w, float eps, const float *dy,
-                                        float *dx, float *dw, float *db)
+PR_CLONES void pr_k_norm_backward_sums(int n, int d, const float *x, const float *mean, const float *w, const float *dy,
+                                       float *c0, float *c1)
+{
+    for (int row = 0; row < n; row++, x += d, dy += d) {
+        float m = mean ? mean[row] : 0.0f, s0 = 0, s1 = 0;
+#pragma omp simd reduction(+ : s0, s1)
+        for (int i = 0; i < d; i++) {
+            s0 += dy[i] * w[i];
+            s1 += dy[i] * w[i] * (x[i] - m);
+        }
+        if (c0)
+            c0[row] = s0;
+        c1[row] = s1;
+    }
+}
+
+PR_CLONES void pr_k_norm_backward_apply(int n, int d, const float *x, const float *mean, const float *scale,
+                                        const float *w, const float *dy, const float *c0, const float *c1, float *dx,
+                                        float *dw, float *db)
 {
     for (int row = 0; row < n; row++, x += d, dy += d, dx += d) {
-        float m, r, c0 = 0, c1 = 0;
-        moments(d, x, eps, &m, &r);
-#pragma omp simd reduction(+ : c0, c1)
-        for (int i = 0; i < d; i++) {
-            c0 += dy[i] * w[i];
-            c1 += dy[i] * w[i] * (x[i] - m);
-        }
-        c0 /= (float)d;
-        c1 *= r * r / (float)d;
+        float m = mean ? mean[row] : 0.0f, r = scale[row], a = c0 ? c0[row] : 0.0f, c = c1[row];
         if (dw) {
             PR_SIMD
             for (int i = 0; i < d; i++)
@@ -115,7 +127,7 @@ PR_CLONES void pr_k_layer_norm_backward(int n, int d, const float *x, const floa
         }
         PR_SIMD
         for (int i = 0; i < d; i++)
-            dx[i] += r * (dy[i] * w[i] - c0 - (x[i] - m) * c1);
+            dx[i] += r * (dy[i] * w[i] - a - (x[i] - m) * c);
     }
 }
 

@@ -54,13 +54,13 @@ pr_status_t pr_kv_new(const pr_model_t *m, int first, int last, int n_stream, in
     const pr_model_config_t *c = &m->config;
     assert(0 <= first && first <= last && last <= c->n_layer && n_stream >= 0 && max_len >= 0);
     int value_ld = round_up(c->head_dim, PR_KEY_BLOCK);
-    double heads_wanted = (double)(last - first) * n_stream * c->n_kv_head;
+    double heads_wanted = (double)(last - first) * n_stream * m->part.kv_head.n;
     double gb = 4e-9 * heads_wanted * ((double)max_len + PR_KEY_BLOCK) * (c->head_dim + value_ld);
     if (gb > 1e9 || max_len > INT32_MAX - PR_KEY_BLOCK) // past this the sizes below could overflow
         return no_memory(n_stream, max_len, gb, err);
     pr_kv_t *kv = pr_alloc(1, sizeof *kv);
     *kv = (pr_kv_t){.first = first, .last = last, .n_stream = n_stream, .max_len = max_len};
-    kv->n_head = c->n_kv_head;
+    kv->n_head = m->part.kv_head.n;
     kv->head_dim = c->head_dim;
     kv->value_ld = value_ld;
     size_t rows = (size_t)round_up(max_len, PR_KEY_BLOCK), heads = (size_t)heads_wanted;

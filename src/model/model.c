@@ -16,11 +16,14 @@ enum { CHUNK = 1 << 20 }; // elements converted before their pages are given bac
 
 typedef struct {
     const char *dir;
+    int cols, col;
     pr_model_t *m;
     pr_safetensors_t *files;
-    bool *used;      // [tensors in files]
-    bool mapped;     // something is used straight from the map
-    pr_buf_t hashes; // text that the model's identity is the hash of
+    bool *used;                 // [tensors in files]
+    bool mapped;                // something is used straight from the map
+    pr_buf_t hashes;            // text that the model's identity is the hash of
+    const pr_tensor_t *reading; // of a part: the tensor being read, and how many of its bytes are behind
+    size_t released;
 } loader_t;
 
 /* ---- identity ---- */
@@ -148,6 +151,25 @@ static void warn_unused(const loader_t *l)
 
 /* ---- the model ---- */
 
+// Values of a part, straight from the mapped file; pages are given back as a tensor is passed.
+static pr_status_t read_file(void *self, const pr_model_spec_t *s, size_t first, size_t n, float *out, pr_error_t *err)
+{
+    loader_t *l = self;
+    const pr_tensor_t *t = find_tensor(l, s);
+    size_t width = t->bytes / (size_t)t->n, at = first * width;
+    l->used[t - pr_safetensors_at(l->files, 0)] = true;
+    PR_TRY(pr_tensor_to_float(t, (int64_t)first, (int64_t)n, out, err));
+    if (t != l->reading || at < l->released) {
+        l->reading = t;
+        l->released = 0;
+    }
+    if (at - l->released > CHUNK) {
+        pr_tensor_release_part(l->files, t, l->released, at - l->released);
+        l->released = at;
+    }
+    return PR_OK;
+}
+
 static pr_status_t load_tensors(loader_t *l, pr_error_t *err)
 {
     size_t n;
@@ -157,6 +179,10 @@ static pr_status_t load_tensors(loader_t *l, pr_error_t *err)
     for (size_t i = 0; i < n; i++) {
         const pr_tensor_t *t = find_tensor(l, &spec[i]);
         PR_GO(t ? check_tensor(t, &spec[i], err) : wrong_tensor(l->dir, spec[i].name, "nothing", &spec[i], err));
+    }
+    if (l->cols > 1) {
+        PR_GO(pr_model_read_part(l->m, spec, n, read_file, l, err));
+        goto done;
     }
     for (size_t i = 0; i < n; i++)
         PR_GO(load_tensor(l, &spec[i], err));
@@ -185,6 +211,10 @@ static bool stored_bf16(const pr_safetensors_t *files)
 static pr_status_t load(loader_t *l, pr_error_t *err)
 {
     PR_TRY(pr_model_config_read(l->dir, &l->m->config, err));
+    if (l->cols > 1 && pr_part_check(&l->m->config, l->cols, err) != PR_OK)
+        return pr_fail_in(err, "%s", l->dir);
+    l->m->part = pr_part(&l->m->config, l->cols, l->col);
+    l->m->embed_ld = l->m->config.d_model;
     l->m->layer = pr_alloc((size_t)l->m->config.n_layer, sizeof *l->m->layer);
     PR_TRY(hash_config(l, err));
     PR_TRY(pr_safetensors_open_model(l->dir, &l->files, err));
@@ -192,7 +222,8 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
     PR_TRY(load_tensors(l, err));
     warn_unused(l);
-    pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
+    if (l->cols == 1)
+        pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
     if (l->mapped) {
         l->m->storage->files = l->files;
         l->files = NULL;
@@ -200,10 +231,21 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     return PR_OK;
 }
 
+pr_model_t *pr_model_new(void)
+{
+    pr_model_t *m = pr_alloc(1, sizeof *m);
+    m->storage = pr_alloc(1, sizeof *m->storage);
+    return m;
+}
+
 pr_status_t pr_model_load(const char *dir, pr_model_t **out, pr_error_t *err)
 {
-    loader_t l = {.dir = dir, .m = pr_alloc(1, sizeof *l.m)};
-    l.m->storage = pr_alloc(1, sizeof *l.m->storage);
+    return pr_model_load_part(dir, 1, 0, out, err);
+}
+
+pr_status_t pr_model_load_part(const char *dir, int cols, int col, pr_model_t **out, pr_error_t *err)
+{
+    loader_t l = {.dir = dir, .m = pr_model_new(), .cols = cols, .col = col};
     pr_status_t status = load(&l, err);
     pr_safetensors_close(&l.files);
     pr_buf_free(&l.hashes);

@@ -14,18 +14,25 @@ typedef struct {
     const char *prefix; // of every name but the head's
 } list_t;
 
-__attribute__((format(printf, 5, 6))) static void add(list_t *l, const float **at, int rows, int cols,
-                                                      const char *format, ...)
+__attribute__((format(printf, 6, 7))) static void add(list_t *l, pr_spec_kind_t kind, const float **at, int rows,
+                                                      int cols, const char *format, ...)
 {
     assert(l->n < l->cap);
     pr_model_spec_t *s = &l->spec[l->n++];
-    *s = (pr_model_spec_t){.at = at, .n_dim = cols ? 2 : 1, .shape = {rows, cols ? cols : 1}};
+    *s = (pr_model_spec_t){.kind = kind, .at = at, .n_dim = cols ? 2 : 1, .shape = {rows, cols ? cols : 1}};
     s->prefix = strlen(l->prefix);
     memcpy(s->name, l->prefix, s->prefix);
     va_list args;
     va_start(args, format);
     vsnprintf(s->name + s->prefix, sizeof s->name - s->prefix, format, args);
     va_end(args);
+}
+
+// Says which slot the last spec belongs to.
+static void of_slot(list_t *l, int layer, pr_slot_t slot)
+{
+    l->spec[l->n - 1].layer = layer;
+    l->spec[l->n - 1].slot = slot;
 }
 
 // The weight of a slot and, where the architecture has one, its bias.
@@ -41,18 +48,21 @@ static void add_slot(list_t *l, int layer, pr_slot_t slot, bool bias)
     w->ld = conv ? w->out : w->in;
     pr_slot_module(c, layer, slot, module, sizeof module);
     const char *name = module + strlen(l->prefix);
-    add(l, &w->data, conv ? w->in : w->out, conv ? w->out : w->in, "%s.weight", name);
-    if (bias)
-        add(l, &l->m->layer[layer].bias[slot], w->out, 0, "%s.bias", name);
+    add(l, PR_SPEC_WEIGHT, &w->data, conv ? w->in : w->out, conv ? w->out : w->in, "%s.weight", name);
+    of_slot(l, layer, slot);
+    if (bias) {
+        add(l, PR_SPEC_BIAS, &l->m->layer[layer].bias[slot], w->out, 0, "%s.bias", name);
+        of_slot(l, layer, slot);
+    }
 }
 
 static void add_norm(list_t *l, const float **w, const float **b, int layer, const char *name)
 {
     int d = l->m->config.d_model;
     const char *stem = l->m->config.arch == PR_ARCH_GPT2 ? "h" : "layers";
-    add(l, w, d, 0, "%s.%d.%s.weight", stem, layer, name);
+    add(l, PR_SPEC_NORM, w, d, 0, "%s.%d.%s.weight", stem, layer, name);
     if (l->m->config.arch == PR_ARCH_GPT2)
-        add(l, b, d, 0, "%s.%d.%s.bias", stem, layer, name);
+        add(l, PR_SPEC_NORM, b, d, 0, "%s.%d.%s.bias", stem, layer, name);
 }
 
 static bool has_bias(const pr_model_config_t *c, pr_slot_t slot)
@@ -71,8 +81,8 @@ static void add_layer(list_t *l, int i)
     for (int slot = 0; slot < PR_SLOT_GATE; slot++)
         add_slot(l, i, (pr_slot_t)slot, has_bias(c, (pr_slot_t)slot));
     if (c->qk_norm) {
-        add(l, &layer->q_norm, c->head_dim, 0, "layers.%d.self_attn.q_norm.weight", i);
-        add(l, &layer->k_norm, c->head_dim, 0, "layers.%d.self_attn.k_norm.weight", i);
+        add(l, PR_SPEC_HEAD_NORM, &layer->q_norm, c->head_dim, 0, "layers.%d.self_attn.q_norm.weight", i);
+        add(l, PR_SPEC_HEAD_NORM, &layer->k_norm, c->head_dim, 0, "layers.%d.self_attn.k_norm.weight", i);
     }
     add_norm(l, &layer->norm2_w, &layer->norm2_b, i, gpt2 ? "ln_2" : "post_attention_layernorm");
     for (int slot = PR_SLOT_GATE; slot < PR_N_SLOT; slot++)
@@ -93,11 +103,11 @@ static void add_heads(list_t *l)
     l->prefix = "";
     if (c->n_label) {
         shape_head(&m->score, c->n_label, c->d_model);
-        add(l, &m->score.data, c->n_label, c->d_model, "score.weight");
+        add(l, PR_SPEC_SCORE, &m->score.data, c->n_label, c->d_model, "score.weight");
     } else {
         shape_head(&m->head, c->vocab, c->d_model);
         if (!c->tied_head)
-            add(l, &m->head.data, c->vocab, c->d_model, "lm_head.weight");
+            add(l, PR_SPEC_HEAD, &m->head.data, c->vocab, c->d_model, "lm_head.weight");
     }
 }
 
@@ -108,14 +118,14 @@ pr_model_spec_t *pr_model_specs(pr_model_t *m, size_t *n)
     bool gpt2 = c->arch == PR_ARCH_GPT2;
     list_t l = {.m = m, .cap = (size_t)c->n_layer * PER_LAYER + REST, .prefix = gpt2 ? "transformer." : "model."};
     l.spec = pr_alloc(l.cap, sizeof *l.spec);
-    add(&l, &m->embed, c->vocab, c->d_model, gpt2 ? "wte.weight" : "embed_tokens.weight");
+    add(&l, PR_SPEC_EMBED, &m->embed, c->vocab, c->d_model, gpt2 ? "wte.weight" : "embed_tokens.weight");
     if (gpt2)
-        add(&l, &m->pos, c->max_pos, c->d_model, "wpe.weight");
+        add(&l, PR_SPEC_POS, &m->pos, c->max_pos, c->d_model, "wpe.weight");
     for (int i = 0; i < c->n_layer; i++)
         add_layer(&l, i);
-    add(&l, &m->norm_w, c->d_model, 0, gpt2 ? "ln_f.weight" : "norm.weight");
+    add(&l, PR_SPEC_NORM, &m->norm_w, c->d_model, 0, gpt2 ? "ln_f.weight" : "norm.weight");
     if (gpt2)
-        add(&l, &m->norm_b, c->d_model, 0, "ln_f.bias");
+        add(&l, PR_SPEC_NORM, &m->norm_b, c->d_model, 0, "ln_f.bias");
     add_heads(&l);
     *n = l.n;
     return l.spec;
@@ -146,6 +156,8 @@ int64_t pr_model_config_params(const pr_model_config_t *c)
 
 pr_model_tensor_t *pr_model_tensors(const pr_model_t *m, size_t *n)
 {
+    if (m->part.cols > 1)
+        return pr_model_part_tensors(m, n);
     // A copy to list from, so that the model itself stays untouched.
     pr_model_t copy = *m;
     copy.layer = pr_alloc((size_t)m->config.n_layer, sizeof *copy.layer);

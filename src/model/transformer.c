@@ -16,35 +16,69 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-pr_status_t pr_embed(pr_run_t *run, const pr_batch_t *b, float *x, pr_error_t *err)
+static pr_status_t check_tokens(const pr_run_t *run, const pr_batch_t *b, pr_error_t *err)
 {
-    const pr_model_t *m = run->m;
-    int d = m->config.d_model;
+    const pr_model_config_t *c = &run->m->config;
     for (int s = 0; s < b->n_seq; s++) {
-        int past = b->kv ? pr_kv_len(b->kv, b->stream[s]) : 0;
-        for (int r = b->seq_start[s]; r < b->seq_start[s + 1]; r++) {
-            int pos = past + r - b->seq_start[s];
-            int32_t id = b->token[r];
-            if (id < 0 || id >= m->config.vocab)
-                return pr_fail(err, PR_ERR_FORMAT, "token id %d is outside the vocabulary of %d", id, m->config.vocab);
-            if (pos >= m->config.max_pos)
-                return pr_fail(err, PR_ERR_FORMAT, "position %d is past the model's longest sequence, %d tokens", pos,
-                               m->config.max_pos);
-            memcpy(x + at(r, d), m->embed + at(id, d), (size_t)d * sizeof *x);
-            if (m->pos)
-                pr_k_axpy(d, 1.0f, m->pos + at(pos, d), x + at(r, d));
-        }
+        int past = b->kv ? pr_kv_len(b->kv, b->stream[s]) : 0, n = b->seq_start[s + 1] - b->seq_start[s];
+        for (int r = b->seq_start[s]; r < b->seq_start[s + 1]; r++)
+            if (b->token[r] < 0 || b->token[r] >= c->vocab)
+                return pr_fail(err, PR_ERR_FORMAT, "token id %d is outside the vocabulary of %d", b->token[r],
+                               c->vocab);
+        if (past + n > c->max_pos)
+            return pr_fail(err, PR_ERR_FORMAT, "position %d is past the model's longest sequence, %d tokens",
+                           c->max_pos, c->max_pos);
     }
     return PR_OK;
 }
 
-void pr_norm_forward(const pr_run_t *run, int n, const float *w, const float *b, const float *x, float *y)
+// One token's row of the embedding, all features of it.
+static void copy_row(const pr_model_t *m, int row, float *to)
 {
-    const pr_model_config_t *c = &run->m->config;
-    if (c->arch == PR_ARCH_GPT2)
-        pr_k_layer_norm(n, c->d_model, x, w, b, (float)c->norm_eps, y);
-    else
-        pr_k_rms_norm(n, c->d_model, x, c->d_model, w, (float)c->norm_eps, y, c->d_model);
+    int d = m->config.d_model;
+    if (!m->embed_transposed) {
+        memcpy(to, m->embed + at(row, m->embed_ld), (size_t)d * sizeof *to);
+        return;
+    }
+    for (int i = 0; i < d; i++)
+        to[i] = m->embed[at(i, m->embed_ld) + (size_t)row];
+}
+
+/* Rows of a vocabulary that is split: every column puts in the rows it has and keeps its own features of the sum. */
+static void embed_split(pr_run_t *run, int n, const int32_t *token, float *x)
+{
+    const pr_part_t *p = &run->m->part;
+    int d = run->m->config.d_model;
+    memset(run->full, 0, at(n, d) * sizeof *run->full);
+    for (int r = 0; r < n; r++) {
+        int row = token[r] - p->vocab.first;
+        if (row >= 0 && row < p->vocab.n)
+            copy_row(run->m, row, run->full + at(r, d));
+    }
+    run->la->sum(run->la, run->full, at(n, d));
+    for (int r = 0; r < n; r++)
+        memcpy(x + at(r, p->d.n), run->full + at(r, d) + p->d.first, (size_t)p->d.n * sizeof *x);
+}
+
+pr_status_t pr_embed(pr_run_t *run, const pr_batch_t *b, float *x, pr_error_t *err)
+{
+    const pr_model_t *m = run->m;
+    int rows = b->seq_start[b->n_seq];
+    PR_TRY(check_tokens(run, b, err));
+    for (int r = 0, n; r < rows; r += n) {
+        n = min_int(run->block, rows - r);
+        if (run->full)
+            embed_split(run, n, b->token + r, x + at(r, run->d));
+        else
+            for (int i = r; i < r + n; i++)
+                copy_row(m, b->token[i], x + at(i, run->d));
+    }
+    for (int s = 0; m->pos && s < b->n_seq; s++) {
+        int past = b->kv ? pr_kv_len(b->kv, b->stream[s]) : 0;
+        for (int r = b->seq_start[s]; r < b->seq_start[s + 1]; r++)
+            pr_k_axpy(run->d, 1.0f, m->pos + at(past + r - b->seq_start[s], run->d), x + at(r, run->d));
+    }
+    return PR_OK;
 }
 
 // Base weights, biases and adapters of one group, rows row0..row0+n-1; accumulate: y += instead of y =.
@@ -96,9 +130,9 @@ static void project_qkv(pr_run_t *run, int layer, const float *x)
     const pr_layer_t *w = &run->m->layer[layer];
     const pr_attention_t *a = &run->att;
     pr_saved_t *s = pr_run_layer(run, layer);
-    int d = run->m->config.d_model;
+    int d = run->d;
     for (int r = 0, n; r < run->rows; r += n) {
-        n = min_int(PR_ROW_BLOCK, run->rows - r);
+        n = min_int(run->block, run->rows - r);
         float *qkv = s->qkv + at(r, a->width);
         pr_outputs_t out = {{qkv, qkv, qkv + a->q_width, qkv + a->q_width + a->kv_width},
                             {a->width, a->width, a->width, a->width}};
@@ -120,14 +154,15 @@ static const float *next_keys(const pr_batch_t *b, int layer, int s, int h, int 
 static void attend_cache(pr_run_t *run, const pr_batch_t *b, int layer, int s, const pr_attention_t *a)
 {
     const pr_saved_t *saved = pr_run_layer(run, layer);
-    int group = a->n_head / a->n_kv_head, value_ld = pr_kv_value_ld(b->kv);
+    int value_ld = pr_kv_value_ld(b->kv);
     for (int r = b->seq_start[s]; r < b->seq_start[s + 1]; r++) {
         int seen = run->pos[r] + 1, first = a->window > 0 && seen > a->window ? seen - a->window : 0;
-        for (int h = 0; h < a->n_kv_head; h++) {
-            int col = h * group * a->head_dim;
-            pr_k_attend(group, a->head_dim, first, seen, a->scale, saved->qkv + at(r, a->width) + col,
+        for (int h = 0, q = 0, q_end; h < a->n_kv_head; h++, q = q_end) {
+            int col = q * a->head_dim;
+            q_end = min_int((h + 1) * a->group - a->skip, a->n_head);
+            pr_k_attend(q_end - q, a->head_dim, first, seen, a->scale, saved->qkv + at(r, a->width) + col,
                         pr_kv_key(b->kv, layer, b->stream[s], h), pr_kv_value(b->kv, layer, b->stream[s], h), value_ld,
-                        next_keys(b, layer, s, h, a->n_kv_head), run->scratch, saved->att + at(r, a->q_width) + col);
+                        next_keys(b, layer, s, h, a->n_kv_head), run->scratch, saved->att + at(r, a->out_width) + col);
         }
     }
 }
@@ -137,6 +172,7 @@ static void attend(pr_run_t *run, const pr_batch_t *b, int layer)
     pr_attention_t a = run->att;
     pr_saved_t *s = pr_run_layer(run, layer);
     a.window = run->m->config.window ? run->m->config.window[layer] : 0;
+    pr_zero_columns(run->rows, a.q_width, a.out_width, s->att, a.out_width);
     for (int i = 0; i < b->n_seq; i++) {
         int r = b->seq_start[i], n = b->seq_start[i + 1] - r;
         const float *qkv = s->qkv + at(r, a.width);
@@ -145,32 +181,32 @@ static void attend(pr_run_t *run, const pr_batch_t *b, int layer)
         if (b->kv && (n == 1 || pr_kv_len(b->kv, b->stream[i]) > 0))
             attend_cache(run, b, layer, i, &a);
         else if (n > 0)
-            pr_attention_forward(&a, n, qkv, s->att + at(r, a.q_width), a.q_width,
-                                 run->save ? s->lse + at(r, a.n_head) : NULL, run->scratch);
+            pr_attention_forward(&a, n, qkv, s->att + at(r, a.out_width), run->save ? s->lse + at(r, a.n_head) : NULL,
+                                 run->scratch);
     }
 }
 
 // x += attention's output projection, then x += MLP(norm(x)), by blocks of rows.
 static void project_and_mlp(pr_run_t *run, int layer, float *x)
 {
-    const pr_model_config_t *c = &run->m->config;
     const pr_layer_t *w = &run->m->layer[layer];
     pr_saved_t *s = pr_run_layer(run, layer);
-    int d = c->d_model, ff = c->d_ff;
+    int d = run->d, ld = run->ff_ld, out = run->att.out_width;
     for (int r = 0, n; r < run->rows; r += n) {
-        n = min_int(PR_ROW_BLOCK, run->rows - r);
+        n = min_int(run->block, run->rows - r);
         float *xr = x + at(r, d);
-        float *up = s->up + (run->save ? at(r, ff) : 0), *gate = s->gate ? s->gate + (run->save ? at(r, ff) : 0) : NULL;
-        pr_outputs_t residual = {{xr}, {d}}, inner = {{gate, up}, {ff, ff}};
-        group_forward(run, layer, PR_GROUP_O, r, n, s->att + at(r, run->att.q_width), run->att.q_width, &residual, true,
+        float *up = s->up + (run->save ? at(r, ld) : 0), *gate = s->gate ? s->gate + (run->save ? at(r, ld) : 0) : NULL;
+        pr_outputs_t residual = {{xr}, {d}}, inner = {{gate, up}, {ld, ld}};
+        group_forward(run, layer, PR_GROUP_O, r, n, s->att + at(r, out), out, &residual, true,
                       u_rows(run, s, layer, PR_GROUP_O, r));
         if (run->save)
             memcpy(s->x_mid + at(r, d), xr, at(n, d) * sizeof *xr);
         pr_norm_forward(run, n, w->norm2_w, w->norm2_b, xr, run->h);
         group_forward(run, layer, PR_GROUP_FF, r, n, run->h, d, &inner, false, u_rows(run, s, layer, PR_GROUP_FF, r));
         float *act = run->save ? run->act : up;
-        pr_k_activate(c->act, (int64_t)n * ff, gate, up, act);
-        group_forward(run, layer, PR_GROUP_DOWN, r, n, act, ff, &residual, true,
+        int ld_act = run->save ? run->ff : ld;
+        pr_activate_rows(run, n, gate, up, act, ld_act);
+        group_forward(run, layer, PR_GROUP_DOWN, r, n, act, ld_act, &residual, true,
                       u_rows(run, s, layer, PR_GROUP_DOWN, r));
     }
 }
@@ -182,7 +218,7 @@ pr_status_t pr_layers(pr_run_t *run, const pr_batch_t *b, int first, int last, f
     for (int l = first; l < last; l++) {
         assert(!b->kv || pr_kv_has_layer(b->kv, l));
         if (run->save)
-            memcpy(run->layer[l].x_in, x, at(run->rows, run->m->config.d_model) * sizeof *x);
+            memcpy(run->layer[l].x_in, x, at(run->rows, run->d) * sizeof *x);
         project_qkv(run, l, x);
         attend(run, b, l);
         project_and_mlp(run, l, x);
@@ -200,9 +236,12 @@ void pr_final_norm(pr_run_t *run, int n, const float *x, float *h)
 {
     if (run->save) {
         assert(n <= run->cap);
-        memcpy(run->x_last, x, at(n, run->m->config.d_model) * sizeof *x);
+        memcpy(run->x_last, x, at(n, run->d) * sizeof *x);
     }
-    pr_norm_forward(run, n, run->m->norm_w, run->m->norm_b, x, h);
+    for (int r = 0, k; r < n; r += k) {
+        k = min_int(run->block, n - r);
+        pr_norm_forward(run, k, run->m->norm_w, run->m->norm_b, x + at(r, run->d), h + at(r, run->d));
+    }
 }
 
 pr_status_t pr_forward(pr_run_t *run, const pr_batch_t *b, float *h, pr_error_t *err)

@@ -23,9 +23,9 @@ typedef struct backward {
     size_t n_tensor;
     float *dqkv;         // [T,width]
     float *datt;         // [T,q_width]
-    float *dh;           // [PR_ROW_BLOCK,d]
-    float *dact, *dgate; // [PR_ROW_BLOCK,d_ff]
-    float *du;           // [PR_ROW_BLOCK, widest u]
+    float *dh;           // [block,d]
+    float *dact, *dgate; // [block,d_ff] (ff_ld)
+    float *du;           // [block, widest u]
 } backward_t;
 
 static size_t at(int row, int width)
@@ -63,20 +63,9 @@ static layer_grads_t layer_grads(const backward_t *k, int layer)
     return g;
 }
 
-void pr_norm_backward(const pr_run_t *run, int n, const float *w, const float *x, const float *dy, float *dx, float *dw,
-                      float *db)
-{
-    const pr_model_config_t *c = &run->m->config;
-    int d = c->d_model;
-    if (c->arch == PR_ARCH_GPT2)
-        pr_k_layer_norm_backward(n, d, x, w, (float)c->norm_eps, dy, dx, dw, db);
-    else
-        pr_k_rms_norm_backward(n, d, x, d, w, (float)c->norm_eps, dy, d, dx, d, true, dw);
-}
-
-// dx [n,in] = (NULL: not wanted) and the gradients of one group. x: the group's input again.
+// dx [n,in] (lddx) = (NULL: not wanted) and the gradients of one group. x: the group's input again.
 static void group_backward(const backward_t *k, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                           const pr_outputs_t *dy, float *dx, const layer_grads_t *grads)
+                           const pr_outputs_t *dy, float *dx, int lddx, const layer_grads_t *grads)
 {
     pr_run_t *run = k->run;
     const pr_linalg_t *la = run->la;
@@ -88,7 +77,7 @@ static void group_backward(const backward_t *k, int layer, pr_group_t g, int row
         if (!ws->data)
             continue;
         if (dx) {
-            la->backward_input(la, ws, n, dy->y[i], dy->ld[i], dx, ws->in, more);
+            la->backward_input(la, ws, n, dy->y[i], dy->ld[i], dx, lddx, more);
             more = true;
         }
         if (grads->w[slot])
@@ -98,26 +87,25 @@ static void group_backward(const backward_t *k, int layer, pr_group_t g, int row
     }
     const float *u =
         run->lora.width ? run->layer[layer].u[g] + at(row0, run->lora.width[layer * PR_N_GROUP + (int)g]) : NULL;
-    pr_lora_backward(run, layer, g, row0, n, x, ldx, dy, u, k->du, dx, k->g->adapter, k->g->adapter_grad);
+    pr_lora_backward(run, layer, g, row0, n, x, ldx, dy, u, k->du, dx, lddx, k->g->adapter, k->g->adapter_grad);
 }
 
 // dx [n,d], by the layer's output, becomes that by the MLP's input x_mid.
 static void mlp_backward(const backward_t *k, int layer, int row0, int n, float *dx, const layer_grads_t *g)
 {
     pr_run_t *run = k->run;
-    const pr_model_config_t *c = &run->m->config;
     const pr_layer_t *w = &run->m->layer[layer];
     const pr_saved_t *s = &run->layer[layer];
-    int d = c->d_model, ff = c->d_ff;
-    const float *up = s->up + at(row0, ff), *gate = s->gate ? s->gate + at(row0, ff) : NULL;
+    int d = run->d, ld = run->ff_ld;
+    const float *up = s->up + at(row0, ld), *gate = s->gate ? s->gate + at(row0, ld) : NULL;
     const float *x_mid = s->x_mid + at(row0, d);
-    pr_outputs_t outer = {{dx}, {d}}, inner = {{k->dgate, k->dact}, {ff, ff}};
+    pr_outputs_t outer = {{dx}, {d}}, inner = {{k->dgate, k->dact}, {ld, ld}};
 
-    pr_k_activate(c->act, (int64_t)n * ff, gate, up, run->act);
-    group_backward(k, layer, PR_GROUP_DOWN, row0, n, run->act, ff, &outer, k->dact, g);
-    pr_k_activate_backward(c->act, (int64_t)n * ff, gate, up, k->dact, k->dgate, k->dact);
+    pr_activate_rows(run, n, gate, up, run->act, run->ff);
+    group_backward(k, layer, PR_GROUP_DOWN, row0, n, run->act, run->ff, &outer, k->dact, ld, g);
+    pr_activate_rows_backward(run, n, gate, up, k->dgate, k->dact);
     pr_norm_forward(run, n, w->norm2_w, w->norm2_b, x_mid, run->h);
-    group_backward(k, layer, PR_GROUP_FF, row0, n, run->h, d, &inner, k->dh, g);
+    group_backward(k, layer, PR_GROUP_FF, row0, n, run->h, d, &inner, k->dh, d, g);
     pr_norm_backward(run, n, w->norm2_w, x_mid, k->dh, dx, g->norm2_w, g->norm2_b);
 }
 
@@ -130,8 +118,8 @@ static void attention_backward(const backward_t *k, int layer)
     for (int i = 0; i < k->b->n_seq; i++) {
         int r = k->b->seq_start[i], n = k->b->seq_start[i + 1] - r;
         if (n > 0)
-            pr_attention_backward(&a, n, s->qkv + at(r, a.width), s->att + at(r, a.q_width), s->lse + at(r, a.n_head),
-                                  k->datt + at(r, a.q_width), k->dqkv + at(r, a.width), run->scratch);
+            pr_attention_backward(&a, n, s->qkv + at(r, a.width), s->att + at(r, a.out_width), s->lse + at(r, a.n_head),
+                                  k->datt + at(r, a.out_width), k->dqkv + at(r, a.width), run->scratch);
     }
 }
 
@@ -150,9 +138,8 @@ static void place_heads_backward(const backward_t *k, int layer, int row0, int n
     for (int r = 0; w->q_norm && r < n; r++) {
         const float *raw = run->layer[layer].qk_raw + at(row0 + r, qk);
         float *dq = dqkv + at(r, a->width), *dk = dq + a->q_width;
-        pr_k_rms_norm_backward(a->n_head, hd, raw, hd, w->q_norm, eps, dq, hd, dq, hd, false, g->q_norm);
-        pr_k_rms_norm_backward(a->n_kv_head, hd, raw + a->q_width, hd, w->k_norm, eps, dk, hd, dk, hd, false,
-                               g->k_norm);
+        pr_k_rms_norm_backward(a->n_head, hd, raw, hd, w->q_norm, eps, dq, hd, dq, hd, g->q_norm);
+        pr_k_rms_norm_backward(a->n_kv_head, hd, raw + a->q_width, hd, w->k_norm, eps, dk, hd, dk, hd, g->k_norm);
     }
 }
 
@@ -162,14 +149,15 @@ static void qkv_backward(const backward_t *k, int layer, int row0, int n, float 
     pr_run_t *run = k->run;
     const pr_layer_t *w = &run->m->layer[layer];
     const pr_attention_t *a = &run->att;
-    int d = run->m->config.d_model;
+    int d = run->d;
     const float *x_in = run->layer[layer].x_in + at(row0, d);
     float *dqkv = k->dqkv + at(row0, a->width);
     pr_outputs_t dy = {{dqkv, dqkv, dqkv + a->q_width, dqkv + a->q_width + a->kv_width},
                        {a->width, a->width, a->width, a->width}};
     place_heads_backward(k, layer, row0, n, dqkv, g);
+    pr_zero_columns(n, a->q_width + 2 * a->kv_width, a->width, dqkv, a->width);
     pr_norm_forward(run, n, w->norm1_w, w->norm1_b, x_in, run->h);
-    group_backward(k, layer, PR_GROUP_QKV, row0, n, run->h, d, &dy, below ? k->dh : NULL, g);
+    group_backward(k, layer, PR_GROUP_QKV, row0, n, run->h, d, &dy, below ? k->dh : NULL, d, g);
     if (below)
         pr_norm_backward(run, n, w->norm1_w, x_in, k->dh, dx, g->norm1_w, g->norm1_b);
 }
@@ -178,33 +166,56 @@ static void layer_backward(const backward_t *k, int layer, float *dx, bool below
 {
     pr_run_t *run = k->run;
     const pr_saved_t *s = &run->layer[layer];
-    int d = run->m->config.d_model, qw = run->att.q_width;
+    int d = run->d, out = run->att.out_width;
     layer_grads_t g = layer_grads(k, layer);
     for (int r = 0, n; r < run->rows; r += n) {
-        n = min_int(PR_ROW_BLOCK, run->rows - r);
+        n = min_int(run->block, run->rows - r);
         float *dxr = dx + at(r, d);
         pr_outputs_t dy = {{dxr}, {d}};
         mlp_backward(k, layer, r, n, dxr, &g);
-        group_backward(k, layer, PR_GROUP_O, r, n, s->att + at(r, qw), qw, &dy, k->datt + at(r, qw), &g);
+        group_backward(k, layer, PR_GROUP_O, r, n, s->att + at(r, out), out, &dy, k->datt + at(r, out), out, &g);
     }
     attention_backward(k, layer);
     for (int r = 0, n; r < run->rows; r += n) {
-        n = min_int(PR_ROW_BLOCK, run->rows - r);
+        n = min_int(run->block, run->rows - r);
         qkv_backward(k, layer, r, n, dx + at(r, d), below, &g);
     }
 }
 
+// dx [d] of all features is added to a token's row of the embedding's gradient, where this column has it.
+static void embed_row_backward(const pr_model_t *m, int32_t token, const float *dx, float *embed)
+{
+    int row = token - m->part.vocab.first, d = m->config.d_model;
+    if (row < 0 || row >= m->part.vocab.n)
+        return;
+    if (!m->embed_transposed) {
+        pr_k_axpy(d, 1.0f, dx, embed + at(row, m->embed_ld));
+        return;
+    }
+    for (int i = 0; i < d; i++)
+        embed[at(i, m->embed_ld) + (size_t)row] += dx[i];
+}
+
 static void embed_backward(const backward_t *k, const float *dx)
 {
-    const pr_model_t *m = k->run->m;
-    int d = m->config.d_model;
+    pr_run_t *run = k->run;
+    const pr_model_t *m = run->m;
     float *embed = grad_of(k, m->embed), *pos = grad_of(k, m->pos);
-    for (int r = 0; r < k->run->rows; r++) {
-        if (embed)
-            pr_k_axpy(d, 1.0f, dx + at(r, d), embed + at(k->b->token[r], d));
-        if (pos)
-            pr_k_axpy(d, 1.0f, dx + at(r, d), pos + at(k->run->pos[r], d));
+    int d = run->d, *bounds = pr_alloc((size_t)run->la->cols + 1, sizeof *bounds);
+    pr_part_bounds(&m->config, run->la->cols, PR_SPACE_D, bounds);
+    for (int r0 = 0, n; embed && r0 < run->rows; r0 += n) {
+        n = min_int(run->block, run->rows - r0);
+        const float *rows = dx + at(r0, d);
+        if (run->full) {
+            run->la->gather(run->la, n, rows, d, bounds, run->full);
+            rows = run->full;
+        }
+        for (int r = 0; r < n; r++)
+            embed_row_backward(m, k->b->token[r0 + r], rows + at(r, m->config.d_model), embed);
     }
+    for (int r = 0; pos && r < run->rows; r++)
+        pr_k_axpy(d, 1.0f, dx + at(r, d), pos + at(run->pos[r], d));
+    free(bounds);
 }
 
 // The lowest layer that has something to learn.
@@ -223,8 +234,8 @@ static int lowest_layer(const backward_t *k)
 static pr_status_t backward_memory(backward_t *k, pr_error_t *err)
 {
     pr_run_t *run = k->run;
-    size_t rows = (size_t)run->rows, block = PR_ROW_BLOCK, d = (size_t)run->m->config.d_model;
-    size_t ff = (size_t)run->m->config.d_ff, width = (size_t)run->att.width, qw = (size_t)run->att.q_width;
+    size_t rows = (size_t)run->rows, block = (size_t)run->block, d = (size_t)run->d;
+    size_t ff = (size_t)run->ff, width = (size_t)run->att.width, qw = (size_t)run->att.out_width;
     size_t n = rows * (width + qw) + block * (d + 2 * ff + (size_t)run->lora.max_width) + 64;
     if (n > run->n_back) {
         free(run->back);
@@ -238,9 +249,9 @@ static pr_status_t backward_memory(backward_t *k, pr_error_t *err)
     k->dqkv = run->back;
     k->datt = k->dqkv + rows * width;
     k->dh = k->datt + rows * qw;
-    k->dact = k->dh + block * d;
-    k->dgate = k->dact + block * ff;
-    k->du = k->dgate + block * ff;
+    k->dgate = k->dh + block * d;
+    k->dact = k->dgate + (run->fused_ff ? ff : block * ff); // side by side, or one behind the other
+    k->du = k->dgate + 2 * block * ff;
     return PR_OK;
 }
 
@@ -249,15 +260,15 @@ pr_status_t pr_backward(pr_run_t *run, const pr_batch_t *b, float *dh, const pr_
     assert(run->save && !b->kv && run->rows == b->seq_start[b->n_seq] && g->adapter < b->n_adapter);
     const pr_model_t *m = run->m;
     backward_t k = {.run = run, .b = b, .g = g};
-    PR_TRY(backward_memory(&k, err));
+    PR_TRY(run->la->agree(run->la, backward_memory(&k, err), err));
     if (g->weight_grad)
         k.tensor = pr_model_tensors(m, &k.n_tensor);
 
     // through the final norm: dx [T,d] starts at zero, rows of dh are read before they are replaced
-    int d = m->config.d_model, lowest = lowest_layer(&k);
+    int d = run->d, lowest = lowest_layer(&k);
     float *norm_w = grad_of(&k, m->norm_w), *norm_b = grad_of(&k, m->norm_b);
     for (int r = 0, n; r < run->rows; r += n) {
-        n = min_int(PR_ROW_BLOCK, run->rows - r);
+        n = min_int(run->block, run->rows - r);
         memcpy(k.dh, dh + at(r, d), at(n, d) * sizeof *dh);
         memset(dh + at(r, d), 0, at(n, d) * sizeof *dh);
         pr_norm_backward(run, n, m->norm_w, run->x_last + at(r, d), k.dh, dh + at(r, d), norm_w, norm_b);

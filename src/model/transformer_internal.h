@@ -5,9 +5,6 @@
 #include "model/attention.h"
 #include "model/transformer.h"
 
-/* Rows that pass through a layer's products together: enough for BLAS, few enough for the caches. */
-enum { PR_ROW_BLOCK = 256 };
-
 /* ---- linear maps that read the same input ---- */
 typedef enum { PR_GROUP_QKV, PR_GROUP_O, PR_GROUP_FF, PR_GROUP_DOWN, PR_N_GROUP } pr_group_t;
 enum { PR_GROUP_SLOTS = 4 };
@@ -50,8 +47,8 @@ typedef struct pr_saved {
     float *x_in, *x_mid;  // [T,d] before attention, before the MLP
     float *qk_raw;        // [T, q_width + kv_width] before the q and k norms (qwen3)
     float *qkv;           // [T, width] behind rotation
-    float *att, *lse;     // [T, q_width], [T, n_head]
-    float *gate, *up;     // [T, d_ff]
+    float *att, *lse;     // [T, out_width], [T, n_head]
+    float *gate, *up;     // [T, d_ff] (ff_ld); of a part side by side, as one product makes them
     float *u[PR_N_GROUP]; // [T, width of the group] scaled
 } pr_saved_t;
 
@@ -59,19 +56,25 @@ struct pr_run {
     const pr_model_t *m;
     const pr_linalg_t *la;
     bool save;
+    int block;     // rows that pass through a layer's products together
+    int d, ff;     // features of the residual stream and of the MLP that this column holds
+    int ff_ld;     // between rows of gate and up
+    bool fused_ff; // gate and up are one product
     pr_attention_t att;
     int rows; // of the batch at work
     int cap;  // rows that the buffers hold
     int *pos; // [cap]
-    /* A run without save has one set of these for all layers: qkv and att [cap], gate, up and u [PR_ROW_BLOCK]. */
+    /* A run without save has one set of these for all layers: qkv and att [cap], gate, up and u [block]. */
     pr_saved_t *layer; // [n_layer], or [1]
     float *x_last;     // [cap,d] input of the final norm (save)
     float *memory;     // what layer[] and x_last point into
-    float *h;          // [PR_ROW_BLOCK, d]
-    float *act;        // [PR_ROW_BLOCK, d_ff] the activated inner rows (save)
+    float *h;          // [block, d]
+    float *act;        // [block, d_ff] the activated inner rows (save)
+    float *stat;       // [4, block] sums over the features of each row
+    float *full;       // [block, all d] rows of the embedding; NULL where the features are not split
     float *scratch;    // attention
     size_t n_scratch;
-    float *row_mix; // [PR_ROW_BLOCK]
+    float *row_mix; // [block]
     float *back;    // memory of the backward pass
     size_t n_back;
     size_t u_width[PR_N_GROUP]; // columns of u that memory was laid out for
@@ -88,7 +91,7 @@ static inline pr_saved_t *pr_run_layer(pr_run_t *run, int layer)
 }
 
 /* y += sum over adapters, for rows row0..row0+n-1 of the batch. x [n,in] (ldx); y[i] (ldy[i]) the i-th slot's output;
- * u [n, width of all adapters]. */
+ * u [n, width of all adapters]. Collective on the columns. */
 typedef struct pr_outputs {
     float *y[PR_GROUP_SLOTS];
     int ld[PR_GROUP_SLOTS];
@@ -100,13 +103,22 @@ void pr_lora_forward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, co
 /* dx [n,in] += (NULL: not wanted); gradients of adapter `adapter` (-1: none) += into grad, laid out as its data.
  * du: scratch [n, widest u]. */
 void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int adapter, float *grad);
+                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, int adapter, float *grad);
 
-/* The norm before attention, the norm before the MLP, the final norm: y [n,d] from x. */
+/* The norm before attention, the norm before the MLP, the final norm: y [n,d] from x, n at most run->block. Collective
+ * on the columns, as a row's features are split over them. */
 void pr_norm_forward(const pr_run_t *run, int n, const float *w, const float *b, const float *x, float *y);
-/* dx += ; dw, db += or NULL. */
+/* dx += ; dw, db += or NULL. n at most run->block. Collective on the columns. */
 void pr_norm_backward(const pr_run_t *run, int n, const float *w, const float *x, const float *dy, float *dx, float *dw,
                       float *db);
+
+/* h [n,ff] (ldh) = the activation of rows of gate and up (ff_ld). h may be up. */
+void pr_activate_rows(const pr_run_t *run, int n, const float *gate, const float *up, float *h, int ldh);
+/* dgate and, in place of the derivative by h, dup (ff_ld). */
+void pr_activate_rows_backward(const pr_run_t *run, int n, const float *gate, const float *up, float *dgate,
+                               float *dup);
+/* Columns first..last-1 of x [n,*] (ldx) = 0: what pads a column's share to the block of the widest. */
+void pr_zero_columns(int n, int first, int last, float *x, int ldx);
 
 /* ---- inside the cache ---- */
 int pr_kv_max_len(const pr_kv_t *kv);

@@ -41,22 +41,51 @@ static int slot_width(const pr_lora_plan_t *p, const pr_lora_pack_t *pack, int l
     return width;
 }
 
+/* What this column has of one slot: A [r, in] and B [out, r] are cut to its features; u = x At is summed over the
+ * columns. */
+typedef struct slot_part {
+    int all_in; // of A as the adapter has it
+    pr_range_t in;
+    int n_range;
+    pr_range_t range[3]; // of B's rows
+    int out;             // rows in all ranges
+} slot_part_t;
+
+static bool slot_part(const pr_run_t *run, int slot, slot_part_t *p)
+{
+    const pr_model_config_t *c = &run->m->config;
+    int all_out;
+    if (!pr_slot_shape(c, (pr_slot_t)slot, &all_out, &p->all_in))
+        return false;
+    p->in = pr_part_slot_in(c, &run->m->part, (pr_slot_t)slot);
+    p->n_range = pr_part_slot_out(c, &run->m->part, (pr_slot_t)slot, p->range);
+    p->out = 0;
+    for (int i = 0; i < p->n_range; i++)
+        p->out += p->range[i].n;
+    return true;
+}
+
 // Copies one slot's A (rows) and B (columns) of all of a pack's adapters; returns the memory behind.
-static float *stack_slot(const pr_lora_plan_t *p, const pr_lora_pack_t *pack, int layer, int slot, int in, int out,
-                         float *a, pr_weight_t *b, float *memory)
+static float *stack_slot(const pr_lora_plan_t *p, const pr_lora_pack_t *pack, int layer, int slot,
+                         const slot_part_t *part, float *a, pr_weight_t *b, float *memory)
 {
     int width = slot_width(p, pack, layer, slot), col = 0;
-    *b = (pr_weight_t){.data = memory, .out = out, .in = width, .ld = width};
+    size_t in = (size_t)part->in.n;
+    *b = (pr_weight_t){.data = memory, .out = part->out, .in = width, .ld = width};
     for (int k = pack->k0; k < pack->k1; k++) {
         const pr_lora_t *l = lora_at(p, k, layer, slot);
         if (l->r == 0)
             continue;
-        memcpy(a + (size_t)col * (size_t)in, l->a, (size_t)l->r * (size_t)in * sizeof *a);
-        for (int o = 0; o < out; o++)
-            memcpy(memory + (size_t)o * (size_t)width + col, l->b + (size_t)o * (size_t)l->r, (size_t)l->r * sizeof *a);
+        for (int r = 0; r < l->r; r++)
+            memcpy(a + (size_t)(col + r) * in, l->a + (size_t)r * (size_t)part->all_in + part->in.first,
+                   in * sizeof *a);
+        float *row = memory + col;
+        for (int i = 0; i < part->n_range; i++)
+            for (int o = 0; o < part->range[i].n; o++, row += width)
+                memcpy(row, l->b + (size_t)(part->range[i].first + o) * (size_t)l->r, (size_t)l->r * sizeof *a);
         col += l->r;
     }
-    return memory + (size_t)out * (size_t)width;
+    return memory + (size_t)part->out * (size_t)width;
 }
 
 // Stacks one group of one layer; returns the memory behind. With data NULL only counts.
@@ -64,14 +93,16 @@ static size_t stack_group(const pr_run_t *run, const pr_lora_pack_t *pack, int l
 {
     const pr_lora_plan_t *p = &run->lora;
     pr_lora_group_t *group = &pack->group[layer * PR_N_GROUP + g];
-    int width = group_width(p, pack->k0, pack->k1, layer, g), in = 0, out = 0;
+    int width = group_width(p, pack->k0, pack->k1, layer, g), in = 0;
+    slot_part_t part;
     size_t used = 0;
     *group = (pr_lora_group_t){.width = width, .off = group_width(p, 0, pack->k0, layer, g)};
     for (int i = 0, col = 0; i < PR_GROUP_SLOTS && pr_group_slot[g][i] >= 0; i++) {
         int w = slot_width(p, pack, layer, pr_group_slot[g][i]);
-        if (w == 0 || !pr_slot_shape(&run->m->config, (pr_slot_t)pr_group_slot[g][i], &out, &in))
+        if (w == 0 || !slot_part(run, pr_group_slot[g][i], &part))
             continue;
-        used += (size_t)out * (size_t)w + (size_t)in * (size_t)w;
+        in = part.in.n;
+        used += (size_t)part.out * (size_t)w + (size_t)in * (size_t)w;
         group->col[i] = col;
         col += w;
     }
@@ -81,9 +112,9 @@ static size_t stack_group(const pr_run_t *run, const pr_lora_pack_t *pack, int l
     float *a = memory, *b = memory + (size_t)width * (size_t)in;
     for (int i = 0; i < PR_GROUP_SLOTS && pr_group_slot[g][i] >= 0; i++) {
         int slot = pr_group_slot[g][i], w = slot_width(p, pack, layer, slot);
-        if (w == 0 || !pr_slot_shape(&run->m->config, (pr_slot_t)slot, &out, &in))
+        if (w == 0 || !slot_part(run, slot, &part))
             continue;
-        b = stack_slot(p, pack, layer, slot, in, out, a + (size_t)group->col[i] * (size_t)in, &group->b[i], b);
+        b = stack_slot(p, pack, layer, slot, &part, a + (size_t)group->col[i] * (size_t)in, &group->b[i], b);
     }
     return used;
 }
@@ -251,70 +282,105 @@ static bool clip(const pr_lora_segment_t *s, int row0, int n, int *first, int *c
     return hi > lo;
 }
 
+// A segment's share of a block of rows: where it begins and ends there, and its adapters' stacked weights.
+typedef struct lora_rows {
+    const pr_lora_pack_t *pack;
+    const pr_lora_group_t *w;
+    int at, count;
+} lora_rows_t;
+
+static bool segment_rows(const pr_run_t *run, int layer, pr_group_t g, int segment, int row0, int n, lora_rows_t *out)
+{
+    out->pack = &run->lora.pack[run->lora.segment[segment].pack];
+    out->w = &out->pack->group[layer * PR_N_GROUP + (int)g];
+    return out->w->width > 0 && clip(&run->lora.segment[segment], row0, n, &out->at, &out->count);
+}
+
 void pr_lora_forward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
                      const pr_outputs_t *out, float *u)
 {
     const pr_linalg_t *la = run->la;
-    int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0, at, count;
-    for (int s = 0; ldu > 0 && s < run->lora.n_segment; s++) {
-        const pr_lora_pack_t *pack = &run->lora.pack[run->lora.segment[s].pack];
-        const pr_lora_group_t *w = &pack->group[layer * PR_N_GROUP + (int)g];
-        if (w->width == 0 || !clip(&run->lora.segment[s], row0, n, &at, &count))
+    int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0;
+    lora_rows_t s;
+    if (ldu == 0 || run->lora.n_segment == 0)
+        return;
+    if (la->cols > 1) // what no segment fills is summed too
+        memset(u, 0, (size_t)n * (size_t)ldu * sizeof *u);
+    for (int i = 0; i < run->lora.n_segment; i++)
+        if (segment_rows(run, layer, g, i, row0, n, &s) && s.w->a.in > 0)
+            la->forward(la, &s.w->a, s.count, x + (size_t)s.at * (size_t)ldx, ldx,
+                        u + (size_t)s.at * (size_t)ldu + s.w->off, ldu, false);
+    if (la->cols > 1)
+        la->sum(la, u, (size_t)n * (size_t)ldu);
+    for (int i = 0; i < run->lora.n_segment; i++) {
+        if (!segment_rows(run, layer, g, i, row0, n, &s))
             continue;
-        float *us = u + (size_t)at * (size_t)ldu + w->off;
-        la->forward(la, &w->a, count, x + (size_t)at * (size_t)ldx, ldx, us, ldu, false);
-        scale_u(run, pack, layer, g, row0 + at, count, us, ldu);
-        for (int i = 0; i < PR_GROUP_SLOTS; i++)
-            if (w->b[i].out > 0)
-                la->forward(la, &w->b[i], count, us + w->col[i], ldu, out->y[i] + (size_t)at * (size_t)out->ld[i],
-                            out->ld[i], true);
+        float *us = u + (size_t)s.at * (size_t)ldu + s.w->off;
+        scale_u(run, s.pack, layer, g, row0 + s.at, s.count, us, ldu);
+        for (int j = 0; j < PR_GROUP_SLOTS; j++)
+            if (s.w->b[j].out > 0)
+                la->forward(la, &s.w->b[j], s.count, us + s.w->col[j], ldu,
+                            out->y[j] + (size_t)s.at * (size_t)out->ld[j], out->ld[j], true);
+    }
+}
+
+// dB += dyt u of one adapter's slot, its rows where this column has them.
+static void b_gradient(const pr_run_t *run, const slot_part_t *part, const pr_lora_t *l, int n, const float *u, int ldu,
+                       const float *dy, int lddy, float *grad)
+{
+    const pr_linalg_t *la = run->la;
+    for (int i = 0; i < part->n_range; i++) {
+        pr_weight_t b = {.data = l->b, .out = part->range[i].n, .in = l->r, .ld = l->r};
+        la->backward_weight(la, &b, n, u, ldu, dy, lddy, grad + (size_t)part->range[i].first * (size_t)l->r);
+        dy += part->range[i].n;
     }
 }
 
 // dA += dut x and dB += dyt u of one adapter, for rows of one segment.
-static void adapter_gradients(pr_run_t *run, const pr_lora_pack_t *pack, int layer, pr_group_t g, int adapter, int n,
-                              const float *x, int ldx, const pr_outputs_t *dy, int at, const float *u, const float *du,
-                              int ldu, float *grad)
+static void adapter_gradients(pr_run_t *run, const lora_rows_t *s, int layer, pr_group_t g, int adapter, const float *x,
+                              int ldx, const pr_outputs_t *dy, const float *u, const float *du, int ldu, float *grad)
 {
     const pr_linalg_t *la = run->la;
-    const pr_lora_group_t *w = &pack->group[layer * PR_N_GROUP + (int)g];
     const float *base = run->lora.adapter[adapter]->data;
+    slot_part_t part;
     for (int i = 0; i < PR_GROUP_SLOTS; i++) {
-        if (w->b[i].out == 0)
+        if (s->w->b[i].in == 0) // not adapted
             continue;
-        int col = w->col[i];
-        for (int k = pack->k0; k < adapter; k++)
-            col += lora_at(&run->lora, k, layer, pr_group_slot[g][i])->r;
-        const pr_lora_t *l = lora_at(&run->lora, adapter, layer, pr_group_slot[g][i]);
-        if (l->r == 0)
+        int slot = pr_group_slot[g][i], col = s->w->col[i];
+        for (int k = s->pack->k0; k < adapter; k++)
+            col += lora_at(&run->lora, k, layer, slot)->r;
+        const pr_lora_t *l = lora_at(&run->lora, adapter, layer, slot);
+        if (l->r == 0 || !slot_part(run, slot, &part))
             continue;
-        pr_weight_t a = {.data = l->a, .out = l->r, .in = w->a.in, .ld = w->a.in};
-        pr_weight_t b = {.data = l->b, .out = w->b[i].out, .in = l->r, .ld = l->r};
-        la->backward_weight(la, &a, n, x, ldx, du + col, ldu, grad + (l->a - base));
-        la->backward_weight(la, &b, n, u + col, ldu, dy->y[i] + (size_t)at * (size_t)dy->ld[i], dy->ld[i],
-                            grad + (l->b - base));
+        pr_weight_t a = {.data = l->a, .out = l->r, .in = part.in.n, .ld = part.all_in};
+        la->backward_weight(la, &a, s->count, x, ldx, du + col, ldu, grad + (l->a - base) + part.in.first);
+        b_gradient(run, &part, l, s->count, u + col, ldu, dy->y[i] + (size_t)s->at * (size_t)dy->ld[i], dy->ld[i],
+                   grad + (l->b - base));
     }
 }
 
 void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int adapter, float *grad)
+                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, int adapter, float *grad)
 {
     const pr_linalg_t *la = run->la;
-    int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0, at, count;
-    for (int s = 0; ldu > 0 && s < run->lora.n_segment; s++) {
-        const pr_lora_pack_t *pack = &run->lora.pack[run->lora.segment[s].pack];
-        const pr_lora_group_t *w = &pack->group[layer * PR_N_GROUP + (int)g];
-        if (w->width == 0 || !clip(&run->lora.segment[s], row0, n, &at, &count))
+    int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0;
+    lora_rows_t s;
+    for (int i = 0; ldu > 0 && i < run->lora.n_segment; i++) {
+        if (!segment_rows(run, layer, g, i, row0, n, &s))
             continue;
-        const float *us = u + (size_t)at * (size_t)ldu + w->off, *xs = x + (size_t)at * (size_t)ldx;
-        for (int i = 0; i < PR_GROUP_SLOTS; i++)
-            if (w->b[i].out > 0)
-                la->backward_input(la, &w->b[i], count, dy->y[i] + (size_t)at * (size_t)dy->ld[i], dy->ld[i],
-                                   du + w->col[i], ldu, false);
-        scale_u(run, pack, layer, g, row0 + at, count, du, ldu);
-        if (dx)
-            la->backward_input(la, &w->a, count, du, ldu, dx + (size_t)at * (size_t)w->a.in, w->a.in, true);
-        if (pack->k0 <= adapter && adapter < pack->k1)
-            adapter_gradients(run, pack, layer, g, adapter, count, xs, ldx, dy, at, us, du, ldu, grad);
+        if (la->cols > 1)
+            memset(du, 0, (size_t)s.count * (size_t)ldu * sizeof *du);
+        for (int j = 0; j < PR_GROUP_SLOTS; j++)
+            if (s.w->b[j].out > 0)
+                la->backward_input(la, &s.w->b[j], s.count, dy->y[j] + (size_t)s.at * (size_t)dy->ld[j], dy->ld[j],
+                                   du + s.w->col[j], ldu, false);
+        if (la->cols > 1)
+            la->sum(la, du, (size_t)s.count * (size_t)ldu);
+        scale_u(run, s.pack, layer, g, row0 + s.at, s.count, du, ldu);
+        if (dx && s.w->a.in > 0)
+            la->backward_input(la, &s.w->a, s.count, du, ldu, dx + (size_t)s.at * (size_t)lddx, lddx, true);
+        if (s.pack->k0 <= adapter && adapter < s.pack->k1)
+            adapter_gradients(run, &s, layer, g, adapter, x + (size_t)s.at * (size_t)ldx, ldx, dy,
+                              u + (size_t)s.at * (size_t)ldu + s.w->off, du, ldu, grad);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 pr_status_t pr_run_new(const pr_model_t *m, const pr_linalg_t *la, bool save, pr_run_t **out, pr_error_t *err)
 {
     const pr_model_config_t *c = &m->config;
+    const pr_part_t *p = &m->part;
+    assert(p->cols == la->cols && p->col == la->col);
     if (c->n_head < 1 || c->n_kv_head < 1 || c->head_dim < 1 || c->n_head % c->n_kv_head != 0)
         return pr_fail(err, PR_ERR_FORMAT, "%d query heads and %d key/value heads of size %d cannot be run", c->n_head,
                        c->n_kv_head, c->head_dim);
@@ -17,18 +20,36 @@ pr_status_t pr_run_new(const pr_model_t *m, const pr_linalg_t *la, bool save, pr
     run->m = m;
     run->la = la;
     run->save = save;
-    run->att = (pr_attention_t){.n_head = c->n_head, .n_kv_head = c->n_kv_head, .head_dim = c->head_dim};
-    run->att.q_width = c->n_head * c->head_dim;
-    run->att.kv_width = c->n_kv_head * c->head_dim;
-    run->att.width = run->att.q_width + 2 * run->att.kv_width;
+    run->block = la->row_block;
+    run->d = p->d.n;
+    run->ff = p->ff.n;
+    const pr_layer_t *first = m->layer;
+    run->fused_ff = p->cols > 1 && first->w[PR_SLOT_GATE].data;
+    run->ff_ld = run->fused_ff ? 2 * run->ff : run->ff;
+    run->att = (pr_attention_t){.n_head = p->head.n,
+                                .n_kv_head = p->kv_head.n,
+                                .head_dim = c->head_dim,
+                                .group = c->n_head / c->n_kv_head,
+                                .width = p->qkv_block,
+                                .out_width = p->q_block};
+    run->att.skip = p->head.first % run->att.group;
+    run->att.q_width = p->head.n * c->head_dim;
+    run->att.kv_width = p->kv_head.n * c->head_dim;
     run->att.scale = (float)(1.0 / sqrt((double)c->head_dim));
+    size_t block = (size_t)run->block;
     run->layer = pr_alloc(save ? (size_t)c->n_layer : 1, sizeof *run->layer);
-    run->h = pr_alloc_matrix((size_t)PR_ROW_BLOCK * (size_t)c->d_model, sizeof(float));
-    run->act = save ? pr_alloc_matrix((size_t)PR_ROW_BLOCK * (size_t)c->d_ff, sizeof(float)) : NULL;
-    run->row_mix = pr_alloc_matrix(PR_ROW_BLOCK, sizeof(float));
-    if (!run->h || !run->row_mix || (save && !run->act)) {
+    run->h = pr_alloc_matrix(block * (size_t)run->d, sizeof(float));
+    run->act = save ? pr_alloc_matrix(block * (size_t)run->ff, sizeof(float)) : NULL;
+    run->row_mix = pr_alloc_matrix(block, sizeof(float));
+    run->stat = pr_alloc_matrix(4 * block, sizeof(float));
+    run->full = p->cols > 1 ? pr_alloc_matrix(block * (size_t)c->d_model, sizeof(float)) : NULL;
+    pr_status_t status = PR_OK;
+    if (!run->h || !run->row_mix || !run->stat || (save && !run->act) || (p->cols > 1 && !run->full))
+        status = pr_fail(err, PR_ERR_MEMORY, "no memory for the transformer's work space");
+    status = la->agree(la, status, err);
+    if (status != PR_OK) {
         pr_run_free(&run);
-        return pr_fail(err, PR_ERR_MEMORY, "no memory for the transformer's work space");
+        return status;
     }
     *out = run;
     return PR_OK;
@@ -47,6 +68,8 @@ void pr_run_free(pr_run_t **run)
     free(r->act);
     free(r->scratch);
     free(r->row_mix);
+    free(r->stat);
+    free(r->full);
     free(r->back);
     free(r);
     *run = NULL;
@@ -77,27 +100,27 @@ static size_t u_width(const pr_run_t *run, int g)
 static void take_layer(const pr_run_t *run, pr_saved_t *s, size_t rows, size_t block, size_t *used)
 {
     const pr_model_config_t *c = &run->m->config;
-    size_t d = (size_t)c->d_model, ff = (size_t)c->d_ff, q = (size_t)run->att.q_width, kv = (size_t)run->att.kv_width;
+    size_t d = (size_t)run->d, ff = (size_t)run->ff_ld, q = (size_t)run->att.q_width, kv = (size_t)run->att.kv_width;
     bool glu = run->m->layer[0].w[PR_SLOT_GATE].data;
     s->x_in = run->save ? take(run, used, rows * d) : NULL;
     s->x_mid = run->save ? take(run, used, rows * d) : NULL;
     s->qk_raw = run->save && c->qk_norm ? take(run, used, rows * (q + kv)) : NULL;
     s->qkv = take(run, used, rows * (size_t)run->att.width);
-    s->att = take(run, used, rows * q);
-    s->lse = run->save ? take(run, used, rows * (size_t)c->n_head) : NULL;
+    s->att = take(run, used, rows * (size_t)run->att.out_width);
+    s->lse = run->save ? take(run, used, rows * (size_t)run->att.n_head) : NULL;
     s->gate = glu ? take(run, used, block * ff) : NULL;
-    s->up = take(run, used, block * ff);
+    s->up = run->fused_ff ? (s->gate ? s->gate + run->ff : NULL) : take(run, used, block * ff);
     for (int g = 0; g < PR_N_GROUP; g++)
         s->u[g] = take(run, used, block * run->u_width[g]);
 }
 
 static size_t lay_out(pr_run_t *run, size_t rows)
 {
-    size_t used = 0, block = run->save ? rows : PR_ROW_BLOCK;
+    size_t used = 0, block = run->save ? rows : (size_t)run->block;
     int n_layer = run->save ? run->m->config.n_layer : 1;
     for (int l = 0; l < n_layer; l++)
         take_layer(run, &run->layer[l], rows, block, &used);
-    run->x_last = run->save ? take(run, &used, rows * (size_t)run->m->config.d_model) : NULL;
+    run->x_last = run->save ? take(run, &used, rows * (size_t)run->d) : NULL;
     return used;
 }
 
@@ -165,7 +188,7 @@ static pr_status_t set_positions(pr_run_t *run, const pr_batch_t *b, pr_error_t 
     }
     if (run->m->config.rope != PR_ROPE_NONE)
         PR_TRY(pr_model_rope_reserve(run->m, longest, err));
-    size_t heads = (size_t)(run->att.n_head / run->att.n_kv_head);
+    size_t heads = (size_t)run->att.group;
     size_t decode = heads * ((size_t)longest + 2 * 16 + (size_t)run->att.head_dim);
     size_t prefill = pr_attention_scratch(longest_seq);
     return pr_run_scratch(run, decode > prefill ? decode : prefill, err);
@@ -174,7 +197,10 @@ static pr_status_t set_positions(pr_run_t *run, const pr_batch_t *b, pr_error_t 
 pr_status_t pr_run_prepare(pr_run_t *run, const pr_batch_t *b, pr_error_t *err)
 {
     run->rows = b->seq_start[b->n_seq];
-    PR_TRY(pr_lora_plan(run, b, err));
-    PR_TRY(reserve(run, run->rows, err));
-    return set_positions(run, b, err);
+    pr_status_t status = pr_lora_plan(run, b, err);
+    if (status == PR_OK)
+        status = reserve(run, run->rows, err);
+    if (status == PR_OK)
+        status = set_positions(run, b, err);
+    return run->la->agree(run->la, status, err);
 }

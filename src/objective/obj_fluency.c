@@ -79,7 +79,7 @@ static void add_sample(const pr_model_config_t *c, const pr_sample_t *s, size_t 
 static pr_status_t score_batch(void *arg, size_t first, const pr_batch_t *b, const float *h, pr_error_t *err)
 {
     const scoring_t *sc = arg;
-    size_t d = (size_t)sc->self->model->config.d_model;
+    size_t d = (size_t)sc->self->model->part.d.n;
     size_t rows = (size_t)b->seq_start[b->n_seq], n = 0;
     float *picked = pr_alloc_matrix(rows * d, sizeof *picked);
     float *logp = pr_alloc(rows, sizeof *logp);

@@ -40,7 +40,7 @@ static pr_status_t run_one(const pr_packed_t *p, const pr_model_t *m, pr_run_t *
 {
     size_t rows = p->start[end] - p->start[first];
     int *start = pr_alloc(end - first + 1, sizeof *start);
-    float *h = pr_alloc_matrix(rows * (size_t)m->config.d_model, sizeof *h);
+    float *h = pr_alloc_matrix(rows * (size_t)m->part.d.n, sizeof *h);
     pr_batch_t b = {.n_seq = (int)(end - first), .seq_start = start, .token = p->token + p->start[first]};
     pr_status_t status = PR_OK;
     for (size_t i = first; i <= end; i++)

@@ -271,7 +271,14 @@ static void plain_row(const pr_attention_t *a, const float *qkv, int row, int he
 START_TEST(test_attention)
 {
     const int windows[] = {0, 1, 7, 130, 1000};
-    pr_attention_t a = {.n_head = 6, .n_kv_head = 2, .head_dim = 5, .q_width = 30, .kv_width = 10, .width = 50};
+    pr_attention_t a = {.n_head = 6,
+                        .n_kv_head = 2,
+                        .head_dim = 5,
+                        .q_width = 30,
+                        .kv_width = 10,
+                        .width = 50,
+                        .group = 3,
+                        .out_width = 30};
     const int n = 700; // several blocks of query rows
     float *qkv = pr_alloc(at(n, a.width), sizeof *qkv), *out = pr_alloc(at(n, a.q_width), sizeof *out);
     float *scratch_memory = pr_alloc(pr_attention_scratch(n), sizeof *scratch_memory);
@@ -280,7 +287,7 @@ START_TEST(test_attention)
         qkv[i] = (float)pr_rng_normal(&tiny_key, i, 0, 0, 9);
     for (int w = 0; w < 5; w++) {
         a.window = windows[w];
-        pr_attention_forward(&a, n, qkv, out, a.q_width, NULL, scratch_memory);
+        pr_attention_forward(&a, n, qkv, out, NULL, scratch_memory);
         for (int r = 0; r < n; r += 13)
             for (int h = 0; h < a.n_head; h++) {
                 double expected[5];
