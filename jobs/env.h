@@ -33,12 +33,17 @@ struct pr_job_env {
     pr_objective_t *objective[PR_MAX_OBJECTIVES];
     pr_stops_t stops;
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
+    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
 };
 
 /* The expert of an objective and seed, read when it is not the one kept. hash: what it must be. Borrowed from env.
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
 pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
                           pr_error_t *err);
+
+/* Gives the objectives that need one their fitted heads, those of the hashes in spec's "heads". Collective on the team.
+ * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
+pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
 
 /* Generated sequences of one decoding as text, ready to be scored: sequence i belongs to prompt first + (i / samples) %
  * count. */
@@ -64,6 +69,8 @@ bool pr_watch_cancel(void *self);
 
 pr_status_t pr_job_finetune(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                             pr_error_t *err);
+pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                              pr_error_t *err);
 pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                             pr_error_t *err);
 
