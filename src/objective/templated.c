@@ -1,6 +1,7 @@
 #include "objective/templated.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
     pr_buf_t text = {0};
     int32_t *id = NULL;
     size_t n = 0;
+    assert(t->max_tokens > 0);
     pr_buf_add(&text, "", 0);
     if (prompt)
         fill_template(t->template, prompt, response, &text);
