@@ -17,6 +17,23 @@ pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team)
     return env;
 }
 
+/* Models are cut for the team's columns. */
+static void close_models(pr_job_env_t *env)
+{
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
+        pr_objective_close(&env->objective[k]);
+    memset(env->head, 0, sizeof env->head); // they went with the objectives
+    pr_model_free(&env->model);
+    env->la = NULL;
+    env->loaded = false;
+}
+
+void pr_job_env_set_team(pr_job_env_t *env, const pr_team_t *team)
+{
+    close_models(env); // objectives have runs on the old team's provider
+    env->team = team;
+}
+
 static void prompt_set_clear(pr_prompt_set_t *s)
 {
     for (int i = 0; i < s->n; i++)
@@ -32,15 +49,14 @@ void pr_job_env_free(pr_job_env_t **e)
     pr_job_env_t *env = *e;
     if (!env)
         return;
+    close_models(env);
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
-        pr_objective_close(&env->objective[k]);
         pr_adapter_free(&env->expert[k].adapter);
         free(env->expert[k].dir);
     }
     prompt_set_clear(&env->train);
     prompt_set_clear(&env->eval);
     pr_tokenizer_free(&env->tokenizer);
-    pr_model_free(&env->model);
     free(env);
     *e = NULL;
 }
@@ -94,22 +110,38 @@ static pr_status_t check_data(const pr_config_t *c, const json_t *options, pr_er
     return status;
 }
 
-static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
+// Does this rank take part in an objective's scores?
+static bool scores_here(const pr_job_env_t *env, int objective)
+{
+    const pr_objective_type_t *type = pr_objective_type(env->config->objective[objective].type);
+    return pr_team_is_leader(env->team) || (type && type->collective);
+}
+
+static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
 {
     const pr_config_t *c = env->config;
+    const pr_objective_config_t *o = &c->objective[k];
     pr_objective_env_t oe = {c->dir, env->model, env->tokenizer, env->la};
-    for (int k = 0; k < c->n_objectives; k++) {
-        const pr_objective_config_t *o = &c->objective[k];
-        json_t *resolved;
-        if (env->objective[k])
-            continue; // open since an earlier attempt
-        PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
-        pr_status_t status = pr_objective_open(o->name, o->type, resolved, &oe, &env->objective[k], err);
-        if (status == PR_OK && pr_objective_needs_fit(o->type, resolved))
-            status = check_data(c, resolved, err);
-        json_decref(resolved);
-        if (status != PR_OK)
+    json_t *resolved;
+    if (env->objective[k] || !scores_here(env, k))
+        return PR_OK; // open since an earlier attempt, or none of ours
+    PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+    pr_status_t status = pr_objective_open(o->name, o->type, resolved, &oe, &env->objective[k], err);
+    if (status == PR_OK && pr_team_is_leader(env->team) && pr_objective_needs_fit(o->type, resolved))
+        status = check_data(c, resolved, err);
+    json_decref(resolved);
+    return status;
+}
+
+// One after the other, as opening one may be collective.
+static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
+{
+    for (int k = 0; k < env->config->n_objectives; k++) {
+        pr_status_t status = env->team->agree(env->team, open_objective(env, k, err), err);
+        if (status != PR_OK) {
+            pr_objective_close(&env->objective[k]); // on ranks where it did open, so that all begin again together
             return status;
+        }
     }
     return PR_OK;
 }
@@ -150,33 +182,41 @@ static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
     return load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err);
 }
 
-pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
+static pr_status_t load_files(pr_job_env_t *env, pr_error_t *err)
 {
     const pr_config_t *c = env->config;
-    if (env->loaded)
-        return PR_OK;
-    pr_linalg_set_threads(c->threads);
-    env->la = env->team->la;
     char *path = pr_path_join(c->model, "tokenizer.json");
     pr_status_t status = PR_OK;
     if (!env->model)
-        PR_GO(pr_model_load(c->model, &env->model, err));
+        PR_GO(pr_model_load_part(c->model, env->la->cols, env->la->col, &env->model, err));
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
     PR_GO(load_texts(env, err));
     PR_GO(load_adapters(env, err));
-    PR_GO(load_objectives(env, err));
-    env->loaded = true;
 done:
     free(path);
     return status;
 }
 
+pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
+{
+    if (env->loaded)
+        return PR_OK;
+    pr_linalg_set_threads(env->config->threads);
+    env->la = env->team->la;
+    PR_TRY(env->team->agree(env->team, load_files(env, err), err));
+    PR_TRY(load_objectives(env, err));
+    env->loaded = true;
+    return PR_OK;
+}
+
 void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
 {
     for (int k = 0; k < env->config->n_objectives; k++) {
-        lo[k] = env->objective[k]->lo;
-        hi[k] = env->objective[k]->hi;
+        if (env->objective[k]) {
+            lo[k] = env->objective[k]->lo;
+            hi[k] = env->objective[k]->hi;
+        }
     }
 }
 
@@ -286,13 +326,33 @@ void pr_responses_clear(pr_responses_t *r)
     *r = (pr_responses_t){0};
 }
 
+/* column [n]: an objective's scores, the same on every rank. Models: each row scores its share of the samples. */
+static pr_status_t score_column(pr_job_env_t *env, int k, const pr_responses_t *r, double *column, pr_error_t *err)
+{
+    const pr_team_t *t = env->team;
+    pr_objective_t *o = env->objective[k];
+    bool shared = o && o->type->collective;
+    int first = 0, count = o ? r->n : 0;
+    if (shared)
+        pr_share(r->n, t->rows, t->row, &first, &count);
+    memset(column, 0, (size_t)r->n * sizeof *column);
+    pr_status_t status =
+        count > 0 ? pr_objective_score(o, r->sample + first, (size_t)count, column + first, err) : PR_OK;
+    PR_TRY(t->agree(t, status, err));
+    if (shared)
+        t->sum_rows(t, column, (size_t)r->n);
+    else
+        t->broadcast(t, column, (size_t)r->n * sizeof *column);
+    return PR_OK;
+}
+
 pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err)
 {
     int k_n = env->config->n_objectives;
     double *column = pr_alloc((size_t)r->n, sizeof *column);
     pr_status_t status = PR_OK;
     for (int k = 0; k < k_n && status == PR_OK; k++) {
-        status = pr_objective_score(env->objective[k], r->sample, (size_t)r->n, column, err);
+        status = score_column(env, k, r, column, err);
         for (int i = 0; i < r->n; i++)
             scores[(size_t)i * (size_t)k_n + (size_t)k] = column[i];
     }
@@ -329,7 +389,7 @@ pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks
             continue;
         if (kinds[i].scores)
             PR_TRY(pr_env_heads(env, spec, err));
-        return kinds[i].run(env, spec, hooks, result, err);
+        return env->team->agree(env->team, kinds[i].run(env, spec, hooks, result, err), err);
     }
     return pr_fail(err, PR_ERR_UNSUPPORTED, "job kind \"%s\": expected fit_reward, finetune or evaluate",
                    kind ? kind : "");

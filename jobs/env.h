@@ -30,7 +30,7 @@ struct pr_job_env {
     pr_tokenizer_t *tokenizer;
     const pr_linalg_t *la;
     pr_prompt_set_t train, eval;
-    pr_objective_t *objective[PR_MAX_OBJECTIVES];
+    pr_objective_t *objective[PR_MAX_OBJECTIVES]; // NULL on ranks that have no part in one
     pr_stops_t stops;
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
     char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
@@ -45,6 +45,12 @@ pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const 
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
 pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
 
+/* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
+ * get all of it. w [K] or NULL. prompt_id may not be NULL. want_logp is not supported. Collective on the team. */
+pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double *w, int n_prompt,
+                          const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
+                          pr_decoded_t *out, pr_error_t *err);
+
 /* Generated sequences of one decoding as text, ready to be scored: sequence i belongs to prompt first + (i / samples) %
  * count. */
 typedef struct pr_responses {
@@ -57,7 +63,8 @@ typedef struct pr_responses {
 pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
                               const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err);
 void pr_responses_clear(pr_responses_t *r);
-/* scores [n,K], row-major, by every objective of the sweep. */
+/* scores [n,K], row-major, by every objective of the sweep: models score on all ranks, the rest on the leader.
+ * Collective on the team. */
 pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err);
 /* The index into stops/ids callbacks of pr_decode: does a stop string end this sequence? self: a pr_decode_watch_t. */
 typedef struct pr_decode_watch {

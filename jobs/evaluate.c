@@ -82,8 +82,8 @@ static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    pr_status_t status = pr_decode(&e->policy, 1, e->n_expert ? e->active : NULL, e->count, start,
-                                   set->ids + set->start[e->first], &o, &e->decoded, err);
+    pr_status_t status = pr_env_decode(e->env, &e->policy, e->n_expert ? e->active : NULL, e->count, start,
+                                       set->ids + set->start[e->first], &o, &e->decoded, err);
     free(start);
     free(who);
     return status;
@@ -97,8 +97,7 @@ static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
         prompt_of[i] = e->first + i / samples;
     pr_status_t status = pr_responses_make(e->env, &e->env->eval, prompt_of, &e->decoded, &e->responses, err);
     free(prompt_of);
-    if (status != PR_OK)
-        return status;
+    PR_TRY(e->env->team->agree(e->env->team, status, err));
     e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
     e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
     PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
@@ -124,6 +123,8 @@ static char *responses_text(const pr_evaluation_t *e)
 
 static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
 {
+    if (!pr_team_is_leader(e->env->team))
+        return PR_OK;
     char *text = responses_text(e);
     pr_buf_t path = {0};
     json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
@@ -173,7 +174,7 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
     pr_evaluation_t e = {.env = env, .c = env->config, .hooks = hooks};
-    PR_GO(setup(&e, spec, err));
+    PR_GO(env->team->agree(env->team, setup(&e, spec, err), err)); // an expert's file may be missing on one node
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
     PR_GO(save(&e, err));

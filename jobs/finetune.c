@@ -107,6 +107,10 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
 {
     const pr_adapter_t *adapter = t->adapter;
     const double one = 1;
+    int n = t->f->prompts_per_step;
+    uint64_t *who = pr_alloc((size_t)n, sizeof *who); // to the random numbers a prompt is its place in the step
+    for (int i = 0; i < n; i++)
+        who[i] = (uint64_t)i;
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
     pr_policy_t policy = {.model = t->env->model,
                           .la = t->env->la,
@@ -119,21 +123,30 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
                              .max_new_tokens = t->f->max_new_tokens,
                              .streams = t->c->evaluate.streams,
                              .key = t->rollout_key,
+                             .prompt_id = who,
                              .draw = (uint64_t)t->step,
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    return pr_decode(&policy, 1, &one, t->f->prompts_per_step, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
+    pr_status_t status = pr_env_decode(t->env, &policy, &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
+    free(who);
+    return status;
 }
 
 static pr_status_t reward(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
 {
     int k_n = t->c->n_objectives;
-    pr_responses_t r;
-    PR_TRY(pr_responses_make(t->env, &t->env->train, b->prompt_of, &b->decoded, &r, err));
+    const pr_team_t *team = t->env->team;
+    pr_responses_t r = {0};
+    pr_status_t status = pr_responses_make(t->env, &t->env->train, b->prompt_of, &b->decoded, &r, err);
+    status = team->agree(team, status, err);
+    if (status != PR_OK) {
+        pr_responses_clear(&r);
+        return status;
+    }
     b->scores = pr_alloc((size_t)b->n_seq * (size_t)k_n, sizeof(double));
     b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double));
-    pr_status_t status = pr_responses_score(t->env, &r, b->scores, err);
+    status = pr_responses_score(t->env, &r, b->scores, err);
     pr_responses_clear(&r);
     if (status != PR_OK)
         return status;
@@ -171,6 +184,8 @@ static void join_sequences(pr_finetune_t *t, pr_step_batch_t *b)
 
 static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
 {
+    if (!pr_team_is_leader(t->env->team))
+        return;
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, json_real(t->reward[k]));
@@ -204,7 +219,7 @@ done:
     return status;
 }
 
-static pr_status_t save(pr_finetune_t *t, pr_error_t *err)
+static pr_status_t write_checkpoint(pr_finetune_t *t, pr_error_t *err)
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
     json_t *reward = json_array();
@@ -218,6 +233,13 @@ static pr_status_t save(pr_finetune_t *t, pr_error_t *err)
     pr_status_t status = pr_checkpoint_write(t->checkpoint, "finetune", meta, s, 3, err);
     json_decref(meta);
     return status;
+}
+
+/* Every rank holds the whole adapter, so a checkpoint is the leader's and fits any team. */
+static pr_status_t save(pr_finetune_t *t, pr_error_t *err)
+{
+    const pr_team_t *team = t->env->team;
+    return team->agree(team, pr_team_is_leader(team) ? write_checkpoint(t, err) : PR_OK, err);
 }
 
 static pr_status_t restore_from(pr_finetune_t *t, const pr_checkpoint_t *c, pr_error_t *err)
@@ -249,7 +271,7 @@ static pr_status_t restore_from(pr_finetune_t *t, const pr_checkpoint_t *c, pr_e
 
 /* Continues from the job's checkpoint where there is one. A damaged one is told of and left alone; the job then starts
  * afresh, which gives the same result later. */
-static void restore(pr_finetune_t *t)
+static void read_checkpoint(pr_finetune_t *t)
 {
     pr_checkpoint_t c = {0};
     pr_error_t e;
@@ -265,20 +287,45 @@ static void restore(pr_finetune_t *t)
     pr_checkpoint_clear(&c);
 }
 
-static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
+/* The leader reads, so that all continue at the same step. */
+static void restore(pr_finetune_t *t)
+{
+    const pr_team_t *team = t->env->team;
+    pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
+    if (pr_team_is_leader(team))
+        read_checkpoint(t);
+    int64_t state[3] = {t->step, o->step, t->tokens};
+    team->broadcast(team, state, sizeof state);
+    t->step = state[0];
+    o->step = state[1];
+    t->tokens = state[2];
+    team->broadcast(team, t->reward, (size_t)t->c->n_objectives * sizeof *t->reward);
+    if (t->step == 0)
+        return;
+    team->broadcast(team, t->adapter->data, t->adapter->n_data * sizeof *t->adapter->data);
+    team->broadcast(team, o->m, o->n * sizeof *o->m);
+    team->broadcast(team, o->v, o->n * sizeof *o->v);
+}
+
+static pr_status_t new_adapter(pr_finetune_t *t, pr_error_t *err)
 {
     const pr_finetune_config_t *f = t->f;
-    char who[64];
-    snprintf(who, sizeof who, "%s", t->id);
-    pr_rng_key_t init = pr_rng_key((uint64_t)t->c->seed, "lora-init", who);
-    t->prompt_key = pr_rng_key((uint64_t)t->c->seed, "prompts", who);
-    t->rollout_key = pr_rng_key((uint64_t)t->c->seed, "roll-out", who);
-    PR_TRY(pr_method_parse(f->method, &t->method, err));
+    pr_rng_key_t init = pr_rng_key((uint64_t)t->c->seed, "lora-init", t->id);
     pr_adapter_options_t ao = {f->lora_r, f->lora_alpha, f->lora_rslora, (const char *const *)f->lora_targets.item,
                                f->lora_targets.n};
     if (ao.n_targets == 0)
         ao.targets = NULL;
-    PR_TRY(pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err));
+    return pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err);
+}
+
+static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
+{
+    const pr_team_t *team = t->env->team;
+    const pr_finetune_config_t *f = t->f;
+    t->prompt_key = pr_rng_key((uint64_t)t->c->seed, "prompts", t->id);
+    t->rollout_key = pr_rng_key((uint64_t)t->c->seed, "roll-out", t->id);
+    PR_TRY(pr_method_parse(f->method, &t->method, err));
+    PR_TRY(team->agree(team, new_adapter(t, err), err));
     pr_trainer_options_t to = {.kl = f->kl,
                                .entropy = f->entropy,
                                .temperature = f->temperature,
@@ -289,20 +336,28 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
                                .eps = f->eps,
                                .weight_decay = f->weight_decay,
                                .micro_tokens = f->micro_tokens};
-    PR_TRY(pr_trainer_new(t->env->model, t->env->la, t->adapter, &to, &t->trainer, err));
+    PR_TRY(pr_trainer_new(t->env->model, team, t->adapter, &to, &t->trainer, err));
     t->checkpoint = pr_alloc(1, strlen(t->env->config->results) + 80);
     sprintf(t->checkpoint, "%s/checkpoints/finetune-%s.ckpt", t->env->config->results, t->id);
     restore(t);
     return PR_OK;
 }
 
+// The ranks stop together, whichever of them is asked to.
+static pr_status_t check_cancelled(const pr_finetune_t *t, pr_error_t *err)
+{
+    const pr_team_t *team = t->env->team;
+    pr_status_t status = PR_OK;
+    if (t->hooks->cancel && t->hooks->cancel(t->hooks->self))
+        status = pr_fail(err, PR_ERR_INTERRUPTED, "stopped");
+    return team->agree(team, status, err);
+}
+
 static pr_status_t train(pr_finetune_t *t, pr_error_t *err)
 {
     while (t->step < t->f->steps) {
-        pr_status_t status = PR_OK;
-        if (t->hooks->cancel && t->hooks->cancel(t->hooks->self))
-            status = pr_fail(err, PR_ERR_INTERRUPTED, "stopped at step %ld of %d", t->step, t->f->steps);
-        else
+        pr_status_t status = check_cancelled(t, err);
+        if (status == PR_OK)
             status = one_step(t, err);
         if (status == PR_ERR_INTERRUPTED)
             PR_TRY(save(t, err)); // a step that was cut short left no trace, so the state is that of t->step
@@ -318,6 +373,8 @@ static pr_status_t train(pr_finetune_t *t, pr_error_t *err)
 
 static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_error_t *err)
 {
+    if (!pr_team_is_leader(t->env->team))
+        return PR_OK;
     char *dir = pr_expert_dir(t->c, t->env->config->results, t->objective, t->seed), hash[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     PR_GO(pr_mkdirs(dir, err));

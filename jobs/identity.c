@@ -103,10 +103,13 @@ void pr_inputs_clear(pr_inputs_t *in)
     *in = (pr_inputs_t){0};
 }
 
-/* A part of the configuration that a kind of job depends on, as pr_config_json has it. New reference. */
+/* A part of the configuration that a kind of job depends on, as pr_config_json has it. How many ranks share a job does
+ * not change what it finds but for rounding, so that a sweep can be continued by other teams. New reference. */
 static json_t *config_part(const pr_inputs_t *in, const char *key)
 {
     json_t *part = json_deep_copy(json_object_get(in->config, key));
+    if (json_object_get(part, "team"))
+        json_object_set_new(part, "team", json_pack("{s:i, s:i}", "rows", 1, "cols", 1));
     return part ? part : json_null();
 }
 

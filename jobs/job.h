@@ -1,5 +1,7 @@
 /* What a team does for one job: inputs to outputs. A job knows its inputs, not who asked; there is no scheduling and no
- * search here. */
+ * search here. Everything is collective on the team: all ranks are given the same and take the same decisions; a status
+ * is that of all, so that a rank that fails takes its team's job down and nothing else. Files are written, and programs
+ * that score run, by the team's leader. */
 #ifndef PR_JOBS_JOB_H
 #define PR_JOBS_JOB_H
 
@@ -15,16 +17,18 @@ typedef struct pr_job_env pr_job_env_t;
 /* config and team are borrowed. Nothing is loaded yet. */
 pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team);
 void pr_job_env_free(pr_job_env_t **env);
+/* From now on this rank is one of another team (borrowed): what depends on it is loaded again by pr_job_env_load. */
+void pr_job_env_set_team(pr_job_env_t *env, const pr_team_t *team);
 /* Loads everything that the sweep will need, so that bad input is found before the first job. */
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);
 
-/* The declared ranges [K] of the sweep's objectives, once loaded (may be infinite). */
+/* The declared ranges [K] of the sweep's objectives, once loaded (may be infinite). On the leader. */
 void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi);
 
 /* How a running job talks to the outside. */
 typedef struct pr_job_hooks {
-    bool (*cancel)(void *self); // true: save what there is and return PR_ERR_INTERRUPTED
-    void (*event)(void *self, const char *event, const json_t *fields); // progress, such as "step" with its figures
+    bool (*cancel)(void *self); // true on any rank: save what there is and return PR_ERR_INTERRUPTED
+    void (*event)(void *self, const char *event, const json_t *fields); // progress, such as "step"; the leader's only
     void *self;
 } pr_job_hooks_t;
 

@@ -5,6 +5,7 @@
 #include "jobs/job.h"
 #include "mpi/front.h"
 #include "mpi/scheduler.h"
+#include "mpi/team.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ typedef struct pr_run_state {
     const pr_config_t *config;
     pr_config_t *received; // on ranks but 0
     pr_sweep_t *sweep;     // on rank 0
+    pr_team_t *team;       // on ranks that are in one; NULL for one rank alone
+    int rows, cols;        // of the teams
+    bool idle;             // a rank that no team has use for
     pr_job_env_t *env;     // on ranks that work
     pr_archive_t *archive; // of the points evaluated here
     bool interrupted;      // rank 0: a signal came to some rank
@@ -91,7 +95,8 @@ static pr_status_t run_job(void *self, const json_t *spec, const pr_runner_hooks
     double value[PR_MAX_OBJECTIVES];
     int64_t id;
     pr_status_t status = pr_job_run(r->env, spec, &hooks, result, err);
-    if (status == PR_OK && pr_sweep_job_value(r->config, spec, *result, value, &id))
+    bool leader = !r->team || pr_team_is_leader(r->team);
+    if (status == PR_OK && leader && pr_sweep_job_value(r->config, spec, *result, value, &id))
         pr_archive_insert(r->archive, id, value);
     return status;
 }
@@ -121,17 +126,76 @@ static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
     return pr_world_agree(r->w, status, err);
 }
 
-/* Models, tokenizer, objectives and prompts on every rank that works, so that bad input ends the run before its first
- * job. */
-static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
+static bool same_shape(const pr_team_config_t *a, const pr_team_config_t *b)
+{
+    return a->rows == b->rows && a->cols == b->cols;
+}
+
+/* Is there anything to be done before evaluations, by teams of another shape? */
+static bool tunes_apart(const pr_config_t *c)
+{
+    bool tunes = false;
+    for (int k = 0; k < c->n_objectives; k++)
+        tunes = tunes || !c->objective[k].adapter;
+    return tunes && !same_shape(&c->finetune.team, &c->evaluate.team);
+}
+
+static pr_status_t check_ranks(const pr_run_state_t *r, const char *key, const pr_team_config_t *t, pr_error_t *err)
+{
+    int size = pr_world_size(r->w), team = t->rows * t->cols;
+    if (team > 1 && size - 1 < team)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s.team: found %d rank%s, expected at least %d: %d x %d that work together and one that "
+                       "schedules",
+                       key, size, size == 1 ? "" : "s", team + 1, t->rows, t->cols);
+    return PR_OK;
+}
+
+static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
+{
+    int size = pr_world_size(r->w), team = t->rows * t->cols, left = (size - 1) % team;
+    if (pr_world_rank(r->w) == 0 && size > 1 && left > 0)
+        pr_log(PR_LOG_INFO, "teams of %d x %d ranks: %d team%s; %d rank%s fit%s none and stay%s idle", t->rows, t->cols,
+               (size - 1) / team, (size - 1) / team == 1 ? "" : "s", left, left == 1 ? "" : "s", left == 1 ? "s" : "",
+               left == 1 ? "s" : "");
+}
+
+/* Teams of that shape out of all ranks but 0, in place of those there are. Models, tokenizer, objectives and prompts on
+ * every rank that works, so that bad input ends the run before its first job. */
+static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    r->archive = pr_archive_new(r->config->n_objectives);
-    if (pr_world_rank(r->w) != 0 || pr_world_size(r->w) == 1) {
-        r->env = pr_job_env_new(r->config, pr_team_local());
-        status = pr_job_env_load(r->env, err);
+    pr_team_t *old = r->team;
+    bool works = pr_world_size(r->w) == 1;
+    r->rows = t->rows;
+    r->cols = t->cols;
+    pr_world_barrier(r->w); // those with nothing to do wait here, and without burning a core
+    if (!works) {
+        pr_teams_open(r->w, 1, t->rows, t->cols, &r->team);
+        works = r->team != NULL;
+        r->idle = pr_world_rank(r->w) > 0 && !works;
     }
+    const pr_team_t *team = r->team ? r->team : pr_team_local();
+    if (r->env)
+        pr_job_env_set_team(r->env, team);
+    else if (works)
+        r->env = pr_job_env_new(r->config, team);
+    pr_teams_close(&old);
+    if (works)
+        status = pr_job_env_load(r->env, err);
+    tell_idle(r, t);
     return pr_world_agree(r->w, status, err);
+}
+
+static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
+{
+    const pr_config_t *c = r->config;
+    bool apart = tunes_apart(c);
+    r->archive = pr_archive_new(c->n_objectives);
+    if (apart)
+        PR_TRY(check_ranks(r, "finetune", &c->finetune.team, err));
+    PR_TRY(check_ranks(r, "evaluate", &c->evaluate.team, err));
+    return form_teams(r, apart ? &c->finetune.team : &c->evaluate.team, err);
 }
 
 /* Rank 0 learns the objectives' ranges from a rank that has them open, and opens the sweep. */
@@ -140,7 +204,7 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     double range[2 * PR_MAX_OBJECTIVES] = {0};
     int rank = pr_world_rank(r->w), size = pr_world_size(r->w);
     pr_status_t status = PR_OK;
-    if (r->env)
+    if (r->env) // on others than a team's leader there are gaps
         pr_job_env_ranges(r->env, range, range + PR_MAX_OBJECTIVES);
     if (rank == 1)
         status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, sizeof range, err);
@@ -151,11 +215,12 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
         free(m.bytes);
     }
     if (rank == 0)
-        status = pr_sweep_open(r->config, size > 1 ? size - 1 : 1, range, range + PR_MAX_OBJECTIVES, &r->sweep, err);
+        status = pr_sweep_open(r->config, size > 1 ? pr_team_count(r->w, r->rows * r->cols) : 1, range,
+                               range + PR_MAX_OBJECTIVES, &r->sweep, err);
     return pr_world_agree(r->w, status, err);
 }
 
-static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
+static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *err)
 {
     pr_runner_t runner = {run_job, stopping, r};
     pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
@@ -163,11 +228,33 @@ static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
     pr_source_t source = {source_next,     source_started,   source_event,
                           source_finished, source_commit,    source_tick,
                           stopping,        source_signalled, r};
+    o.team = r->rows * r->cols;
+    if (r->sweep)
+        pr_sweep_set_phase(r->sweep, phase);
     if (pr_world_rank(r->w) == 0)
         status = pr_schedule(r->w, &source, &runner, &o, err);
-    else
-        pr_work(r->w, &runner);
+    else if (!r->idle)
+        pr_work(r->w, o.team, &runner);
     return pr_world_agree(r->w, status, err);
+}
+
+// Rank 0 knows whether the run was stopped.
+static bool goes_on(pr_run_state_t *r)
+{
+    pr_status_t status = pr_world_rank(r->w) == 0 && stopping(r) ? PR_ERR_INTERRUPTED : PR_OK;
+    return pr_world_agree(r->w, status, NULL) == PR_OK;
+}
+
+/* Where fine-tuning and evaluation want teams of different shapes, one comes behind the other. */
+static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
+{
+    if (!tunes_apart(r->config))
+        return one_phase(r, PR_PHASE_ALL, err);
+    PR_TRY(one_phase(r, PR_PHASE_TUNE, err));
+    if (!goes_on(r))
+        return PR_OK;
+    PR_TRY(form_teams(r, &r->config->evaluate.team, err));
+    return one_phase(r, PR_PHASE_EVALUATE, err);
 }
 
 /* Points of earlier runs are in no rank's archive; rank 0 offers them. */
@@ -205,7 +292,8 @@ pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t o
     PR_GO(finish(&r, err));
 done:
     pr_archive_free(&r.archive);
-    pr_job_env_free(&r.env);
+    pr_job_env_free(&r.env); // before the team, whose provider it uses
+    pr_teams_close(&r.team);
     pr_sweep_free(&r.sweep);
     pr_config_free(&r.received);
     return status;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,19 @@ typedef struct pr_schedule_state {
     bool stopped; // workers have been told to stop
     bool done;    // the source has no more
 } pr_schedule_state_t;
+
+/* ---- workers are the teams' first ranks ---- */
+
+int pr_team_count(const pr_world_t *w, int team)
+{
+    return (pr_world_size(w) - 1) / team;
+}
+
+// One past the last worker; workers are first_worker, first_worker + team, ...
+static int end_of_workers(const pr_schedule_state_t *s)
+{
+    return 1 + pr_team_count(s->w, s->o.team) * s->o.team;
+}
 
 static size_t kind_of(pr_schedule_state_t *s, const json_t *spec)
 {
@@ -104,7 +118,7 @@ static void next_for(pr_schedule_state_t *s, const pr_worker_t *k, json_t **spec
 static pr_status_t one_round(pr_schedule_state_t *s, int level, int *next_level, pr_error_t *err)
 {
     *next_level = s->o.depth;
-    for (int rank = 1; rank < pr_world_size(s->w); rank++) {
+    for (int rank = 1; rank < end_of_workers(s); rank += s->o.team) {
         pr_worker_t *k = &s->worker[rank];
         if (k->held == level && has_room(s, k)) {
             json_t *spec;
@@ -127,7 +141,7 @@ static pr_status_t one_round(pr_schedule_state_t *s, int level, int *next_level,
 static pr_status_t send_jobs(pr_schedule_state_t *s, bool *did, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    for (int rank = 1; rank < pr_world_size(s->w); rank++) {
+    for (int rank = 1; rank < end_of_workers(s); rank += s->o.team) {
         pr_buf_t *b = &s->worker[rank].to_go;
         if (b->len == 0)
             continue;
@@ -150,14 +164,20 @@ static pr_status_t hand_out(pr_schedule_state_t *s, bool *did, pr_error_t *err)
     return status == PR_OK ? sent : status;
 }
 
+// Every rank of every team.
+static void tell_all(const pr_schedule_state_t *s, pr_tag_t tag)
+{
+    for (int rank = 1; rank < end_of_workers(s); rank++)
+        pr_world_send(s->w, rank, tag, "", 0, NULL);
+}
+
 /* Has running jobs saved and nothing more begun. */
 static void stop(pr_schedule_state_t *s)
 {
     if (s->stopped)
         return;
     s->stopped = true;
-    for (int rank = 1; rank < pr_world_size(s->w); rank++)
-        pr_world_send(s->w, rank, PR_TAG_STOP, "", 0, NULL);
+    tell_all(s, PR_TAG_STOP);
 }
 
 static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, pr_error_t *err)
@@ -230,7 +250,7 @@ static pr_status_t drain(pr_schedule_state_t *s, bool *did, pr_error_t *err)
 
 static bool workers_known(const pr_schedule_state_t *s)
 {
-    for (int rank = 1; rank < pr_world_size(s->w); rank++)
+    for (int rank = 1; rank < end_of_workers(s); rank += s->o.team)
         if (!s->worker[rank].host)
             return false;
     return true;
@@ -279,8 +299,7 @@ static pr_status_t schedule_workers(pr_schedule_state_t *s, pr_error_t *err)
     pr_status_t status = with_workers(s, err);
     if (status != PR_OK)
         abandon(s);
-    for (int rank = 1; rank < size; rank++)
-        pr_world_send(s->w, rank, PR_TAG_BYE, "", 0, NULL);
+    tell_all(s, PR_TAG_BYE);
     for (int i = 0; i < size; i++) {
         free(s->worker[i].host);
         pr_buf_free(&s->worker[i].to_go);
@@ -355,5 +374,6 @@ pr_status_t pr_schedule(pr_world_t *w, const pr_source_t *source, const pr_runne
 {
     if (pr_world_size(w) == 1)
         return alone(&(pr_alone_t){.w = w, .source = source, .runner = runner}, err);
+    assert(o->team >= 1);
     return schedule_workers(&(pr_schedule_state_t){.w = w, .source = source, .o = *o}, err);
 }

@@ -1,5 +1,6 @@
-/* Rank 0 schedules, the others work; with one rank it does both. The scheduler knows jobs and ranks, not weights: where
- * jobs come from is a table of functions, and so is who does them.
+/* Rank 0 schedules, the others work, in teams of neighbours whose first rank is a worker to rank 0 and hands its jobs
+ * on; with one rank it does both. The scheduler knows jobs and ranks, not weights: where jobs come from is a table of
+ * functions, and so is who does them.
  *
  * Messages are JSON: jobs and results travel in lists, so that jobs of microseconds need not a message each. A worker
  * that does short jobs holds some beside the one it runs, which hides the time that messages take; how short jobs of a
@@ -43,6 +44,7 @@ typedef struct pr_runner {
 } pr_runner_t;
 
 typedef struct pr_schedule_options {
+    int team;             // ranks of a team: 1, 1 + team, ... lead one each; ranks left over get nothing
     int depth;            // jobs a worker may hold at most, the one it runs included
     double short_seconds; // a worker that holds a job which takes longer gets no second one
     double ahead_seconds; // a worker gets a third and further ones only while what it holds takes less than this
@@ -50,14 +52,17 @@ typedef struct pr_schedule_options {
 /* For sweeps and for the benchmark. */
 #define PR_SCHEDULE_DEFAULTS                                                                                           \
     {                                                                                                                  \
-        .depth = 128, .short_seconds = 0.25, .ahead_seconds = 0.005                                                    \
+        .team = 1, .depth = 128, .short_seconds = 0.25, .ahead_seconds = 0.005                                         \
     }
 
 /* Hands out jobs until the source is done or stops. runner is used only when there is one rank. On an error the workers
  * are stopped and sent home, as at the end. Rank 0 only. Errors: what the source's functions return. */
 pr_status_t pr_schedule(pr_world_t *w, const pr_source_t *source, const pr_runner_t *runner,
                         const pr_schedule_options_t *o, pr_error_t *err);
-/* Takes jobs until rank 0 says that there are no more. All ranks but 0. */
-void pr_work(pr_world_t *w, const pr_runner_t *runner);
+/* Takes jobs until rank 0 says that there are no more: a team's first rank from rank 0, the others from it. A job runs
+ * on all ranks of a team at once. team: ranks of a team. All ranks but 0 and those left over. */
+void pr_work(pr_world_t *w, int team, const pr_runner_t *runner);
+/* Teams of that many ranks that a world has. */
+int pr_team_count(const pr_world_t *w, int team);
 
 #endif

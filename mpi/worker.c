@@ -9,6 +9,7 @@
 typedef struct pr_work_state {
     pr_world_t *w;
     const pr_runner_t *runner;
+    int team, leader; // ranks of the team, and the first of them
     json_t *queue;    // specs not begun
     json_t *results;  // not sent yet
     double last_sent; // when results were
@@ -58,6 +59,8 @@ static bool check_stop(void *self)
 static void tell_event(void *self, const char *event, const json_t *fields)
 {
     pr_work_state_t *s = self;
+    if (pr_world_rank(s->w) != s->leader)
+        return;
     send_results(s); // so that rank 0 hears in the order of events
     json_t *v = json_pack("{s:s, s:O}", "event", event, "fields", fields);
     send_json(s, PR_TAG_EVENT, v);
@@ -79,15 +82,46 @@ static json_t *answer(const json_t *spec, pr_status_t status, const char *text, 
     return m;
 }
 
+static bool leads(const pr_work_state_t *s)
+{
+    return pr_world_rank(s->w) == s->leader;
+}
+
+// The team's other ranks do the job too.
+static void hand_on(pr_work_state_t *s, const json_t *spec)
+{
+    json_t *list = s->team > 1 ? json_pack("[O]", spec) : NULL;
+    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    for (int rank = s->leader + 1; rank < s->leader + s->team; rank++)
+        if (!text || pr_world_send(s->w, rank, PR_TAG_JOB, text, strlen(text), NULL) != PR_OK)
+            pr_world_abort(s->w, pr_status_exit_code(PR_ERR_ENV)); // the team would wait for ever
+    free(text);
+    json_decref(list);
+}
+
+static pr_status_t run(pr_work_state_t *s, const json_t *spec, const pr_runner_hooks_t *hooks, json_t **result,
+                       pr_error_t *err)
+{
+    if (leads(s)) {
+        if (check_stop(s))
+            return pr_fail(err, PR_ERR_INTERRUPTED, "stopped before it began");
+        hand_on(s, spec);
+    }
+    return s->runner->run(s->runner->self, spec, hooks, result, err);
+}
+
 static void do_job(pr_work_state_t *s, const json_t *spec)
 {
     pr_runner_hooks_t hooks = {check_stop, tell_event, s};
     pr_error_t err = {0};
     json_t *result = NULL;
     double begin = pr_time_monotonic();
-    pr_status_t status = check_stop(s) ? pr_fail(&err, PR_ERR_INTERRUPTED, "stopped before it began")
-                                       : s->runner->run(s->runner->self, spec, &hooks, &result, &err);
+    pr_status_t status = run(s, spec, &hooks, &result, &err);
     double end = pr_time_monotonic();
+    if (!leads(s)) { // the leader answers for all
+        json_decref(result);
+        return;
+    }
     json_array_append_new(s->results, answer(spec, status, err.text, end - begin, result));
     // Results of very short jobs travel together, but none waits for a longer one behind it.
     if (json_array_size(s->queue) == 0 || end - begin > 1e-3 || end - s->last_sent > 1e-3)
@@ -109,7 +143,7 @@ static void on_message(pr_work_state_t *s, const pr_message_t *m)
 static bool receive(pr_work_state_t *s)
 {
     pr_message_t m;
-    if (!pr_world_poll(s->w, 0, (pr_tag_t)0, &m))
+    if (!pr_world_poll(s->w, -1, (pr_tag_t)0, &m))
         return false;
     on_message(s, &m);
     free(m.bytes);
@@ -124,13 +158,15 @@ static void do_next(pr_work_state_t *s)
     json_decref(spec);
 }
 
-void pr_work(pr_world_t *w, const pr_runner_t *runner)
+void pr_work(pr_world_t *w, int team, const pr_runner_t *runner)
 {
-    pr_work_state_t s = {.w = w, .runner = runner, .queue = json_array(), .results = json_array()};
+    pr_work_state_t s = {.w = w, .runner = runner, .team = team, .queue = json_array(), .results = json_array()};
     pr_backoff_t backoff = {0};
+    s.leader = pr_world_rank(w) - (pr_world_rank(w) - 1) % team;
     json_t *hello =
         json_pack("{s:i, s:s, s:i}", "rank", pr_world_rank(w), "host", pr_world_host(w), "pid", (int)getpid());
-    send_json(&s, PR_TAG_HELLO, hello);
+    if (leads(&s))
+        send_json(&s, PR_TAG_HELLO, hello);
     json_decref(hello);
     while (!s.bye || json_array_size(s.queue) > 0) {
         bool got = receive(&s);

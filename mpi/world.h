@@ -13,12 +13,12 @@ typedef struct pr_world pr_world_t;
 /* All message tags of the program. */
 typedef enum {
     PR_TAG_HELLO = 1, // worker -> 0: JSON {"rank", "host", "pid"}
-    PR_TAG_JOB,       // 0 -> worker: JSON list of jobs' specs
+    PR_TAG_JOB,       // 0 -> worker, worker -> its team: JSON list of jobs' specs
     PR_TAG_EVENT,     // worker -> 0: JSON {"event", "fields"}
     PR_TAG_RESULT,    // worker -> 0: JSON list of {"id", "kind", "status", "error", "result", "seconds"}
-    PR_TAG_STOP,      // 0 -> worker: save what is running, begin nothing more
+    PR_TAG_STOP,      // 0 -> all ranks of teams: save what is running, begin nothing more
     PR_TAG_SIGNAL,    // worker -> 0: a signal told this rank to stop
-    PR_TAG_BYE,       // 0 -> worker: no more jobs
+    PR_TAG_BYE,       // 0 -> all ranks of teams: no more jobs
     PR_TAG_ARCHIVE,   // tree of the front's reduction: packed archive
     PR_TAG_RANGES,    // rank 1 -> 0: the objectives' declared ranges, doubles
     PR_TAG_TEST,      // tests

@@ -28,6 +28,11 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 
+/* Which jobs pr_sweep_next hands out: with teams of one shape for all, any; else those that evaluations wait for first,
+ * then evaluations. */
+typedef enum { PR_PHASE_ALL, PR_PHASE_TUNE, PR_PHASE_EVALUATE } pr_phase_t;
+void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase);
+
 typedef enum {
     PR_NEXT_JOB,  // *spec is a job to start now (a new reference)
     PR_NEXT_WAIT, // nothing until a running job ends

@@ -110,6 +110,7 @@ struct pr_sweep {
     json_t *pending; // [[event, line]] not yet in the journal
     bool paired;     // some search needs the prompts' own scores
     bool nothing;    // nothing can be started until a job ends
+    pr_phase_t phase;
     char **host;
     int n_host;
     double began;                         // monotonic

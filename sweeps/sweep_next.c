@@ -80,6 +80,12 @@ static void start(pr_sweep_t *s, pr_job_head_t *job)
     s->running++;
 }
 
+void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase)
+{
+    s->phase = phase;
+    s->nothing = false;
+}
+
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
 {
     pr_head_fit_t *f = s->nothing ? NULL : waiting_fit(s);
@@ -89,14 +95,14 @@ pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
         return PR_NEXT_JOB;
     }
     bool ready = !s->nothing && heads_ready(s);
-    pr_expert_t *x = ready ? waiting_expert(s) : NULL;
+    pr_expert_t *x = ready && s->phase != PR_PHASE_EVALUATE ? waiting_expert(s) : NULL;
     if (x) {
         start(s, &x->job);
         *spec = pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index]);
         add_heads(s, *spec);
         return PR_NEXT_JOB;
     }
-    pr_evaluation_t *e = ready ? waiting_evaluation(s) : NULL;
+    pr_evaluation_t *e = ready && s->phase != PR_PHASE_TUNE ? waiting_evaluation(s) : NULL;
     if (e) {
         start(s, &e->job);
         *spec = pr_sweep_evaluation_spec(s, e);

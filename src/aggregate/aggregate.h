@@ -13,8 +13,9 @@
  *            nothing there.
  * An expert with w_k = 0 is not run. With K = 0 every mode is the base model.
  *
- * Nothing here depends on rank, time or the order of calls; a sequence's random numbers are a function of (key, prompt,
- * sample, token) only. */
+ * With a provider that splits features every function is collective on its columns, which pass the same and get the
+ * same. Nothing here depends on rank, time or the order of calls; a sequence's random numbers are a function of (key,
+ * prompt, sample, token) only. */
 #ifndef PR_AGGREGATE_AGGREGATE_H
 #define PR_AGGREGATE_AGGREGATE_H
 

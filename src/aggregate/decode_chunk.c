@@ -116,9 +116,19 @@ static text_t prompt_text(const pr_decode_t *d, int prompt)
     return (text_t){.prompt = d->prompt_ids + first, .n_prompt = d->prompt_start[prompt + 1] - first};
 }
 
-static bool cancelled(const pr_decode_t *d)
+// The columns stop together, whichever of them is asked to.
+static pr_status_t check_cancelled(const pr_decode_t *d, pr_error_t *err)
 {
-    return d->o->cancel && d->o->cancel(d->o->self);
+    pr_status_t status = PR_OK;
+    if (d->o->cancel && d->o->cancel(d->o->self))
+        status = pr_fail(err, PR_ERR_INTERRUPTED, "decoding was interrupted");
+    return d->p->la->agree(d->p->la, status, err);
+}
+
+static pr_status_t new_cache(const pr_decode_t *d, int first, int last, int streams, int max_len, pr_kv_t **out,
+                             pr_error_t *err)
+{
+    return d->p->la->agree(d->p->la, pr_kv_new(d->p->model, first, last, streams, max_len, out, err), err);
 }
 
 static void keep_live(chunk_t *c)
@@ -347,8 +357,7 @@ static pr_status_t prefill_all(prefill_t *p, pr_error_t *err)
             if (rows > GROUP_ROWS)
                 break;
         }
-        if (cancelled(p->c->d))
-            return pr_fail(err, PR_ERR_INTERRUPTED, "decoding was interrupted");
+        PR_TRY(check_cancelled(p->c->d, err));
         PR_TRY(prefill_group(p, first, last, err));
     }
     return PR_OK;
@@ -358,16 +367,15 @@ static pr_status_t prefill_all(prefill_t *p, pr_error_t *err)
 static pr_status_t spread(prefill_t *p, pr_error_t *err)
 {
     chunk_t *c = p->c;
-    const pr_model_t *m = c->d->p->model;
     int k = c->k, streams = 0;
     c->expert_stream = pr_alloc((size_t)c->n * (size_t)k, sizeof(int));
     for (int i = 0; c->split > 0 && i < c->n; i++)
         for (int j = 0; j < k; j++)
             c->expert_stream[i * k + j] = weights(c->d, c->s[i].point)[j] != 0 && !c->s[i].done ? streams++ : -1;
     if (c->split > 0)
-        PR_TRY(pr_kv_new(m, 0, c->split, streams, c->max_len, &c->expert_kv, err));
+        PR_TRY(new_cache(c->d, 0, c->split, streams, c->max_len, &c->expert_kv, err));
     if (c->split < c->n_layer)
-        PR_TRY(pr_kv_new(m, c->split, c->n_layer, c->n, c->max_len, &c->item_kv, err));
+        PR_TRY(new_cache(c->d, c->split, c->n_layer, c->n, c->max_len, &c->item_kv, err));
     for (int pair = 0; pair < p->n_pair; pair++)
         for (int i = p->first[pair]; i < p->first[pair] + p->count[pair]; i++) {
             for (int j = 0; c->split > 0 && j < k; j++)
@@ -384,13 +392,12 @@ static pr_status_t prefill(chunk_t *c, pr_error_t *err)
 {
     prefill_t p = {.c = c};
     pr_status_t status = PR_OK;
-    const pr_model_t *m = c->d->p->model;
     find_pairs(&p);
     assign_expert_streams(&p);
     if (c->split > 0)
-        PR_GO(pr_kv_new(m, 0, c->split, p.n_expert_stream, p.max_prompt, &p.expert_kv, err));
+        PR_GO(new_cache(c->d, 0, c->split, p.n_expert_stream, p.max_prompt, &p.expert_kv, err));
     if (c->split < c->n_layer)
-        PR_GO(pr_kv_new(m, c->split, c->n_layer, p.n_pair, p.max_prompt, &p.pair_kv, err));
+        PR_GO(new_cache(c->d, c->split, c->n_layer, p.n_pair, p.max_prompt, &p.pair_kv, err));
     PR_GO(prefill_all(&p, err));
     PR_GO(spread(&p, err));
 done:
@@ -402,8 +409,7 @@ done:
 
 static pr_status_t decode_step(chunk_t *c, builder_t *b, text_t *text, pr_error_t *err)
 {
-    if (cancelled(c->d))
-        return pr_fail(err, PR_ERR_INTERRUPTED, "decoding was interrupted");
+    PR_TRY(check_cancelled(c->d, err));
     for (int i = 0; i < c->n_live; i++) {
         const pr_sequence_t *s = &c->s[c->live[i]];
         text[i] = (text_t){.prompt = s->ids + s->n - 1, .n_prompt = 1};
@@ -470,8 +476,7 @@ pr_status_t pr_chunk_without_cache(pr_decode_t *d, pr_sequence_t *s, int n, pr_e
     pr_status_t status = PR_OK;
     chunk_init(&c, d, s, n);
     while (c.n_live > 0) {
-        if (cancelled(d))
-            PR_GO(pr_fail(err, PR_ERR_INTERRUPTED, "decoding was interrupted"));
+        PR_GO(check_cancelled(d, err));
         PR_GO(step_without_cache(&c, err));
         keep_live(&c);
     }

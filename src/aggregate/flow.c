@@ -62,7 +62,7 @@ int pr_engine_split(const pr_engine_t *e)
     return e->split;
 }
 
-static pr_status_t reserve(float **buffer, size_t *have, size_t n, pr_error_t *err)
+static pr_status_t grow(float **buffer, size_t *have, size_t n, pr_error_t *err)
 {
     if (n <= *have)
         return PR_OK;
@@ -73,6 +73,18 @@ static pr_status_t reserve(float **buffer, size_t *have, size_t n, pr_error_t *e
         return pr_fail(err, PR_ERR_MEMORY, "no memory for a batch (%.2f GB)", 4e-9 * (double)n);
     *have = n;
     return PR_OK;
+}
+
+// The columns agree, as memory may be short on one of them.
+static pr_status_t reserve(const pr_engine_t *e, float **buffer, size_t *have, size_t n, pr_error_t *err)
+{
+    return e->p->la->agree(e->p->la, grow(buffer, have, n, err), err);
+}
+
+// What takes logits may fail on one column alone.
+static pr_status_t give(const pr_engine_t *e, pr_flow_sink sink, void *self, int first, int n, pr_error_t *err)
+{
+    return e->p->la->agree(e->p->la, sink(self, first, n, e->logits, err), err);
 }
 
 // Runs layers first..last-1 of a strand whose rows x are embedded here when first is 0.
@@ -102,7 +114,7 @@ static pr_status_t run_experts(pr_engine_t *e, const pr_flow_t *f, pr_error_t *e
     float *mix = pr_alloc((size_t)s->n * (size_t)k, sizeof *mix);
     for (int i = 0; i < s->n; i++)
         mix[at(i, k) + (size_t)f->expert[i]] = 1.0f;
-    pr_status_t status = reserve(&e->x_expert, &e->n_expert, at(s->start[s->n], e->d), err);
+    pr_status_t status = reserve(e, &e->x_expert, &e->n_expert, at(s->start[s->n], e->d), err);
     if (status == PR_OK)
         status = run_layers(e, s, mix, 0, e->split, e->x_expert, err);
     free(mix);
@@ -149,7 +161,7 @@ static void combine_stream(const pr_engine_t *e, const pr_flow_t *f, float *x)
 static pr_status_t run_items(pr_engine_t *e, const pr_flow_t *f, pr_error_t *err)
 {
     int k = e->p->n_expert, n = f->item.n;
-    PR_TRY(reserve(&e->x_item, &e->n_item, at(f->item.start[n], e->d), err));
+    PR_TRY(reserve(e, &e->x_item, &e->n_item, at(f->item.start[n], e->d), err));
     if (e->split > 0)
         combine_stream(e, f, e->x_item);
     float *mix = pr_alloc(at(n, k), sizeof *mix);
@@ -184,31 +196,40 @@ static int expert_row(const pr_engine_t *e, const pr_flow_t *f, position_t p, in
     return f->expert_seq.start[f->source[at(p.item, e->p->n_expert) + (size_t)k]] + p.row;
 }
 
-/* h [n,d] of positions behind one stream of residuals, which is what one head reads. The norm is taken of a copy, as
- * several items may share an expert's row. */
+// The rows of positions p[0..n-1] of the experts in use, one behind the other; returns how many.
+static int expert_rows(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *z)
+{
+    int rows = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < e->p->n_expert; j++)
+            if (f->w[p[i].item][j] != 0)
+                memcpy(z + at(rows++, e->d), e->x_expert + at(expert_row(e, f, p[i], j), e->d),
+                       (size_t)e->d * sizeof *z);
+    return rows;
+}
+
+/* h [n,d] of positions behind one stream of residuals, which is what one head reads. z [n,K,d]: the experts' rows, so
+ * that their norms are taken together and of a copy, as several items may share one. */
 static void states_of(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *h, float *z)
 {
     int k = e->p->n_expert;
-    for (int i = 0; i < n; i++) {
-        float *y = h + at(i, e->d);
-        if (e->split < e->n_layer || k == 0) {
-            memcpy(y, e->x_item + at(f->item.start[p[i].item] + p[i].row, e->d), (size_t)e->d * sizeof *y);
-            continue;
-        }
-        const double *w = f->w[p[i].item];
-        memset(y, 0, (size_t)e->d * sizeof *y);
-        for (int j = 0; j < k; j++) {
-            if (w[j] == 0)
-                continue;
-            const float *row = e->x_expert + at(expert_row(e, f, p[i], j), e->d);
-            if (!e->p->norm_before || e->p->mode != PR_AGGREGATE_STATES) {
-                pr_final_norm(e->run, 1, row, z);
-                row = z;
-            }
-            pr_k_axpy(e->d, (float)w[j], row, y);
-        }
+    bool one_stream = e->split < e->n_layer || k == 0;
+    bool norm_behind = one_stream || (e->p->norm_before && e->p->mode == PR_AGGREGATE_STATES);
+    for (int i = 0; one_stream && i < n; i++)
+        memcpy(h + at(i, e->d), e->x_item + at(f->item.start[p[i].item] + p[i].row, e->d), (size_t)e->d * sizeof *h);
+    if (!one_stream) {
+        int rows = expert_rows(e, f, p, n, z);
+        if (!norm_behind)
+            pr_final_norm(e->run, rows, z, z);
+        memset(h, 0, at(n, e->d) * sizeof *h);
     }
-    if (e->split < e->n_layer || k == 0 || (e->p->norm_before && e->p->mode == PR_AGGREGATE_STATES))
+    for (int i = 0; !one_stream && i < n; i++)
+        for (int j = 0; j < k; j++)
+            if (f->w[p[i].item][j] != 0) {
+                pr_k_axpy(e->d, (float)f->w[p[i].item][j], z, h + at(i, e->d));
+                z += e->d;
+            }
+    if (norm_behind)
         pr_final_norm(e->run, n, h, h);
 }
 
@@ -223,13 +244,13 @@ static pr_status_t head_of_states(pr_engine_t *e, const pr_flow_t *f, const posi
                                   void *self, pr_error_t *err)
 {
     int block = block_rows(e) < n ? block_rows(e) : n;
-    PR_TRY(reserve(&e->h, &e->n_h, at(block + 1, e->d), err));
-    PR_TRY(reserve(&e->logits, &e->n_logits, at(block, e->v), err));
+    PR_TRY(reserve(e, &e->h, &e->n_h, at(block * (1 + e->p->n_expert), e->d), err));
+    PR_TRY(reserve(e, &e->logits, &e->n_logits, at(block, e->v), err));
     for (int r = 0, m; r < n; r += m) {
         m = n - r < block ? n - r : block;
         states_of(e, f, p + r, m, e->h, e->h + at(block, e->d));
         pr_head_logits(e->p->model, e->p->la, m, e->h, e->logits);
-        PR_TRY(sink(self, r, m, e->logits, err));
+        PR_TRY(give(e, sink, self, r, m, err));
     }
     return PR_OK;
 }
@@ -249,12 +270,7 @@ static void mix_probabilities(int v, int n, const double *c, float *x, float *y)
 // Positions p[0..n-1]: all their experts' rows through the head at once, then mixed.
 static void head_of_block(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *out, float *each)
 {
-    int k = e->p->n_expert, rows = 0;
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < k; j++)
-            if (f->w[p[i].item][j] != 0)
-                memcpy(e->h + at(rows++, e->d), e->x_expert + at(expert_row(e, f, p[i], j), e->d),
-                       (size_t)e->d * sizeof(float));
+    int k = e->p->n_expert, rows = expert_rows(e, f, p, n, e->h);
     pr_final_norm(e->run, rows, e->h, e->h);
     pr_head_logits(e->p->model, e->p->la, rows, e->h, each);
     double *c = pr_alloc((size_t)k, sizeof *c);
@@ -276,12 +292,12 @@ static pr_status_t head_of_probs(pr_engine_t *e, const pr_flow_t *f, const posit
     int k = e->p->n_expert, block = block_rows(e) / k;
     block = block < 1 ? 1 : block;
     block = block < n ? block : n;
-    PR_TRY(reserve(&e->h, &e->n_h, at(block * k, e->d), err));
-    PR_TRY(reserve(&e->logits, &e->n_logits, at(block * (k + 1), e->v), err));
+    PR_TRY(reserve(e, &e->h, &e->n_h, at(block * k, e->d), err));
+    PR_TRY(reserve(e, &e->logits, &e->n_logits, at(block * (k + 1), e->v), err));
     for (int r = 0, m; r < n; r += m) {
         m = n - r < block ? n - r : block;
         head_of_block(e, f, p + r, m, e->logits, e->logits + at(block, e->v));
-        PR_TRY(sink(self, r, m, e->logits, err));
+        PR_TRY(give(e, sink, self, r, m, err));
     }
     return PR_OK;
 }

@@ -34,7 +34,8 @@ typedef struct pr_flow {
 typedef pr_status_t (*pr_flow_sink)(void *self, int first, int n, float *logits, pr_error_t *err);
 
 typedef struct pr_engine pr_engine_t;
-/* The policy must have passed pr_policy_check and must outlive the engine; its adapters must not change meanwhile. */
+/* Everything here is collective on the columns of the policy's provider. The policy must have passed pr_policy_check
+ * and must outlive the engine; its adapters must not change meanwhile. */
 pr_status_t pr_engine_new(const pr_policy_t *p, pr_engine_t **out, pr_error_t *err);
 void pr_engine_free(pr_engine_t **e);
 /* Layers run once an expert. */

@@ -120,7 +120,7 @@ static pr_status_t round_of(pr_world_t *w, long n, double seconds, double *took,
     if (pr_world_rank(w) == 0)
         status = pr_schedule(w, &source, &runner, &o, err);
     else
-        pr_work(w, &runner);
+        pr_work(w, 1, &runner);
     *took = pr_time_monotonic() - begin;
     return pr_world_agree(w, status, err);
 }

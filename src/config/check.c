@@ -51,10 +51,9 @@ static pr_status_t check_seeds(const pr_config_t *c, pr_error_t *err)
 
 static pr_status_t check_team(const pr_config_t *c, const char *key, const pr_team_config_t *t, pr_error_t *err)
 {
-    if (t->rows * (long)t->cols > 1)
-        return pr_fail(err, PR_ERR_UNSUPPORTED,
-                       "%s: %s.team: found %d x %d ranks; this version has teams of one rank only", c->path, key,
-                       t->rows, t->cols);
+    if (t->rows * (double)t->cols > PR_MAX_TEAM)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: %s.team: found %d x %d ranks, expected at most %d", c->path, key,
+                       t->rows, t->cols, PR_MAX_TEAM);
     return PR_OK;
 }
 

@@ -25,8 +25,9 @@ typedef struct pr_objective_config {
     json_t *options; // the type's own keys, not yet resolved against the registry
 } pr_objective_config_t;
 
+enum { PR_MAX_TEAM = 1 << 16 }; // ranks of a team
 typedef struct pr_team_config {
-    int rows, cols;
+    int rows, cols; // ranks that split the sequences, and the features
 } pr_team_config_t;
 
 typedef struct pr_finetune_config {

@@ -172,8 +172,11 @@ const pr_key_t pr_key_table[] = {
              "Tokens of one forward and backward pass: memory against speed."),
     INT_FROM(ROOT, "finetune.checkpoint_every", C(finetune.checkpoint_every), "10", 0,
              "Steps between checkpoints; 0: only on a signal."),
-    INT_FROM(ROOT, "finetune.team.rows", C(finetune.team.rows), "1", 1, "Ranks that share a job's sequences."),
-    INT_FROM(ROOT, "finetune.team.cols", C(finetune.team.cols), "1", 1, "Ranks that share the model's features."),
+    INT_FROM(ROOT, "finetune.team.rows", C(finetune.team.rows), "1", 1,
+             "Ranks that share the sequences of one fine-tuning: each samples and learns from its part."),
+    INT_FROM(
+        ROOT, "finetune.team.cols", C(finetune.team.cols), "1", 1,
+        "Ranks that share the model in one fine-tuning: each holds its part of every layer. At most its query heads."),
 
     INT_FROM(ROOT, "evaluate.prompts", C(evaluate.prompts), "0", 0, "Evaluation prompts used; 0: all."),
     SWITCH(ROOT, "evaluate.decoding", C(evaluate.greedy), "\"greedy\"", "sample | greedy",
@@ -193,8 +196,8 @@ const pr_key_t pr_key_table[] = {
     INT_FROM(ROOT, "evaluate.max_new_tokens", C(evaluate.max_new_tokens), "40", 1, "Longest response in tokens."),
     INT_FROM(ROOT, "evaluate.streams", C(evaluate.streams), "512", 1,
              "Sequences decoded together: memory against speed."),
-    INT_FROM(ROOT, "evaluate.team.rows", C(evaluate.team.rows), "1", 1, "Ranks that share a job's sequences."),
-    INT_FROM(ROOT, "evaluate.team.cols", C(evaluate.team.cols), "1", 1, "Ranks that share the model's features."),
+    INT_FROM(ROOT, "evaluate.team.rows", C(evaluate.team.rows), "1", 1, "As finetune.team.rows, in an evaluation."),
+    INT_FROM(ROOT, "evaluate.team.cols", C(evaluate.team.cols), "1", 1, "As finetune.team.cols, in an evaluation."),
 
     SPECIAL(ROOT, "aggregate", "string or list of strings", "\"states\"", "params | logits | probs | states",
             "How experts and weights make one policy. Several, or several searches: every search with each of them."),

@@ -8,7 +8,8 @@
 
 struct pr_trainer {
     const pr_model_t *model;
-    const pr_linalg_t *la;
+    const pr_team_t *team;
+    const pr_linalg_t *la; // the team's
     pr_adapter_t *adapter;
     pr_trainer_options_t o;
     pr_adamw_t adamw;
@@ -28,18 +29,26 @@ typedef struct pr_slice {
     float *ref, *mix;                     // [n_pick] reference log-probabilities; [n_seq] ones
 } pr_slice_t;
 
-pr_status_t pr_trainer_new(const pr_model_t *m, const pr_linalg_t *la, pr_adapter_t *adapter,
+static pr_status_t allocate(pr_trainer_t *t, pr_error_t *err)
+{
+    const pr_trainer_options_t *o = &t->o;
+    size_t n = t->adapter->n_data;
+    PR_TRY(pr_adamw_init(&t->adamw, n, o->beta1, o->beta2, o->eps, o->weight_decay, err));
+    t->grad = pr_alloc_matrix(n, sizeof(float));
+    if (!t->grad)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for gradients of %zu parameters", n);
+    return PR_OK;
+}
+
+pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapter_t *adapter,
                            const pr_trainer_options_t *o, pr_trainer_t **out, pr_error_t *err)
 {
     pr_trainer_t *t = pr_alloc(1, sizeof *t);
     pr_status_t status = PR_OK;
-    *t = (pr_trainer_t){.model = m, .la = la, .adapter = adapter, .o = *o};
-    PR_GO(pr_adamw_init(&t->adamw, adapter->n_data, o->beta1, o->beta2, o->eps, o->weight_decay, err));
-    t->grad = pr_alloc_matrix(adapter->n_data, sizeof(float));
-    if (!t->grad)
-        PR_GO(pr_fail(err, PR_ERR_MEMORY, "no memory for gradients of %zu parameters", adapter->n_data));
-    PR_GO(pr_run_new(m, la, true, &t->policy, err));
-    PR_GO(pr_run_new(m, la, false, &t->reference, err));
+    *t = (pr_trainer_t){.model = m, .team = team, .la = team->la, .adapter = adapter, .o = *o};
+    PR_GO(team->agree(team, allocate(t, err), err));
+    PR_GO(pr_run_new(m, t->la, true, &t->policy, err));
+    PR_GO(pr_run_new(m, t->la, false, &t->reference, err));
     *out = t;
     return PR_OK;
 done:
@@ -197,11 +206,11 @@ static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t
     return pr_backward(t->policy, &b, s->dh, &g, err);
 }
 
-/* One past the last sequence of the micro-batch that begins at first. */
-static int micro_end(const pr_rollout_t *r, int first, int micro_tokens)
+/* One past the last sequence of the micro-batch that begins at first, at most end. */
+static int micro_end(const pr_rollout_t *r, int first, int end, int micro_tokens)
 {
     int last = first + 1;
-    while (last < r->n_seq && r->start[last + 1] - r->start[first] <= micro_tokens)
+    while (last < end && r->start[last + 1] - r->start[first] <= micro_tokens)
         last++;
     return last;
 }
@@ -214,24 +223,49 @@ static long response_tokens(const pr_rollout_t *r)
     return n;
 }
 
-pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
+/* One past the last sequence of the team's rows 0..row-1: each row has about as many tokens; a row may have none. */
+static int row_end(const pr_rollout_t *r, int rows, int row)
 {
-    long tokens = response_tokens(r);
-    pr_loss_call_t call = {.t = t, .r = r, .token_weight = 1.0 / (double)(t->o.sequence_norm ? r->n_seq : tokens)};
-    memset(t->grad, 0, t->adapter->n_data * sizeof(float));
-    for (int first = 0, last; first < r->n_seq; first = last) {
+    int s = 0;
+    double goal = (double)r->start[r->n_seq] * row / rows;
+    if (row == rows)
+        return r->n_seq;
+    while (s < r->n_seq && (r->start[s] + r->start[s + 1]) / 2.0 < goal)
+        s++;
+    return s;
+}
+
+static pr_status_t row_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_loss_call_t *call, pr_error_t *err)
+{
+    int end = row_end(r, t->team->rows, t->team->row + 1);
+    for (int first = row_end(r, t->team->rows, t->team->row), last; first < end; first = last) {
         pr_slice_t s;
-        last = micro_end(r, first, t->o.micro_tokens);
-        PR_TRY(slice_make(&s, r, first, last, t->model->part.d.n, err));
-        call.s = &s;
-        pr_status_t status = slice_backward(t, &s, &call, err);
+        last = micro_end(r, first, end, t->o.micro_tokens);
+        pr_status_t status = slice_make(&s, r, first, last, t->model->part.d.n, err);
+        PR_TRY(t->la->agree(t->la, status, err));
+        call->s = &s;
+        status = slice_backward(t, &s, call, err);
         slice_clear(&s);
         if (status != PR_OK)
             return status;
     }
-    *stats = (pr_step_stats_t){.loss = call.loss,
-                               .kl = call.kl / (double)tokens,
-                               .entropy = call.entropy / (double)tokens,
+    return PR_OK;
+}
+
+pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
+{
+    const pr_team_t *team = t->team;
+    long tokens = response_tokens(r);
+    pr_loss_call_t call = {.t = t, .r = r, .token_weight = 1.0 / (double)(t->o.sequence_norm ? r->n_seq : tokens)};
+    memset(t->grad, 0, t->adapter->n_data * sizeof(float));
+    pr_status_t status = row_loss(t, r, &call, err);
+    PR_TRY(team->agree(team, status, err));
+    double sums[3] = {call.loss, call.kl, call.entropy};
+    team->sum(team, t->grad, t->adapter->n_data); // every rank has what its rows and features give
+    team->sum_rows(team, sums, 3);
+    *stats = (pr_step_stats_t){.loss = sums[0],
+                               .kl = sums[1] / (double)tokens,
+                               .entropy = sums[2] / (double)tokens,
                                .grad_norm = pr_global_norm(t->grad, t->adapter->n_data),
                                .tokens = tokens};
     if (!isfinite(stats->loss) || !isfinite(stats->grad_norm))

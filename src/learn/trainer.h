@@ -5,6 +5,7 @@
 
 #include "learn/optim.h"
 #include "model/head.h"
+#include "model/team.h"
 #include "model/transformer.h"
 
 #include <stdbool.h>
@@ -37,16 +38,18 @@ typedef struct pr_step_stats {
     long tokens; // response tokens trained on
 } pr_step_stats_t;
 
-/* adapter is borrowed and changed by steps. Errors: PR_ERR_MEMORY. */
-pr_status_t pr_trainer_new(const pr_model_t *m, const pr_linalg_t *la, pr_adapter_t *adapter,
+/* adapter is borrowed and changed by steps; every rank of the team holds all of it and takes the same steps, on the
+ * part of the model and of the sequences that is its own. Collective on the team, as are losses and steps. Errors:
+ * PR_ERR_MEMORY. */
+pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapter_t *adapter,
                            const pr_trainer_options_t *o, pr_trainer_t **out, pr_error_t *err);
 void pr_trainer_free(pr_trainer_t **t);
 /* The optimizer, for checkpoints. */
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t);
 /* Gradients of the last step, before scaling, laid out as adapter->data. */
 const float *pr_trainer_gradient(const pr_trainer_t *t);
-/* Loss and gradient of the roll-out, without changing the adapter. Errors: PR_ERR_NUMERIC (a loss or gradient that is
- * not finite). */
+/* Loss and gradient of the roll-out (the same on every rank), without changing the adapter. Errors: PR_ERR_NUMERIC (a
+ * loss or gradient that is not finite). */
 pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err);
 /* pr_trainer_loss, clipping, one AdamW step at learning rate lr. On error the adapter is unchanged. */
 pr_status_t pr_trainer_step(pr_trainer_t *t, const pr_rollout_t *r, double lr, pr_step_stats_t *stats, pr_error_t *err);

@@ -85,6 +85,7 @@ static pr_status_t score_batch(void *arg, size_t first, const pr_batch_t *b, con
     float *logp = pr_alloc(rows, sizeof *logp);
     int32_t *target = pr_alloc(rows, sizeof *target);
     pr_status_t status = picked ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %zu hidden states", rows);
+    status = sc->self->la->agree(sc->self->la, status, err);
     for (int s = 0; s < b->n_seq && picked; s++) {
         const piece_t *p = &sc->piece[first + (size_t)s];
         size_t row = (size_t)(b->seq_start[s] + p->first);
@@ -120,7 +121,8 @@ static pr_status_t fluency_score(pr_objective_t *o, const pr_sample_t *samples, 
         scores[i] = 0; // of an empty response
         add_sample(&self->model->config, &samples[i], i, &packed, &piece[packed.n]);
     }
-    pr_status_t status = pr_packed_run(&packed, self->model, self->run, self->batch_tokens, score_batch, &sc, err);
+    pr_status_t status =
+        pr_packed_run(&packed, self->model, self->la, self->run, self->batch_tokens, score_batch, &sc, err);
     pr_packed_free(&packed);
     free(piece);
     return status;
@@ -136,6 +138,7 @@ const pr_objective_type_t pr_objective_fluency = {
         "(down to one), then the response's last. An empty response scores 0.",
     .options = options,
     .needs_model = true,
+    .collective = true,
     .open = fluency_open,
     .score = fluency_score,
     .close = fluency_close,

@@ -211,6 +211,7 @@ const pr_objective_type_t pr_objective_linear_head = {
         "labels (ridge regression). A text without any token is scored as a single end-of-text token.",
     .options = options,
     .needs_model = true,
+    .collective = true,
     .check = linear_check,
     .open = linear_open,
     .score = linear_score,

@@ -12,6 +12,7 @@
 typedef struct reward {
     pr_model_t *model;
     pr_tokenizer_t *tokenizer;
+    const pr_linalg_t *la;
     pr_run_t *run;
     pr_templated_t text;
     char transform; // 'n'one, 's'igmoid or soft'm'ax
@@ -109,22 +110,27 @@ static void reward_close(pr_objective_t *o)
     free(self);
 }
 
-static pr_status_t load(reward_t *self, const char *model_dir, pr_error_t *err)
+static pr_status_t load_files(reward_t *self, const char *model_dir, pr_error_t *err)
 {
     char *tokenizer = pr_path_join(model_dir, "tokenizer.json");
     pr_status_t status = pr_tokenizer_load(tokenizer, &self->tokenizer, err);
     free(tokenizer);
     PR_TRY(status);
-    PR_TRY(pr_model_load(model_dir, &self->model, err));
-    PR_TRY(check_labels(model_dir, &self->model->config, self->label, err));
-    // A whole model in this process, so that the ranks of a team do not wait for one another here.
-    return pr_run_new(self->model, pr_linalg_local(), false, &self->run, err);
+    PR_TRY(pr_model_load_part(model_dir, self->la->cols, self->la->col, &self->model, err));
+    return check_labels(model_dir, &self->model->config, self->label, err);
+}
+
+static pr_status_t load(reward_t *self, const char *model_dir, pr_error_t *err)
+{
+    PR_TRY(self->la->agree(self->la, load_files(self, model_dir, err), err));
+    return pr_run_new(self->model, self->la, false, &self->run, err);
 }
 
 static pr_status_t reward_open(pr_objective_t *o, const json_t *opt, const pr_objective_env_t *env, pr_error_t *err)
 {
     reward_t *self = o->self = pr_alloc(1, sizeof *self);
     const char *transform = pr_option_string(opt, "transform");
+    self->la = env->la ? env->la : pr_linalg_local();
     self->transform = strcmp(transform, "softmax") == 0 ? 'm' : *transform;
     self->label = pr_option_int(opt, "label");
     self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
@@ -165,13 +171,14 @@ static pr_status_t score_batch(void *arg, size_t first, const pr_batch_t *b, con
 {
     const scoring_t *sc = arg;
     const pr_model_config_t *c = &sc->self->model->config;
-    size_t d = (size_t)c->d_model, n = (size_t)b->n_seq, labels = (size_t)c->n_label;
+    size_t d = (size_t)sc->self->model->part.d.n, n = (size_t)b->n_seq, labels = (size_t)c->n_label;
     float *last = pr_alloc_matrix(n * d, sizeof *last), *logit = pr_alloc_matrix(n * labels, sizeof *logit);
     pr_status_t status = last && logit ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %zu scores", n * labels);
+    status = sc->self->la->agree(sc->self->la, status, err);
     if (status == PR_OK) {
         for (size_t s = 0; s < n; s++)
             memcpy(last + s * d, h + ((size_t)b->seq_start[s + 1] - 1) * d, d * sizeof *h);
-        pr_head_scores(sc->self->model, pr_linalg_local(), b->n_seq, last, logit);
+        pr_head_scores(sc->self->model, sc->self->la, b->n_seq, last, logit);
         for (size_t s = 0; s < n; s++)
             sc->scores[first + s] = transformed(sc->self, logit + s * labels, c->n_label);
     }
@@ -190,8 +197,9 @@ static pr_status_t reward_score(pr_objective_t *o, const pr_sample_t *samples, s
     for (size_t i = 0; i < n && status == PR_OK; i++)
         status = pr_templated_add(&self->text, self->tokenizer, &self->model->config, samples[i].prompt,
                                   samples[i].response, &packed, err);
+    status = self->la->agree(self->la, status, err);
     if (status == PR_OK)
-        status = pr_packed_run(&packed, self->model, self->run, self->batch_tokens, score_batch, &sc, err);
+        status = pr_packed_run(&packed, self->model, self->la, self->run, self->batch_tokens, score_batch, &sc, err);
     pr_packed_free(&packed);
     return status;
 }
@@ -205,6 +213,7 @@ const pr_objective_type_t pr_objective_reward_model = {
         "classifier. Padding tokens at the end of the text do not count. A text without any token is scored as a "
         "single end-of-text token.",
     .options = options,
+    .collective = true,
     .check = reward_check,
     .open = reward_open,
     .score = reward_score,

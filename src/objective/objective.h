@@ -26,7 +26,7 @@ typedef struct pr_objective_env {
     const char *dir;                 // relative file names in options are relative to this
     pr_model_t *model;               // the base model (fluency); NULL where needs_model is false for all
     const pr_tokenizer_t *tokenizer; // its tokenizer
-    const pr_linalg_t *la;
+    const pr_linalg_t *la;           // what models run on
 } pr_objective_env_t;
 
 typedef enum {
@@ -68,6 +68,8 @@ struct pr_objective_type {
     const char *help;           // what it measures, and what it makes of an empty response
     const pr_option_t *options; // ends with a NULL key
     bool needs_model;           // uses env->model and env->tokenizer
+    bool collective; // runs a model on env->la: open and score are collective on its columns, which score the same
+                     // samples
     /* Checks values and small files beyond what the options table says, without opening anything heavy; may be NULL. */
     pr_status_t (*check)(const json_t *options, const char *dir, pr_error_t *err);
     /* Sets o->self, o->lo, o->hi from resolved options. After an error close is not called. */
@@ -97,7 +99,8 @@ pr_status_t pr_objective_resolve(const char *name, const char *type, const json_
 pr_status_t pr_objective_identity(const char *type, const json_t *resolved, const char *dir, json_t **identity,
                                   pr_error_t *err);
 
-/* options: resolved or as configured. env and what it points to are borrowed until the close. Errors name the
+/* Collective on the columns of env->la where the type says so; the others are to be opened on one rank of a team.
+ * options: resolved or as configured. env and what it points to are borrowed until the close. Errors name the
  * objective.
  */
 pr_status_t pr_objective_open(const char *name, const char *type, const json_t *resolved, const pr_objective_env_t *env,

@@ -35,8 +35,8 @@ size_t pr_packed_batch_end(const pr_packed_t *p, size_t first, size_t batch_toke
     return end;
 }
 
-static pr_status_t run_one(const pr_packed_t *p, const pr_model_t *m, pr_run_t *run, size_t first, size_t end,
-                           pr_states_fn each, void *self, pr_error_t *err)
+static pr_status_t run_one(const pr_packed_t *p, const pr_model_t *m, const pr_linalg_t *la, pr_run_t *run,
+                           size_t first, size_t end, pr_states_fn each, void *self, pr_error_t *err)
 {
     size_t rows = p->start[end] - p->start[first];
     int *start = pr_alloc(end - first + 1, sizeof *start);
@@ -47,6 +47,7 @@ static pr_status_t run_one(const pr_packed_t *p, const pr_model_t *m, pr_run_t *
         start[i - first] = (int)(p->start[i] - p->start[first]);
     if (!h)
         status = pr_fail(err, PR_ERR_MEMORY, "no memory for the hidden states of %zu tokens", rows);
+    status = la->agree(la, status, err);
     if (status == PR_OK)
         status = pr_forward(run, &b, h, err);
     if (status == PR_OK)
@@ -56,12 +57,12 @@ static pr_status_t run_one(const pr_packed_t *p, const pr_model_t *m, pr_run_t *
     return status;
 }
 
-pr_status_t pr_packed_run(const pr_packed_t *p, const pr_model_t *m, pr_run_t *run, size_t batch_tokens,
-                          pr_states_fn each, void *self, pr_error_t *err)
+pr_status_t pr_packed_run(const pr_packed_t *p, const pr_model_t *m, const pr_linalg_t *la, pr_run_t *run,
+                          size_t batch_tokens, pr_states_fn each, void *self, pr_error_t *err)
 {
     for (size_t first = 0, end; first < p->n; first = end) {
         end = pr_packed_batch_end(p, first, batch_tokens);
-        PR_TRY(run_one(p, m, run, first, end, each, self, err));
+        PR_TRY(run_one(p, m, la, run, first, end, each, self, err));
     }
     return PR_OK;
 }

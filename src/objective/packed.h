@@ -21,8 +21,9 @@ void pr_packed_free(pr_packed_t *p);
 size_t pr_packed_batch_end(const pr_packed_t *p, size_t first, size_t batch_tokens);
 /* Gets the hidden states of sequences first..first+b->n_seq-1: h [T,d] after the final norm, rows as in b. */
 typedef pr_status_t (*pr_states_fn)(void *self, size_t first, const pr_batch_t *b, const float *h, pr_error_t *err);
-/* Runs all sequences through the model without adapters, batch_tokens at a time (more where one sequence is longer). */
-pr_status_t pr_packed_run(const pr_packed_t *p, const pr_model_t *m, pr_run_t *run, size_t batch_tokens,
-                          pr_states_fn each, void *self, pr_error_t *err);
+/* Runs all sequences through the model without adapters, batch_tokens at a time (more where one sequence is longer).
+ * la: what run was made on; collective on its columns. */
+pr_status_t pr_packed_run(const pr_packed_t *p, const pr_model_t *m, const pr_linalg_t *la, pr_run_t *run,
+                          size_t batch_tokens, pr_states_fn each, void *self, pr_error_t *err);
 
 #endif

@@ -134,12 +134,12 @@ static void schedule(source_t *s, int depth)
     pr_error_t err;
     pr_source_t source = {next_job, started, on_event, on_finished, commit, tick, stopping, signalled, s};
     pr_runner_t runner = {run, never, NULL};
-    pr_schedule_options_t o = {.depth = depth, .short_seconds = 1, .ahead_seconds = 1};
+    pr_schedule_options_t o = {.team = 1, .depth = depth, .short_seconds = 1, .ahead_seconds = 1};
     pr_status_t status = PR_OK;
     if (pr_world_rank(test_world) == 0)
         status = pr_schedule(test_world, &source, &runner, &o, &err);
     else
-        pr_work(test_world, &runner);
+        pr_work(test_world, 1, &runner);
     CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
 }
 
@@ -228,12 +228,12 @@ static void an_error_of_the_source(void)
     s->n = s->released = 200;
     pr_source_t source = {next_job, started, on_event, no_disk, keep, tick, stopping, signalled, s};
     pr_runner_t runner = {run, never, NULL};
-    pr_schedule_options_t o = {.depth = 4, .short_seconds = 1, .ahead_seconds = 1};
+    pr_schedule_options_t o = {.team = 1, .depth = 4, .short_seconds = 1, .ahead_seconds = 1};
     pr_status_t status = PR_OK;
     if (pr_world_rank(test_world) == 0)
         status = pr_schedule(test_world, &source, &runner, &o, &err);
     else
-        pr_work(test_world, &runner);
+        pr_work(test_world, 1, &runner);
     CHECK(pr_world_agree(test_world, status, &err) == PR_ERR_IO);
     CHECK(strstr(err.text, "no room for job"));
     free(s);
@@ -257,12 +257,12 @@ static void a_signal_to_one_worker(void)
         s->released = released;
         pr_source_t source = {next_job, started, on_event, on_finished, commit, tick, stopping, signalled, s};
         pr_runner_t runner = {run, last_rank, NULL};
-        pr_schedule_options_t o = {.depth = 2, .short_seconds = 1, .ahead_seconds = 1};
+        pr_schedule_options_t o = {.team = 1, .depth = 2, .short_seconds = 1, .ahead_seconds = 1};
         pr_status_t status = PR_OK;
         if (pr_world_rank(test_world) == 0)
             status = pr_schedule(test_world, &source, &runner, &o, &err);
         else
-            pr_work(test_world, &runner);
+            pr_work(test_world, 1, &runner);
         CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
         if (pr_world_rank(test_world) == 0)
             CHECK(s->signalled && s->running == 0 && s->finished < 400);
@@ -350,7 +350,7 @@ static void nothing_waits_behind_a_long_job(void)
     if (pr_world_rank(test_world) == 0)
         status = pr_schedule(test_world, &source, &runner, &o, &err);
     else
-        pr_work(test_world, &runner);
+        pr_work(test_world, 1, &runner);
     CHECK(pr_world_agree(test_world, status, &err) == PR_OK);
     if (pr_world_rank(test_world) == 0)
         CHECK(s.finished == 400 && s.behind_long == 0);

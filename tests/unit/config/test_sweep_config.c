@@ -206,7 +206,7 @@ START_TEST(wrong_values_are_located)
     refuse("aggregate = ();", "aggregate: found a list of 0");
     refuse("evaluate = { samples = 2; };", "evaluate.samples: found 2, expected 1");
     refuse("finetune = { warmup = 41; };", "finetune.warmup: found 41");
-    refuse("finetune = { team = { rows = 2; }; };", "teams of one rank");
+    refuse("finetune = { team = { rows = 1000; cols = 1000; }; };", "finetune.team: found 1000 x 1000 ranks");
 }
 END_TEST
 

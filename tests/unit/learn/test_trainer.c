@@ -75,7 +75,7 @@ static void check_loss(int i, const char *loss_key, const char *prefix, bool seq
                               .eps = 1e-8,
                               .micro_tokens = micro};
     pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage};
-    FIXTURE_OK(pr_trainer_new(s.f.m, pr_linalg_local(), s.adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
     double expected = json_number_value(json_object_get(s.f.json, loss_key));
     if (sequence) // the fixture's loss holds the advantage times log-probabilities, as ours does
@@ -117,7 +117,7 @@ START_TEST(steps_move_the_policy)
     pr_trainer_options_t o = {
         .kl = 0.01, .temperature = 1, .clip_norm = 1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 1000};
     pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage};
-    FIXTURE_OK(pr_trainer_new(s.f.m, pr_linalg_local(), s.adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_step(t, &r, 1e-2, &first, err));
     for (int i = 0; i < 10; i++)
         FIXTURE_OK(pr_trainer_step(t, &r, 1e-2, &last, err));
@@ -140,7 +140,7 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing)
     s.advantage[0] = NAN;
     pr_trainer_options_t o = {.temperature = 1, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 1000};
     pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage};
-    FIXTURE_OK(pr_trainer_new(s.f.m, pr_linalg_local(), s.adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     ck_assert_int_eq(pr_trainer_step(t, &r, 1e-2, &stats, &why), PR_ERR_NUMERIC);
     ck_assert_int_eq(memcmp(before, s.adapter->data, s.adapter->n_data * sizeof *before), 0);
     ck_assert_int_eq(pr_trainer_optimizer(t)->step, 0);
