@@ -24,6 +24,7 @@ int pr_cmd_indicators(int argc, char **argv);
 int pr_cmd_bench(int argc, char **argv);
 int pr_bench_pareto(int argc, char **argv);
 int pr_bench_schedule(int argc, char **argv);
+int pr_bench_team(int argc, char **argv);
 int pr_bench_model(int argc, char **argv);
 int pr_cmd_help(int argc, char **argv);
 
@@ -62,6 +63,7 @@ extern const pr_command_t pr_command_score;
 extern const pr_command_t pr_command_fit_reward;
 extern const pr_command_t pr_command_bench;
 extern const pr_command_t pr_command_bench_schedule;
+extern const pr_command_t pr_command_bench_team;
 extern const pr_command_t pr_command_bench_model;
 extern const pr_command_t pr_command_help;
 

@@ -4,14 +4,14 @@
 #include <string.h>
 
 static const pr_arg_t args[] = {
-    {"WHAT", PR_ARG_TEXT, 0, "WHAT", "model, pareto or schedule; each has --help of its own.", 0, 0, true},
+    {"WHAT", PR_ARG_TEXT, 0, "WHAT", "model, pareto, schedule or team; each has --help of its own.", 0, 0, true},
     PR_ARG_END,
 };
 
 const pr_command_t pr_command_bench = {
     .name = "bench",
-    .synopsis = "model|pareto|schedule [options]",
-    .summary = "Measures this machine: the model's speed, the indicators', the scheduler's.",
+    .synopsis = "model|pareto|schedule|team [options]",
+    .summary = "Measures this machine: the model's speed, the indicators', the scheduler's, teams'.",
     .help = "",
     .args = args,
 };
@@ -21,7 +21,7 @@ int pr_cmd_bench(int argc, char **argv)
     static const struct {
         const char *name;
         pr_verb_fn run;
-    } benches[] = {{"model", pr_bench_model}, {"pareto", pr_bench_pareto}, {"schedule", pr_bench_schedule}};
+    } benches[] = {{"model", pr_bench_model}, {"pareto", pr_bench_pareto}, {"schedule", pr_bench_schedule}, {"team", pr_bench_team}};
     enum { N = sizeof benches / sizeof *benches };
     const char *names[N], *what;
     int code;

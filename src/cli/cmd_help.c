@@ -171,6 +171,7 @@ static void print_man(void)
             pr_cli_print_man(v->command);
             pr_cli_print_man(&pr_command_bench_model);
             pr_cli_print_man(&pr_command_bench_schedule);
+            pr_cli_print_man(&pr_command_bench_team);
         } else if (v->command) {
             pr_cli_print_man(v->command);
         } else {

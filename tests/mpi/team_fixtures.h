@@ -14,6 +14,9 @@
 #undef ck_assert_uint_eq
 #undef ck_assert_uint_ge
 #undef ck_assert_int_eq
+#undef ck_assert_double_eq
+#undef ck_assert_double_gt
+#undef ck_assert_double_eq_tol
 
 #define ck_assert_msg(cond, ...)                                                                                       \
     do {                                                                                                               \
@@ -29,6 +32,9 @@
 #define ck_assert_ptr_nonnull(p) ck_assert((p) != NULL)
 #define ck_assert_int_gt(a, b) ck_assert((a) > (b))
 #define ck_assert_int_eq(a, b) ck_assert((a) == (b))
+#define ck_assert_double_eq(a, b) ck_assert((a) == (b))
+#define ck_assert_double_gt(a, b) ck_assert((a) > (b))
+#define ck_assert_double_eq_tol(a, b, tol) ck_assert(fabs((a) - (b)) < (tol))
 #define ck_assert_uint_eq(a, b) ck_assert((a) == (b))
 #define ck_assert_uint_ge(a, b) ck_assert((a) >= (b))
 

@@ -55,8 +55,9 @@ int main(int argc, char **argv)
     for (int cols = 1; cols <= size; cols++) {
         pr_team_t *team;
         pr_teams_open(test_world, 0, 1, cols, &team);
+        if (team)
+            fixture_set_team(team);
         for (int i = 0; team && i < n_models; i++) {
-            fixture_la = team->la;
             if (!splits(models[i], cols))
                 continue;
             check_weights(models[i], false);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/team.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -19,8 +20,15 @@
 
 enum { FIXTURE_MAX = 64 };
 
-/* What the models of fixtures are loaded for; a test under mpirun sets it to its team's. */
+/* The team that the models of fixtures are loaded for, and its provider; a test under mpirun sets both. */
+static const pr_team_t *fixture_team;
 static const pr_linalg_t *fixture_la;
+
+static inline void fixture_set_team(const pr_team_t *team)
+{
+    fixture_team = team;
+    fixture_la = team->la;
+}
 
 typedef struct fixture {
     char dir[1024];
@@ -156,8 +164,8 @@ static inline fixture_t fixture_open(const char *dir, bool reward)
     fixture_t f = {0};
     char path[1200];
     snprintf(f.dir, sizeof f.dir, "%s", dir);
-    if (!fixture_la)
-        fixture_la = pr_linalg_local();
+    if (!fixture_team)
+        fixture_set_team(pr_team_local());
     FIXTURE_OK(pr_model_load_part(dir, fixture_la->cols, fixture_la->col, &f.m, err));
     f.json = fixture_json(dir);
     ck_assert_ptr_nonnull(f.json);
