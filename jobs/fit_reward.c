@@ -180,9 +180,6 @@ static pr_status_t save(pr_job_env_t *env, int objective, const pr_linear_head_t
 static pr_status_t input_of(pr_job_env_t *env, int objective, const json_t *options, pr_fit_input_t *in,
                             pr_error_t *err)
 {
-    in->team = env->team;
-    in->model = env->model;
-    in->tokenizer = env->tokenizer;
     in->ridge = json_number_value(json_object_get(options, "ridge"));
     in->holdout = json_number_value(json_object_get(options, "holdout"));
     in->batch_tokens = (size_t)json_integer_value(json_object_get(options, "batch_tokens"));
@@ -208,7 +205,11 @@ pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_jo
     int objective = 0;
     char hash[PR_HASH_HEX] = "", *data = NULL;
     json_t *options = NULL;
-    pr_fit_input_t in = {.cancel = hooks->cancel, .self = hooks->self};
+    pr_fit_input_t in = {.team = env->team,
+                         .model = env->model,
+                         .tokenizer = env->tokenizer,
+                         .cancel = hooks->cancel,
+                         .self = hooks->self};
     pr_fit_output_t out = {0};
     pr_status_t status = objective_of(env, spec, &objective, &options, err);
     if (status == PR_OK)

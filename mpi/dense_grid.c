@@ -64,7 +64,8 @@ static int largest(const pr_dense_t *dense, int v)
 static pr_status_t have_memory(const pr_dense_t *dense, bool mine, const char *what, int rows, int cols,
                                pr_error_t *err)
 {
-    if (largest(dense, !mine) == 0)
+    bool missing = largest(dense, !mine) != 0;
+    if (mine && !missing)
         return PR_OK;
     return pr_fail(err, PR_ERR_MEMORY, "no memory on %s of the team for its part of %s of %d x %d",
                    mine ? "another rank" : "this rank", what, rows, cols);

@@ -202,6 +202,17 @@ static size_t cache_bytes(const pr_model_config_t *m, double streams, double tok
     return (size_t)(streams * tokens * 2 * m->n_layer * m->n_kv_head * m->head_dim * 4);
 }
 
+// What the largest fit of a head holds: the differences of its pairs in float, a matrix of d x d in double, a batch.
+static double fit_memory(const pr_plan_t *p)
+{
+    double d = p->model.d_model, most = 0;
+    for (int i = 0; i < p->fit_jobs; i++) {
+        double pairs = p->fit[i].pairs ? p->fit[i].samples - p->fit[i].held_out : 0;
+        most = fmax(most, 4 * pairs * d + 8 * d * d + 2048 * 12 * d);
+    }
+    return most;
+}
+
 // About: weights in float, what forward keeps for backward, a block of logits, the adapter with its gradient and
 // moments; or the caches of the sequences decoded together, once an expert that runs.
 static size_t memory_needed(const pr_plan_t *p)
@@ -218,7 +229,7 @@ static size_t memory_needed(const pr_plan_t *p)
     streams = streams < c->evaluate.streams ? streams : c->evaluate.streams;
     double evaluate = 4.0 * (double)p->adapter_params * c->n_objectives +
                       (double)cache_bytes(m, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens);
-    return (size_t)(weights + vocab_block + (tune > evaluate ? tune : evaluate));
+    return (size_t)(weights + vocab_block + fmax(fit_memory(p), fmax(tune, evaluate)));
 }
 
 static void count_tokens(pr_plan_t *p)

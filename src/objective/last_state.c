@@ -1,6 +1,7 @@
 #include "objective/last_state.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,7 @@ pr_status_t pr_last_states(const pr_model_t *m, const pr_linalg_t *la, pr_run_t 
     if (!s.part || !all)
         status = pr_fail(err, PR_ERR_MEMORY, "no memory for the hidden states of %zu tokens", rows);
     PR_GO(la->agree(la, status, err));
+    assert(s.part && all);
     PR_GO(pr_forward(run, &b, all, err));
     pick_last(&s, &b, all);
 done:
