@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
+#include "config/reward_data.h"
 #include "jobs/identity.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static void close_models(pr_job_env_t *env)
         pr_objective_close(&env->objective[k]);
         pr_grams_free(&env->expert[k].grams);
     }
+    memset(env->head, 0, sizeof env->head); // they went with the objectives
     pr_model_free(&env->model);
     env->la = NULL;
     env->loaded = false;
@@ -99,6 +101,17 @@ done:
     return status;
 }
 
+/* What a head will be fitted on is read before the first job, so that nothing wrong with it is found hours later. */
+static pr_status_t check_data(const pr_config_t *c, const json_t *options, pr_error_t *err)
+{
+    pr_reward_data_t *data = NULL;
+    char *path = pr_path_join(c->dir, json_string_value(json_object_get(options, "data")));
+    pr_status_t status = pr_reward_data_load(path, &data, err);
+    pr_reward_data_free(&data);
+    free(path);
+    return status;
+}
+
 // Does this rank take part in an objective's scores?
 static bool scores_here(const pr_job_env_t *env, int objective)
 {
@@ -116,6 +129,8 @@ static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
         return PR_OK; // open since an earlier attempt, or none of ours
     PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
     pr_status_t status = pr_objective_open(o->name, o->type, resolved, &oe, &env->objective[k], err);
+    if (status == PR_OK && pr_team_is_leader(env->team) && pr_objective_needs_fit(o->type, resolved))
+        status = check_data(c, resolved, err);
     json_decref(resolved);
     return status;
 }
@@ -214,13 +229,14 @@ void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
 }
 
 /* Files that another node has just renamed into place may take a moment to be seen through a network file system. */
-static pr_status_t hash_when_seen(const char *dir, const char *expected, pr_error_t *err)
+static pr_status_t hash_when_seen(const char *dir, pr_status_t (*hash)(const char *, char *, pr_error_t *),
+                                  const char *expected, pr_error_t *err)
 {
     const struct timespec pause = {0, 250000000};
     char found[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     for (int i = 0; i < 20; i++) {
-        status = pr_adapter_hash(dir, found, err);
+        status = hash(dir, found, err);
         if (status == PR_OK && strcmp(found, expected) == 0)
             return PR_OK;
         nanosleep(&pause, NULL);
@@ -239,7 +255,7 @@ pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const 
     pr_status_t status = PR_OK;
     if (!e->adapter || strcmp(e->dir, dir) != 0 || strcmp(e->hash, hash) != 0) {
         pr_adapter_t *adapter;
-        PR_GO(hash_when_seen(dir, hash, err));
+        PR_GO(hash_when_seen(dir, pr_adapter_hash, hash, err));
         PR_GO(pr_adapter_read(dir, &env->model->config, &adapter, err));
         keep_expert(e, dir, hash, adapter);
     }
@@ -247,6 +263,35 @@ pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const 
 done:
     free(dir);
     return status;
+}
+
+/* One rank's part: the head of an objective that needs one, when it is not the one it has. */
+static pr_status_t give_head(pr_job_env_t *env, int objective, const char *hash, pr_error_t *err)
+{
+    if (!hash)
+        return pr_fail(err, PR_ERR_CONFIG, "the job names no head for objective '%s'",
+                       env->config->objective[objective].name);
+    if (strcmp(hash, env->head[objective]) == 0)
+        return PR_OK;
+    char *path = pr_head_path(env->config, env->config->results, objective);
+    pr_status_t status = hash_when_seen(path, pr_hash_file, hash, err);
+    if (status == PR_OK)
+        status = pr_objective_attach(env->objective[objective], path, err);
+    if (status == PR_OK)
+        snprintf(env->head[objective], PR_HASH_HEX, "%s", hash);
+    free(path);
+    return status;
+}
+
+pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    const json_t *hash = json_object_get(spec, "heads");
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < c->n_objectives && status == PR_OK; k++)
+        if (pr_objective_needs_fit(c->objective[k].type, c->objective[k].options))
+            status = give_head(env, k, json_string_value(json_array_get(hash, (size_t)k)), err);
+    return env->team->agree(env->team, status, err);
 }
 
 static bool is_eos(const pr_model_config_t *c, int32_t id)
@@ -341,11 +386,19 @@ pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks
     static const struct {
         const char *kind;
         pr_status_t (*run)(pr_job_env_t *, const json_t *, const pr_job_hooks_t *, json_t **, pr_error_t *);
-    } kinds[] = {{"finetune", pr_job_finetune}, {"evaluate", pr_job_evaluate}};
+        bool scores; // by every objective, and so needs their heads
+    } kinds[] = {{"fit_reward", pr_job_fit_reward, false},
+                 {"finetune", pr_job_finetune, true},
+                 {"evaluate", pr_job_evaluate, true}};
     const char *kind = json_string_value(json_object_get(spec, "kind"));
     PR_TRY(pr_job_env_load(env, err));
-    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kind, kinds[i].kind) == 0)
-            return env->team->agree(env->team, kinds[i].run(env, spec, hooks, result, err), err);
-    return pr_fail(err, PR_ERR_UNSUPPORTED, "job kind \"%s\": expected finetune or evaluate", kind ? kind : "");
+    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i].kind) != 0)
+            continue;
+        if (kinds[i].scores)
+            PR_TRY(pr_env_heads(env, spec, err));
+        return env->team->agree(env->team, kinds[i].run(env, spec, hooks, result, err), err);
+    }
+    return pr_fail(err, PR_ERR_UNSUPPORTED, "job kind \"%s\": expected fit_reward, finetune or evaluate",
+                   kind ? kind : "");
 }

@@ -35,6 +35,7 @@ struct pr_job_env {
     pr_objective_t *objective[PR_MAX_OBJECTIVES]; // NULL on ranks that have no part in one
     pr_stops_t stops;
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
+    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
 };
 
 /* The expert of an objective and seed, read when it is not the one kept. hash: what it must be. Borrowed from env.
@@ -50,6 +51,10 @@ pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
  * Collective on the team. Errors: those of pr_grams_new and pr_regmean. Caller frees. */
 pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const double *w, const pr_job_hooks_t *hooks,
                            pr_adapter_t **out, pr_error_t *err);
+
+/* Gives the objectives that need one their fitted heads, those of the hashes in spec's "heads". Collective on the team.
+ * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
+pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
 
 /* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
  * get all of it. w [K] or NULL. prompt_id may not be NULL. want_logp is not supported. Collective on the team. */
@@ -82,6 +87,8 @@ bool pr_watch_cancel(void *self);
 
 pr_status_t pr_job_finetune(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                             pr_error_t *err);
+pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
+                              pr_error_t *err);
 pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                             pr_error_t *err);
 

@@ -41,7 +41,7 @@ pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *
     return hash_files(dir, files, 2, out, err);
 }
 
-static pr_status_t hash_model(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
+pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
 {
     char *pattern = pr_path_join(dir, "*.safetensors");
     glob_t found = {0};
@@ -78,7 +78,7 @@ pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *e
 {
     pr_status_t status = PR_OK;
     pr_inputs_t in = {.config = pr_config_json(c)};
-    PR_GO(hash_model(c->model, in.model, err));
+    PR_GO(pr_model_dir_hash(c->model, in.model, err));
     if (c->train_prompts) // not needed when every objective brings its expert
         PR_GO(pr_hash_file(c->train_prompts, in.train, err));
     PR_GO(pr_hash_file(c->eval_prompts, in.eval, err));
@@ -111,6 +111,51 @@ static json_t *config_part(const pr_inputs_t *in, const char *key)
     if (json_object_get(part, "team"))
         json_object_set_new(part, "team", json_pack("{s:i, s:i}", "rows", 1, "cols", 1));
     return part ? part : json_null();
+}
+
+/* What an objective's head depends on besides the model. New reference. */
+static json_t *fit_inputs(const pr_inputs_t *in, int objective)
+{
+    json_t *fit = json_deep_copy(json_object_get(in->objective[objective], "options"));
+    json_object_del(fit, "transform");
+    return fit;
+}
+
+/* How many objectives before this one would have the same head; each has a file of its own. */
+static int earlier_fits(const pr_config_t *c, const pr_inputs_t *in, int objective)
+{
+    json_t *mine = fit_inputs(in, objective);
+    int n = 0;
+    for (int k = 0; k < objective; k++) {
+        json_t *other = fit_inputs(in, k);
+        n += pr_objective_needs_fit(c->objective[k].type, c->objective[k].options) && json_equal(mine, other);
+        json_decref(other);
+    }
+    json_decref(mine);
+    return n;
+}
+
+json_t *pr_fit_spec(const pr_config_t *c, const pr_inputs_t *in, int objective)
+{
+    char id[PR_HASH_HEX];
+    pr_buf_t label = {0};
+    json_t *inputs = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i}", "kind", "fit_reward", "format", 1, "model", in->model,
+                               "type", c->objective[objective].type, "fit", fit_inputs(in, objective), "copy",
+                               earlier_fits(c, in, objective));
+    pr_json_hash(inputs, id);
+    json_decref(inputs);
+    pr_buf_printf(&label, "%s-head", c->objective[objective].name);
+    json_t *spec = json_pack("{s:s, s:s, s:s, s:i, s:s}", "kind", "fit_reward", "id", id, "label", label.data,
+                             "objective", objective, "model", in->model);
+    pr_buf_free(&label);
+    return spec;
+}
+
+char *pr_head_path(const pr_config_t *c, const char *results, int objective)
+{
+    pr_buf_t b = {0};
+    pr_buf_printf(&b, "%s/heads/%s.safetensors", results, c->objective[objective].name);
+    return b.data;
 }
 
 /* How many objectives before this one would have the same fine-tune job; they get experts of their own. */

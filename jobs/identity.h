@@ -21,6 +21,16 @@ void pr_inputs_clear(pr_inputs_t *in);
 /* The hash of a PEFT directory's two files. */
 pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
 
+/* The hash of a model directory's files, as in pr_inputs_t. */
+pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
+
+/* The job that fits the head of one objective (pr_objective_needs_fit): {"kind": "fit_reward", "id", "label",
+ * "objective": index, "model": hash}. Its identity holds the content of the data and the fit's options, and nothing
+ * that only scoring depends on. New reference. */
+json_t *pr_fit_spec(const pr_config_t *c, const pr_inputs_t *in, int objective);
+/* The file that job writes: heads/<objective>.safetensors of the results. Caller frees. */
+char *pr_head_path(const pr_config_t *c, const char *results, int objective);
+
 /* The fine-tune job of one objective and one of the sweep's seeds: {"kind": "finetune", "id", "label", "objective":
  * index, "seed"}. New reference. */
 json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int objective, int64_t seed);

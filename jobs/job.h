@@ -34,6 +34,7 @@ typedef struct pr_job_hooks {
 } pr_job_hooks_t;
 
 /* Does the job that spec (of identity.h) describes. *result is a new reference:
+ *   fit_reward {"head": hash of its file, "fit": figures (fit_reward.h), "tokens", "seconds"}
  *   finetune  {"expert": hash of the adapter, "steps", "tokens", "seconds", "reward": [K] mean of the last step}
  *   evaluate  {"mean": [K], "se": [K], "n": prompts, "tokens", "seconds"}; prompts' scores and the responses are in
  *             checkpoints/evaluate-<id>.ckpt

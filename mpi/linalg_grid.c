@@ -33,8 +33,8 @@ void pr_pblas_set_block(int n)
 }
 
 /* The logical block of a product whose inner dimension is split into blocks of that size, if it is: a whole part of
- * them, as a remainder of a few columns would be a product of its own. PBLAS copies panels so wide, and needs memory for
- * them. */
+ * them, as a remainder of a few columns would be a product of its own. PBLAS copies panels so wide, and needs memory
+ * for them. */
 static int block_for(int inner)
 {
     int parts = inner > 0 ? (inner + largest_block - 1) / largest_block : 0;

@@ -33,9 +33,6 @@ void pdpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, 
               const int *desca, double *b, const int *ib, const int *jb, const int *descb, int *info);
 double pdlansy_(const char *norm, const char *uplo, const int *n, const double *a, const int *ia, const int *ja,
                 const int *desca, double *work);
-void pdpocon_(const char *uplo, const int *n, const double *a, const int *ia, const int *ja, const int *desca,
-              const double *anorm, double *rcond, double *work, const int *lwork, int *iwork, const int *liwork,
-              int *info);
 
 /* The descriptor of an m x n matrix in blocks of mb x nb that begins at process row rsrc and column csrc; lld: rows of
  * the local array. */

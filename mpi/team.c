@@ -1,5 +1,6 @@
 #include "mpi/team.h"
 #include "base/mem.h"
+#include "mpi/dense_grid.h"
 #include "mpi/grid.h"
 #include "mpi/linalg_grid.h"
 #include "mpi/world_internal.h"
@@ -16,6 +17,8 @@ typedef struct team_self {
     MPI_Comm row_comm; // ranks of this row: they split the features
     MPI_Comm col_comm; // ranks of this column: they split the sequences
     pr_linalg_t *la;
+    pr_grid_t grid; // of the dense matrices: open where there is more than one rank
+    pr_dense_t *dense;
 } team_self_t;
 
 static const team_self_t *self_of(const pr_team_t *t)
@@ -92,6 +95,11 @@ static void fill(pr_team_t *t, team_self_t *s)
         pr_linalg_grid_new(s->w, s->row_comm, &s->la);
         t->la = s->la;
     }
+    if (t->rows * t->cols > 1) {
+        pr_grid_open(s->comm, t->cols, t->rows, &s->grid);
+        pr_dense_grid_new(&s->grid, s->comm, &s->dense);
+        t->dense = s->dense;
+    }
 }
 
 void pr_teams_open(pr_world_t *w, int first, int rows, int cols, pr_team_t **out)
@@ -123,6 +131,10 @@ void pr_teams_close(pr_team_t **team)
         return;
     team_self_t *s = (*team)->self;
     pr_linalg_grid_free(&s->la);
+    if (s->dense) {
+        pr_dense_grid_free(&s->dense);
+        pr_grid_close(&s->grid);
+    }
     MPI_Comm_free(&s->row_comm);
     MPI_Comm_free(&s->col_comm);
     MPI_Comm_free(&s->comm);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/prompts.h"
+#include "objective/objective.h"
 #include "sweeps/sweep_internal.h"
 
 #include <stdlib.h>
@@ -62,12 +63,54 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result)
     e->step = e->steps;
 }
 
+void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result)
+{
+    snprintf(f->hash, sizeof f->hash, "%s", json_string_value(json_object_get(result, "head")));
+    f->job.state = PR_JOB_DONE;
+    f->job.tokens = json_integer_value(json_object_get(result, "tokens"));
+    f->job.seconds = json_number_value(json_object_get(result, "seconds"));
+}
+
+/* An earlier run's head counts when its file is still what that run wrote. */
+static void recover_head(pr_sweep_t *s, pr_head_fit_t *f)
+{
+    const json_t *past = json_object_get(s->past_experts, f->job.id);
+    const char *hash = json_string_value(json_object_get(past, "head"));
+    char found[PR_HASH_HEX];
+    if (!hash)
+        return;
+    char *path = pr_head_path(s->config, pr_sweep_dir(s), f->objective);
+    if (pr_hash_file(path, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
+        pr_sweep_take_head(f, past);
+        s->done++;
+    } else {
+        pr_log(PR_LOG_WARN, "%s: not what its fit_reward job wrote; it will be made again", path);
+    }
+    free(path);
+}
+
+static void make_fits(pr_sweep_t *s)
+{
+    const pr_config_t *c = s->config;
+    s->fit = pr_alloc((size_t)c->n_objectives, sizeof *s->fit);
+    for (int k = 0; k < c->n_objectives; k++) {
+        if (!pr_objective_needs_fit(c->objective[k].type, c->objective[k].options))
+            continue;
+        pr_head_fit_t *f = &s->fit[s->n_fit++];
+        json_t *spec = pr_fit_spec(c, &s->inputs, k);
+        f->objective = k;
+        snprintf(f->job.id, sizeof f->job.id, "%s", json_string_value(json_object_get(spec, "id")));
+        json_decref(spec);
+        recover_head(s, f);
+    }
+}
+
 /* An earlier run's expert counts when its files are still what that run wrote. */
 static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
 {
     const json_t *past = json_object_get(s->past_experts, e->job.id);
     char found[PR_HASH_HEX];
-    if (!past)
+    if (!json_is_string(json_object_get(past, "expert")))
         return;
     char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
     const char *hash = json_string_value(json_object_get(past, "expert"));
@@ -165,9 +208,13 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
         to_tune += !s->expert[i].given;
         tuned += !s->expert[i].given && s->expert[i].job.state == PR_JOB_DONE;
     }
-    json_t *e = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i}", "name", s->config->name, "version", PR_VERSION,
-                          "workers", s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches,
-                          "experts", to_tune, "experts_done", tuned);
+    int fitted = 0;
+    for (int i = 0; i < s->n_fit; i++)
+        fitted += s->fit[i].job.state == PR_JOB_DONE;
+    json_t *e =
+        json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "name", s->config->name, "version", PR_VERSION,
+                  "workers", s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches,
+                  "experts", to_tune, "experts_done", tuned, "heads", s->n_fit, "heads_done", fitted);
     pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
     json_decref(e);
     return status;
@@ -189,6 +236,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     pr_results_sweep_temporaries(s->results);
     PR_GO(write_config(s, err));
     PR_GO(begin_journal(s, err));
+    make_fits(s);
     make_experts(s);
     make_tracks(s);
     PR_GO(journal_start(s, err));
@@ -227,6 +275,7 @@ void pr_sweep_free(pr_sweep_t **p)
     free(s->past_by_id.slot);
     free(s->track);
     free(s->expert);
+    free(s->fit);
     json_decref(s->past_experts);
     json_decref(s->pending);
     json_decref(s->failures);

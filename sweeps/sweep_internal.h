@@ -32,6 +32,13 @@ typedef struct pr_expert {
     double reward;          // own objective, last step
 } pr_expert_t;
 
+/* The head of one objective, fitted before anything else, as every other job scores on all objectives. */
+typedef struct pr_head_fit {
+    pr_job_head_t job;
+    int objective;
+    char hash[PR_HASH_HEX]; // of the file, when done
+} pr_head_fit_t;
+
 /* One policy's scores on one range of the evaluation prompts: the smallest unit of evaluation, shared by all searches
  * that ask for it. There may be millions: what the request says is looked up there. */
 typedef struct pr_evaluation {
@@ -87,6 +94,8 @@ struct pr_sweep {
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES], reference[PR_MAX_OBJECTIVES]; // turned: larger is better
     pr_expert_t *expert;                                                               // [n_seeds][K]
     int n_expert;
+    pr_head_fit_t *fit; // of the objectives that need one
+    int n_fit;
     pr_track_t *track; // [n_searches][n_seeds]
     int n_track;
     pr_evaluation_t **chunk; // of PR_SWEEP_CHUNK each, so that pointers stay
@@ -95,7 +104,7 @@ struct pr_sweep {
     pr_past_t *past;     // of earlier runs
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
-    json_t *past_experts; // id -> result of a fine-tune job of earlier runs
+    json_t *past_experts; // id -> result of a fine-tune or fit_reward job of earlier runs
     double **block;       // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
@@ -139,6 +148,8 @@ pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e,
 pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
 /* Takes over what a finished fine-tune job found. */
 void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
+/* Takes over what a finished fit_reward job found. */
+void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
 

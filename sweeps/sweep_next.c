@@ -8,6 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+static pr_head_fit_t *waiting_fit(pr_sweep_t *s)
+{
+    for (int i = 0; i < s->n_fit; i++)
+        if (s->fit[i].job.state == PR_JOB_WAITING)
+            return &s->fit[i];
+    return NULL;
+}
+
+static bool heads_ready(const pr_sweep_t *s)
+{
+    for (int i = 0; i < s->n_fit; i++)
+        if (s->fit[i].job.state != PR_JOB_DONE)
+            return false;
+    return true;
+}
+
+/* Tells a job the hashes of all fitted heads, null for objectives that have none. */
+static void add_heads(const pr_sweep_t *s, json_t *spec)
+{
+    if (s->n_fit == 0)
+        return;
+    json_t *heads = json_array();
+    for (int k = 0; k < s->config->n_objectives; k++)
+        json_array_append_new(heads, json_null());
+    for (int i = 0; i < s->n_fit; i++)
+        json_array_set_new(heads, (size_t)s->fit[i].objective, json_string(s->fit[i].hash));
+    json_object_set_new(spec, "heads", heads);
+}
+
 static pr_expert_t *waiting_expert(pr_sweep_t *s)
 {
     for (int i = 0; i < s->n_expert; i++)
@@ -59,16 +88,25 @@ void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase)
 
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
 {
-    pr_expert_t *x = s->nothing || s->phase == PR_PHASE_EVALUATE ? NULL : waiting_expert(s);
+    pr_head_fit_t *f = s->nothing ? NULL : waiting_fit(s);
+    if (f) {
+        start(s, &f->job);
+        *spec = pr_fit_spec(s->config, &s->inputs, f->objective);
+        return PR_NEXT_JOB;
+    }
+    bool ready = !s->nothing && heads_ready(s);
+    pr_expert_t *x = ready && s->phase != PR_PHASE_EVALUATE ? waiting_expert(s) : NULL;
     if (x) {
         start(s, &x->job);
         *spec = pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index]);
+        add_heads(s, *spec);
         return PR_NEXT_JOB;
     }
-    pr_evaluation_t *e = s->nothing || s->phase == PR_PHASE_TUNE ? NULL : waiting_evaluation(s);
+    pr_evaluation_t *e = ready && s->phase != PR_PHASE_TUNE ? waiting_evaluation(s) : NULL;
     if (e) {
         start(s, &e->job);
         *spec = pr_sweep_evaluation_spec(s, e);
+        add_heads(s, *spec);
         return PR_NEXT_JOB;
     }
     s->nothing = true;
@@ -83,16 +121,32 @@ static pr_expert_t *expert_of(const pr_sweep_t *s, const char *id)
     return NULL;
 }
 
+static pr_head_fit_t *fit_of(const pr_sweep_t *s, const char *id)
+{
+    for (int i = 0; i < s->n_fit; i++)
+        if (strcmp(s->fit[i].job.id, id) == 0)
+            return &s->fit[i];
+    return NULL;
+}
+
+/* The spec of a job of any kind, with its "kind". New reference. */
+static json_t *spec_of(const pr_sweep_t *s, const char *id)
+{
+    pr_head_fit_t *f = fit_of(s, id);
+    pr_expert_t *x = f ? NULL : expert_of(s, id);
+    pr_evaluation_t *e = f || x ? NULL : pr_sweep_find(s, id);
+    return f   ? pr_fit_spec(s->config, &s->inputs, f->objective)
+           : x ? pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index])
+           : e ? pr_sweep_evaluation_spec(s, e)
+               : json_pack("{s:s}", "kind", "evaluate");
+}
+
 /* Everything a journal line says of a job, whatever its kind. New reference. */
 static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who)
 {
-    pr_expert_t *x = expert_of(s, id);
-    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, id);
-    json_t *line = json_pack("{s:s, s:s, s:i, s:s}", "job", id, "kind", x ? "finetune" : "evaluate", "rank", who->rank,
-                             "host", who->host);
-    json_t *spec = x   ? pr_finetune_spec(s->config, &s->inputs, x->objective, s->config->seeds[x->seed_index])
-                   : e ? pr_sweep_evaluation_spec(s, e)
-                       : json_object();
+    json_t *spec = spec_of(s, id);
+    json_t *line = json_pack("{s:s, s:O, s:i, s:s}", "job", id, "kind", json_object_get(spec, "kind"), "rank",
+                             who->rank, "host", who->host);
     static const char *const keys[] = {"label", "objective", "seed", "aggregate", "point", "first", "count"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         json_object_set(line, keys[i], json_object_get(spec, keys[i])); // a missing key is not set
@@ -102,9 +156,10 @@ static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who
 
 static pr_job_head_t *head_of(const pr_sweep_t *s, const char *id)
 {
-    pr_expert_t *x = expert_of(s, id);
-    pr_evaluation_t *e = x ? NULL : pr_sweep_find(s, id);
-    return x ? &x->job : e ? &e->job : NULL;
+    pr_head_fit_t *f = fit_of(s, id);
+    pr_expert_t *x = f ? NULL : expert_of(s, id);
+    pr_evaluation_t *e = f || x ? NULL : pr_sweep_find(s, id);
+    return f ? &f->job : x ? &x->job : e ? &e->job : NULL;
 }
 
 pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err)
@@ -173,6 +228,13 @@ static void evaluated(pr_sweep_t *s, pr_evaluation_t *e, const double *value)
 static bool take(pr_sweep_t *s, const char *job, const json_t *result)
 {
     double value[2 * PR_MAX_OBJECTIVES];
+    pr_head_fit_t *f = fit_of(s, job);
+    if (f) {
+        if (!json_is_string(json_object_get(result, "head")))
+            return false;
+        pr_sweep_take_head(f, result);
+        return true;
+    }
     pr_expert_t *x = expert_of(s, job);
     if (x) {
         if (!json_is_string(json_object_get(result, "expert")))
@@ -206,7 +268,7 @@ static pr_status_t job_failed(pr_sweep_t *s, pr_job_head_t *h, const pr_who_t *w
     if (!again) {
         s->why = s->failed == 0 || s->why == why ? why : PR_ERR_INCOMPLETE;
         s->failed++;
-        s->n_given_up += !expert_of(s, h->id);
+        s->n_given_up += !expert_of(s, h->id) && !fit_of(s, h->id);
         json_array_append(s->failures, line);
     }
     json_decref(line);
@@ -298,10 +360,13 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
             p.step_total = x->steps;
         }
     }
-    bool tuning = tuned < to_tune && s->failed == 0;
-    p.phase = tuning ? "fine-tuning" : "evaluating";
-    p.jobs_done = tuning ? tuned : (long)s->done - tuned;
-    p.jobs_total = tuning ? to_tune : (long)s->n_evaluation;
+    long fitted = 0;
+    for (int i = 0; i < s->n_fit; i++)
+        fitted += s->fit[i].job.state == PR_JOB_DONE;
+    bool fitting = fitted < s->n_fit && s->failed == 0, tuning = !fitting && tuned < to_tune && s->failed == 0;
+    p.phase = fitting ? "fitting heads" : tuning ? "fine-tuning" : "evaluating";
+    p.jobs_done = fitting ? fitted : tuning ? tuned : (long)s->done - tuned - fitted;
+    p.jobs_total = fitting ? s->n_fit : tuning ? to_tune : (long)s->n_evaluation;
     p.running = (int)s->running < s->workers ? (int)s->running : s->workers; // others wait at their worker
     p.workers = s->workers;
     p.failed = (long)s->failed;

@@ -241,9 +241,13 @@ static pr_cost_t cost_of(const pr_sweep_t *s, const pr_job_head_t *h, const char
 
 static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
 {
-    size_t most = (size_t)s->n_expert + s->n_evaluation, n = 0;
+    size_t most = (size_t)s->n_fit + (size_t)s->n_expert + s->n_evaluation, n = 0;
     pr_cost_t *cost = pr_alloc(most, sizeof *cost);
     char **label = pr_alloc(most, sizeof *label);
+    for (int i = 0; i < s->n_fit; i++, n++) {
+        label[n] = pr_results_path(s->config->objective[s->fit[i].objective].name, "head");
+        cost[n] = cost_of(s, &s->fit[i].job, "fit_reward", label[n]);
+    }
     for (int i = 0; i < s->n_expert; i++) {
         const pr_expert_t *x = &s->expert[i];
         if (x->given)
@@ -307,8 +311,10 @@ static json_t *search_metrics(const pr_sweep_t *s, const pr_output_t *o)
 
 static json_t *cost_metrics(const pr_sweep_t *s)
 {
-    double finetune = 0, evaluate = 0;
+    double fit = 0, finetune = 0, evaluate = 0;
     int64_t finetune_tokens = 0, evaluate_tokens = 0;
+    for (int i = 0; i < s->n_fit; i++)
+        fit += s->fit[i].job.seconds;
     for (int i = 0; i < s->n_expert; i++) {
         finetune += s->expert[i].job.seconds;
         finetune_tokens += s->expert[i].job.tokens;
@@ -319,9 +325,10 @@ static json_t *cost_metrics(const pr_sweep_t *s)
         evaluate_tokens += h->tokens;
     }
     double wall = pr_time_monotonic() - s->began;
-    return json_pack("{s:f, s:f, s:I, s:I, s:f, s:f, s:i}", "finetune_seconds", finetune, "evaluate_seconds", evaluate,
-                     "finetune_tokens", (json_int_t)finetune_tokens, "evaluate_tokens", (json_int_t)evaluate_tokens,
-                     "wall_seconds", wall, "earlier_wall_seconds", s->past_seconds, "workers", s->workers);
+    return json_pack("{s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:i}", "fit_reward_seconds", fit, "finetune_seconds",
+                     finetune, "evaluate_seconds", evaluate, "finetune_tokens", (json_int_t)finetune_tokens,
+                     "evaluate_tokens", (json_int_t)evaluate_tokens, "wall_seconds", wall, "earlier_wall_seconds",
+                     s->past_seconds, "workers", s->workers);
 }
 
 static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
@@ -388,7 +395,7 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 
 /* ---- the end ---- */
 
-/* Experts that could not be made leave points behind that were never tried. */
+/* Heads and experts that could not be made leave points behind that were never tried. */
 static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 {
     const json_t *first = json_array_get(s->failures, 0);
@@ -408,6 +415,8 @@ pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
         all = all && s->track[i].done;
     for (int i = 0; i < s->n_expert; i++)
         all = all && s->expert[i].job.state == PR_JOB_DONE;
+    for (int i = 0; i < s->n_fit; i++)
+        all = all && s->fit[i].job.state == PR_JOB_DONE;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     json_t *line = json_pack("{s:s, s:f, s:I, s:I}", "state", state, "seconds", pr_time_monotonic() - s->began,
                              "jobs_done", (json_int_t)s->done, "jobs_failed", (json_int_t)s->failed);

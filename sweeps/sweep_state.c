@@ -149,10 +149,10 @@ void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
     int64_t tokens = 0;
     if (!id_bytes(id, bytes))
         return;
-    if (json_is_string(json_object_get(result, "expert")))
+    if (json_is_string(json_object_get(result, "expert")) || json_is_string(json_object_get(result, "head")))
         json_object_set(s->past_experts, id, (json_t *)(uintptr_t)result);
     if (!pr_sweep_read_result(s, result, value, &tokens, &seconds))
-        return; // a fine-tune job, or one of another configuration
+        return; // another kind of job, or one of another configuration
     pr_past_t *p = past_of(s, bytes);
     memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
     p->tokens = tokens;

@@ -24,7 +24,7 @@ typedef struct pr_status_fold {
     char name[256], state[32];
     double started, last; // of the current run, wall clock
     int workers;
-    pr_kind_count_t finetune, evaluate;
+    pr_kind_count_t fit, finetune, evaluate;
     long failed;
     double tokens, seconds; // of finished jobs
 } pr_status_fold_t;
@@ -43,6 +43,8 @@ static void copy_text(char *out, size_t size, const json_t *text)
 static pr_kind_count_t *count_of(pr_status_fold_t *f, const json_t *line)
 {
     const char *kind = json_string_value(json_object_get(line, "kind"));
+    if (kind && strcmp(kind, "fit_reward") == 0)
+        return &f->fit;
     return kind && strcmp(kind, "finetune") == 0 ? &f->finetune : &f->evaluate;
 }
 
@@ -53,9 +55,11 @@ static void on_sweep_start(pr_status_fold_t *f, const json_t *line)
     json_object_clear(f->step);
     json_array_clear(f->failures);
     f->failed = 0;
-    f->finetune.running = f->evaluate.running = f->evaluate.total = f->evaluate.done = 0;
+    f->fit.running = f->finetune.running = f->evaluate.running = f->evaluate.total = f->evaluate.done = 0;
     f->finetune.total = json_integer_value(json_object_get(line, "experts"));
     f->finetune.done = json_integer_value(json_object_get(line, "experts_done"));
+    f->fit.total = json_integer_value(json_object_get(line, "heads"));
+    f->fit.done = json_integer_value(json_object_get(line, "heads_done"));
     copy_text(f->name, sizeof f->name, json_object_get(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
     f->started = json_number_value(json_object_get(line, "t"));
@@ -162,22 +166,32 @@ static double jobs_left(const pr_kind_count_t *c, long n)
 
 static double seconds_left(const pr_status_fold_t *f, double now)
 {
-    double left = steps_left(f, now) +
+    double left = steps_left(f, now) + jobs_left(&f->fit, f->fit.total - f->fit.done) +
                   jobs_left(&f->finetune, f->finetune.total - f->finetune.done - (long)json_object_size(f->step)) +
                   jobs_left(&f->evaluate, f->evaluate.total - f->evaluate.done);
     return left / (f->workers > 0 ? f->workers : 1);
 }
 
+/* What is being done, and its jobs. */
+static const pr_kind_count_t *phase_of(const pr_status_fold_t *f, const char **name)
+{
+    bool fitting = f->fit.done < f->fit.total && f->failed == 0;
+    bool tuning = !fitting && f->finetune.done < f->finetune.total && f->failed == 0;
+    *name = fitting ? "fitting heads" : tuning ? "fine-tuning" : "evaluating";
+    return fitting ? &f->fit : tuning ? &f->finetune : &f->evaluate;
+}
+
 static void to_progress(const pr_status_fold_t *f, bool live, double now, pr_progress_t *p)
 {
     *p = (pr_progress_t)PR_PROGRESS_UNKNOWN;
-    bool tuning = f->finetune.done < f->finetune.total && f->failed == 0;
-    long done = f->finetune.done + f->evaluate.done;
+    long all_done = f->fit.done + f->finetune.done + f->evaluate.done;
+    long all = f->fit.total + f->finetune.total + f->evaluate.total;
+    long running = f->fit.running + f->finetune.running + f->evaluate.running;
     add_steps(f, p);
-    p->phase = !live ? "ended" : tuning ? "fine-tuning" : "evaluating";
-    p->jobs_done = !live ? done : tuning ? f->finetune.done : f->evaluate.done;
-    p->jobs_total = !live ? f->finetune.total + f->evaluate.total : tuning ? f->finetune.total : f->evaluate.total;
-    long running = f->finetune.running + f->evaluate.running;
+    const pr_kind_count_t *now_at = phase_of(f, &p->phase);
+    p->phase = live ? p->phase : "ended";
+    p->jobs_done = live ? now_at->done : all_done;
+    p->jobs_total = live ? now_at->total : all;
     p->running = !live ? 0 : running < f->workers ? (int)running : f->workers;
     p->workers = f->workers;
     p->failed = f->failed;

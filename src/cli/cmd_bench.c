@@ -21,7 +21,10 @@ int pr_cmd_bench(int argc, char **argv)
     static const struct {
         const char *name;
         pr_verb_fn run;
-    } benches[] = {{"model", pr_bench_model}, {"pareto", pr_bench_pareto}, {"schedule", pr_bench_schedule}, {"team", pr_bench_team}};
+    } benches[] = {{"model", pr_bench_model},
+                   {"pareto", pr_bench_pareto},
+                   {"schedule", pr_bench_schedule},
+                   {"team", pr_bench_team}};
     enum { N = sizeof benches / sizeof *benches };
     const char *names[N], *what;
     int code;

@@ -81,6 +81,17 @@ static json_t *searches_json(const pr_plan_t *p)
     return list;
 }
 
+static json_t *fits_json(const pr_plan_t *p)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < p->fit_jobs; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i}", "objective",
+                                              p->config->objective[p->fit[i].objective].name, "kind",
+                                              p->fit[i].pairs ? "pairs" : "labels", "samples", p->fit[i].samples,
+                                              "held_out", p->fit[i].held_out));
+    return list;
+}
+
 static void print_json(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
@@ -89,6 +100,7 @@ static void print_json(const pr_plan_t *p, int ranks)
                           (json_int_t)p->file_bytes, "prompts", "train", p->n_train, "eval", p->prompts);
     json_object_set_new(v, "objectives", objectives_json(p));
     json_object_set_new(v, "searches", searches_json(p));
+    json_object_set_new(v, "fit_reward", fits_json(p));
     json_object_set_new(v, "finetune",
                         json_pack("{s:i, s:I, s:i}", "jobs", p->finetune_jobs, "tokens", (json_int_t)p->finetune_tokens,
                                   "rounds", rounds(p, ranks)));
@@ -122,6 +134,15 @@ static void print_searches(const pr_plan_t *p)
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
         printf(" points%s\n", p->search[i].levels > 1 ? " (a level each)" : "");
+    }
+}
+
+static void print_fits(const pr_plan_t *p)
+{
+    for (int i = 0; i < p->fit_jobs; i++) {
+        const pr_plan_fit_t *f = &p->fit[i];
+        printf("fit-reward  %s: a head on %d %s, %d of them held out; everything else waits for it\n",
+               p->config->objective[f->objective].name, f->samples, f->pairs ? "pairs" : "labels", f->held_out);
     }
 }
 
@@ -167,6 +188,7 @@ static void print_text(const pr_plan_t *p, int ranks)
     for (int k = 0; k < c->n_objectives; k++)
         print_objective(p, k);
     print_searches(p);
+    print_fits(p);
     print_jobs(p, ranks);
     free(journal);
 }

@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
+#include "config/reward_data.h"
 #include "model/adapter.h"
+#include "model/linear_head.h"
 #include "model/safetensors.h"
 #include "model/tokenizer.h"
 #include "objective/objective.h"
@@ -120,15 +122,53 @@ done:
 
 /* ---- objectives ---- */
 
-static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
+// What a head will be fitted on, read to its end.
+static pr_status_t check_fit(pr_plan_t *p, int objective, const json_t *options, pr_error_t *err)
 {
-    for (int k = 0; k < c->n_objectives; k++) {
+    pr_reward_data_t *data = NULL;
+    double holdout = json_number_value(json_object_get(options, "holdout"));
+    pr_plan_fit_t *fit = &p->fit[p->fit_jobs++];
+    char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "data")));
+    pr_status_t status = pr_reward_data_load(path, &data, err);
+    free(path);
+    if (status != PR_OK)
+        return pr_fail_in(err, "objective '%s'", p->config->objective[objective].name);
+    *fit = (pr_plan_fit_t){.objective = objective, .pairs = data->pairs, .samples = data->n};
+    for (int i = 0; i < data->n; i++)
+        fit->held_out += pr_reward_data_held_out(data, i, holdout);
+    pr_reward_data_free(&data);
+    return PR_OK;
+}
+
+// The head's width, as far as it can be told without the model's weights.
+static pr_status_t check_head(const pr_plan_t *p, const json_t *options, pr_error_t *err)
+{
+    pr_linear_head_t *head = NULL;
+    char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "head")));
+    pr_status_t status = pr_linear_head_read(path, &head, err);
+    if (status == PR_OK && head->d != p->model.d_model)
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found %d weights, the model's hidden states have %d numbers", path,
+                         head->d, p->model.d_model);
+    pr_linear_head_free(&head);
+    free(path);
+    return status;
+}
+
+static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
+{
+    const pr_config_t *c = p->config;
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < c->n_objectives && status == PR_OK; k++) {
         const pr_objective_config_t *o = &c->objective[k];
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+        if (pr_objective_needs_fit(o->type, resolved))
+            status = check_fit(p, k, resolved, err);
+        else if (strcmp(o->type, "linear_head") == 0)
+            status = check_head(p, resolved, err);
         json_decref(resolved);
     }
-    return PR_OK;
+    return status;
 }
 
 /* ---- searches ---- */
@@ -180,6 +220,17 @@ static double gram_bytes(const pr_plan_t *p)
                    : 0;
 }
 
+// What the largest fit of a head holds: the differences of its pairs in float, a matrix of d x d in double, a batch.
+static double fit_memory(const pr_plan_t *p)
+{
+    double d = p->model.d_model, most = 0;
+    for (int i = 0; i < p->fit_jobs; i++) {
+        double pairs = p->fit[i].pairs ? p->fit[i].samples - p->fit[i].held_out : 0;
+        most = fmax(most, 4 * pairs * d + 8 * d * d + 2048 * 12 * d);
+    }
+    return most;
+}
+
 // About: weights in float, what forward keeps for backward, a block of logits, the adapter with its gradient and
 // moments; or the caches of the sequences decoded together, once an expert that runs, and what merging needs, which
 // stays while a rank fine-tunes.
@@ -197,7 +248,7 @@ static size_t memory_needed(const pr_plan_t *p)
     streams = streams < c->evaluate.streams ? streams : c->evaluate.streams;
     double evaluate = 4.0 * (double)p->adapter_params * c->n_objectives +
                       (double)cache_bytes(m, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens);
-    return (size_t)(weights + vocab_block + (tune > evaluate ? tune : evaluate) + gram_bytes(p));
+    return (size_t)(weights + vocab_block + fmax(fit_memory(p), fmax(tune, evaluate) + gram_bytes(p)));
 }
 
 static void count_tokens(pr_plan_t *p)
@@ -213,7 +264,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     *out = (pr_plan_t){.config = c};
     PR_TRY(check_model(out, err));
     PR_TRY(check_prompts(out, err));
-    PR_TRY(check_objectives(c, err));
+    PR_TRY(check_objectives(out, err));
     PR_TRY(check_adapters(out, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));

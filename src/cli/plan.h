@@ -18,6 +18,13 @@ typedef struct pr_plan_search {
     int64_t total; // points of one set of experts, at most
 } pr_plan_search_t;
 
+/* What a reward head will be fitted on. */
+typedef struct pr_plan_fit {
+    int objective;
+    bool pairs;
+    int samples, held_out;
+} pr_plan_fit_t;
+
 typedef struct pr_plan {
     const pr_config_t *config;
     pr_model_config_t model;
@@ -29,6 +36,8 @@ typedef struct pr_plan {
     int prompts;                     // evaluation prompts used
     int longest_train, longest_eval; // in tokens
     double mean_train, mean_eval;    // tokens a prompt
+    int fit_jobs;
+    pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int finetune_jobs;
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most

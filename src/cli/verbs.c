@@ -14,6 +14,8 @@ const pr_verb_t pr_verbs[] = {
     {"generate", pr_cmd_generate, "Continue prompts.", &pr_command_generate},
     {"logits", pr_cmd_logits, "Next-token logits.", &pr_command_logits},
     {"score", pr_cmd_score, "Log-probabilities of a text, or scores of a classifier.", &pr_command_score},
+    {"fit-reward", pr_cmd_fit_reward, "Fit a linear reward head on labels or preference pairs.",
+     &pr_command_fit_reward},
     {"nondominated", pr_cmd_nondominated, "The non-dominated rows of a table of numbers.", &pr_command_nondominated},
     {"indicators", pr_cmd_indicators, "Hypervolume and other indicators of sets of points.", &pr_command_indicators},
     {"bench", pr_cmd_bench, "Measure this machine: model, pareto, schedule.", &pr_command_bench},

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <cblas.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,11 +108,23 @@ static pr_status_t local_multiply(const pr_dense_t *dense, const pr_spd_t *g, in
     return PR_OK;
 }
 
+/* OpenBLAS's DPOTRF takes NaN for a pivot above zero. */
+static bool all_finite(const pr_spd_t *g)
+{
+    for (int i = 0; i < g->d; i++)
+        for (int j = 0; j <= i; j++)
+            if (!isfinite(g->a[(size_t)i * (size_t)g->d + (size_t)j]))
+                return false;
+    return true;
+}
+
 static pr_status_t local_factor(const pr_dense_t *dense, pr_spd_t *g, double *rcond, pr_error_t *err)
 {
     (void)dense;
     assert(!g->factored);
     int info, d = g->d;
+    if (!all_finite(g))
+        return pr_fail(err, PR_ERR_NUMERIC, "the matrix of %d x %d holds numbers that are not finite", d, d);
     double *work = pr_alloc((size_t)d * 3, sizeof *work);
     double norm = rcond ? dlansy_("1", "U", &d, g->a, &d, work, 1, 1) : 0;
     dpotrf_("U", &d, g->a, &d, &info, 1);

@@ -17,6 +17,7 @@ struct pr_safetensors {
     size_t n_file;
     pr_tensor_t *tensor; // sorted by name
     size_t n_tensor;
+    json_t *metadata;
 };
 
 static int by_name(const void *a, const void *b)
@@ -32,7 +33,9 @@ static pr_status_t add_file(pr_safetensors_t *st, const char *path, pr_error_t *
     st->file = pr_realloc(st->file, st->n_file + 1, sizeof *st->file);
     file_t *f = &st->file[st->n_file++];
     *f = (file_t){pr_strdup(path), map};
-    return pr_safetensors_parse(f->path, &f->map, &st->tensor, &st->n_tensor, err);
+    if (!st->metadata)
+        st->metadata = json_object();
+    return pr_safetensors_parse(f->path, &f->map, &st->tensor, &st->n_tensor, st->metadata, err);
 }
 
 static pr_status_t sort_and_check(pr_safetensors_t *st, pr_error_t *err)
@@ -187,6 +190,7 @@ void pr_safetensors_close(pr_safetensors_t **st)
         pr_map_close(&(*st)->file[i].map);
         free((*st)->file[i].path);
     }
+    json_decref((*st)->metadata);
     free((*st)->tensor);
     free((*st)->file);
     free(*st);
@@ -207,6 +211,11 @@ const pr_tensor_t *pr_safetensors_find(const pr_safetensors_t *st, const char *n
 {
     pr_tensor_t key = {.name = name};
     return st->n_tensor ? bsearch(&key, st->tensor, st->n_tensor, sizeof *st->tensor, by_name) : NULL;
+}
+
+const char *pr_safetensors_metadata(const pr_safetensors_t *st, const char *key)
+{
+    return json_string_value(json_object_get(st->metadata, key));
 }
 
 size_t pr_safetensors_bytes(const pr_safetensors_t *st)

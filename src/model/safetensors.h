@@ -13,6 +13,7 @@
 #define PR_MODEL_SAFETENSORS_H
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ size_t pr_safetensors_count(const pr_safetensors_t *st);
 const pr_tensor_t *pr_safetensors_at(const pr_safetensors_t *st, size_t i);
 /* NULL when there is none of that name. O(log n). */
 const pr_tensor_t *pr_safetensors_find(const pr_safetensors_t *st, const char *name);
+/* A text of "__metadata__"; NULL when there is none of that name. Owned by the file set. */
+const char *pr_safetensors_metadata(const pr_safetensors_t *st, const char *key);
 /* Total bytes of the files mapped. */
 size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 
@@ -71,5 +74,8 @@ void pr_tensor_release_part(const pr_safetensors_t *st, const pr_tensor_t *t, si
 /* Writes F32 tensors (name, shape, float data in t->data) with optional metadata {"format": "pt"} to path, atomically,
  * header padded with spaces to a multiple of 8, tensors in the order given. Python's safetensors loads it. */
 pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err);
+/* The same with metadata of one's own besides: an object of texts, borrowed. */
+pr_status_t pr_safetensors_write_with(const char *path, const pr_tensor_t *tensors, size_t n, const json_t *metadata,
+                                      pr_error_t *err);
 
 #endif

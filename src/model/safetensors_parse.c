@@ -168,7 +168,7 @@ static pr_status_t parse_header(const char *path, const pr_map_t *map, json_t **
 }
 
 pr_status_t pr_safetensors_parse(const char *path, const pr_map_t *map, pr_tensor_t **tensor, size_t *n,
-                                 pr_error_t *err)
+                                 json_t *metadata, pr_error_t *err)
 {
     json_t *header, *value;
     const char *name;
@@ -182,6 +182,7 @@ pr_status_t pr_safetensors_parse(const char *path, const pr_map_t *map, pr_tenso
         if (strcmp(name, "__metadata__") == 0) {
             if (!json_is_object(value))
                 PR_GO(bad_value(&body, name, name, value, "an object", err));
+            json_object_update(metadata, value);
             continue;
         }
         pr_tensor_t *t = &(*tensor)[*n];

@@ -19,10 +19,12 @@ static json_t *tensor_entry(const pr_tensor_t *t, json_int_t begin, json_int_t e
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end);
 }
 
-static char *header_text(const pr_tensor_t *tensors, size_t n)
+static char *header_text(const pr_tensor_t *tensors, size_t n, const json_t *metadata)
 {
     size_t at = 0;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    if (metadata)
+        json_object_update_missing(json_object_get(header, "__metadata__"), (json_t *)(uintptr_t)metadata);
     for (size_t i = 0; i < n; i++) {
         size_t bytes = tensor_bytes(&tensors[i]);
         json_object_set_new(header, tensors[i].name,
@@ -57,8 +59,14 @@ static char *file_bytes(const char *header, const pr_tensor_t *tensors, size_t n
 
 pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err)
 {
+    return pr_safetensors_write_with(path, tensors, n, NULL, err);
+}
+
+pr_status_t pr_safetensors_write_with(const char *path, const pr_tensor_t *tensors, size_t n, const json_t *metadata,
+                                      pr_error_t *err)
+{
     size_t len;
-    char *header = header_text(tensors, n);
+    char *header = header_text(tensors, n, metadata);
     if (!header)
         return pr_fail(err, PR_ERR_FORMAT, "%s: a tensor's name is not UTF-8", path);
     char *file = file_bytes(header, tensors, n, &len);

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "objective/packed.h"
+#include "objective/templated.h"
 #include "objective/type.h"
 
 #include <math.h>
@@ -13,11 +14,10 @@ typedef struct reward {
     pr_tokenizer_t *tokenizer;
     const pr_linalg_t *la;
     pr_run_t *run;
-    char *template;
+    pr_templated_t text;
     char transform; // 'n'one, 's'igmoid or soft'm'ax
     int label;
-    bool special, keep_end;
-    size_t max_tokens, batch_tokens;
+    size_t batch_tokens;
 } reward_t;
 
 static const pr_option_t options[] = {
@@ -106,7 +106,7 @@ static void reward_close(pr_objective_t *o)
     pr_run_free(&self->run);
     pr_tokenizer_free(&self->tokenizer);
     pr_model_free(&self->model);
-    free(self->template);
+    pr_templated_clear(&self->text);
     free(self);
 }
 
@@ -132,77 +132,21 @@ static pr_status_t reward_open(pr_objective_t *o, const json_t *opt, const pr_ob
     const char *transform = pr_option_string(opt, "transform");
     self->la = env->la ? env->la : pr_linalg_local();
     self->transform = strcmp(transform, "softmax") == 0 ? 'm' : *transform;
-    self->template = pr_strdup(pr_option_string(opt, "template"));
     self->label = pr_option_int(opt, "label");
-    self->special = pr_option_bool(opt, "special_tokens");
-    self->keep_end = *pr_option_string(opt, "truncate") == 's';
     self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
     char *model_dir = pr_option_path(opt, "model", env->dir);
-    pr_status_t status = load(self, model_dir, err);
+    pr_status_t status = pr_templated_read(opt, NULL, model_dir, &self->text, err);
+    if (status == PR_OK)
+        status = load(self, model_dir, err);
     free(model_dir);
     if (status != PR_OK) {
         reward_close(o);
         return status;
     }
-    size_t wanted = (size_t)pr_option_int(opt, "max_tokens"), longest = (size_t)self->model->config.max_pos;
-    self->max_tokens = wanted && wanted < longest ? wanted : longest;
+    pr_templated_fit(&self->text, &self->model->config);
     o->lo = self->transform == 'n' ? -INFINITY : 0;
     o->hi = self->transform == 'n' ? INFINITY : 1;
     return PR_OK;
-}
-
-/* ---- texts to sequences ---- */
-// The template with the sample's texts put in, once: what they hold themselves is left as it is.
-static void fill_template(const char *template, const pr_sample_t *s, pr_buf_t *out)
-{
-    static const char prompt[] = "{prompt}", response[] = "{response}";
-    for (const char *p = template; *p;) {
-        if (strncmp(p, prompt, sizeof prompt - 1) == 0) {
-            pr_buf_puts(out, s->prompt);
-            p += sizeof prompt - 1;
-        } else if (strncmp(p, response, sizeof response - 1) == 0) {
-            pr_buf_puts(out, s->response);
-            p += sizeof response - 1;
-        } else {
-            pr_buf_add(out, p++, 1);
-        }
-    }
-}
-
-// As Hugging Face's classifiers do, the score stands at the last token that is not padding.
-static size_t without_padding(const pr_model_config_t *c, const int32_t *id, size_t n)
-{
-    while (n > 1 && id[n - 1] == c->pad)
-        n--;
-    return n;
-}
-
-static void add_sequence(const reward_t *self, const int32_t *id, size_t n, pr_packed_t *packed)
-{
-    const pr_model_config_t *c = &self->model->config;
-    int32_t nothing = c->n_eos ? c->eos[0] : c->bos >= 0 ? c->bos : c->pad >= 0 ? c->pad : 0;
-    if (n == 0) {
-        pr_packed_add(packed, &nothing, 1);
-        return;
-    }
-    size_t cut = n > self->max_tokens ? n - self->max_tokens : 0;
-    const int32_t *from = self->keep_end ? id + cut : id;
-    pr_packed_add(packed, from, without_padding(c, from, n - cut));
-}
-
-static pr_status_t add_sample(const reward_t *self, const pr_sample_t *s, pr_packed_t *packed, pr_error_t *err)
-{
-    pr_buf_t text = {0};
-    int32_t *id = NULL;
-    size_t n = 0;
-    pr_buf_add(&text, "", 0);
-    fill_template(self->template, s, &text);
-    pr_status_t status = pr_tokenizer_encode(self->tokenizer, text.data, text.len, self->special, &id, &n, err);
-    pr_buf_free(&text);
-    if (status == PR_OK)
-        add_sequence(self, id, n, packed);
-    free(id);
-    return status;
 }
 
 /* ---- scores ---- */
@@ -251,7 +195,8 @@ static pr_status_t reward_score(pr_objective_t *o, const pr_sample_t *samples, s
     scoring_t sc = {self, scores};
     pr_status_t status = PR_OK;
     for (size_t i = 0; i < n && status == PR_OK; i++)
-        status = add_sample(self, &samples[i], &packed, err);
+        status = pr_templated_add(&self->text, self->tokenizer, &self->model->config, samples[i].prompt,
+                                  samples[i].response, &packed, err);
     status = self->la->agree(self->la, status, err);
     if (status == PR_OK)
         status = pr_packed_run(&packed, self->model, self->la, self->run, self->batch_tokens, score_batch, &sc, err);

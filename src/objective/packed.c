@@ -27,7 +27,7 @@ void pr_packed_free(pr_packed_t *p)
     *p = (pr_packed_t){0};
 }
 
-static size_t batch_end(const pr_packed_t *p, size_t first, size_t batch_tokens)
+size_t pr_packed_batch_end(const pr_packed_t *p, size_t first, size_t batch_tokens)
 {
     size_t end = first + 1;
     while (end < p->n && p->start[end + 1] - p->start[first] <= batch_tokens)
@@ -61,7 +61,7 @@ pr_status_t pr_packed_run(const pr_packed_t *p, const pr_model_t *m, const pr_li
                           size_t batch_tokens, pr_states_fn each, void *self, pr_error_t *err)
 {
     for (size_t first = 0, end; first < p->n; first = end) {
-        end = batch_end(p, first, batch_tokens);
+        end = pr_packed_batch_end(p, first, batch_tokens);
         PR_TRY(run_one(p, m, la, run, first, end, each, self, err));
     }
     return PR_OK;

@@ -17,6 +17,8 @@ typedef struct pr_packed {
 void pr_packed_add(pr_packed_t *p, const int32_t *token, size_t n);
 void pr_packed_free(pr_packed_t *p);
 
+/* The end of the batch that begins with sequence `first` < p->n: as many whole sequences as fit, at least one. */
+size_t pr_packed_batch_end(const pr_packed_t *p, size_t first, size_t batch_tokens);
 /* Gets the hidden states of sequences first..first+b->n_seq-1: h [T,d] after the final norm, rows as in b. */
 typedef pr_status_t (*pr_states_fn)(void *self, size_t first, const pr_batch_t *b, const float *h, pr_error_t *err);
 /* Runs all sequences through the model without adapters, batch_tokens at a time (more where one sequence is longer).

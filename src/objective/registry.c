@@ -1,15 +1,17 @@
 #include "base/mem.h"
 #include "objective/type.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 // In order of name.
 static const pr_objective_type_t *const types[] = {
-    &pr_objective_brevity,     &pr_objective_command,       &pr_objective_distinct,   &pr_objective_empathy,
-    &pr_objective_fluency,     &pr_objective_length_target, &pr_objective_lexicon,    &pr_objective_match,
-    &pr_objective_readability, &pr_objective_reflection,    &pr_objective_repetition, &pr_objective_reward_model,
+    &pr_objective_brevity,      &pr_objective_command,       &pr_objective_distinct,   &pr_objective_empathy,
+    &pr_objective_fluency,      &pr_objective_length_target, &pr_objective_lexicon,    &pr_objective_linear_head,
+    &pr_objective_match,        &pr_objective_readability,   &pr_objective_reflection, &pr_objective_repetition,
+    &pr_objective_reward_model,
 };
 
 const pr_objective_type_t *const *pr_objective_types(size_t *n)
@@ -77,6 +79,20 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
     if (status != PR_OK)
         pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
     return status;
+}
+
+bool pr_objective_needs_fit(const char *type, const json_t *options)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    return t && t->needs_fit && t->needs_fit(options);
+}
+
+pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err)
+{
+    assert(o->type->attach);
+    if (o->type->attach(o, file, err) != PR_OK)
+        return pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
+    return PR_OK;
 }
 
 void pr_objective_close(pr_objective_t **o)

@@ -6,8 +6,9 @@
 #include "objective/text.h"
 
 extern const pr_objective_type_t pr_objective_brevity, pr_objective_command, pr_objective_distinct,
-    pr_objective_empathy, pr_objective_fluency, pr_objective_length_target, pr_objective_lexicon, pr_objective_match,
-    pr_objective_readability, pr_objective_reflection, pr_objective_repetition, pr_objective_reward_model;
+    pr_objective_empathy, pr_objective_fluency, pr_objective_length_target, pr_objective_lexicon,
+    pr_objective_linear_head, pr_objective_match, pr_objective_readability, pr_objective_reflection,
+    pr_objective_repetition, pr_objective_reward_model;
 
 /* Values of resolved options. An option with a default, or a required one, is always there; asking for an absent
  * number is a programming error. */

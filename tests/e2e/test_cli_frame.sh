@@ -9,7 +9,7 @@ cp "$work/out" "$work/help"
 expect 0 "" --help
 cmp -s "$work/out" "$work/help" || fail "--help and help differ"
 
-verbs=$(sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' "$work/help")
+verbs=$(sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' "$work/help")
 [ "$(wc -w <<<"$verbs")" -ge 13 ] || fail "help lists too few verbs: $verbs"
 for verb in $verbs; do
   expect 0 "" "$verb" --help

@@ -184,7 +184,7 @@ START_TEST(test_registry)
 {
     size_t n;
     const pr_objective_type_t *const *types = pr_objective_types(&n);
-    ck_assert_uint_eq(n, 12);
+    ck_assert_uint_eq(n, 13);
     for (size_t i = 0; i < n; i++) {
         ck_assert_msg(i == 0 || strcmp(types[i - 1]->name, types[i]->name) < 0, "%s", types[i]->name);
         ck_assert_ptr_eq(pr_objective_type(types[i]->name), types[i]);

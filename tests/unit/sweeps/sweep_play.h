@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "objective/objective.h"
 #include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
@@ -91,7 +92,7 @@ typedef struct play {
     int stop_after;                                                   // ends; 0: none
     bool (*fails)(const json_t *spec, int attempt, pr_status_t *why); // NULL: none
     // what happened
-    int ended, given, finetunes, evaluates;
+    int ended, given, fits, finetunes, evaluates;
     json_t *log; // labels in the order of being given
     json_t *running[PLAY_MAX_RUNNING];
     int n_running;
@@ -129,6 +130,37 @@ static inline json_t *play_finetune(const play_t *p, const json_t *spec)
     free(dir);
     return json_pack("{s:s, s:i, s:i, s:f, s:[f,f,f]}", "expert", hash, "steps", 4, "tokens", 100, "seconds", 0.5,
                      "reward", 0.1, 0.2, 0.3);
+}
+
+/* A head whose content is a function of the job's identity. */
+static inline json_t *play_fit(const play_t *p, const json_t *spec)
+{
+    char hash[PR_HASH_HEX], *path;
+    pr_error_t err;
+    const char *id = json_string_value(json_object_get(spec, "id"));
+    path = pr_head_path(p->config, pr_sweep_dir(p->sweep), (int)json_integer_value(json_object_get(spec, "objective")));
+    play_file("", path, id);
+    ck_assert_int_eq(pr_hash_file(path, hash, &err), PR_OK);
+    free(path);
+    return json_pack("{s:s, s:{s:f}, s:i, s:f}", "head", hash, "fit", "held_out_accuracy", 0.9, "tokens", 50, "seconds",
+                     0.5);
+}
+
+/* Every head that there is to be is there, with the content that the spec says. */
+static inline void play_check_heads(const play_t *p, const json_t *spec)
+{
+    pr_error_t err;
+    for (int k = 0; k < p->config->n_objectives; k++) {
+        const json_t *hash = json_array_get(json_object_get(spec, "heads"), (size_t)k);
+        char found[PR_HASH_HEX], *path = pr_head_path(p->config, pr_sweep_dir(p->sweep), k);
+        bool fitted = pr_objective_needs_fit(p->config->objective[k].type, p->config->objective[k].options);
+        ck_assert_int_eq(json_is_string(hash), fitted);
+        if (fitted) {
+            ck_assert_msg(pr_hash_file(path, found, &err) == PR_OK, "%s", err.text);
+            ck_assert_str_eq(found, json_string_value(hash));
+        }
+        free(path);
+    }
 }
 
 /* Score of objective k on a prompt: a concave front with noise that the points of a prompt share. */
@@ -214,16 +246,17 @@ static inline pr_status_t play_end_job(play_t *p, int i, pr_error_t *err)
 {
     json_t *spec = p->running[i], *result = NULL;
     const char *id = json_string_value(json_object_get(spec, "id"));
-    bool tune = strcmp(json_string_value(json_object_get(spec, "kind")), "finetune") == 0;
+    const char *kind = json_string_value(json_object_get(spec, "kind"));
+    bool tune = strcmp(kind, "finetune") == 0, fit = strcmp(kind, "fit_reward") == 0;
     int attempt = (int)json_integer_value(json_object_get(p->attempts, id));
     pr_status_t why = PR_OK;
     pr_who_t who = {1 + i, "node1"};
     memmove(&p->running[i], &p->running[i + 1], (size_t)(--p->n_running - i) * sizeof p->running[0]);
     if (!p->fails || !p->fails(spec, attempt, &why))
-        result = tune ? play_finetune(p, spec) : play_evaluate(p, spec);
+        result = fit ? play_fit(p, spec) : tune ? play_finetune(p, spec) : play_evaluate(p, spec);
     pr_status_t status = pr_sweep_finished(p->sweep, id, &who, why, why == PR_OK ? "" : "made to fail", result, err);
     if (why == PR_OK)
-        *(tune ? &p->finetunes : &p->evaluates) += 1;
+        *(fit ? &p->fits : tune ? &p->finetunes : &p->evaluates) += 1;
     p->ended++;
     json_decref(result);
     json_decref(spec);
@@ -243,6 +276,8 @@ static inline bool play_take(play_t *p, pr_next_t *next)
     json_array_append(p->log, json_object_get(spec, "label"));
     if (json_object_get(spec, "weights"))
         play_check_experts(p, spec);
+    if (strcmp(json_string_value(json_object_get(spec, "kind")), "fit_reward") != 0)
+        play_check_heads(p, spec);
     ck_assert_int_eq(pr_sweep_started(p->sweep, id, &who, &err), PR_OK);
     p->running[p->n_running++] = spec;
     p->given++;

@@ -1,0 +1,36 @@
+/* What reward heads are fitted on: JSON lines, all of one kind; other members and blank lines are passed over.
+ *
+ *   labels   {"text": TEXT, "label": NUMBER}  or  {"prompt": TEXT, "response": TEXT, "label": NUMBER}; a label may also
+ *            be true or false, which is 1 or 0
+ *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}; a prompt may be left out */
+#ifndef PR_CONFIG_REWARD_DATA_H
+#define PR_CONFIG_REWARD_DATA_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+typedef struct pr_reward_item {
+    char *prompt;   // NULL: the text is all there is
+    char *text;     // the text, the response, or the chosen response
+    char *rejected; // of a pair
+    double label;
+} pr_reward_item_t;
+
+typedef struct pr_reward_data {
+    bool pairs;
+    bool binary; // every label is 0 or 1
+    int n;
+    pr_reward_item_t *item;
+} pr_reward_data_t;
+
+/* There is at least one sample in the result. Caller frees. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (file:line: found,
+ * expected). */
+pr_status_t pr_reward_data_load(const char *path, pr_reward_data_t **out, pr_error_t *err);
+void pr_reward_data_free(pr_reward_data_t **data);
+
+/* Is sample i kept from the fit, to measure it by? A function of the sample's prompt (of the text where there is none)
+ * and of the share alone, so that it depends on no order, and that samples of one prompt stay together. Local. */
+bool pr_reward_data_held_out(const pr_reward_data_t *data, int i, double share);
+
+#endif
