@@ -10,6 +10,7 @@ enum { TUNE, STATES, PROBS, N_JOB };
 typedef struct grid {
     pr_team_t *team;
     int victim; // the rank that fails
+    long calls; // of pr_alloc_matrix in the last job that went well
     pr_config_t *config;
     pr_job_env_t *env;
     json_t *spec[N_JOB];
@@ -36,7 +37,9 @@ static void run_well(grid_t *g, int job, bool first)
     tj_expert_t expert = {{0}, 0, NULL, {0}};
     tj_said_t said = {0};
     tj_forget(g->env);
+    pr_alloc_matrix_fail_at(0);
     json_t *result = tj_run_ok(g->env, g->spec[job], &j);
+    g->calls = pr_alloc_matrix_fail_at(0);
     if (tj_first() && job == TUNE)
         tj_read_expert(g->env, result, first ? &g->expert : &expert);
     else if (tj_first())
@@ -81,10 +84,10 @@ static long shared_count(const grid_t *g, long n)
     // By way of rank 0, which hands on what the victim counted.
     pr_world_barrier(w);
     if (fails_here(g) && !tj_first()) {
-        TJ_OK(pr_world_send(w, 0, PR_TAG_EVENT, v, sizeof v, &err));
+        TJ_OK(pr_world_send(w, 0, PR_TAG_TEST, v, sizeof v, &err));
     } else if (tj_first() && !fails_here(g)) {
         pr_message_t m;
-        pr_world_wait(w, g->victim, PR_TAG_EVENT, &m);
+        pr_world_wait(w, g->victim, PR_TAG_TEST, &m);
         memcpy(v, m.bytes, sizeof v);
         free(m.bytes);
     }
@@ -98,13 +101,12 @@ static long shared_count(const grid_t *g, long n)
 
 static void short_of_memory(grid_t *g, int job, int tries)
 {
-    pr_alloc_matrix_fail_at(0);
     run_well(g, job, true);
     run_well(g, job, false);
-    long n = shared_count(g, pr_alloc_matrix_fail_at(0) / 2);
+    long n = shared_count(g, g->calls);
     CHECK(n > 10);
     for (int i = 0; i < tries; i++) {
-        long call = which_call(i, tries, n - n / 20); // the two runs are not quite alike
+        long call = which_call(i, tries, n);
         pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
         check_fails(g, g->spec[job], PR_ERR_MEMORY);
         pr_alloc_matrix_fail_at(0);
@@ -116,10 +118,10 @@ static void short_of_memory_at_start(grid_t *g)
 {
     pr_job_env_free(&g->env);
     for (long call = 1;; call += 1 + call / 2) {
-        pr_error_t err = {0};
+        pr_error_t why = {0};
         g->env = pr_job_env_new(g->config, g->team);
         pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
-        pr_status_t status = pr_job_env_load(g->env, &err), leader = status;
+        pr_status_t status = pr_job_env_load(g->env, &why), leader = status;
         pr_alloc_matrix_fail_at(0);
         g->team->broadcast(g->team, &leader, sizeof leader);
         CHECK(status == leader && (status == PR_OK || status == PR_ERR_MEMORY));
@@ -184,7 +186,7 @@ static void bad_advantage(grid_t *g)
     pr_adapter_t *a = NULL;
     pr_trainer_t *t = NULL;
     pr_step_stats_t well, stats;
-    pr_error_t err;
+    pr_error_t why;
     for (int i = 0; i <= N; i++)
         start[i] = i * LEN;
     for (int i = 0; i < N * LEN; i++)
@@ -199,7 +201,7 @@ static void bad_advantage(grid_t *g)
     TJ_OK(pr_trainer_loss(t, &r, &well, &err));
     for (int i = 0; bad_here(g, true) && i < N; i++)
         advantage[i] = NAN;
-    CHECK(pr_trainer_step(t, &r, 0.1, &stats, &err) == PR_ERR_NUMERIC);
+    CHECK(pr_trainer_step(t, &r, 0.1, &stats, &why) == PR_ERR_NUMERIC);
     for (int i = 0; i < N; i++)
         advantage[i] = i % 2 ? 1 : -1;
     TJ_OK(pr_trainer_step(t, &r, 0.1, &stats, &err));
