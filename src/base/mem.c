@@ -20,8 +20,20 @@ void *pr_alloc(size_t n, size_t size)
     return p;
 }
 
+static long matrix_calls, matrix_fails_at;
+
+long pr_alloc_matrix_fail_at(long n)
+{
+    long calls = matrix_calls;
+    matrix_calls = 0;
+    matrix_fails_at = n;
+    return calls;
+}
+
 void *pr_alloc_matrix(size_t n, size_t size)
 {
+    if (++matrix_calls == matrix_fails_at)
+        return NULL;
     if (size && n > (SIZE_MAX - 64) / size)
         return NULL;
     size_t bytes = (n * size + 63) / 64 * 64;

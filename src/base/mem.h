@@ -10,6 +10,9 @@
 void *pr_alloc(size_t n, size_t size);
 /* As pr_alloc, 64-byte aligned and not zeroed, for matrices. Caller frees with free(). NULL when memory is short. */
 void *pr_alloc_matrix(size_t n, size_t size);
+/* For tests: has pr_alloc_matrix return NULL at its n-th call from now on (1: the next one), in this process and once;
+ * 0: never. Returns how many calls there were since the last time. */
+long pr_alloc_matrix_fail_at(long n);
 /* As realloc with overflow check; never NULL. */
 void *pr_realloc(void *p, size_t n, size_t size);
 /* As strdup and strndup; never NULL. */

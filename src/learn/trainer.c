@@ -40,6 +40,12 @@ static pr_status_t allocate(pr_trainer_t *t, pr_error_t *err)
     return PR_OK;
 }
 
+static pr_status_t new_runs(pr_trainer_t *t, pr_error_t *err)
+{
+    PR_TRY(pr_run_new(t->model, t->la, true, &t->policy, err));
+    return pr_run_new(t->model, t->la, false, &t->reference, err);
+}
+
 pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapter_t *adapter,
                            const pr_trainer_options_t *o, pr_trainer_t **out, pr_error_t *err)
 {
@@ -47,8 +53,7 @@ pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapte
     pr_status_t status = PR_OK;
     *t = (pr_trainer_t){.model = m, .team = team, .la = team->la, .adapter = adapter, .o = *o};
     PR_GO(team->agree(team, allocate(t, err), err));
-    PR_GO(pr_run_new(m, t->la, true, &t->policy, err));
-    PR_GO(pr_run_new(m, t->la, false, &t->reference, err));
+    PR_GO(team->agree(team, new_runs(t, err), err)); // of each row by itself
     *out = t;
     return PR_OK;
 done:

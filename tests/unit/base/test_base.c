@@ -222,6 +222,13 @@ START_TEST(buffers_grow)
     pr_buf_free(&b);
     ck_assert_ptr_null(b.data);
     ck_assert_ptr_null(pr_alloc_matrix(SIZE_MAX / 2, 8));
+    pr_alloc_matrix_fail_at(2);
+    for (int i = 1; i <= 3; i++) {
+        void *p = pr_alloc_matrix(1, 1);
+        ck_assert_msg((p == NULL) == (i == 2), "call %d", i);
+        free(p);
+    }
+    ck_assert_int_eq(pr_alloc_matrix_fail_at(0), 3);
     float *m = pr_alloc_matrix(3, sizeof *m);
     ck_assert_uint_eq((uintptr_t)m % 64, 0);
     free(m);

@@ -1,0 +1,351 @@
+/* What the tests of jobs on teams share: a folder, a small sweep whose objectives score on all ranks (fluency, a reward
+ * model) and on the leader (a program, word lists), and jobs of it on any grid. Rank 0 leads every team, so it holds
+ * what results are compared with. */
+#ifndef TESTS_MPI_TEAM_JOBS_H
+#define TESTS_MPI_TEAM_JOBS_H
+
+#include "mpi/mpi_test.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/env.h"
+#include "jobs/identity.h"
+#include "mpi/team.h"
+#include "store/checkpoint.h"
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { TJ_K = 5, TJ_STEPS = 3, TJ_PROMPTS = 5, TJ_HEADS = 4 }; // TJ_HEADS: of the reward model
+
+static char tj_dir[64];      // shared by the ranks
+static const char *tj_where; // what is being tested, should it hang
+static int tj_seconds;       // of the processor that each part may take
+
+#define TJ_OK(call)                                                                                                    \
+    do {                                                                                                               \
+        pr_error_t err;                                                                                                \
+        pr_status_t tj_status = (call);                                                                                \
+        test_checks++;                                                                                                 \
+        if (tj_status != PR_OK) {                                                                                      \
+            fprintf(stderr, "rank %d: %s:%d: %s: %s\n", pr_world_rank(test_world), __FILE__, __LINE__,                 \
+                    tj_where ? tj_where : "", err.text);                                                               \
+            pr_world_abort(test_world, 1);                                                                             \
+        }                                                                                                              \
+    } while (0)
+
+/* ---- the folder, and time ---- */
+
+/* Who waits for a message that does not come burns processor time: that is what is limited, as a busy machine may take
+ * any time for a part. */
+static inline void tj_hangs(int signal)
+{
+    (void)signal;
+    fprintf(stderr, "rank %d: does not end: %s\n", pr_world_rank(test_world), tj_where);
+    _exit(1);
+}
+
+static inline void tj_part(const char *name)
+{
+    tj_where = name;
+    signal(SIGPROF, tj_hangs);
+    setitimer(ITIMER_PROF, &(struct itimerval){{0, 0}, {tj_seconds, 0}}, NULL);
+}
+
+static inline bool tj_first(void)
+{
+    return pr_world_rank(test_world) == 0;
+}
+
+// A program that scores by the response's length, in plain shell.
+static inline void tj_write_scorer(void)
+{
+    static const char text[] = "while read -r line; do id=${line#*\\\"id\\\":}; id=${id%%[,\\}]*}\n"
+                               "response=${line##*\\\"response\\\":}\n"
+                               "printf '{\"id\": %s, \"score\": %s}\\n' \"$id\" \"${#response}\"; done\n";
+    char path[sizeof tj_dir + 16];
+    snprintf(path, sizeof path, "%s/length.sh", tj_dir);
+    TJ_OK(pr_file_write(path, text, sizeof text - 1, &err));
+}
+
+static inline void tj_begin(int *argc, char ***argv, int seconds)
+{
+    static char name[sizeof tj_dir];
+    char *p = name;
+    size_t n = sizeof name;
+    test_begin(argc, argv);
+    tj_seconds = seconds;
+    tj_part("begin");
+    pr_log_set_level(PR_LOG_ERROR);
+    snprintf(name, sizeof name, "%s/pr-team-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    CHECK(!tj_first() || mkdtemp(name));
+    TJ_OK(pr_world_broadcast(test_world, &p, &n, &err));
+    snprintf(tj_dir, sizeof tj_dir, "%s", p);
+    if (p != name)
+        free(p);
+    if (tj_first())
+        tj_write_scorer();
+}
+
+static inline int tj_end(void)
+{
+    pr_world_barrier(test_world);
+    if (tj_first()) {
+        char line[128];
+        snprintf(line, sizeof line, "rm -rf '%s'", tj_dir);
+        CHECK(system(line) == 0);
+    }
+    return test_end();
+}
+
+/* ---- the sweep ---- */
+
+static inline const char *tj_root(void)
+{
+    const char *root = getenv("PARETORANK_SOURCE_DIR");
+    return root ? root : ".";
+}
+
+/* Settings that a test changes; NULL or 0: as usual. */
+typedef struct tj_options {
+    const char *judge;   // model of the objective that is a reward model
+    const char *adapter; // of that objective
+    const char *program; // command line of the one that is a program
+    double lr;
+} tj_options_t;
+
+/* objectives: 0 fluency (to be fine-tuned), 1 a reward model, 2 a program, 3 empathy, 4 brevity; 1 to 3 bring adapters.
+ * eps is large, so that rounding does not decide on the sign of the first steps. */
+static inline pr_config_t *tj_config(const char *results, tj_options_t o)
+{
+    pr_buf_t b = {0};
+    pr_config_t *c = NULL;
+    pr_buf_printf(&b,
+                  "name = \"team\"; seed = 7; results = \"%s/%s\"; model = \"%s/sweeps/counsel/model\"; retries = 0;\n"
+                  "prompts = { train = \"%s/sweeps/counsel/prompts-train.jsonl\"; eval = "
+                  "\"%s/sweeps/counsel/prompts-eval.jsonl\"; };\n",
+                  tj_dir, results, tj_root(), tj_root(), tj_root());
+    pr_buf_printf(&b,
+                  "objectives = ( { name = \"fluency\"; }, { name = \"judge\"; type = \"reward_model\"; model = "
+                  "\"%s%s\"; transform = \"sigmoid\"; adapter = \"%s/%s\"; },\n",
+                  o.judge ? "" : tj_root(), o.judge ? o.judge : "/tests/fixtures/reward-llama", tj_dir,
+                  o.adapter ? o.adapter : "a1");
+    pr_buf_printf(&b,
+                  "{ name = \"program\"; type = \"command\"; command = \"%s %s/length.sh\"; lo = 0.0; retries = 0; "
+                  "adapter = \"%s/a2\"; }, { name = \"empathy\"; adapter = \"%s/a3\"; }, { name = \"brevity\"; } );\n",
+                  o.program ? o.program : "exec sh", tj_dir, tj_dir, tj_dir);
+    pr_buf_printf(&b,
+                  "finetune = { steps = %d; prompts_per_step = %d; samples = 2; max_new_tokens = 5; lr = %g; kl = "
+                  "0.05; eps = 1e-3; clip_norm = %g; checkpoint_every = 1; micro_tokens = 128; lora = { r = 2; alpha = "
+                  "8.0; }; };\n",
+                  TJ_STEPS, TJ_PROMPTS, o.lr > 0 ? o.lr : 0.02, o.lr > 0 ? 0.0 : 1.0);
+    pr_buf_printf(&b,
+                  "evaluate = { prompts = %d; max_new_tokens = 6; };\nsearch = { type = \"grid\"; divisions = 1; };",
+                  TJ_PROMPTS);
+    pr_buf_t file = {0};
+    pr_buf_printf(&file, "%s/sweep.cfg", tj_dir);
+    TJ_OK(pr_config_parse(b.data, file.data, NULL, 0, &c, &err));
+    pr_buf_free(&b);
+    pr_buf_puts(&b, c->results);
+    pr_buf_puts(&b, "/checkpoints");
+    TJ_OK(pr_mkdirs(b.data, &err));
+    pr_buf_free(&b);
+    pr_buf_free(&file);
+    return c;
+}
+
+/* The adapters that objectives 1 to 3 bring, with weights that change what is said. Every rank waits for them. */
+static inline void tj_make_adapters(void)
+{
+    pr_model_t *m = NULL;
+    char path[512];
+    if (tj_first()) {
+        snprintf(path, sizeof path, "%s/sweeps/counsel/model", tj_root());
+        TJ_OK(pr_model_load(path, &m, &err));
+        for (int i = 1; i <= 3; i++) {
+            pr_rng_key_t key = pr_rng_key((uint64_t)i, "brought", "");
+            pr_adapter_options_t o = {.r = 2, .alpha = 4};
+            pr_adapter_t *a = NULL;
+            snprintf(path, sizeof path, "%s/a%d", tj_dir, i);
+            TJ_OK(pr_mkdirs(path, &err));
+            TJ_OK(pr_adapter_new(&m->config, &o, &key, &a, &err));
+            for (size_t j = 0; j < a->n_data; j++)
+                a->data[j] = (float)(0.3 * (pr_rng_uniform(&key, j, 0, 0, 1) - 0.5));
+            TJ_OK(pr_adapter_write(path, a, &m->config, "", &err));
+            pr_adapter_free(&a);
+        }
+        pr_model_free(&m);
+    }
+    pr_world_barrier(test_world);
+}
+
+static inline json_t *tj_finetune_spec(const pr_config_t *c)
+{
+    pr_inputs_t in;
+    TJ_OK(pr_inputs_read(c, &in, &err));
+    json_t *spec = pr_finetune_spec(c, &in, 0, 1);
+    pr_inputs_clear(&in);
+    return spec;
+}
+
+/* Prompts first..first+count-1 by the three adapters that there are. layer: of "states"; -1 the last. */
+static inline json_t *tj_evaluate_spec(const pr_config_t *c, const char *aggregate, int layer, int first, int count)
+{
+    static char mode[16];
+    pr_inputs_t in;
+    char policy[PR_HASH_HEX], id[PR_HASH_HEX];
+    pr_search_spec_t search = c->search[0];
+    snprintf(mode, sizeof mode, "%s", aggregate);
+    search.aggregate = mode;
+    search.layer = layer;
+    TJ_OK(pr_inputs_read(c, &in, &err));
+    pr_policy_identity(c, &in, &search, policy);
+    pr_evaluate_key_t key = {.policy = policy, .point = "0,1/2,3/10,1/5,0", .first = first, .count = count};
+    for (int k = 1; k <= 3; k++)
+        key.expert[k] = in.adapter[k];
+    pr_evaluate_identity(&key, id);
+    json_t *spec = pr_evaluate_spec(&search, 1, &key, id);
+    json_object_set_new(spec, "weights", json_pack("[f,f,f,f,f]", 0.0, 0.5, 0.3, 0.2, 0.0));
+    json_object_set_new(
+        spec, "expert_hash",
+        json_pack("[s,s,s,s,s]", in.adapter[0], in.adapter[1], in.adapter[2], in.adapter[3], in.adapter[4]));
+    pr_inputs_clear(&in);
+    return spec;
+}
+
+/* ---- jobs ---- */
+
+/* A job as one rank sees it. */
+typedef struct tj_job {
+    int cancel_at_call; // of this rank's hook; 0: never
+    int calls, steps, first_step;
+} tj_job_t;
+
+static inline bool tj_cancelled(void *self)
+{
+    tj_job_t *j = self;
+    j->calls++;
+    return j->cancel_at_call && j->calls >= j->cancel_at_call;
+}
+
+static inline void tj_event(void *self, const char *event, const json_t *fields)
+{
+    tj_job_t *j = self;
+    CHECK(tj_first() && strcmp(event, "step") == 0); // the leader's only
+    int step = (int)json_integer_value(json_object_get(fields, "step"));
+    j->first_step = j->steps++ ? j->first_step : step;
+    CHECK(step == j->first_step + j->steps - 1);
+}
+
+/* Runs a job and checks that all ranks of the team are told the same. */
+static inline pr_status_t tj_run(pr_job_env_t *env, const json_t *spec, tj_job_t *j, json_t **result, pr_error_t *err)
+{
+    const pr_team_t *t = env->team;
+    pr_job_hooks_t hooks = {tj_cancelled, tj_event, j};
+    *result = NULL;
+    memset(err, 0, sizeof *err);
+    pr_status_t status = pr_job_run(env, spec, &hooks, result, err);
+    CHECK(status == PR_OK || *result == NULL);
+    CHECK(status != PR_OK || !pr_team_is_leader(t) || *result);
+    pr_error_t leader = *err;
+    leader.status = status;
+    t->broadcast(t, &leader, sizeof leader);
+    if (status != leader.status || strcmp(err->text, leader.text) != 0)
+        fprintf(stderr, "rank %d: %s: found '%s', the leader has '%s'\n", pr_world_rank(test_world), tj_where,
+                err->text, leader.text);
+    CHECK(status == leader.status && strcmp(err->text, leader.text) == 0);
+    return status;
+}
+
+/* A job that must succeed; its result on every rank is dropped but the leader's. */
+static inline json_t *tj_run_ok(pr_job_env_t *env, const json_t *spec, tj_job_t *j)
+{
+    json_t *result;
+    TJ_OK(tj_run(env, spec, j, &result, &err));
+    return result;
+}
+
+/* Waits for the team, then has rank 0 drop all checkpoints, then waits again. */
+static inline void tj_forget(const pr_job_env_t *env)
+{
+    const pr_team_t *t = env->team;
+    t->agree(t, PR_OK, NULL);
+    if (tj_first()) {
+        char line[512];
+        snprintf(line, sizeof line, "rm -f '%s'/checkpoints/*", env->config->results);
+        CHECK(system(line) == 0);
+    }
+    t->agree(t, PR_OK, NULL);
+}
+
+/* ---- what comes out; on rank 0 ---- */
+
+typedef struct tj_expert {
+    char hash[PR_HASH_HEX];
+    size_t n;
+    float *data;
+    double reward[TJ_K];
+} tj_expert_t;
+
+static inline void tj_read_expert(const pr_job_env_t *env, const json_t *result, tj_expert_t *out)
+{
+    char *dir = pr_expert_dir(env->config, env->config->results, 0, 1);
+    pr_adapter_t *a = NULL;
+    TJ_OK(pr_adapter_hash(dir, out->hash, &err));
+    CHECK(strcmp(json_string_value(json_object_get(result, "expert")), out->hash) == 0);
+    CHECK(json_integer_value(json_object_get(result, "steps")) == TJ_STEPS);
+    TJ_OK(pr_adapter_read(dir, &env->model->config, &a, &err));
+    out->n = a->n_data;
+    out->data = pr_alloc(a->n_data, sizeof *out->data);
+    memcpy(out->data, a->data, a->n_data * sizeof *out->data);
+    for (size_t k = 0; k < TJ_K; k++)
+        out->reward[k] = json_number_value(json_array_get(json_object_get(result, "reward"), k));
+    pr_adapter_free(&a);
+    free(dir);
+}
+
+static inline void tj_expert_clear(tj_expert_t *e)
+{
+    free(e->data);
+    *e = (tj_expert_t){0};
+}
+
+typedef struct tj_said {
+    double mean[TJ_K];
+    double scores[TJ_PROMPTS * TJ_K];
+    char *responses; // JSON
+} tj_said_t;
+
+static inline void tj_read_said(const pr_job_env_t *env, const json_t *spec, const json_t *result, tj_said_t *out)
+{
+    pr_buf_t path = {0};
+    pr_checkpoint_t k = {0};
+    const void *scores;
+    size_t count = (size_t)json_integer_value(json_object_get(spec, "count"));
+    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", env->config->results,
+                  json_string_value(json_object_get(spec, "id")));
+    TJ_OK(pr_checkpoint_read(path.data, "evaluate", &k, &err));
+    TJ_OK(pr_checkpoint_section(&k, path.data, "scores", sizeof(double), count * TJ_K, &scores, &err));
+    *out = (tj_said_t){0};
+    memcpy(out->scores, scores, count * TJ_K * sizeof(double));
+    for (size_t i = 0; i < k.n; i++)
+        if (strcmp(k.section[i].name, "responses") == 0)
+            out->responses = pr_strndup(k.section[i].data, k.section[i].count);
+    CHECK(out->responses);
+    for (size_t i = 0; i < TJ_K; i++)
+        out->mean[i] = json_number_value(json_array_get(json_object_get(result, "mean"), i));
+    pr_checkpoint_clear(&k);
+    pr_buf_free(&path);
+}
+
+static inline bool tj_same_said(const tj_said_t *a, const tj_said_t *b)
+{
+    return memcmp(a->scores, b->scores, sizeof a->scores) == 0 && memcmp(a->mean, b->mean, sizeof a->mean) == 0 &&
+           strcmp(a->responses, b->responses) == 0;
+}
+
+#endif

@@ -1,0 +1,289 @@
+/* A rank that fails takes its team's job down with a reason, and nothing else: the same status and text on every rank,
+ * nobody waits for ever, and the next job on the same team finds what it would have found. On every grid of all ranks
+ * there are. */
+#include "mpi/team_jobs.h"
+
+#include "learn/trainer.h"
+
+enum { TUNE, STATES, PROBS, N_JOB };
+
+typedef struct grid {
+    pr_team_t *team;
+    int victim; // the rank that fails
+    long calls; // of pr_alloc_matrix in the last job that went well
+    pr_config_t *config;
+    pr_job_env_t *env;
+    json_t *spec[N_JOB];
+    tj_expert_t expert; // what comes out when nothing fails; on rank 0
+    tj_said_t said[N_JOB];
+} grid_t;
+
+static bool fails_here(const grid_t *g)
+{
+    return pr_world_rank(test_world) == g->victim;
+}
+
+static json_t *job_of(const pr_config_t *c, int job)
+{
+    return job == TUNE     ? tj_finetune_spec(c)
+           : job == STATES ? tj_evaluate_spec(c, "states", 3, 0, TJ_PROMPTS)
+                           : tj_evaluate_spec(c, "probs", -1, 0, TJ_PROMPTS);
+}
+
+/* Runs a job of which nothing fails; first: keeps what it finds, else checks that it is the same. */
+static void run_well(grid_t *g, int job, bool first)
+{
+    tj_job_t j = {0};
+    tj_expert_t expert = {{0}, 0, NULL, {0}};
+    tj_said_t said = {0};
+    tj_forget(g->env);
+    pr_alloc_matrix_fail_at(0);
+    json_t *result = tj_run_ok(g->env, g->spec[job], &j);
+    g->calls = pr_alloc_matrix_fail_at(0);
+    if (tj_first() && job == TUNE)
+        tj_read_expert(g->env, result, first ? &g->expert : &expert);
+    else if (tj_first())
+        tj_read_said(g->env, g->spec[job], result, first ? &g->said[job] : &said);
+    if (tj_first() && !first)
+        CHECK(job == TUNE ? strcmp(expert.hash, g->expert.hash) == 0 : tj_same_said(&said, &g->said[job]));
+    tj_expert_clear(&expert);
+    free(said.responses);
+    json_decref(result);
+}
+
+static void check_fails(grid_t *g, const json_t *spec, pr_status_t want)
+{
+    json_t *result;
+    pr_error_t err;
+    tj_job_t j = {0};
+    tj_forget(g->env);
+    pr_status_t status = tj_run(g->env, spec, &j, &result, &err);
+    if (status != want)
+        fprintf(stderr, "rank %d: %s: found %s ('%s'), expected %s\n", pr_world_rank(test_world), tj_where,
+                pr_status_reason(status), err.text, pr_status_reason(want));
+    CHECK(status == want);
+}
+
+/* ---- memory ---- */
+
+// Of n calls about `tries`, with a seed, the first and the last among them.
+static long which_call(int i, int tries, long n)
+{
+    pr_rng_key_t key = pr_rng_key(7, "faults", "");
+    if (i == 0 || i == tries - 1 || n <= tries)
+        return i == 0 ? 1 : n <= tries ? (i < n ? i + 1 : n) : n;
+    return 1 + (long)pr_rng_below(&key, (uint64_t)n, (uint64_t)i, 0, 0, 0);
+}
+
+static long shared_count(const grid_t *g, long n)
+{
+    double v[1] = {fails_here(g) ? (double)n : 0};
+    pr_world_t *w = test_world;
+    char text[32], *p = text;
+    size_t len;
+    // By way of rank 0, which hands on what the victim counted.
+    pr_world_barrier(w);
+    if (fails_here(g) && !tj_first()) {
+        TJ_OK(pr_world_send(w, 0, PR_TAG_TEST, v, sizeof v, &err));
+    } else if (tj_first() && !fails_here(g)) {
+        pr_message_t m;
+        pr_world_wait(w, g->victim, PR_TAG_TEST, &m);
+        memcpy(v, m.bytes, sizeof v);
+        free(m.bytes);
+    }
+    len = (size_t)snprintf(text, sizeof text, "%.0f", v[0]) + 1;
+    TJ_OK(pr_world_broadcast(w, &p, &len, &err));
+    n = atol(p);
+    if (p != text)
+        free(p);
+    return n;
+}
+
+static void short_of_memory(grid_t *g, int job, int tries)
+{
+    run_well(g, job, true);
+    run_well(g, job, false);
+    long n = shared_count(g, g->calls);
+    CHECK(n > 10);
+    for (int i = 0; i < tries; i++) {
+        long call = which_call(i, tries, n);
+        pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
+        check_fails(g, g->spec[job], PR_ERR_MEMORY);
+        pr_alloc_matrix_fail_at(0);
+    }
+    run_well(g, job, false);
+}
+
+static void short_of_memory_at_start(grid_t *g)
+{
+    pr_job_env_free(&g->env);
+    for (long call = 1;; call += 1 + call / 2) {
+        pr_error_t why = {0};
+        g->env = pr_job_env_new(g->config, g->team);
+        pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
+        pr_status_t status = pr_job_env_load(g->env, &why), leader = status;
+        pr_alloc_matrix_fail_at(0);
+        g->team->broadcast(g->team, &leader, sizeof leader);
+        CHECK(status == leader && (status == PR_OK || status == PR_ERR_MEMORY));
+        CHECK(status == PR_ERR_MEMORY || call > 1);
+        TJ_OK(pr_job_env_load(g->env, &err));
+        if (status == PR_OK)
+            break;
+        pr_job_env_free(&g->env);
+    }
+    run_well(g, STATES, false);
+}
+
+/* ---- numbers ---- */
+
+// The ranks of the victim's row, or all of it: what each of them may see alone.
+static bool bad_here(const grid_t *g, bool whole_row)
+{
+    return whole_row ? g->team->row == g->victim / g->team->cols : fails_here(g);
+}
+
+/* An expert that is not a number on one row, or on one rank of it. */
+static void bad_adapter(grid_t *g, bool whole_row)
+{
+    pr_adapter_t *a = g->env->expert[1].adapter;
+    float keep = a->data[0];
+    size_t every = a->n_data / 64; // some of each part
+    float *saved = pr_alloc(a->n_data, sizeof *saved);
+    memcpy(saved, a->data, a->n_data * sizeof *saved);
+    for (size_t i = 0; bad_here(g, whole_row) && i < a->n_data; i += every)
+        a->data[i] = NAN;
+    check_fails(g, g->spec[STATES], PR_ERR_NUMERIC);
+    check_fails(g, g->spec[PROBS], PR_ERR_NUMERIC);
+    memcpy(a->data, saved, a->n_data * sizeof *saved);
+    free(saved);
+    CHECK(a->data[0] == keep);
+    run_well(g, STATES, false);
+}
+
+/* A model that is not a number on one rank. */
+static void bad_model(grid_t *g)
+{
+    TJ_OK(pr_model_make_writable(g->env->model, &err));
+    float *w = (float *)(uintptr_t)g->env->model->norm_w, keep = *w;
+    if (fails_here(g))
+        *w = NAN;
+    check_fails(g, g->spec[TUNE], PR_ERR_NUMERIC);
+    *w = keep;
+    run_well(g, TUNE, false);
+}
+
+/* An advantage that only one row finds not to be a number. */
+static void bad_advantage(grid_t *g)
+{
+    enum { N = 8, LEN = 6 };
+    int start[N + 1], n_prompt[N];
+    int32_t ids[N * LEN];
+    double advantage[N];
+    pr_adapter_options_t ao = {.r = 2, .alpha = 4};
+    pr_rng_key_t key = pr_rng_key(1, "advantage", "");
+    pr_trainer_options_t to = {
+        .kl = 0.1, .temperature = 1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .micro_tokens = 12};
+    pr_adapter_t *a = NULL;
+    pr_trainer_t *t = NULL;
+    pr_step_stats_t well, stats;
+    pr_error_t why;
+    for (int i = 0; i <= N; i++)
+        start[i] = i * LEN;
+    for (int i = 0; i < N * LEN; i++)
+        ids[i] = 5 + i;
+    for (int i = 0; i < N; i++) {
+        n_prompt[i] = 2;
+        advantage[i] = i % 2 ? 1 : -1;
+    }
+    pr_rollout_t r = {N, start, n_prompt, ids, advantage};
+    TJ_OK(pr_adapter_new(&g->env->model->config, &ao, &key, &a, &err));
+    TJ_OK(pr_trainer_new(g->env->model, g->team, a, &to, &t, &err));
+    TJ_OK(pr_trainer_loss(t, &r, &well, &err));
+    for (int i = 0; bad_here(g, true) && i < N; i++)
+        advantage[i] = NAN;
+    CHECK(pr_trainer_step(t, &r, 0.1, &stats, &why) == PR_ERR_NUMERIC);
+    for (int i = 0; i < N; i++)
+        advantage[i] = i % 2 ? 1 : -1;
+    TJ_OK(pr_trainer_step(t, &r, 0.1, &stats, &err));
+    CHECK(stats.loss == well.loss && stats.grad_norm == well.grad_norm);
+    pr_trainer_free(&t);
+    pr_adapter_free(&a);
+}
+
+/* ---- what one node lacks, and scorers ---- */
+
+/* An environment of its own; on the victim with those options, elsewhere as usual. */
+static pr_status_t load_other(const grid_t *g, tj_options_t o, bool everywhere, int job, pr_error_t *err)
+{
+    pr_config_t *c = tj_config("other", everywhere || fails_here(g) ? o : (tj_options_t){0});
+    pr_job_env_t *env = pr_job_env_new(c, g->team);
+    json_t *spec = job_of(g->config, job), *result = NULL;
+    tj_job_t j = {0};
+    pr_status_t status = tj_run(env, spec, &j, &result, err);
+    json_decref(result);
+    json_decref(spec);
+    pr_job_env_free(&env);
+    pr_config_free(&c);
+    return status;
+}
+
+static void missing_on_one_node(const grid_t *g)
+{
+    pr_error_t err;
+    CHECK(load_other(g, (tj_options_t){.judge = "/nowhere"}, false, STATES, &err) != PR_OK);
+    CHECK(strstr(err.text, "nowhere") && strstr(err.text, "judge"));
+    CHECK(load_other(g, (tj_options_t){.adapter = "nowhere"}, false, STATES, &err) == PR_ERR_NOT_FOUND);
+    CHECK(strstr(err.text, "nowhere"));
+}
+
+static void scorer_that_fails(const grid_t *g)
+{
+    pr_error_t err;
+    CHECK(load_other(g, (tj_options_t){.program = "exit 3; "}, true, STATES, &err) == PR_ERR_SCORER);
+    CHECK(strstr(err.text, "program"));
+    CHECK(load_other(g, (tj_options_t){.program = "exit 3; "}, true, TUNE, &err) == PR_ERR_SCORER);
+    CHECK(load_other(g, (tj_options_t){.lr = 1e30}, true, TUNE, &err) == PR_ERR_NUMERIC);
+    CHECK(strstr(err.text, "step"));
+}
+
+static void check_grid(int rows, int cols, int victim)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "grid %d x %d, rank %d fails", rows, cols, victim);
+    tj_part(name);
+    grid_t g = {.victim = victim, .config = tj_config("r", (tj_options_t){0})};
+    pr_teams_open(test_world, 0, rows, cols, &g.team);
+    g.env = pr_job_env_new(g.config, g.team);
+    for (int i = 0; i < N_JOB; i++)
+        g.spec[i] = job_of(g.config, i);
+    short_of_memory(&g, TUNE, 8);
+    short_of_memory(&g, STATES, 5);
+    short_of_memory(&g, PROBS, 5);
+    short_of_memory_at_start(&g);
+    bad_adapter(&g, true);
+    bad_adapter(&g, false);
+    bad_model(&g);
+    bad_advantage(&g);
+    missing_on_one_node(&g);
+    scorer_that_fails(&g);
+    for (int i = 0; i < N_JOB; i++) {
+        json_decref(g.spec[i]);
+        free(g.said[i].responses);
+    }
+    tj_expert_clear(&g.expert);
+    pr_job_env_free(&g.env);
+    pr_teams_close(&g.team);
+    pr_config_free(&g.config);
+    pr_world_barrier(test_world);
+}
+
+int main(int argc, char **argv)
+{
+    tj_begin(&argc, &argv, 40);
+    tj_make_adapters();
+    int size = pr_world_size(test_world);
+    for (int cols = 1; cols <= size && cols <= TJ_HEADS; cols++)
+        if (size % cols == 0)
+            check_grid(size / cols, cols, cols % 2 ? size - 1 : 0);
+    return tj_end();
+}
