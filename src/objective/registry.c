@@ -38,8 +38,15 @@ static pr_status_t check_env(const pr_objective_type_t *type, const pr_objective
 pr_status_t pr_objective_open(const char *name, const char *type, const json_t *options, const pr_objective_env_t *env,
                               pr_objective_t **out, pr_error_t *err)
 {
-    json_t *resolved;
-    PR_TRY(pr_objective_resolve(name, type, options, env->dir, &resolved, err));
+    json_t *resolved = NULL;
+    const pr_objective_type_t *known = pr_objective_type(type);
+    pr_status_t found = pr_objective_resolve(name, type, options, env->dir, &resolved, err);
+    if (known && known->collective && env->la) // a file may be missing on one node
+        found = env->la->agree(env->la, found, err);
+    if (found != PR_OK) {
+        json_decref(resolved);
+        return found;
+    }
     pr_objective_t *o = pr_alloc(1, sizeof *o);
     o->type = pr_objective_type(type);
     o->name = pr_strdup(name);

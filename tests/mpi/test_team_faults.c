@@ -219,6 +219,7 @@ static pr_status_t load_other(const grid_t *g, tj_options_t o, bool everywhere, 
     pr_job_env_t *env = pr_job_env_new(c, g->team);
     json_t *spec = job_of(g->config, job), *result = NULL;
     tj_job_t j = {0};
+    tj_forget(env); // what another grid left there
     pr_status_t status = tj_run(env, spec, &j, &result, err);
     json_decref(result);
     json_decref(spec);
@@ -282,8 +283,10 @@ int main(int argc, char **argv)
     tj_begin(&argc, &argv, 40);
     tj_make_adapters();
     int size = pr_world_size(test_world);
-    for (int cols = 1; cols <= size && cols <= TJ_HEADS; cols++)
+    for (int cols = 1; cols <= size && cols <= TJ_HEADS; cols++) {
+        int rows = size / cols, last = rows < TJ_PROMPTS ? rows : TJ_PROMPTS; // rows that have something to do
         if (size % cols == 0)
-            check_grid(size / cols, cols, cols % 2 ? size - 1 : 0);
+            check_grid(rows, cols, cols % 2 ? last * cols - 1 : 0);
+    }
     return tj_end();
 }
