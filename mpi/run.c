@@ -6,6 +6,7 @@
 #include "mpi/front.h"
 #include "mpi/scheduler.h"
 #include "mpi/team.h"
+#include "sweeps/phases.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,13 @@ typedef struct pr_run_state {
     pr_config_t *received; // on ranks but 0
     pr_sweep_t *sweep;     // on rank 0
     pr_team_t *team;       // on ranks that are in one; NULL for one rank alone
-    int rows, cols;        // of the teams
-    bool idle;             // a rank that no team has use for
-    pr_job_env_t *env;     // on ranks that work
-    pr_archive_t *archive; // of the points evaluated here
-    bool interrupted;      // rank 0: a signal came to some rank
+    pr_phase_spec_t phase[PR_MAX_PHASES];
+    int n_phase;
+    pr_team_config_t shape; // of the teams there are
+    bool idle;              // a rank that no team has use for
+    pr_job_env_t *env;      // on ranks that work
+    pr_archive_t *archive;  // of the points evaluated here
+    bool interrupted;       // rank 0: a signal came to some rank
     double last_progress;
 } pr_run_state_t;
 
@@ -126,38 +129,12 @@ static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
     return pr_world_agree(r->w, status, err);
 }
 
-static bool same_shape(const pr_team_config_t *a, const pr_team_config_t *b)
-{
-    return a->rows == b->rows && a->cols == b->cols;
-}
-
-/* Is there anything to be done before evaluations, by teams of another shape? */
-static bool tunes_apart(const pr_config_t *c)
-{
-    bool tunes = false;
-    for (int k = 0; k < c->n_objectives; k++)
-        tunes = tunes || !c->objective[k].adapter;
-    return tunes && !same_shape(&c->finetune.team, &c->evaluate.team);
-}
-
-static pr_status_t check_ranks(const pr_run_state_t *r, const char *key, const pr_team_config_t *t, pr_error_t *err)
-{
-    int size = pr_world_size(r->w), team = t->rows * t->cols;
-    if (team > 1 && size - 1 < team)
-        return pr_fail(err, PR_ERR_CONFIG,
-                       "%s.team: found %d rank%s, expected at least %d: %d x %d that work together and one that "
-                       "schedules",
-                       key, size, size == 1 ? "" : "s", team + 1, t->rows, t->cols);
-    return PR_OK;
-}
-
 static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
 {
-    int size = pr_world_size(r->w), team = t->rows * t->cols, left = (size - 1) % team;
-    if (pr_world_rank(r->w) == 0 && size > 1 && left > 0)
+    int idle, teams = pr_team_count(t, pr_world_size(r->w), &idle);
+    if (pr_world_rank(r->w) == 0 && idle > 0)
         pr_log(PR_LOG_INFO, "teams of %d x %d ranks: %d team%s; %d rank%s fit%s none and stay%s idle", t->rows, t->cols,
-               (size - 1) / team, (size - 1) / team == 1 ? "" : "s", left, left == 1 ? "" : "s", left == 1 ? "s" : "",
-               left == 1 ? "s" : "");
+               teams, teams == 1 ? "" : "s", idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "", idle == 1 ? "s" : "");
 }
 
 /* Teams of that shape out of all ranks but 0, in place of those there are. Models, tokenizer, objectives and prompts on
@@ -167,8 +144,7 @@ static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_e
     pr_status_t status = PR_OK;
     pr_team_t *old = r->team;
     bool works = pr_world_size(r->w) == 1;
-    r->rows = t->rows;
-    r->cols = t->cols;
+    r->shape = *t;
     pr_world_barrier(r->w); // those with nothing to do wait here, and without burning a core
     if (!works) {
         pr_teams_open(r->w, 1, t->rows, t->cols, &r->team);
@@ -190,12 +166,13 @@ static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_e
 static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
 {
     const pr_config_t *c = r->config;
-    bool apart = tunes_apart(c);
+    pr_status_t status = PR_OK;
     r->archive = pr_archive_new(c->n_objectives);
-    if (apart)
-        PR_TRY(check_ranks(r, "finetune", &c->finetune.team, err));
-    PR_TRY(check_ranks(r, "evaluate", &c->evaluate.team, err));
-    return form_teams(r, apart ? &c->finetune.team : &c->evaluate.team, err);
+    r->n_phase = pr_sweep_phases(c, r->phase);
+    if (pr_world_rank(r->w) == 0)
+        status = pr_sweep_check_ranks(c, pr_world_size(r->w), err);
+    PR_TRY(pr_world_agree(r->w, status, err));
+    return form_teams(r, &r->phase[0].team, err);
 }
 
 /* Rank 0 learns the objectives' ranges from a rank that has them open, and opens the sweep. */
@@ -215,8 +192,8 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
         free(m.bytes);
     }
     if (rank == 0)
-        status = pr_sweep_open(r->config, size > 1 ? pr_team_count(r->w, r->rows * r->cols) : 1, range,
-                               range + PR_MAX_OBJECTIVES, &r->sweep, err);
+        status = pr_sweep_open(r->config, pr_team_count(&r->shape, size, NULL), range, range + PR_MAX_OBJECTIVES,
+                               &r->sweep, err);
     return pr_world_agree(r->w, status, err);
 }
 
@@ -228,7 +205,7 @@ static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *er
     pr_source_t source = {source_next,     source_started,   source_event,
                           source_finished, source_commit,    source_tick,
                           stopping,        source_signalled, r};
-    o.team = r->rows * r->cols;
+    o.team = r->shape.rows * r->shape.cols;
     if (r->sweep)
         pr_sweep_set_phase(r->sweep, phase);
     if (pr_world_rank(r->w) == 0)
@@ -245,16 +222,17 @@ static bool goes_on(pr_run_state_t *r)
     return pr_world_agree(r->w, status, NULL) == PR_OK;
 }
 
-/* Where fine-tuning and evaluation want teams of different shapes, one comes behind the other. */
 static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
 {
-    if (!tunes_apart(r->config))
-        return one_phase(r, PR_PHASE_ALL, err);
-    PR_TRY(one_phase(r, PR_PHASE_TUNE, err));
-    if (!goes_on(r))
-        return PR_OK;
-    PR_TRY(form_teams(r, &r->config->evaluate.team, err));
-    return one_phase(r, PR_PHASE_EVALUATE, err);
+    for (int i = 0; i < r->n_phase; i++) {
+        if (i > 0) {
+            if (!goes_on(r))
+                return PR_OK;
+            PR_TRY(form_teams(r, &r->phase[i].team, err));
+        }
+        PR_TRY(one_phase(r, r->phase[i].phase, err));
+    }
+    return PR_OK;
 }
 
 /* Points of earlier runs are in no rank's archive; rank 0 offers them. */

@@ -36,15 +36,10 @@ typedef struct pr_schedule_state {
 
 /* ---- workers are the teams' first ranks ---- */
 
-int pr_team_count(const pr_world_t *w, int team)
-{
-    return (pr_world_size(w) - 1) / team;
-}
-
 // One past the last worker; workers are first_worker, first_worker + team, ...
 static int end_of_workers(const pr_schedule_state_t *s)
 {
-    return 1 + pr_team_count(s->w, s->o.team) * s->o.team;
+    return 1 + (pr_world_size(s->w) - 1) / s->o.team * s->o.team;
 }
 
 static size_t kind_of(pr_schedule_state_t *s, const json_t *spec)

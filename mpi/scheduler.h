@@ -62,7 +62,5 @@ pr_status_t pr_schedule(pr_world_t *w, const pr_source_t *source, const pr_runne
 /* Takes jobs until rank 0 says that there are no more: a team's first rank from rank 0, the others from it. A job runs
  * on all ranks of a team at once. team: ranks of a team. All ranks but 0 and those left over. */
 void pr_work(pr_world_t *w, int team, const pr_runner_t *runner);
-/* Teams of that many ranks that a world has. */
-int pr_team_count(const pr_world_t *w, int team);
 
 #endif

@@ -24,7 +24,9 @@ static const pr_arg_t args[] = {
     {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
      0, false},
     {"--ranks", PR_ARG_INT, offsetof(options_t, ranks), "N",
-     "Ranks that would be started: one schedules, the others work. Default: 1, which does both.", 1, 1000000, false},
+     "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, which "
+     "does both, or as few as make a team.",
+     1, 1000000, false},
     {"--dump", PR_ARG_FLAG, offsetof(options_t, dump), NULL,
      "Print the resolved configuration, every key with its value, and check nothing else.", 0, 0, false},
     {"--load", PR_ARG_FLAG, offsetof(options_t, load), NULL,
@@ -42,15 +44,42 @@ const pr_command_t pr_command_plan = {
     .args = args,
 };
 
-static int workers(int ranks)
+static int team_size(const pr_team_config_t *t)
 {
-    return ranks > 1 ? ranks - 1 : 1;
+    return t->rows * t->cols;
 }
 
-// Experts that a worker makes one after the other.
+// Ranks that work in the phase of most.
+static int workers(const pr_plan_t *p, int ranks)
+{
+    int most = 0;
+    for (int i = 0; i < p->n_phase; i++) {
+        int n = pr_team_count(&p->phase[i].team, ranks, NULL) * team_size(&p->phase[i].team);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+// Experts that a team makes one after the other.
 static int rounds(const pr_plan_t *p, int ranks)
 {
-    return (p->finetune_jobs + workers(ranks) - 1) / workers(ranks);
+    int teams = pr_team_count(&p->phase[0].team, ranks, NULL);
+    return (p->finetune_jobs + teams - 1) / teams;
+}
+
+// As few ranks as every phase can do with.
+static int least_ranks(const pr_config_t *c)
+{
+    pr_phase_spec_t phase[PR_MAX_PHASES];
+    int n = pr_sweep_phases(c, phase), most = 1;
+    for (int i = 0; i < n; i++)
+        most = team_size(&phase[i].team) > most ? team_size(&phase[i].team) : most;
+    return most > 1 ? most + 1 : 1;
+}
+
+static bool has_teams(const pr_plan_t *p)
+{
+    return p->n_phase > 1 || team_size(&p->phase[0].team) > 1;
 }
 
 /* ---- JSON ---- */
@@ -92,6 +121,20 @@ static json_t *fits_json(const pr_plan_t *p)
     return list;
 }
 
+static json_t *teams_json(const pr_plan_t *p, int ranks)
+{
+    static const char *const names[] = {
+        [PR_PHASE_ALL] = "all", [PR_PHASE_TUNE] = "finetune", [PR_PHASE_EVALUATE] = "evaluate"};
+    json_t *list = json_array();
+    for (int i = 0; i < p->n_phase; i++) {
+        const pr_team_config_t *t = &p->phase[i].team;
+        int idle, teams = pr_team_count(t, ranks, &idle);
+        json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:i, s:i}", "phase", names[p->phase[i].phase], "rows",
+                                              t->rows, "cols", t->cols, "teams", teams, "idle_ranks", idle));
+    }
+    return list;
+}
+
 static void print_json(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
@@ -108,7 +151,8 @@ static void print_json(const pr_plan_t *p, int ranks)
         v, "evaluate",
         json_pack("{s:I, s:I}", "points", (json_int_t)p->evaluate_points, "tokens", (json_int_t)p->evaluate_tokens));
     json_object_set_new(v, "ranks", json_integer(ranks));
-    json_object_set_new(v, "workers", json_integer(workers(ranks)));
+    json_object_set_new(v, "workers", json_integer(workers(p, ranks)));
+    json_object_set_new(v, "teams", teams_json(p, ranks));
     json_object_set_new(v, "memory_per_rank", json_integer((json_int_t)p->memory));
     pr_cli_print_json(v);
     json_decref(v);
@@ -146,6 +190,19 @@ static void print_fits(const pr_plan_t *p)
     }
 }
 
+static void print_teams(const pr_phase_spec_t *phase, int ranks)
+{
+    static const char *const names[] = {
+        [PR_PHASE_ALL] = "all jobs", [PR_PHASE_TUNE] = "fine-tuning", [PR_PHASE_EVALUATE] = "evaluation"};
+    int idle, teams = pr_team_count(&phase->team, ranks, &idle);
+    printf("teams       %s: %d of %d x %d rank%s", names[phase->phase], teams, phase->team.rows, phase->team.cols,
+           team_size(&phase->team) == 1 ? "" : "s");
+    if (idle > 0)
+        printf("; %d rank%s fit%s none and stay%s idle", idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "",
+               idle == 1 ? "s" : "");
+    printf("\n");
+}
+
 static void print_jobs(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
@@ -156,10 +213,13 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     printf("evaluate    at most %lld points (%d seed%s) on %d prompts, at most %.3g tokens\n",
            (long long)p->evaluate_points, c->n_seeds, c->n_seeds == 1 ? "" : "s", p->prompts,
            (double)p->evaluate_tokens);
-    printf("ranks       %d: %d work%s; experts are made in %d round%s\n", ranks, workers(ranks),
-           workers(ranks) == 1 ? "s" : "", rounds(p, ranks), rounds(p, ranks) == 1 ? "" : "s");
+    int n = workers(p, ranks);
+    printf("ranks       %d: %d work%s; experts are made in %d round%s\n", ranks, n, n == 1 ? "s" : "", rounds(p, ranks),
+           rounds(p, ranks) == 1 ? "" : "s");
+    for (int i = 0; has_teams(p) && i < p->n_phase; i++)
+        print_teams(&p->phase[i], ranks);
     printf("memory      about %s a working rank, %s in all\n", bytes_text((double)p->memory, bytes),
-           bytes_text((double)p->memory * workers(ranks), all));
+           bytes_text((double)p->memory * n, all));
 }
 
 static void print_objective(const pr_plan_t *p, int k)
@@ -226,12 +286,14 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
         return PR_OK;
     }
     PR_GO(pr_plan_make(c, &plan, err));
+    int ranks = o->ranks > 0 ? o->ranks : least_ranks(c);
+    PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
         PR_GO(load(c, err));
     if (o->json)
-        print_json(&plan, o->ranks);
+        print_json(&plan, ranks);
     else
-        print_text(&plan, o->ranks);
+        print_text(&plan, ranks);
 done:
     pr_plan_clear(&plan);
     pr_config_free(&c);
@@ -240,7 +302,7 @@ done:
 
 int pr_cmd_plan(int argc, char **argv)
 {
-    options_t o = {.ranks = 1};
+    options_t o = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_plan, argc, argv, &o, &code) && run(&o, &err) != PR_OK)

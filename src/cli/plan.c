@@ -6,6 +6,7 @@
 #include "config/reward_data.h"
 #include "model/adapter.h"
 #include "model/linear_head.h"
+#include "model/part.h"
 #include "model/safetensors.h"
 #include "model/tokenizer.h"
 #include "objective/objective.h"
@@ -231,24 +232,60 @@ static double fit_memory(const pr_plan_t *p)
     return most;
 }
 
-// About: weights in float, what forward keeps for backward, a block of logits, the adapter with its gradient and
-// moments; or the caches of the sequences decoded together, once an expert that runs, and what merging needs, which
-// stays while a rank fine-tunes.
-static size_t memory_needed(const pr_plan_t *p)
+/* About, of a rank in a team: weights in float and a block of logits; then what forward keeps for backward, the adapter
+ * with its gradient and moments; or the caches of the sequences decoded together, once an expert that runs, and what
+ * merging needs, which stays while a rank fine-tunes. Columns share all but adapters, rows the sequences. */
+static double weight_bytes(const pr_plan_t *p, const pr_team_config_t *t)
+{
+    return (4.0 * (double)p->params + 256.0 * p->model.vocab * 4) / t->cols;
+}
+
+static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
+{
+    const pr_finetune_config_t *f = &p->config->finetune;
+    const pr_model_config_t *m = &p->model;
+    double widths = 8.0 * m->d_model + 3.0 * (m->n_head + 2 * m->n_kv_head) * m->head_dim + 4.0 * m->d_ff;
+    double per_step = (double)f->prompts_per_step * f->samples, longest = p->longest_train + f->max_new_tokens;
+    double tokens = t->rows > 1 ? fmin(f->micro_tokens, per_step * longest / t->rows) : f->micro_tokens;
+    if (p->finetune_jobs == 0)
+        return 0;
+    return 4.0 * widths * m->n_layer * tokens / t->cols + 16.0 * (double)p->adapter_params +
+           (double)cache_bytes(m, per_step, longest) / (t->rows * t->cols);
+}
+
+static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
 {
     const pr_config_t *c = p->config;
-    const pr_model_config_t *m = &p->model;
-    double weights = 4.0 * (double)p->params, vocab_block = 256.0 * m->vocab * 4;
-    double widths = 8.0 * m->d_model + 3.0 * (m->n_head + 2 * m->n_kv_head) * m->head_dim + 4.0 * m->d_ff;
-    double tune = 0, per_step = (double)c->finetune.prompts_per_step * c->finetune.samples;
-    if (p->finetune_jobs > 0)
-        tune = 4.0 * widths * m->n_layer * c->finetune.micro_tokens + 16.0 * (double)p->adapter_params +
-               (double)cache_bytes(m, per_step, p->longest_train + c->finetune.max_new_tokens);
-    double streams = (double)p->prompts * c->evaluate.samples;
+    double streams = (double)p->prompts * c->evaluate.samples / t->rows;
     streams = streams < c->evaluate.streams ? streams : c->evaluate.streams;
-    double evaluate = 4.0 * (double)p->adapter_params * c->n_objectives +
-                      (double)cache_bytes(m, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens);
-    return (size_t)(weights + vocab_block + fmax(fit_memory(p), fmax(tune, evaluate) + gram_bytes(p)));
+    return 4.0 * (double)p->adapter_params * c->n_objectives +
+           (double)cache_bytes(&p->model, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens) /
+               t->cols +
+           gram_bytes(p) / (t->rows * t->cols);
+}
+
+static size_t memory_needed(const pr_plan_t *p)
+{
+    double most = 0;
+    for (int i = 0; i < p->n_phase; i++) {
+        const pr_team_config_t *t = &p->phase[i].team;
+        double work = 0, keeps = p->n_phase == 1 ? gram_bytes(p) / (t->rows * t->cols) : 0;
+        if (p->phase[i].phase != PR_PHASE_EVALUATE)
+            work = fmax(fit_memory(p), tune_bytes(p, t) + keeps);
+        if (p->phase[i].phase != PR_PHASE_TUNE)
+            work = fmax(work, evaluate_bytes(p, t));
+        most = fmax(most, weight_bytes(p, t) + work);
+    }
+    return (size_t)most;
+}
+
+static pr_status_t check_teams(pr_plan_t *p, pr_error_t *err)
+{
+    p->n_phase = pr_sweep_phases(p->config, p->phase);
+    for (int i = 0; i < p->n_phase; i++)
+        if (pr_part_check(&p->model, p->phase[i].team.cols, err) != PR_OK)
+            return pr_fail_in(err, "%s: %s.team.cols", p->config->path, p->phase[i].key);
+    return PR_OK;
 }
 
 static void count_tokens(pr_plan_t *p)
@@ -268,6 +305,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     PR_TRY(check_adapters(out, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
+    PR_TRY(check_teams(out, err));
     count_tokens(out);
     out->memory = memory_needed(out);
     return PR_OK;

@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "model/config.h"
+#include "sweeps/phases.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,7 +43,9 @@ typedef struct pr_plan {
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
-    size_t memory;                            // bytes a working rank will need, about
+    int n_phase;
+    pr_phase_spec_t phase[PR_MAX_PHASES];
+    size_t memory; // bytes a working rank will need, about
 } pr_plan_t;
 
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */

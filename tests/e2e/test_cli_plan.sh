@@ -31,6 +31,24 @@ more=$(($(memory 'aggregate=("params","regmean")' "$lora") - $(memory 'aggregate
 [ "$more" -eq $((3 * 6 * 8 * 192 * 192 + layer)) ] || fail "memory of regmean on q_proj: $more more"
 expect 0 "" plan "$cfg" --load
 
+# Teams: how many, who is left over, and what a rank's share of the model takes.
+expect 0 "" plan "$cfg" --ranks 6 --set finetune.team.rows=2 --set finetune.team.cols=2 --set evaluate.team.cols=3
+holds "fine-tuning: 1 of 2 x 2 ranks; 1 rank fits none and stays idle"
+holds "evaluation: 1 of 1 x 3 ranks; 2 ranks fit none and stay idle"
+holds "3 experts"
+expect 0 "" plan "$cfg" --json --set finetune.team.cols=2 --set evaluate.team.cols=2
+python3 - "$work/out" <<'P' || fail "plan --json of teams"
+import json, sys
+p = json.load(open(sys.argv[1]))
+assert p["ranks"] == 3 and p["workers"] == 2
+assert p["teams"] == [{"phase": "all", "rows": 1, "cols": 2, "teams": 1, "idle_ranks": 0}], p["teams"]
+P
+two='finetune.team.cols=2'
+half=$(memory "$two" evaluate.team.cols=2) whole=$(memory seed=1 seed=1)
+[ $((100 * half)) -gt $((50 * whole)) ] && [ $((100 * half)) -lt $((60 * whole)) ] || fail "memory of two columns: $half of $whole"
+expect 2 "finetune.team: found 4 ranks, expected 5 or more" plan "$cfg" --ranks 4 --set finetune.team.rows=4
+expect 2 "finetune.team.cols" plan "$cfg" --set finetune.team.cols=7
+
 # The resolved configuration, from elsewhere, is the same configuration.
 expect 0 "" plan "$cfg" --dump --set finetune.steps=7
 cp "$work/out" "$work/resolved.cfg"
