@@ -1,5 +1,4 @@
 #include "config/prompts.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -27,8 +26,9 @@ static bool plain_string(const json_t *v)
     return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
 }
 
-static pr_status_t add_object(pr_prompts_t *p, const json_t *object, const char *where, pr_error_t *err)
+static pr_status_t add_object(void *self, const json_t *object, const char *where, pr_error_t *err)
 {
+    pr_prompts_t *p = self;
     const json_t *prompt = json_object_get(object, "prompt"), *id = json_object_get(object, "id");
     if (!json_is_object(object))
         return pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected an object with a \"prompt\"", where,
@@ -48,49 +48,12 @@ static pr_status_t add_object(pr_prompts_t *p, const json_t *object, const char 
     return PR_OK;
 }
 
-static pr_status_t add_line(pr_prompts_t *p, const char *path, int line, const char *text, size_t len, pr_error_t *err)
-{
-    pr_buf_t where = {0};
-    json_t *object = NULL;
-    pr_buf_printf(&where, "%s:%d", path, line);
-    pr_status_t status = pr_json_parse(text, len, where.data, &object, err);
-    if (status == PR_OK)
-        status = add_object(p, object, where.data, err);
-    json_decref(object);
-    pr_buf_free(&where);
-    return status;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!strchr(" \t\r", text[i]) || !text[i])
-            return false;
-    return true;
-}
-
-static pr_status_t add_lines(pr_prompts_t *p, const char *path, const char *data, size_t len, pr_error_t *err)
-{
-    int line = 1;
-    for (size_t i = 0; i < len; line++) {
-        const char *end = memchr(data + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - data) - i : len - i;
-        if (!is_blank(data + i, n))
-            PR_TRY(add_line(p, path, line, data + i, n, err));
-        i += n + 1;
-    }
-    return p->n > 0 ? PR_OK : pr_fail(err, PR_ERR_FORMAT, "%s: found no prompt", path);
-}
-
 pr_status_t pr_prompts_load(const char *path, pr_prompts_t **out, pr_error_t *err)
 {
-    char *data;
-    size_t len;
-    PR_TRY(pr_file_read(path, (size_t)1 << 31, &data, &len, err));
     pr_prompts_t *p = pr_alloc(1, sizeof *p);
-    size_t mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    pr_status_t status = add_lines(p, path, data + mark, len - mark, err);
-    free(data);
+    pr_status_t status = pr_json_lines(path, (size_t)1 << 31, add_object, p, err);
+    if (status == PR_OK && p->n == 0)
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no prompt", path);
     if (status == PR_OK)
         *out = p;
     else

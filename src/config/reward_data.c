@@ -1,5 +1,4 @@
 #include "config/reward_data.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -63,8 +62,9 @@ static pr_reward_item_t *append(pr_reward_data_t *d)
     return &d->item[d->n++];
 }
 
-static pr_status_t take_object(pr_reward_data_t *d, const json_t *object, const char *where, pr_error_t *err)
+static pr_status_t take_object(void *self, const json_t *object, const char *where, pr_error_t *err)
 {
+    pr_reward_data_t *d = self;
     static const char expected[] = "\"prompt\", \"chosen\" and \"rejected\", or \"label\" and \"text\" or \"prompt\" "
                                    "and \"response\"";
     bool pair = json_object_get(object, "chosen") || json_object_get(object, "rejected");
@@ -87,51 +87,13 @@ static pr_status_t take_object(pr_reward_data_t *d, const json_t *object, const 
     return PR_OK;
 }
 
-static pr_status_t take_line(pr_reward_data_t *d, const char *path, int line, const char *text, size_t len,
-                             pr_error_t *err)
-{
-    pr_buf_t where = {0};
-    json_t *object = NULL;
-    pr_buf_printf(&where, "%s:%d", path, line);
-    pr_status_t status = pr_json_parse(text, len, where.data, &object, err);
-    if (status == PR_OK)
-        status = take_object(d, object, where.data, err);
-    json_decref(object);
-    pr_buf_free(&where);
-    return status;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!strchr(" \t\r", text[i]) || !text[i])
-            return false;
-    return true;
-}
-
-static pr_status_t take_lines(pr_reward_data_t *d, const char *path, const char *data, size_t len, pr_error_t *err)
-{
-    int line = 1;
-    for (size_t i = 0; i < len; line++) {
-        const char *end = memchr(data + i, '\n', len - i);
-        size_t n = end ? (size_t)(end - data) - i : len - i;
-        if (!is_blank(data + i, n))
-            PR_TRY(take_line(d, path, line, data + i, n, err));
-        i += n + 1;
-    }
-    return d->n > 0 ? PR_OK : pr_fail(err, PR_ERR_FORMAT, "%s: found no sample", path);
-}
-
 pr_status_t pr_reward_data_load(const char *path, pr_reward_data_t **out, pr_error_t *err)
 {
-    char *data;
-    size_t len;
-    PR_TRY(pr_file_read(path, (size_t)1 << 35, &data, &len, err));
     pr_reward_data_t *d = pr_alloc(1, sizeof *d);
     d->binary = true;
-    size_t mark = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    pr_status_t status = take_lines(d, path, data + mark, len - mark, err);
-    free(data);
+    pr_status_t status = pr_json_lines(path, (size_t)1 << 35, take_object, d, err);
+    if (status == PR_OK && d->n == 0)
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no sample", path);
     if (status == PR_OK)
         *out = d;
     else
