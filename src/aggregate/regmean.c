@@ -54,6 +54,7 @@ static int group_rank(const merge_t *m, int layer, int group, int k)
 // a [r,width]: expert k's A of the group's maps, one below the other, times w_k.
 static void put_in(const merge_t *m, int layer, int group, int k, int width, double *a)
 {
+    assert(a);
     for (int i = 0; i < PR_GROUP_SLOTS && pr_group_slot[group][i] >= 0; i++) {
         const pr_lora_t *l = pr_adapter_at(m->expert[k], layer, (pr_slot_t)pr_group_slot[group][i]);
         size_t n = (size_t)l->r * (size_t)width;

@@ -13,8 +13,9 @@
 pr_status_t pr_json_load(const char *path, size_t max, json_t **out, pr_error_t *err);
 /* Parses text; where is put before the message. */
 pr_status_t pr_json_parse(const char *text, size_t len, const char *where, json_t **out, pr_error_t *err);
-/* JSON lines: calls each() for every line of a file (at most max bytes) that is not blank, with its value and "path:line",
- * until one is not PR_OK. A byte order mark is passed over. Errors: those of reading, parsing and each(). */
+/* JSON lines: calls each() for every line of a file (at most max bytes) that is not blank, with its value and
+ * "path:line", until one is not PR_OK. A byte order mark is passed over. Errors: those of reading, parsing and each().
+ */
 typedef pr_status_t (*pr_json_line_fn)(void *self, const json_t *value, const char *where, pr_error_t *err);
 pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err);
 /* The canonical text: sorted keys, no spaces, 17 significant digits. Caller frees. */

@@ -247,9 +247,10 @@ static pr_status_t row_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_loss_call
         pr_slice_t s;
         last = micro_end(r, first, end, t->o.micro_tokens);
         pr_status_t status = slice_make(&s, r, first, last, t->model->part.d.n, err);
-        PR_TRY(t->la->agree(t->la, status, err));
+        status = t->la->agree(t->la, status, err);
         call->s = &s;
-        status = slice_backward(t, &s, call, err);
+        if (status == PR_OK)
+            status = slice_backward(t, &s, call, err);
         slice_clear(&s);
         if (status != PR_OK)
             return status;

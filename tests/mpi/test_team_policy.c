@@ -38,6 +38,8 @@ int main(int argc, char **argv)
     for (int rows = 1; rows <= size; rows++)
         for (int cols = 1; rows * cols <= size; cols++) {
             pr_team_t *team;
+            if (size > 4 && rows * cols <= 4) // done with fewer ranks
+                continue;
             pr_teams_open(test_world, 0, rows, cols, &team);
             if (team)
                 fixture_set_team(team);
