@@ -74,3 +74,21 @@ expect 2 teams 8 "$work/heads" 1x7 1x7
 [ "$(grep -c 'team of 7 columns: the model has 6 query heads' "$work/err")" -eq 1 ] || fail "too many columns: $(head -3 "$work/err")"
 expect 2 "$paretorank" plan "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set evaluate.team.cols=7
 grep -q 'sweep.cfg: evaluate.team.cols: .*expected 1 to 6' "$work/err" || fail "plan: too many columns: $(head -1 "$work/err")"
+
+# bench team: every team computes the same loss, sends something, and holds its share.
+shape=(--shape hidden=64,layers=2,heads=4,kv_heads=2,mlp=96,vocab=512 --tokens 256 --length 16 --rounds 1)
+expect 0 mpirun -q -n 4 "$paretorank" bench team "${shape[@]}" --grid 2x2 --grid 1x4 --grid 3x1 --json
+python3 - "$work/out" <<'P' || fail "bench team: $(cat "$work/out")"
+import json, sys
+b = json.load(open(sys.argv[1]))
+t = b["teams"]
+assert [(x["rows"], x["cols"]) for x in t] == [(1, 1), (2, 2), (1, 4), (3, 1)], t
+assert b["parameters"] == 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 96 + 2 * 64) + 64 + 512 * 64, b["parameters"]
+assert all(abs(x["loss"] - t[0]["loss"]) <= 1e-5 for x in t), t
+assert t[0]["bytes_sent"] < 1024 < t[3]["bytes_sent"] < t[2]["bytes_sent"], t
+assert all(x["step_seconds"] > 0 and x["gflops"] > 0 and x["memory_bytes"] > 1e6 for x in t), t
+P
+expect 2 mpirun -q -n 2 "$paretorank" bench team "${shape[@]}" --grid 2x2
+grep -q -- '--grid: found 2x2, expected a grid of at most 2 ranks' "$work/err" || fail "bench team: $(head -1 "$work/err")"
+expect 2 mpirun -q -n 2 "$paretorank" bench team --shape hidden=65
+grep -q -- '--shape' "$work/err" || fail "bench team: $(head -1 "$work/err")"
