@@ -1,4 +1,5 @@
 # What cannot work ends at once on every rank, with the documented exit code and one clear line, before any job is run.
+# processors: 1
 . "$(dirname "$0")/lib.sh"
 counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel
 cp -r "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" "$work/sweep.cfg"

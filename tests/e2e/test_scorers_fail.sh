@@ -1,4 +1,5 @@
 # Scorers that crash now and then, always, or hang: the sweep goes on, says what failed and why, and ends once they are mended.
+# processors: 1
 . "$(dirname "$0")/lib.sh"
 counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel
 
