@@ -124,16 +124,12 @@ static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
     const pr_config_t *c = env->config;
     const pr_objective_config_t *o = &c->objective[k];
     pr_objective_env_t oe = {c->dir, env->model, env->tokenizer, env->la};
-    json_t *resolved = NULL;
     if (env->objective[k] || !scores_here(env, k))
         return PR_OK; // open since an earlier attempt, or none of ours
     PR_TRY(pr_objective_open(o->name, o->type, o->options, &oe, &env->objective[k], err));
-    if (!pr_team_is_leader(env->team))
-        return PR_OK;
-    PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
-    pr_status_t status = pr_objective_needs_fit(o->type, resolved) ? check_data(c, resolved, err) : PR_OK;
-    json_decref(resolved);
-    return status;
+    if (pr_team_is_leader(env->team) && pr_objective_needs_fit(o->type, o->options))
+        return check_data(c, o->options, err);
+    return PR_OK;
 }
 
 // One after the other, as opening one may be collective.

@@ -68,12 +68,11 @@ static int rounds(const pr_plan_t *p, int ranks)
 }
 
 // As few ranks as every phase can do with.
-static int least_ranks(const pr_config_t *c)
+static int least_ranks(const pr_plan_t *p)
 {
-    pr_phase_spec_t phase[PR_MAX_PHASES];
-    int n = pr_sweep_phases(c, phase), most = 1;
-    for (int i = 0; i < n; i++)
-        most = team_size(&phase[i].team) > most ? team_size(&phase[i].team) : most;
+    int most = 1;
+    for (int i = 0; i < p->n_phase; i++)
+        most = team_size(&p->phase[i].team) > most ? team_size(&p->phase[i].team) : most;
     return most > 1 ? most + 1 : 1;
 }
 
@@ -286,7 +285,7 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
         return PR_OK;
     }
     PR_GO(pr_plan_make(c, &plan, err));
-    int ranks = o->ranks > 0 ? o->ranks : least_ranks(c);
+    int ranks = o->ranks > 0 ? o->ranks : least_ranks(&plan);
     PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
         PR_GO(load(c, err));

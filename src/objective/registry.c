@@ -48,7 +48,7 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
         return found;
     }
     pr_objective_t *o = pr_alloc(1, sizeof *o);
-    o->type = pr_objective_type(type);
+    o->type = known;
     o->name = pr_strdup(name);
     pr_status_t status = check_env(o->type, env, err);
     if (status == PR_OK)

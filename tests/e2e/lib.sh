@@ -40,6 +40,17 @@ gone() {
   fail "process $1 does not end"
 }
 
+# Waits until a line of a sweep's journal matches.
+journal_has() { # results, pattern
+  local i
+  for i in $(seq 3000); do
+    grep -qs -- "$2" "$1/journal.jsonl" && return 0
+    sleep 0.02
+  done
+  tail -5 "$work/err" >&2 || true
+  fail "no $2 comes in $1/journal.jsonl"
+}
+
 same_file() { cmp -s "$1" "$2" || { diff "$1" "$2" | head -5 >&2; fail "$1 and $2 differ"; }; }
 
 # expect CODE COMMAND...: runs it, output to $work/out and $work/err.

@@ -58,10 +58,7 @@ if command -v prlimit >/dev/null; then
   for ranks in 1 3; do
     mpirun -q -n "$ranks" "$paretorank" run sweep.cfg --set "results=\"$work/full$ranks\"" --set finetune.steps=12 >out 2>err &
     pid=$!
-    for _ in $(seq 400); do
-      grep -qs '"step":3' "full$ranks/journal.jsonl" && break
-      sleep 0.02
-    done
+    journal_has "full$ranks" '"step":3'
     for child in $(cat "/proc/$pid/task/"*/children); do prlimit --pid "$child" --fsize=4000: || true; done
     code=0
     wait "$pid" || code=$?

@@ -28,10 +28,7 @@ for signal in TERM USR1; do
   results=$work/signal-$signal
   "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$results\"" >"$work/out" 2>"$work/err" &
   pid=$!
-  for _ in $(seq 200); do
-    grep -q '"step"' "$results/journal.jsonl" 2>/dev/null && break
-    sleep 0.05
-  done
+  journal_has "$results" '"step"'
   kill -$signal "$pid"
   code=0
   wait "$pid" || code=$?
@@ -46,10 +43,7 @@ done
 # Two at once in one directory: the second is refused and names the first.
 tiny 1 "$work/locked" --set finetune.steps=400 >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 200); do
-  grep -q '"step"' "$work/locked/journal.jsonl" 2>/dev/null && break
-  sleep 0.05
-done
+journal_has "$work/locked" '"step"'
 expect 4 "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$work/locked\""
 grep -q 'process' "$work/err" || fail "the refusal does not say who has the directory"
 kill "$pid"

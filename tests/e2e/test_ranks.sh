@@ -8,11 +8,7 @@ start() {
   shift 2
   mpirun -q -n "$ranks" "$paretorank" run "$sweep" --set "results=\"$results\"" "$@" >"$work/out" 2>"$work/err" &
   mpirun=$!
-  for _ in $(seq 400); do
-    grep -qs '"step"' "$results/journal.jsonl" && return 0
-    sleep 0.02
-  done
-  fail "no step: $(cat "$work/err")"
+  journal_has "$results" '"step"'
 }
 # The process of a rank.
 rank_pid() {
@@ -82,10 +78,7 @@ for round in 1 2 3 4; do
   results=$work/burst$round
   "$paretorank" run "$sweep" --set "results=\"$results\"" --set finetune.prompts_per_step=64 >"$work/out" 2>"$work/err" &
   pid=$!
-  for _ in $(seq 400); do
-    grep -qs '"step"' "$results/journal.jsonl" && break
-    sleep 0.02
-  done
+  journal_has "$results" '"step"'
   for _ in $(seq 300); do kill -USR1 "$pid" 2>/dev/null || break; done
   code=0
   wait "$pid" || code=$?

@@ -54,10 +54,7 @@ same_file "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors
 # Killed while it fits.
 "$paretorank" run "$work/heads.cfg" --set "results=\"$work/killed\"" >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do
-  grep -q '"job_start"' "$work/killed/journal.jsonl" 2>/dev/null && break
-  sleep 0.01
-done
+journal_has "$work/killed" '"job_start"'
 kill_tree "$pid"
 run 2 killed
 for file in cells.csv front.csv heads/kind.safetensors; do same_file "$work/one/$file" "$work/killed/$file"; done

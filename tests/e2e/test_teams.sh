@@ -35,10 +35,7 @@ first=$(grep -n '"job_start".*"kind":"evaluate"' "$work/phases/journal.jsonl" | 
 results=$work/killed
 teams 3 "$results" 2x1 2x1 >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do
-  grep -q '"step".*"step":3' "$results/journal.jsonl" 2>/dev/null && break
-  sleep 0.05
-done
+journal_has "$results" '"step".*"step":3'
 kill_tree "$pid"
 expect 0 teams 4 "$results" 1x3 1x1
 grep -q 'continues at step' "$work/err" || fail "going on with another grid began afresh"
@@ -52,10 +49,7 @@ expect 0 teams 3 "$results" 1x2 1x2
 results=$work/stopped
 teams 3 "$results" 1x2 1x2 >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do
-  grep -q '"step"' "$results/journal.jsonl" 2>/dev/null && break
-  sleep 0.05
-done
+journal_has "$results" '"step"'
 kill -USR1 $(cat /proc/"$pid"/task/*/children) # mpirun itself
 wait "$pid" && fail "USR1: exit code 0"
 grep -q '"job_interrupted"' "$results/journal.jsonl" || fail "USR1: nothing was interrupted"

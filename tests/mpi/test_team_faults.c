@@ -75,35 +75,19 @@ static long which_call(int i, int tries, long n)
     return 1 + (long)pr_rng_below(&key, (uint64_t)n, (uint64_t)i, 0, 0, 0);
 }
 
-static long shared_count(const grid_t *g, long n)
+// What the victim counted.
+static long victims(const grid_t *g, long n)
 {
-    double v[1] = {fails_here(g) ? (double)n : 0};
-    pr_world_t *w = test_world;
-    char text[32], *p = text;
-    size_t len;
-    // By way of rank 0, which hands on what the victim counted.
-    pr_world_barrier(w);
-    if (fails_here(g) && !tj_first()) {
-        TJ_OK(pr_world_send(w, 0, PR_TAG_TEST, v, sizeof v, &err));
-    } else if (tj_first() && !fails_here(g)) {
-        pr_message_t m;
-        pr_world_wait(w, g->victim, PR_TAG_TEST, &m);
-        memcpy(v, m.bytes, sizeof v);
-        free(m.bytes);
-    }
-    len = (size_t)snprintf(text, sizeof text, "%.0f", v[0]) + 1;
-    TJ_OK(pr_world_broadcast(w, &p, &len, &err));
-    n = atol(p);
-    if (p != text)
-        free(p);
-    return n;
+    float v = fails_here(g) ? (float)n : 0;
+    g->team->sum(g->team, &v, 1);
+    return (long)v;
 }
 
 static void short_of_memory(grid_t *g, int job, int tries)
 {
     run_well(g, job, true);
     run_well(g, job, false);
-    long n = shared_count(g, g->calls);
+    long n = victims(g, g->calls);
     CHECK(n > 10);
     for (int i = 0; i < tries; i++) {
         long call = which_call(i, tries, n);
