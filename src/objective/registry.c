@@ -47,6 +47,7 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
         json_decref(resolved);
         return found;
     }
+    assert(known); // or nothing would have been resolved
     pr_objective_t *o = pr_alloc(1, sizeof *o);
     o->type = known;
     o->name = pr_strdup(name);
