@@ -80,7 +80,10 @@ const pr_key_t pr_key_table[] = {
          "JSON lines with a \"prompt\" each, on which every point is evaluated."),
     TEXT(ROOT, "results", C(results), "",
          "The results directory, relative to where the command is started. Default: results/<name>."),
-    TEXTS(ROOT, "stop", C(stop), "( )", "Texts that end a response, beside the model's end-of-text tokens."),
+    TEXTS(
+        ROOT, "stop", C(stop), "( )",
+        "Texts that end a response, a special token's too, beside what ends one by the model's generation_config.json: "
+        "eos_token_id and stop_strings."),
     {{"seeds", "list of integers", "[ 1 ]", "0 to 2147483647",
       "Seeds of fine-tuning: one set of experts, and one front, each."},
      ROOT,

@@ -91,6 +91,14 @@ bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id)
     return id >= 0 && pr_tok_vocab_has(&t->vocab, (uint32_t)id) && t->special[id];
 }
 
+const char *pr_tokenizer_token(const pr_tokenizer_t *t, int id, size_t *len)
+{
+    if (id < 0 || !pr_tok_vocab_has(&t->vocab, (uint32_t)id))
+        return NULL;
+    *len = t->vocab.length[id];
+    return t->vocab.bytes.data + t->vocab.offset[id];
+}
+
 /* The text between added tokens of the normalized text. */
 static pr_status_t normalized_section(pr_tok_ctx_t *ctx, const char *s, size_t n, bool at_start)
 {
