@@ -147,7 +147,7 @@ static void add_request(const command_t *self, int64_t id, const pr_sample_t *s)
     json_t *request =
         json_pack("{s:I, s:o, s:o}", "id", (json_int_t)id, "prompt", clean_text(s->prompt, strlen(s->prompt)),
                   "response", clean_text(response.s, response.len));
-    char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = pr_json_text(request, JSON_COMPACT | JSON_ENSURE_ASCII);
     pr_program_send(self->program, text, strlen(text));
     pr_program_send(self->program, "\n", 1);
     free(text);
