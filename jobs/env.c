@@ -212,9 +212,9 @@ done:
 
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err)
 {
-    pr_linalg_set_threads(env->config->threads);
+    pr_status_t status = pr_linalg_start(env->config->threads, err);
     env->la = env->team->la;
-    return env->team->agree(env->team, load_files(env, err), err);
+    return env->team->agree(env->team, status == PR_OK ? load_files(env, err) : status, err);
 }
 
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
