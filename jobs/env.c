@@ -111,11 +111,13 @@ done:
 }
 
 /* What a head will be fitted on is read before the first job, so that nothing wrong with it is found hours later. */
-static pr_status_t check_data(const pr_config_t *c, const json_t *options, pr_error_t *err)
+static pr_status_t check_data(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
 {
     pr_reward_data_t *data = NULL;
-    char *path = pr_path_join(c->dir, json_string_value(json_object_get(options, "data")));
+    char *path = pr_path_join(c->dir, json_string_value(json_object_get(o->options, "data")));
     pr_status_t status = pr_reward_data_load(path, &data, err);
+    if (status == PR_OK)
+        status = pr_objective_check_fit(o->name, o->type, o->options, data->pairs, err);
     pr_reward_data_free(&data);
     free(path);
     return status;
@@ -137,7 +139,7 @@ static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
         return PR_OK; // open since an earlier attempt, or none of ours
     PR_TRY(pr_objective_open(o->name, o->type, o->options, &oe, &env->objective[k], err));
     if (pr_team_is_leader(env->team) && pr_objective_needs_fit(o->type, o->options))
-        return check_data(c, o->options, err);
+        return check_data(c, o, err);
     return PR_OK;
 }
 

@@ -101,8 +101,8 @@ static size_t token_length(const char *p)
     return i;
 }
 
-/* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands before
- * p that is neither blank nor comment. */
+/* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands
+ * before p that is neither blank nor comment. */
 static pr_status_t check_comma(char last, const char *p, const char *path, int line, pr_error_t *err)
 {
     bool opens = last == '(' || last == '[', comma = last == ',';

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const char *const kept[] = {"template", "max_tokens", "truncate", "special_tokens", "about"};
+static const char *const kept[] = {"template", "max_tokens", "truncate", "special_tokens", "trim", "kind", "about"};
 
 static pr_status_t read_values(const pr_tensor_t *t, float *out, pr_error_t *err)
 {
