@@ -58,7 +58,7 @@ pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const
 pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
 
 /* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
- * get all of it. w [K] or NULL. prompt_id may not be NULL. want_logp is not supported. Collective on the team. */
+ * get all of it. w [K] or NULL. prompt_id may not be NULL. Collective on the team. */
 pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double *w, int n_prompt,
                           const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
                           pr_decoded_t *out, pr_error_t *err);

@@ -27,6 +27,7 @@ typedef struct pr_finetune {
     int objective;
     int64_t seed;
     pr_method_t method;
+    pr_kl_t kl_estimator;
     pr_rng_key_t prompt_key, rollout_key;
     pr_adapter_t *adapter;
     pr_trainer_t *trainer;
@@ -48,6 +49,7 @@ typedef struct pr_step_batch {
     pr_decoded_t decoded;
     double *scores;    // [n_seq,K]
     double *advantage; // [n_seq]
+    double *ref;       // [response tokens] log-probabilities under the base model
     int *start;        // [n_seq+1] of prompt + response
     int *n_prompt;     // [n_seq]
     int32_t *ids;
@@ -62,6 +64,7 @@ static void batch_clear(pr_step_batch_t *b)
     pr_decoded_clear(&b->decoded);
     free(b->scores);
     free(b->advantage);
+    free(b->ref);
     free(b->start);
     free(b->n_prompt);
     free(b->ids);
@@ -135,6 +138,7 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
     pr_decode_options_t o = {.sampling = {false, t->f->temperature, t->f->top_p},
                              .samples = t->f->samples,
                              .max_new_tokens = t->f->max_new_tokens,
+                             .want_logp = true,
                              .streams = t->c->evaluate.streams,
                              .key = t->rollout_key,
                              .prompt_id = who,
@@ -196,6 +200,21 @@ static void join_sequences(pr_finetune_t *t, pr_step_batch_t *b)
     }
 }
 
+/* The base model's log-probabilities, and with k1 what they take from the advantages. */
+static pr_status_t compare_with_base(pr_finetune_t *t, pr_step_batch_t *b, pr_rollout_t *r, pr_error_t *err)
+{
+    b->ref = pr_alloc(pr_rollout_tokens(r), sizeof *b->ref);
+    PR_TRY(pr_trainer_reference(t->trainer, r, b->ref, err));
+    r->ref = b->ref;
+    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0))
+        return PR_OK;
+    double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
+    pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
+    pr_kl_advantages(t->method, t->f->prompts_per_step, t->f->samples, t->f->kl, divergence, b->advantage);
+    free(divergence);
+    return PR_OK;
+}
+
 static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
 {
     if (!pr_team_is_leader(t->env->team))
@@ -223,7 +242,8 @@ static pr_status_t one_step(pr_finetune_t *t, pr_error_t *err)
     PR_GO(roll_out(t, &b, err));
     PR_GO(reward(t, &b, err));
     join_sequences(t, &b);
-    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage};
+    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage, NULL};
+    PR_GO(compare_with_base(t, &b, &r, err));
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
     PR_GO(pr_trainer_step(t->trainer, &r, lr, &stats, err));
     t->step++;
@@ -348,10 +368,12 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
     PR_TRY(pr_method_parse(f->method, &t->method, err));
+    PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(team->agree(team, new_adapter(t, err), err));
     pr_trainer_options_t to = {.kl = f->kl,
+                               .kl_estimator = t->kl_estimator,
                                .entropy = f->entropy,
-                               .temperature = f->temperature,
+                               .sampling = {false, f->temperature, f->top_p},
                                .sequence_norm = strcmp(f->loss_norm, "sequence") == 0,
                                .clip_norm = f->clip_norm,
                                .beta1 = f->beta1,

@@ -3,6 +3,7 @@
 #include "config/keys.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,38 @@ static pr_status_t check_team(const pr_config_t *c, const char *key, const pr_te
     return PR_OK;
 }
 
+/* What is drawn, the log-probabilities of the loss, the KL and the entropy are of one distribution. Outside of a
+ * nucleus it has no probability where the base model has some, so that KL(base || policy), which k3 climbs down, is
+ * infinite. */
+static pr_status_t check_distribution(const pr_config_t *c, pr_error_t *err)
+{
+    const pr_finetune_config_t *f = &c->finetune;
+    if (f->top_p < 1 && f->kl > 0 && strcmp(f->kl_estimator, "k3") == 0)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: finetune.kl_estimator: found \"k3\" with finetune.top_p = %g, expected k1 or k2, "
+                       "finetune.top_p = 1 or finetune.kl = 0 (KL(base model || policy) is infinite)",
+                       c->path, f->top_p);
+    return PR_OK;
+}
+
+// Sequences and tokens that are held at a time are counted with int.
+static pr_status_t check_counts(const pr_config_t *c, pr_error_t *err)
+{
+    const pr_finetune_config_t *f = &c->finetune;
+    const pr_evaluate_config_t *e = &c->evaluate;
+    double tokens = (double)f->prompts_per_step * f->samples * f->max_new_tokens;
+    double responses = (double)(e->prompts > 0 ? e->prompts : 1) * e->samples;
+    if (tokens > INT_MAX)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: finetune: found prompts_per_step x samples x max_new_tokens = %d x %d x %d, expected at "
+                       "most %d tokens per step",
+                       c->path, f->prompts_per_step, f->samples, f->max_new_tokens, INT_MAX);
+    if (responses > INT_MAX / 2)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: evaluate: found prompts x samples = %d x %d, expected at most %d",
+                       c->path, e->prompts > 0 ? e->prompts : 1, e->samples, INT_MAX / 2);
+    return PR_OK;
+}
+
 static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
 {
     if (c->finetune.warmup > c->finetune.steps)
@@ -66,6 +99,8 @@ static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG,
                        "%s: evaluate.samples: found %d, expected 1 with evaluate.decoding = \"greedy\"", c->path,
                        c->evaluate.samples);
+    PR_TRY(check_distribution(c, err));
+    PR_TRY(check_counts(c, err));
     PR_TRY(check_team(c, "finetune", &c->finetune.team, err));
     return check_team(c, "evaluate", &c->evaluate.team, err);
 }

@@ -55,12 +55,15 @@ static pr_status_t wrong_type(const json_t *v, const char *expected, pr_error_t 
     return pr_fail(err, PR_ERR_CONFIG, "found %s, expected %s", pr_json_type_name(v), expected);
 }
 
+#define MAX_REAL 1e30 // of numbers without bounds of their own: sums and squares of them stay numbers
+
 static pr_status_t check_bounds(const pr_option_t *o, double x, pr_error_t *err)
 {
-    if (!isfinite(x))
-        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a finite number", x);
-    if (o->min < o->max && (x < o->min || x > o->max))
-        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a value from %g to %g", x, o->min, o->max);
+    bool bounded = o->min < o->max;
+    double min = bounded ? o->min : o->kind == PR_OPT_INT ? INT32_MIN : -MAX_REAL;
+    double max = bounded ? o->max : o->kind == PR_OPT_INT ? INT32_MAX : MAX_REAL;
+    if (!(x >= min && x <= max))
+        return pr_fail(err, PR_ERR_CONFIG, "found %.15g, expected a value from %.10g to %.10g", x, min, max);
     return PR_OK;
 }
 
@@ -69,8 +72,6 @@ static pr_status_t resolve_int(const pr_option_t *o, const json_t *v, json_t **o
     if (!json_is_integer(v))
         return wrong_type(v, "an integer", err);
     json_int_t x = json_integer_value(v);
-    if (x > INT32_MAX || x < INT32_MIN)
-        return pr_fail(err, PR_ERR_CONFIG, "found %lld, which is too large", (long long)x);
     PR_TRY(check_bounds(o, (double)x, err));
     *out = json_integer(x);
     return PR_OK;

@@ -63,7 +63,7 @@ cmp -s "$work/out" "$work/resolved.cfg" || fail "plan of a results directory"
 # What is wrong is found before anything runs.
 expect 3 "No such file" plan "$work/nothing.cfg"
 expect 2 "unknown key 'finetune.step'; the nearest known one is 'finetune.steps'" plan "$cfg" --set finetune.step=3
-expect 2 "finetune.steps: found the integer 0, expected an integer >= 1" plan "$cfg" --set finetune.steps=0
+expect 2 "finetune.steps: found the integer 0, expected an integer 1 to 2147483647" plan "$cfg" --set finetune.steps=0
 expect 2 "finetune.lora" plan "$cfg" --set 'finetune.lora.targets=("nonsense")'
 expect 2 "evaluate.prompts: found 129" plan "$cfg" --set evaluate.prompts=129
 expect 2 "layer: found 7, the model has 6 layers" plan "$cfg" --set layer=7

@@ -305,7 +305,8 @@ START_TEST(numbers_that_explode)
 {
     pr_config_t *c =
         config("explodes", "finetune = { steps = 6; prompts_per_step = 2; samples = 2; max_new_tokens = 4; "
-                           "lr = 1e30; clip_norm = 0.0; };");
+                           "clip_norm = 0.0; };");
+    c->finetune.lr = 1e30; // more than a file may say
     json_t *spec = finetune_spec(c, 0), *result;
     pr_error_t err;
     job_t j = {0};
