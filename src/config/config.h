@@ -105,6 +105,7 @@ typedef struct pr_config {
     int n_seeds;
     int64_t seeds[PR_MAX_SEEDS]; // one set of experts each
     pr_strings_t stop;           // stop strings of roll-outs and evaluation
+    char *truncated;             // "score" | "worst" | "drop": responses that max_new_tokens cut
     pr_finetune_config_t finetune;
     pr_evaluate_config_t evaluate;
     pr_regmean_config_t regmean;

@@ -104,6 +104,10 @@ const pr_key_t pr_key_table[] = {
      -1e30,
      1e30,
      false},
+    CHOICE(
+        ROOT, "truncated", C(truncated), "\"score\"", "score | worst | drop",
+        "A response that max_new_tokens cut off, in fine-tuning and evaluation: score it like any other; give it the "
+        "worst value of every objective, whose ranges must be known; or leave it out."),
     INT(ROOT, "retries", C(retries), "2", 0, 100, "How often a failed job is tried again."),
     INT(ROOT, "threads", C(threads), "1", 1, 1024, "BLAS threads a rank."),
     INT_FROM(ROOT, "front_samples", C(front_samples), "3", 0, "Responses kept in samples.jsonl a front point."),
