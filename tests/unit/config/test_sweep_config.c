@@ -237,6 +237,11 @@ START_TEST(numbers_that_do_not_fit)
     refuse("finetune = { beta2 = 0.99999999; };", "found the number 0.99999999, expected a number 0 to 0.999999");
     refuse("finetune = { steps = 4294967298; };",
            "finetune.steps: found the integer 4294967298, expected an integer 1 to 2147483647");
+    refuse("finetune = { steps = 0x100000002; };", "found the integer 4294967298, expected an integer 1 to 2147483647");
+    refuse("finetune = { steps = 0x80000000; };", "found the integer 2147483648, expected an integer 1 to 2147483647");
+    refuse("seed = 0xFFFFFFFFFFFFFFFFFF;", "a.cfg:3: found the integer 0xFFFFFFFFFFFFFFFFFF, expected one from -9223");
+    refuse("seed = 9223372036854775808L;", "found the integer 9223372036854775808L, expected one from -9223");
+    refuse("finetune = { kl = 1e-400; };", "a.cfg:3: found the number 1e-400, expected 0 or one from 2.2e-308 on");
     refuse("finetune = { steps = -1; };", "expected an integer 1 to 2147483647");
     refuse("seed = -1;", "seed: found the integer -1, expected an integer 0 to 9223372036854775807");
     refuse("seeds = [2147483648];", "expected a list of integers 0 to 2147483647");
@@ -252,7 +257,7 @@ END_TEST
 /* The ends themselves are allowed, and a seed is kept to its last digit. */
 START_TEST(ends_of_ranges)
 {
-    const char *set[] = {"seed=9223372036854775807",  "finetune.temperature=1e-6", "finetune.kl=0",
+    const char *set[] = {"seed=0x7FFFFFFFFFFFFFFF",   "finetune.temperature=1e-6", "finetune.kl=0",
                          "finetune.steps=2147483647", "finetune.eps=1e-30",        "seeds=[0,2147483647]"};
     pr_config_t *c = parse_with(MINIMAL, set, sizeof set / sizeof *set);
     ck_assert_int_eq(c->seed, INT64_MAX);

@@ -2,6 +2,7 @@
  * with their probabilities, is the gradient of the documented objective, for every pair of a temperature or nucleus and
  * a term. The objective is a function of rows of logits in double; its derivatives by them are taken by finite
  * differences, and by pr_backward, which is tested against PyTorch, to the adapter. */
+#include "aggregate/aggregate.h"
 #include "learn/advantage.h"
 #include "learn/trainer.h"
 #include "unit/model/tiny_model.h"
@@ -471,6 +472,60 @@ START_TEST(whole_responses)
 }
 END_TEST
 
+/* ---- roll-out and loss ---- */
+
+/* Drawn with a cache, a token at a time, and learned from a sequence at a time: log-probabilities of one distribution.
+ * With a nucleus the step's kl is the plain mean of log q - log base, so that it can be told from the roll-out's own;
+ * every token drawn is in the nucleus that the loss finds again. */
+START_TEST(roll_out_and_loss)
+{
+    enum { SAMPLES = 32, NEW = 12 };
+    static const double temperatures[] = {0.7, 1.5}, top_ps[] = {0.6, 0.95};
+    subject_t s = subject_make(temperatures[_i], top_ps[_i]);
+    const pr_adapter_t *adapter = s.adapter;
+    const double one = 1;
+    const int prompt_start[] = {0, PROMPT};
+    pr_policy_t policy = {.model = s.m,
+                          .la = pr_linalg_local(),
+                          .n_expert = 1,
+                          .adapter = &adapter,
+                          .mode = PR_AGGREGATE_PARAMS,
+                          .layer = -1};
+    pr_decode_options_t d = {
+        .sampling = s.s, .samples = SAMPLES, .max_new_tokens = NEW, .want_logp = true, .key = tiny_key};
+    pr_decoded_t out = {0};
+    TINY_OK(pr_decode(&policy, 1, &one, 1, prompt_start, prompt, &d, &out, err));
+    int start[SAMPLES + 1] = {0}, n_prompt[SAMPLES];
+    int32_t ids[SAMPLES * (PROMPT + NEW)];
+    double advantage[SAMPLES] = {0}, divergence[SAMPLES], ref[SAMPLES * NEW], sum = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        size_t n = out.start[i + 1] - out.start[i];
+        memcpy(ids + start[i], prompt, sizeof prompt);
+        memcpy(ids + start[i] + PROMPT, out.ids + out.start[i], n * sizeof *ids);
+        n_prompt[i] = PROMPT;
+        start[i + 1] = start[i] + PROMPT + (int)n;
+    }
+    pr_rollout_t r = {SAMPLES, start, n_prompt, ids, advantage, NULL};
+    pr_trainer_options_t o = {
+        .kl_estimator = PR_KL_K1, .sampling = s.s, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 50};
+    pr_trainer_t *t = NULL;
+    pr_step_stats_t stats;
+    TINY_OK(pr_trainer_new(s.m, pr_team_local(), s.adapter, &o, &t, err));
+    TINY_OK(pr_trainer_reference(t, &r, ref, err));
+    r.ref = ref;
+    TINY_OK(pr_trainer_loss(t, &r, &stats, err));
+    pr_rollout_divergence(&r, out.logp, ref, divergence);
+    for (int i = 0; i < SAMPLES; i++)
+        sum += divergence[i];
+    ck_assert_int_gt(stats.tokens, SAMPLES);
+    ck_assert_double_eq_tol(stats.kl, sum / (double)stats.tokens, 1e-5);
+    ck_assert_double_gt(stats.kl, 0.05);
+    pr_trainer_free(&t);
+    pr_decoded_clear(&out);
+    subject_free(&s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("climb");
@@ -479,6 +534,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, pairs, 0, 9);
     tcase_add_loop_test(t, whole_responses, 0, 3);
+    tcase_add_loop_test(t, roll_out_and_loss, 0, 2);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }
