@@ -6,6 +6,7 @@
 #include "config/prompts.h"
 #include "objective/objective.h"
 #include "report/text.h"
+#include "sweeps/place.h"
 #include "sweeps/sweep_internal.h"
 
 #include <stdlib.h>
@@ -205,6 +206,7 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
     if (gethostname(host, sizeof host - 1) == 0)
         json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
     json_object_set_new(e, "pid", json_integer(getpid()));
+    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, &s->inputs));
     pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
     json_decref(e);
     return status;
