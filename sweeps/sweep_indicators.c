@@ -296,6 +296,9 @@ static void add_search(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_ru
 
 json_t *pr_sweep_indicators(const pr_sweep_t *s)
 {
+    json_t *kept = pr_sweep_kept_indicators(s);
+    if (kept)
+        return kept;
     // Tracks lie search by search, the seeds of each together.
     pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run);
     pr_yardstick_t y;

@@ -218,6 +218,9 @@ bool pr_sweep_complete(const pr_sweep_t *s);
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
+/* The indicators that a finished sweep's metrics.json holds, when the tables are still those of its results: they need
+ * not be computed again, and cannot where checkpoints have been cleaned away. New reference, or NULL. */
+json_t *pr_sweep_kept_indicators(const pr_sweep_t *s);
 
 /* Does some search of the sweep evaluate points on parts of the prompts? */
 bool pr_sweep_any_fidelity(const pr_config_t *c);

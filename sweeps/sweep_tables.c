@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const tables[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl"};
+static const char *const tables[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl", "metrics.json"};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)
@@ -41,8 +41,9 @@ static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
     json_t *search = json_deep_copy(json_object_get(s->inputs.config, "search")), *one;
     size_t i;
     json_array_foreach(search, i, one) json_object_del(one, "file"); // where it lies; its points are in the results
-    json_t *all = json_pack("{s:o, s:o, s:o, s:o, s:i, s:i}", "policies", policies, "experts", experts, "objectives",
-                            objectives, "search", search, "prompts", s->n_prompts, "samples", s->config->front_samples);
+    json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "version", PR_VERSION, "policies", policies,
+                            "experts", experts, "objectives", objectives, "search", search, "prompts", s->n_prompts,
+                            "samples", s->config->front_samples);
     pr_json_hash(all, out);
     json_decref(all);
 }
@@ -86,6 +87,17 @@ bool pr_sweep_tables_finished(const pr_sweep_t *s)
     bool same = json_equal(files, json_object_get(s->tables, "files"));
     json_decref(files);
     return same;
+}
+
+json_t *pr_sweep_kept_indicators(const pr_sweep_t *s)
+{
+    char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
+    json_t *metrics = NULL, *indicators = NULL;
+    if (pr_sweep_complete(s) && pr_sweep_tables_finished(s) && pr_json_load(path, 0, &metrics, NULL) == PR_OK)
+        indicators = json_incref(json_object_get(metrics, "indicators"));
+    json_decref(metrics);
+    free(path);
+    return indicators;
 }
 
 /* ---- for readers of tables ---- */

@@ -320,7 +320,7 @@ char *pr_results_path(const char *dir, const char *format, ...)
 
 // ---- what a killed process left ----
 
-static bool is_temporary(const char *name)
+bool pr_results_is_temporary(const char *name)
 {
     const char *mark = strstr(name, ".tmp-");
     for (const char *next; mark && (next = strstr(mark + 1, ".tmp-"));)
@@ -347,7 +347,7 @@ static void sweep_folder(int parent, const char *name, int depth)
             continue;
         if (S_ISDIR(st.st_mode) && depth > 0)
             sweep_folder(fd, e->d_name, depth - 1);
-        else if (S_ISREG(st.st_mode) && is_temporary(e->d_name))
+        else if (S_ISREG(st.st_mode) && pr_results_is_temporary(e->d_name))
             unlinkat(fd, e->d_name, 0);
     }
     closedir(d);

@@ -33,6 +33,8 @@ bool pr_results_has_work(const char *dir, char *what, size_t size);
 /* Removes files that a killed process left half-written (*.tmp-<digits>) here and up to two folders down. Follows no
  * links. */
 void pr_results_sweep_temporaries(const pr_results_t *r);
+/* Is it the name of such a file? */
+bool pr_results_is_temporary(const char *name);
 const char *pr_results_dir(const pr_results_t *r);
 /* DIR/name with printf-like name. Caller frees. */
 char *pr_results_path(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
