@@ -108,8 +108,11 @@ static void on_end(pr_sweep_t *s, pr_replay_t *r, const char *event, const char 
         p->spent += json_number_value(seconds);
     else if (p && start) // lines of earlier versions
         p->spent += fmax(t - began(r, start), 0);
-    if (p)
+    if (p) {
         p->wasted += json_integer_value(json_object_get(line, "tokens"));
+        p->rank = (int)json_integer_value(json_object_get(line, "rank"));
+        p->host = pr_sweep_host(s, text_of(line, "host"));
+    }
     json_object_set_new(r->ended, rank_key(line, rank), pr_json_real(t));
     json_object_del(r->open, id);
 }
