@@ -323,7 +323,7 @@ static json_t *repoint_words(const pr_move_t *m, const json_t *value)
         size_t gap = strspn(p, PR_COMMAND_GAPS), n = strcspn(p + gap, PR_COMMAND_GAPS);
         char *word = pr_strndup(p + gap, n);
         char *found = word[0] == '/' && !pr_file_exists(word) && !pr_dir_exists(word)
-                          ? search_places(m, word, false, accept_file, NULL)
+                          ? search_places(m, word, true, accept_file, NULL)
                           : NULL;
         pr_buf_add(&b, p, gap);
         pr_buf_puts(&b, found ? found : word);
