@@ -225,6 +225,8 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
     PR_GO(save(&e, err));
     *result = summarise(&e, pr_time_monotonic() - begin);
 done:
+    if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
+        *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
     pr_adapter_free(&e.merged);

@@ -40,11 +40,12 @@ typedef enum {
 } pr_next_t;
 /* The next job; it counts as running from here on. */
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec);
-/* A running job was given to someone / said something / ended. result is borrowed and NULL unless status is PR_OK. The
- * ends of jobs are in the journal, on disk, once pr_sweep_commit has returned: call it before the next pr_sweep_next.
- * A job that fails is given again `retries` times; a point that is given up has no result, and its search goes on
- * without it. Errors, which end the sweep: PR_ERR_IO (the journal cannot be written), a checkpoint that a search needs
- * and that cannot be read. */
+/* A running job was given to someone / said something / ended. result is borrowed; where status is not PR_OK it may be
+ * NULL, or say what the attempt cost: {"seconds", "tokens"}. The ends of jobs are in the journal, on disk, once
+ * pr_sweep_commit has returned: call it before the next pr_sweep_next. A job that fails is given again `retries` times,
+ * but not after the same failure twice or a fault of the configuration; a point that is given up has no result, and its
+ * search goes on without it. Errors, which end the sweep: PR_ERR_IO (the journal cannot be written), a checkpoint that
+ * a search needs and that cannot be read. */
 pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err);
 pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields,
                            pr_error_t *err);
@@ -90,10 +91,18 @@ pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);
 const char *pr_sweep_dir(const pr_sweep_t *s);
 
+/* Is a table of a results directory (cells.csv, front.csv, front.json, samples.jsonl) what the sweep wrote there, as
+ * the journal says? *known: does the journal say anything of it? Errors: PR_ERR_FORMAT (it is not, or the journal has
+ * no good line), PR_ERR_NOT_FOUND. */
+pr_status_t pr_sweep_check_table(const char *dir, const char *name, bool *known, pr_error_t *err);
+
 /* The state of the sweep in a results directory, from its journal alone: for `paretorank status`. now: wall clock.
  * *details is a new reference: {"name", "state": "running" | "finished" | "incomplete" | "interrupted" | "stopped" (the
- * run was killed), "progress": pr_progress_json, "failures": [journal lines of jobs given up], "skipped_lines"}.
- * Errors: PR_ERR_NOT_FOUND. */
+ * run was killed), "starts": runs so far, "progress": pr_progress_json (seconds_elapsed of all runs), "failures":
+ * [journal lines of jobs given up], "skipped_lines", and where there is something to say "damage": which lines in
+ * words, "killed": {"last_line_age", "without_end": [{"job", "label", "kind", "rank", "host", "attempt", "step"}],
+ * "names"}}. Errors: PR_ERR_NOT_FOUND (no sweep), PR_ERR_FORMAT (a journal without a good line, or none beside
+ * results). */
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err);
 
 #endif

@@ -296,6 +296,9 @@ static void add_search(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_ru
 
 json_t *pr_sweep_indicators(const pr_sweep_t *s)
 {
+    json_t *kept = pr_sweep_kept_indicators(s);
+    if (kept)
+        return kept;
     // Tracks lie search by search, the seeds of each together.
     pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run);
     pr_yardstick_t y;
@@ -320,6 +323,16 @@ static void cell(pr_buf_t *b, const json_t *v, const char *format)
         pr_buf_puts(b, "?");
 }
 
+/* A count, or the mean of counts over seeds: all its digits at any size. */
+static void count_cell(pr_buf_t *b, const json_t *value, int width)
+{
+    double x = json_number_value(value);
+    if (json_is_number(value))
+        pr_buf_printf(b, "  %*.*f", width, x == floor(x) ? 0 : 1, x);
+    else
+        pr_buf_printf(b, "  %*s", width, "");
+}
+
 char *pr_sweep_search_table(const json_t *indicators)
 {
     pr_buf_t b = {0};
@@ -338,8 +351,8 @@ char *pr_sweep_search_table(const json_t *indicators)
         const json_t *h = json_object_get(v, "hypervolume");
         pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
                       (int)json_integer_value(json_object_get(v, "seeds")));
-        cell(&b, json_object_get(v, "points"), "  %6.4g");
-        cell(&b, json_object_get(v, "front"), "  %5.3g");
+        count_cell(&b, json_object_get(v, "points"), 6);
+        count_cell(&b, json_object_get(v, "front"), 5);
         cell(&b, json_object_get(h, "mean"), "  %.4f");
         if (json_object_get(h, "low"))
             pr_buf_printf(&b, " (%.4f to %.4f) ", json_number_value(json_object_get(h, "low")),

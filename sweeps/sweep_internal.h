@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 #include "jobs/identity.h"
+#include "report/table.h"
+#include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/results.h"
 #include "sweeps/search.h"
@@ -15,11 +17,15 @@ typedef enum { PR_JOB_WAITING, PR_JOB_RUNNING, PR_JOB_DONE, PR_JOB_FAILED } pr_j
 typedef struct pr_job_head {
     char id[PR_HASH_HEX];
     pr_job_state_t state;
-    int attempts;
-    double seconds;
-    int64_t tokens;
-    double started; // monotonic time, while running
-    int rank;       // who did it, and where (index into hosts)
+    int attempts;     // of this run
+    int before;       // and of earlier ones
+    double seconds;   // that its result took
+    int64_t tokens;   // of its result
+    double spent;     // seconds of the attempts that gave none, of all runs
+    int64_t wasted;   // their tokens
+    double started;   // monotonic time, while running
+    uint64_t failure; // what it failed with last in this run, as a hash; 0: it has not
+    int rank;         // who did it last, and where (index into hosts); meaningful after an attempt
     int host;
 } pr_job_head_t;
 
@@ -46,17 +52,28 @@ typedef struct pr_evaluation {
     int track;        // that asked first
     uint32_t asked;   // its request
     int first, count; // prompts
-    double *value;    // [2K] means and standard errors when done
+    double *value;    // [2K] means and standard errors; NULL: it has no result
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
+    bool again;       // it has a result and was to be done again, for what its policy said
 } pr_evaluation_t;
 
-/* What an evaluate job of an earlier run found. */
+/* What earlier runs made of a job. */
 typedef struct pr_past {
     unsigned char id[(PR_HASH_HEX - 1) / 2];
-    double *value; // [2K]
+    double *value; // [2K] of an evaluation that was done, or NULL
     int64_t tokens;
-    double seconds;
+    double seconds, spent; // as in pr_job_head_t
+    int64_t wasted;
+    int attempts, rank, host;
 } pr_past_t;
+
+/* What is known while the journal is read, beside what stays. */
+typedef struct pr_replay {
+    json_t *open;     // id -> job_start of the jobs that have no end yet
+    json_t *ended;    // rank -> when a job ended on it last in this run
+    double start, at; // of the run, and the last line; wall clock
+    bool running;     // the run has no end yet
+} pr_replay_t;
 
 /* Identities, `width` bytes each, to numbers; open addressing. */
 typedef struct pr_id_table {
@@ -105,6 +122,12 @@ struct pr_sweep {
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
     json_t *past_experts; // id -> result of a fine-tune or fit_reward job of earlier runs
+    json_t *steps;        // id of a fine-tune job -> tokens of its steps
+    json_t *tables;       // the last "tables" line: what was written, and of what; NULL: none
+    json_t *said;         // id -> what an evaluation's policy said, as far as it has been read
+    json_t *kept;         // the lines of a finished samples.jsonl by search, seed and point, once read
+    json_t *again;        // numbers of the evaluations that are done again
+    bool asked_again;     // whether some must be has been found out
     double **block;       // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
@@ -113,7 +136,7 @@ struct pr_sweep {
     pr_phase_t phase;
     char **host;
     int n_host;
-    double began;                         // monotonic
+    double began, checked;                // monotonic: the start, and the last look at the lock
     double past_seconds;                  // of earlier runs
     size_t running, done, failed;         // jobs
     size_t n_evaluated, n_given_up;       // of the evaluations
@@ -130,6 +153,8 @@ pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective)
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
+/* The number of an evaluation that is the sweep's. */
+size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e);
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id);
 /* The number of the evaluation of a track's request on a range of prompts, made when it is new; done when an earlier
  * run did it. */
@@ -142,6 +167,8 @@ double *pr_sweep_values(pr_sweep_t *s);
 /* Reads the means, standard errors, tokens and seconds of an evaluate job's result; false when it is not one of K
  * objectives. */
 bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds);
+/* Reads the checkpoint of an evaluate job; the caller clears *out, also after an error. */
+pr_status_t pr_sweep_read_evaluation(const char *path, const char *id, pr_checkpoint_t *out, pr_error_t *err);
 /* Reads the prompts' own scores [count,K] of a done evaluation from its job's checkpoint. */
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err);
 /* The same into e->prompt, once. */
@@ -152,6 +179,48 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
+/* What earlier runs made of a job, or NULL; and the same, made when it is new (NULL: not an identity). */
+const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
+pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *id);
+/* Takes over what earlier attempts at a job cost. */
+void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h);
+/* Notes a step of a fine-tune job; returns the tokens of an earlier attempt's step of that number, which are lost. */
+int64_t pr_sweep_note_step(pr_sweep_t *s, const char *id, const json_t *line);
+
+/* Puts a line behind those that the next pr_sweep_commit writes. line is borrowed. */
+void pr_sweep_to_journal(pr_sweep_t *s, const char *event, json_t *line);
+
+/* ---- the journal of earlier runs (sweep_past.c) ---- */
+/* Reads it into the state. A run that was killed is told of. Errors: PR_ERR_FORMAT (no good line, though there are
+ * results), those of reading it. */
+pr_status_t pr_sweep_replay(pr_sweep_t *s, pr_error_t *err);
+/* "empathy-s1 (rank 1 on node7) and 3 more": the jobs of open (id -> job_start line). Caller frees. */
+char *pr_sweep_name_open(const json_t *open);
+
+/* ---- what front points said (sweep_samples.c) ---- */
+/* What the policy of a row of the front said on the first prompts: {"responses": [...], "scores": [[K]...]}, or
+ * {"lines":
+ * [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is to be had. */
+const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
+                            pr_error_t *err);
+/* The first response of that, or NULL. Caller frees. */
+char *pr_sweep_first_response(const json_t *said);
+/* Has the evaluations of front points done again whose responses are lost; true when there are any. */
+bool pr_sweep_ask_again(pr_sweep_t *s);
+/* Calls each() for every row of the front (sweep_output.c). */
+void pr_sweep_each_front(const pr_sweep_t *s,
+                         void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self);
+
+/* ---- tables that are finished (sweep_tables.c) ---- */
+/* Is all done that there is to do? */
+bool pr_sweep_complete(const pr_sweep_t *s);
+/* Journals what the tables that have just been written are, unless the journal says that already. */
+pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
+/* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
+bool pr_sweep_tables_finished(const pr_sweep_t *s);
+/* The indicators that a finished sweep's metrics.json holds, when the tables are still those of its results: they need
+ * not be computed again, and cannot where checkpoints have been cleaned away. New reference, or NULL. */
+json_t *pr_sweep_kept_indicators(const pr_sweep_t *s);
 
 /* Does some search of the sweep evaluate points on parts of the prompts? */
 bool pr_sweep_any_fidelity(const pr_config_t *c);

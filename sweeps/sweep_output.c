@@ -10,7 +10,6 @@
 #include "report/metrics.h"
 #include "report/samples.h"
 #include "report/table.h"
-#include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
 #include <math.h>
@@ -140,102 +139,96 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
     free(kept);
 }
 
+void pr_sweep_each_front(const pr_sweep_t *s,
+                         void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self)
+{
+    pr_output_t o;
+    make_table(s, &o);
+    mark_front(&o, NULL, 0);
+    for (size_t i = 0; i < o.table.n; i++)
+        if (o.row[i].front)
+            each(self, &o.row[i], o.eval[i]);
+    output_clear(&o);
+}
+
 /* ---- samples ---- */
 
-/* The responses and scores of one evaluation, as its job saved them. */
-typedef struct pr_said {
-    pr_checkpoint_t c;
-    const double *scores; // [count,K]
-    json_t *responses;    // array of strings
-} pr_said_t;
-
-static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, int count, json_t **out, pr_error_t *err)
+/* scores [front_samples,K]: room for the numbers of this row. */
+static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, const json_t *said,
+                        const pr_prompts_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
 {
-    for (size_t i = 0; i < c->n; i++)
-        if (strcmp(c->section[i].name, "responses") == 0)
-            PR_TRY(pr_json_parse(c->section[i].data, c->section[i].count * c->section[i].elem, path, out, err));
-    if (json_array_size(*out) != (size_t)count)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: found %zu responses, expected %d", path, json_array_size(*out), count);
-    return PR_OK;
-}
-
-static void said_clear(pr_said_t *s)
-{
-    json_decref(s->responses);
-    pr_checkpoint_clear(&s->c);
-    *s = (pr_said_t){0};
-}
-
-/* A point whose job's checkpoint has gone keeps its scores; its samples are missed, and that is said. */
-static bool read_said(const pr_sweep_t *s, const pr_evaluation_t *e, pr_said_t *out)
-{
-    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
-    const void *scores = NULL;
-    pr_error_t err;
-    pr_status_t status;
-    *out = (pr_said_t){0};
-    PR_GO(pr_checkpoint_read(path, "evaluate", &out->c, &err));
-    PR_GO(pr_checkpoint_section(&out->c, path, "scores", sizeof(double), (size_t)(e->count * s->config->n_objectives),
-                                &scores, &err));
-    PR_GO(find_responses(&out->c, path, e->count, &out->responses, &err));
-    out->scores = scores;
-done:
-    free(path);
-    if (status != PR_OK) {
-        pr_log(PR_LOG_WARN, "no samples of a front point: %s", err.text);
-        said_clear(out);
-    }
-    return status == PR_OK;
-}
-
-static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
-                        const pr_said_t *said, const pr_prompts_t *prompts, pr_sample_line_t *line, size_t *n)
-{
-    for (int i = 0; i < e->count && i < s->config->front_samples; i++)
+    const json_t *lines = json_object_get(said, "lines"), *texts = json_object_get(said, "responses"),
+                 *numbers = json_object_get(said, "scores");
+    int k_n = s->config->n_objectives;
+    for (int i = 0; i < e->count && i < s->config->front_samples; i++) {
+        for (int k = 0; k < k_n; k++)
+            scores[i * k_n + k] = json_number_value(json_array_get(json_array_get(numbers, (size_t)i), (size_t)k));
         line[(*n)++] = (pr_sample_line_t){.search = row->search,
                                           .seed = row->seed,
                                           .w = row->w,
                                           .prompt = prompts->text[e->first + i],
-                                          .response = json_string_value(json_array_get(said->responses, (size_t)i)),
-                                          .score = said->scores + i * s->config->n_objectives};
+                                          .response = json_string_value(json_array_get(texts, (size_t)i)),
+                                          .response_len = json_string_length(json_array_get(texts, (size_t)i)),
+                                          .score = scores + i * k_n,
+                                          .line = json_string_value(json_array_get(lines, (size_t)i))};
+    }
 }
 
+/* A point whose responses are lost keeps its scores; its samples are missed, and that is said. */
 static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
     PR_TRY(pr_prompts_load(s->config->eval_prompts, &prompts, err));
-    pr_said_t *said = pr_alloc(o->table.n, sizeof *said);
-    pr_sample_line_t *line =
-        pr_alloc(o->table.n * (size_t)(s->config->front_samples > 0 ? s->config->front_samples : 1), sizeof *line);
-    size_t n = 0;
+    size_t each = s->config->front_samples > 0 ? (size_t)s->config->front_samples : 1, n = 0, rows = 0;
     for (size_t i = 0; i < o->table.n; i++)
-        if (o->row[i].front && read_said(s, o->eval[i], &said[i]))
-            add_samples(s, &o->row[i], o->eval[i], &said[i], prompts, line, &n);
+        rows += o->row[i].front;
+    pr_sample_line_t *line = pr_alloc(rows * each, sizeof *line);
+    double *scores = pr_alloc(rows * each * (size_t)o->table.k, sizeof *scores);
+    for (size_t i = 0; i < o->table.n; i++) {
+        pr_error_t why;
+        if (!o->row[i].front || s->config->front_samples == 0)
+            continue;
+        const json_t *said = pr_sweep_said(s, &o->row[i], o->eval[i], &why);
+        if (said)
+            add_samples(s, &o->row[i], o->eval[i], said, prompts, scores + n * (size_t)o->table.k, line, &n);
+        else
+            pr_log(PR_LOG_WARN, "no samples of a front point: %s", why.text);
+    }
     char *path = pr_results_path(pr_sweep_dir(s), "samples.jsonl");
     pr_status_t status = pr_write_samples(path, o->table.k, o->name, line, n, err);
     free(path);
-    for (size_t i = 0; i < o->table.n; i++)
-        said_clear(&said[i]);
-    free(said);
     free(line);
+    free(scores);
     pr_prompts_free(&prompts);
     return status;
 }
 
 /* ---- costs and metrics ---- */
 
+/* Of all attempts of all runs, with and without a result. */
+static double spent_seconds(const pr_job_head_t *h)
+{
+    return h->spent + h->seconds;
+}
+
+static int64_t spent_tokens(const pr_job_head_t *h)
+{
+    return h->wasted + h->tokens;
+}
+
 static pr_cost_t cost_of(const pr_sweep_t *s, const pr_job_head_t *h, const char *kind, const char *label)
 {
     static const char *const states[] = {"waiting", "running", "ok", "failed"};
-    bool ran = h->attempts > 0;
+    int attempts = h->before + h->attempts;
+    bool ran = attempts > 0, done = h->state == PR_JOB_DONE;
     return (pr_cost_t){.job = h->id,
                        .kind = kind,
                        .label = label,
                        .rank = ran ? h->rank : -1,
-                       .host = ran && s->n_host ? s->host[h->host] : "",
-                       .seconds = h->state == PR_JOB_DONE ? h->seconds : NAN,
-                       .tokens = h->tokens,
-                       .attempts = h->attempts,
+                       .host = ran && h->host < s->n_host ? s->host[h->host] : "",
+                       .seconds = ran || done ? spent_seconds(h) : NAN,
+                       .tokens = spent_tokens(h),
+                       .attempts = attempts,
                        .status = states[h->state]};
 }
 
@@ -312,24 +305,26 @@ static json_t *search_metrics(const pr_sweep_t *s, const pr_output_t *o)
 static json_t *cost_metrics(const pr_sweep_t *s)
 {
     double fit = 0, finetune = 0, evaluate = 0;
-    int64_t finetune_tokens = 0, evaluate_tokens = 0;
-    for (int i = 0; i < s->n_fit; i++)
-        fit += s->fit[i].job.seconds;
+    int64_t fit_tokens = 0, finetune_tokens = 0, evaluate_tokens = 0;
+    for (int i = 0; i < s->n_fit; i++) {
+        fit += spent_seconds(&s->fit[i].job);
+        fit_tokens += spent_tokens(&s->fit[i].job);
+    }
     for (int i = 0; i < s->n_expert; i++) {
-        finetune += s->expert[i].job.seconds;
-        finetune_tokens += s->expert[i].job.tokens;
+        finetune += spent_seconds(&s->expert[i].job);
+        finetune_tokens += spent_tokens(&s->expert[i].job);
     }
     for (size_t i = 0; i < s->n_evaluation; i++) {
         const pr_job_head_t *h = &pr_sweep_eval(s, i)->job;
-        evaluate += h->state == PR_JOB_DONE ? h->seconds : 0;
-        evaluate_tokens += h->tokens;
+        evaluate += spent_seconds(h);
+        evaluate_tokens += spent_tokens(h);
     }
     double wall = pr_time_monotonic() - s->began;
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
                      "finetune_seconds", pr_json_real(finetune), "evaluate_seconds", pr_json_real(evaluate),
-                     "finetune_tokens", (json_int_t)finetune_tokens, "evaluate_tokens", (json_int_t)evaluate_tokens,
-                     "wall_seconds", pr_json_real(wall), "earlier_wall_seconds", pr_json_real(s->past_seconds),
-                     "workers", s->workers);
+                     "fit_reward_tokens", (json_int_t)fit_tokens, "finetune_tokens", (json_int_t)finetune_tokens,
+                     "evaluate_tokens", (json_int_t)evaluate_tokens, "wall_seconds", pr_json_real(wall),
+                     "earlier_wall_seconds", pr_json_real(s->past_seconds), "workers", s->workers);
 }
 
 static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
@@ -361,12 +356,18 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
          *json = pr_results_path(dir, "front.json");
     make_table(s, &o);
     mark_front(&o, front, n_front);
+    PR_GO(pr_results_check(s->results, err));
+    PR_GO(write_costs(s, err));
+    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s)) {
+        pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
+        goto done;
+    }
     PR_GO(pr_write_cells_csv(cells, &o.table, err));
     PR_GO(pr_write_front_csv(csv, &o.table, err));
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
-    PR_GO(write_costs(s, err));
     PR_GO(write_metrics(s, &o, err));
+    PR_GO(pr_sweep_tables_written(s, err));
 done:
     free(cells);
     free(csv);
@@ -380,15 +381,13 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
     pr_output_t o;
     make_table(s, &o);
     mark_front(&o, NULL, 0);
-    pr_said_t *said = pr_alloc(o.table.n, sizeof *said);
-    const char **sample = pr_alloc(o.table.n, sizeof *sample);
+    char **sample = pr_alloc(o.table.n, sizeof *sample);
     for (size_t i = 0; i < o.table.n; i++)
-        if (o.row[i].front && read_said(s, o.eval[i], &said[i]))
-            sample[i] = json_string_value(json_array_get(said[i].responses, 0));
-    char *text = pr_front_table(&o.table, sample, columns, max_rows);
+        if (o.row[i].front)
+            sample[i] = pr_sweep_first_response(pr_sweep_said(s, &o.row[i], o.eval[i], NULL));
+    char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows);
     for (size_t i = 0; i < o.table.n; i++)
-        said_clear(&said[i]);
-    free(said);
+        free(sample[i]);
     free(sample);
     output_clear(&o);
     return text;
@@ -411,13 +410,7 @@ static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 {
-    bool all = s->failed == 0;
-    for (int i = 0; i < s->n_track; i++)
-        all = all && s->track[i].done;
-    for (int i = 0; i < s->n_expert; i++)
-        all = all && s->expert[i].job.state == PR_JOB_DONE;
-    for (int i = 0; i < s->n_fit; i++)
-        all = all && s->fit[i].job.state == PR_JOB_DONE;
+    bool all = pr_sweep_complete(s);
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     json_t *line =
         json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds", pr_json_real(pr_time_monotonic() - s->began),

@@ -10,6 +10,7 @@ const pr_verb_t pr_verbs[] = {
     {"status", pr_cmd_status, "Say how far a sweep is.", &pr_command_status, false},
     {"front", pr_cmd_front, "Print the Pareto front of a sweep.", &pr_command_front, false},
     {"export", pr_cmd_export, "Write the adapter of one weight vector.", &pr_command_export, false},
+    {"clean", pr_cmd_clean, "Free what a results directory does not need any more.", &pr_command_clean, false},
     {"tokenize", pr_cmd_tokenize, "Text to token ids and back.", &pr_command_tokenize, false},
     {"generate", pr_cmd_generate, "Continue prompts.", &pr_command_generate, false},
     {"logits", pr_cmd_logits, "Next-token logits.", &pr_command_logits, false},

@@ -97,9 +97,12 @@ const pr_objective_type_t *pr_objective_type(const char *name);
  * list). */
 pr_status_t pr_objective_resolve(const char *name, const char *type, const json_t *options, const char *dir,
                                  json_t **resolved, pr_error_t *err);
+/* What separates the words of a command, as far as they may name files. */
+#define PR_COMMAND_GAPS " \t\n'\";&|<>()"
 /* What the objective's values depend on, as canonical JSON: type, options without the incidental ones, and in place of
  * file names the hash of the content: of a file; of the .json and .safetensors files of a directory; of the files that
- * a command's words name (those under /usr and /bin apart, which come with the system). New reference. */
+ * a command's words name (those under /usr and /bin apart, which come with the system), so that it does not matter
+ * where they lie. New reference. */
 pr_status_t pr_objective_identity(const char *type, const json_t *resolved, const char *dir, json_t **identity,
                                   pr_error_t *err);
 

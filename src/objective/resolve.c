@@ -336,24 +336,34 @@ static bool is_system_path(const char *path)
     return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/bin/", 5) == 0;
 }
 
-// A command's words, split at white space as a shell line would be, that are names of files.
+// A command's text with the hash of the content in place of every word that names a file, so that the same program is
+// the same wherever it lies.
 static pr_status_t hash_words(json_t *out, const char *text, const char *dir, pr_error_t *err)
 {
-    char *copy = pr_strdup(text), *rest = copy;
+    pr_buf_t b = {0};
     pr_status_t status = PR_OK;
-    for (char *word; status == PR_OK && (word = strsep(&rest, " \t\n'\";&|<>()"));) {
-        char *path = pr_path_join(dir, word);
-        if (*word && !is_system_path(word) && pr_file_exists(path) && !pr_dir_exists(path))
-            status = hash_into(out, word, path, err);
+    pr_buf_puts(&b, "");
+    for (const char *p = text; *p && status == PR_OK;) {
+        size_t gap = strspn(p, PR_COMMAND_GAPS), n = strcspn(p + gap, PR_COMMAND_GAPS);
+        char hex[PR_HASH_HEX], *word = pr_strndup(p + gap, n), *path = pr_path_join(dir, word);
+        bool file = *word && !is_system_path(word) && pr_file_exists(path);
+        pr_buf_add(&b, p, gap);
+        if (file)
+            status = pr_hash_file(path, hex, err);
+        pr_buf_printf(&b, "%s%s", file ? "content:" : "", file && status == PR_OK ? hex : word);
+        free(word);
         free(path);
+        p += gap + n;
     }
-    free(copy);
+    if (status == PR_OK)
+        json_array_append_new(out, json_string(b.data));
+    pr_buf_free(&b);
     return status;
 }
 
 static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char *dir, json_t *out, pr_error_t *err)
 {
-    json_t *files = json_object();
+    json_t *files = json_object(), *words = json_array();
     pr_status_t status = PR_OK;
     char *path = json_is_string(v) ? pr_path_join(dir, json_string_value(v)) : NULL;
     if (o->kind == PR_OPT_FILE)
@@ -362,10 +372,13 @@ static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char
         status = hash_dir(files, path, err);
     else
         for (size_t i = 0; status == PR_OK && i < json_array_size(v); i++)
-            status = hash_words(files, json_string_value(json_array_get(v, i)), dir, err);
-    if (o->kind == PR_OPT_COMMAND && status == PR_OK)
-        json_object_set_new(out, "words", json_deep_copy(v));
-    json_object_set_new(out, "files", files);
+            status = hash_words(words, json_string_value(json_array_get(v, i)), dir, err);
+    if (o->kind == PR_OPT_COMMAND)
+        json_object_set(out, "words", words);
+    else
+        json_object_set(out, "files", files);
+    json_decref(words);
+    json_decref(files);
     free(path);
     return status;
 }

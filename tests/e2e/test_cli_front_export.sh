@@ -13,7 +13,7 @@ cat >"$dir/front.json" <<'J'
   "se": {"kind": 0.03, "short": 0.04}, "prompts": 8, "tokens": 100, "point": "p2", "job": "j2"}]}
 J
 printf 'search,seed\nstates,1\n' >"$dir/front.csv"
-expect 0 "" front "$dir"
+expect 0 "shown unchecked" front "$dir"
 holds "0.91"
 holds "0.64"
 cat >"$dir/samples.jsonl" <<'J'
@@ -21,16 +21,16 @@ cat >"$dir/samples.jsonl" <<'J'
 {"search": "states", "seed": 1, "weights": {"kind": 0.5, "short": 0.5}, "prompt": "q", "response": "A second one.", "scores": {"kind": 1, "short": 1}}
 {"search": "states", "seed": 1, "weights": {"kind": 1.0, "short": 0.0}, "prompt": "q", "response": "Said at\u001b[31m the corner.", "scores": {"kind": 1, "short": 1}}
 J
-expect 0 "" front "$dir"
+expect 0 "shown unchecked" front "$dir"
 grep -q "0.53.*Said in the middle." "$work/out" || fail "the sample of the second point: $(cat "$work/out")"
 grep -q "0.91.*Said at" "$work/out" || fail "the sample of the first point: $(cat "$work/out")"
 grep -q "A second one" "$work/out" && fail "more than one sample a point"
 grep -q $'\033' "$work/out" && fail "a control character reached the terminal"
-expect 0 "" front "$dir" --rows 1
+expect 0 "shown unchecked" front "$dir" --rows 1
 holds "1 more"
-expect 0 "" front "$dir" --json
+expect 0 "shown unchecked" front "$dir" --json
 cmp -s "$work/out" "$dir/front.json" || fail "front --json"
-expect 0 "" front "$dir" --csv
+expect 0 "shown unchecked" front "$dir" --csv
 cmp -s "$work/out" "$dir/front.csv" || fail "front --csv"
 expect 2 "not both" front "$dir" --json --csv
 echo nonsense >>"$dir/samples.jsonl"
