@@ -100,13 +100,11 @@ static int compare_vectors(const void *a, const void *b, void *self)
     return 0;
 }
 
-/* Marks the rows whose objectives are one of the front's vectors; of equal rows the first in canonical order stands for
- * all. */
+/* Marks the rows whose objectives are one of the front's vectors: all of several equal ones. */
 static void mark_given(pr_output_t *o, const double *front, size_t n_front)
 {
     pr_vector_order_t order = {front, (size_t)o->table.k};
     const double **sorted = pr_alloc(n_front, sizeof *sorted);
-    bool *taken = pr_alloc(n_front, sizeof *taken);
     for (size_t i = 0; i < n_front; i++)
         sorted[i] = front + i * order.k;
     qsort_r(sorted, n_front, sizeof *sorted, compare_vectors, &order);
@@ -120,11 +118,9 @@ static void mark_given(pr_output_t *o, const double *front, size_t n_front)
             else
                 hi = mid;
         }
-        if (lo < n_front && !taken[lo] && compare_vectors(&sorted[lo], &v, &order) == 0)
-            o->row[i].front = taken[lo] = true;
+        o->row[i].front = lo < n_front && compare_vectors(&sorted[lo], &v, &order) == 0;
     }
     free(sorted);
-    free(taken);
 }
 
 static void mark_front(pr_output_t *o, const double *front, size_t n_front)
@@ -134,7 +130,7 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
         return;
     }
     bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    pr_nondominated(o->turned, o->table.n, o->table.k, false, kept);
+    pr_nondominated(o->turned, o->table.n, o->table.k, true, kept);
     for (size_t i = 0; i < o->table.n; i++)
         o->row[i].front = kept[i];
     free(kept);
@@ -285,7 +281,7 @@ static json_t *front_metrics(const pr_sweep_t *s, const pr_output_t *o, const pr
             continue;
         memcpy(points + n++ * k_n, o->turned + i * k_n, k_n * sizeof *points);
     }
-    on_front = pr_nondominated(points, n, o->table.k, false, kept);
+    on_front = pr_nondominated(points, n, o->table.k, true, kept);
     double reference[PR_MAX_OBJECTIVES];
     pr_sweep_fill_reference(s, o->turned, o->table.n, reference);
     json_t *m = json_pack("{s:I, s:I, s:o}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
