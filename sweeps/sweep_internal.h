@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "jobs/identity.h"
+#include "pareto/hv_estimate.h"
 #include "store/journal.h"
 #include "store/results.h"
 #include "sweeps/search.h"
@@ -119,8 +120,13 @@ struct pr_sweep {
     size_t n_evaluated, n_given_up;       // of the evaluations
     double evaluated_seconds;             // of the evaluations that are done
     double tokens_recent, seconds_recent; // for tokens/s
-    json_t *failures;                     // [{"job", "label", "reason", "error"}]
-    pr_status_t why;                      // of the failures: the common status, or PR_ERR_INCOMPLETE
+    pr_end_hooks_t end_hooks;
+    const char *ending;       // what the end is doing; NULL before it
+    long end_done, end_total; // pieces of it
+    bool end_stopped;         // it was told to stop before it was through
+    json_t *indicators;       // of pr_sweep_write
+    json_t *failures;         // [{"job", "label", "reason", "error"}]
+    pr_status_t why;          // of the failures: the common status, or PR_ERR_INCOMPLETE
 };
 
 enum { PR_SWEEP_CHUNK = 1024 };
@@ -184,5 +190,44 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                      pr_track_sum_t *sum);
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
+
+/* ---- the end ---- */
+/* The points of one search over one set of experts, in canonical order. */
+typedef struct pr_run_points {
+    size_t n;
+    uint32_t *asked; // [n] requests
+    double *w;       // [n,K]
+    double *mean;    // [n,K] turned
+} pr_run_points_t;
+pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s); // [n_track]; free with pr_sweep_runs_free()
+void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run);
+
+/* indicators.json: {"key": hash of what the numbers are of, "hash": of the values' canonical text, "values": {...}}.
+ * *values is a new reference: the kept ones when the key is this one and they are whole, else an empty object. */
+void pr_kept_key(const pr_sweep_t *s, const pr_run_points_t *run, const double *reference, char key[PR_HASH_HEX]);
+void pr_kept_read(const pr_sweep_t *s, const char *key, json_t **values);
+pr_status_t pr_kept_write(const pr_sweep_t *s, const char *key, const json_t *values, pr_error_t *err);
+
+/* The hypervolume of a set, and of its resamples. */
+typedef struct pr_volume {
+    pr_hv_estimate_t at;
+    double exact_steps;       // what the exact one took; INFINITY when that was too much
+    double *resampled;        // [1 + resamples] NULL when there are none
+    pr_hv_method_t resampler; // how those were found
+} pr_volume_t;
+typedef struct pr_volumes {
+    pr_volume_t all, *track; // [n_track]
+    size_t resamples;
+} pr_volumes_t;
+/* Those that `values` holds, and the others computed and put into it. Errors: PR_ERR_INTERRUPTED. */
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+                             pr_volumes_t *out, pr_error_t *err);
+void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
+
+/* Asks the hooks whether the end is to stop, and lets them show how far it is. self: a sweep. */
+bool pr_sweep_end_stops(void *self);
+/* {"all", "searches", "indicators"} of metrics.json; s->indicators too. Errors: PR_ERR_INTERRUPTED: *out then has
+ * counts, and null or nothing for what was not computed. */
+pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err);
 
 #endif

@@ -652,6 +652,11 @@ pr_hv_design_t *pr_hv_design_new(const double *points, size_t n, int m, const do
     return d;
 }
 
+pr_hv_method_t pr_hv_design_method(const pr_hv_design_t *design)
+{
+    return design->method;
+}
+
 void pr_hv_design_free(pr_hv_design_t **design)
 {
     if (*design) {

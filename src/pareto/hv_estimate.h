@@ -56,6 +56,7 @@ typedef struct pr_hv_design pr_hv_design_t;
 /* For points [n,m]; `steps`: of one pr_hv_design_volume(). Caller frees. */
 pr_hv_design_t *pr_hv_design_new(const double *points, size_t n, int m, const double *reference, double steps);
 void pr_hv_design_free(pr_hv_design_t **design);
+pr_hv_method_t pr_hv_design_method(const pr_hv_design_t *design);
 /* The volume of a set of as many points in the same order, unbiased; NaN stands for a point that is not there. */
 double pr_hv_design_volume(const pr_hv_design_t *design, const double *points, const double *reference);
 
