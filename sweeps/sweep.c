@@ -281,6 +281,7 @@ void pr_sweep_free(pr_sweep_t **p)
     json_decref(s->again);
     json_decref(s->pending);
     json_decref(s->failures);
+    json_decref(s->indicators);
     pr_inputs_clear(&s->inputs);
     pr_journal_close(&s->journal);
     pr_results_close(&s->results);

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "jobs/identity.h"
+#include "pareto/hv_estimate.h"
 #include "report/table.h"
 #include "store/checkpoint.h"
 #include "store/journal.h"
@@ -142,8 +143,13 @@ struct pr_sweep {
     size_t n_evaluated, n_given_up;       // of the evaluations
     double evaluated_seconds;             // of the evaluations that are done
     double tokens_recent, seconds_recent; // for tokens/s
-    json_t *failures;                     // [{"job", "label", "reason", "error"}]
-    pr_status_t why;                      // of the failures: the common status, or PR_ERR_INCOMPLETE
+    pr_end_hooks_t end_hooks;
+    const char *ending;       // what the end is doing; NULL before it
+    long end_done, end_total; // pieces of it
+    bool end_stopped;         // it was told to stop before it was through
+    json_t *indicators;       // of pr_sweep_write
+    json_t *failures;         // [{"job", "label", "reason", "error"}]
+    pr_status_t why;          // of the failures: the common status, or PR_ERR_INCOMPLETE
 };
 
 enum { PR_SWEEP_CHUNK = 1024 };
@@ -212,16 +218,12 @@ void pr_sweep_each_front(const pr_sweep_t *s,
                          void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self);
 
 /* ---- tables that are finished (sweep_tables.c) ---- */
-/* Is all done that there is to do? */
+/* Is all done that there is to do, the end included? */
 bool pr_sweep_complete(const pr_sweep_t *s);
 /* Journals what the tables that have just been written are, unless the journal says that already. */
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
-/* The indicators that a finished sweep's metrics.json holds, when the tables are still those of its results: they need
- * not be computed again, and cannot where checkpoints have been cleaned away. New reference, or NULL. */
-json_t *pr_sweep_kept_indicators(const pr_sweep_t *s);
-
 /* Does some search of the sweep evaluate points on parts of the prompts? */
 bool pr_sweep_any_fidelity(const pr_config_t *c);
 /* A number by content for a point: the first 60 bits of its job's identity. */
@@ -253,5 +255,44 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                      pr_track_sum_t *sum);
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
+
+/* ---- the end ---- */
+/* The points of one search over one set of experts, in canonical order. */
+typedef struct pr_run_points {
+    size_t n;
+    uint32_t *asked; // [n] requests
+    double *w;       // [n,K]
+    double *mean;    // [n,K] turned
+} pr_run_points_t;
+pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s); // [n_track]; free with pr_sweep_runs_free()
+void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run);
+
+/* indicators.json: {"key": hash of what the numbers are of, "hash": of the values' canonical text, "values": {...}}.
+ * *values is a new reference: the kept ones when the key is this one and they are whole, else an empty object. */
+void pr_kept_key(const pr_sweep_t *s, const pr_run_points_t *run, const double *reference, char key[PR_HASH_HEX]);
+void pr_kept_read(const pr_sweep_t *s, const char *key, json_t **values);
+pr_status_t pr_kept_write(const pr_sweep_t *s, const char *key, const json_t *values, pr_error_t *err);
+
+/* The hypervolume of a set, and of its resamples. */
+typedef struct pr_volume {
+    pr_hv_estimate_t at;
+    double exact_steps;       // what the exact one took; INFINITY when that was too much
+    double *resampled;        // [1 + resamples] NULL when there are none
+    pr_hv_method_t resampler; // how those were found
+} pr_volume_t;
+typedef struct pr_volumes {
+    pr_volume_t all, *track; // [n_track]
+    size_t resamples;
+} pr_volumes_t;
+/* Those that `values` holds, and the others computed and put into it. Errors: PR_ERR_INTERRUPTED. */
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+                             pr_volumes_t *out, pr_error_t *err);
+void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
+
+/* Asks the hooks whether the end is to stop, and lets them show how far it is. self: a sweep. */
+bool pr_sweep_end_stops(void *self);
+/* {"all", "searches", "indicators"} of metrics.json; s->indicators too. Errors: PR_ERR_INTERRUPTED: *out then has
+ * counts, and null or nothing for what was not computed. */
+pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err);
 
 #endif

@@ -455,6 +455,13 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
     if (s->seconds_recent > 0)
         p.tokens_per_second =
             s->tokens_recent / s->seconds_recent * fmin((double)s->workers, fmax((double)s->running, 1));
+    if (s->ending) {
+        p.phase = s->ending;
+        p.jobs_done = s->end_done;
+        p.jobs_total = s->end_total;
+        p.step = p.step_total = 0;
+        p.tokens_per_second = p.seconds_left = p.reward = NAN;
+    }
     *out = p;
 }
 

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "pareto/dominance.h"
-#include "pareto/hypervolume.h"
 #include "report/costs.h"
 #include "report/metrics.h"
 #include "report/samples.h"
@@ -99,13 +98,11 @@ static int compare_vectors(const void *a, const void *b, void *self)
     return 0;
 }
 
-/* Marks the rows whose objectives are one of the front's vectors; of equal rows the first in canonical order stands for
- * all. */
+/* Marks the rows whose objectives are one of the front's vectors: all of several equal ones. */
 static void mark_given(pr_output_t *o, const double *front, size_t n_front)
 {
     pr_vector_order_t order = {front, (size_t)o->table.k};
     const double **sorted = pr_alloc(n_front, sizeof *sorted);
-    bool *taken = pr_alloc(n_front, sizeof *taken);
     for (size_t i = 0; i < n_front; i++)
         sorted[i] = front + i * order.k;
     qsort_r(sorted, n_front, sizeof *sorted, compare_vectors, &order);
@@ -119,11 +116,9 @@ static void mark_given(pr_output_t *o, const double *front, size_t n_front)
             else
                 hi = mid;
         }
-        if (lo < n_front && !taken[lo] && compare_vectors(&sorted[lo], &v, &order) == 0)
-            o->row[i].front = taken[lo] = true;
+        o->row[i].front = lo < n_front && compare_vectors(&sorted[lo], &v, &order) == 0;
     }
     free(sorted);
-    free(taken);
 }
 
 static void mark_front(pr_output_t *o, const double *front, size_t n_front)
@@ -133,7 +128,7 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
         return;
     }
     bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    pr_nondominated(o->turned, o->table.n, o->table.k, false, kept);
+    pr_nondominated(o->turned, o->table.n, o->table.k, true, kept);
     for (size_t i = 0; i < o->table.n; i++)
         o->row[i].front = kept[i];
     free(kept);
@@ -267,41 +262,6 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-/* Hypervolume and size of the front of each search and set of experts, and of all together (track = NULL). */
-static json_t *front_metrics(const pr_sweep_t *s, const pr_output_t *o, const pr_track_t *t)
-{
-    size_t k_n = (size_t)o->table.k, n = 0, on_front = 0;
-    double *points = pr_alloc(o->table.n * k_n, sizeof *points);
-    bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    for (size_t i = 0; i < o->table.n; i++) {
-        if (t && (o->row[i].search != t->spec->name || o->row[i].seed != s->config->seeds[t->seed_index]))
-            continue;
-        memcpy(points + n++ * k_n, o->turned + i * k_n, k_n * sizeof *points);
-    }
-    on_front = pr_nondominated(points, n, o->table.k, false, kept);
-    double reference[PR_MAX_OBJECTIVES];
-    pr_sweep_fill_reference(s, o->turned, o->table.n, reference);
-    json_t *m = json_pack("{s:I, s:I, s:o}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
-                          pr_json_real(n ? pr_hypervolume(points, n, o->table.k, reference) : 0.0));
-    free(points);
-    free(kept);
-    return m;
-}
-
-static json_t *search_metrics(const pr_sweep_t *s, const pr_output_t *o)
-{
-    json_t *all = json_array();
-    for (int i = 0; i < s->n_track; i++) {
-        const pr_track_t *t = &s->track[i];
-        json_t *m = front_metrics(s, o, t);
-        json_object_set_new(m, "search", json_string(t->spec->name));
-        json_object_set_new(m, "seed", json_integer(s->config->seeds[t->seed_index]));
-        json_object_set_new(m, "finished", json_boolean(t->done));
-        json_array_append_new(all, m);
-    }
-    return all;
-}
-
 static json_t *cost_metrics(const pr_sweep_t *s)
 {
     double fit = 0, finetune = 0, evaluate = 0;
@@ -327,23 +287,48 @@ static json_t *cost_metrics(const pr_sweep_t *s)
                      "earlier_wall_seconds", pr_json_real(s->past_seconds), "workers", s->workers);
 }
 
-static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
+static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_t *measured)
 {
     json_t *reference = json_object(), *hosts = json_array();
     double point[PR_MAX_OBJECTIVES];
     pr_sweep_fill_reference(s, o->turned, o->table.n, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
-        json_object_set_new(reference, o->name[k],
-                            isfinite(point[k]) ? pr_json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
+        json_object_set_new(reference, o->name[k], pr_json_real(pr_sweep_sign(s, k) * point[k]));
     for (int i = 0; i < s->n_host; i++)
         json_array_append_new(hosts, json_string(s->host[i]));
-    json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
-                          reference, "all", front_metrics(s, o, NULL), "searches", search_metrics(s, o), "indicators",
-                          pr_sweep_indicators(s), "costs", cost_metrics(s), "hosts", hosts, "failures", s->failures);
-    char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
-    pr_status_t status = pr_write_metrics(path, m, err);
-    free(path);
-    json_decref(m);
+    return json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,
+                     "all", json_object_get(measured, "all"), "searches", json_object_get(measured, "searches"),
+                     "indicators", json_object_get(measured, "indicators"), "costs", cost_metrics(s), "hosts", hosts,
+                     "failures", s->failures);
+}
+
+/* A stop in the middle leaves metrics.json for a later run, as that may hold all of them; a sweep that is stopped
+ * before its end has counts and costs. */
+static pr_status_t write_metrics(pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
+{
+    json_t *measured = NULL;
+    bool complete = pr_sweep_complete(s);
+    pr_status_t status = pr_sweep_measure(s, &measured, err);
+    s->end_stopped = status == PR_ERR_INTERRUPTED;
+    if (status == PR_OK || (s->end_stopped && !complete)) {
+        json_t *m = metrics_of(s, o, measured);
+        char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
+        status = pr_write_metrics(path, m, err);
+        free(path);
+        json_decref(m);
+    }
+    json_decref(measured);
+    return status == PR_ERR_INTERRUPTED ? PR_OK : status; // pr_sweep_end() says it
+}
+
+/* Tells `status` in other shells what the end does. */
+static pr_status_t begin_piece(pr_sweep_t *s, const char *what, pr_error_t *err)
+{
+    s->ending = what;
+    json_t *line = json_pack("{s:s}", "what", what);
+    pr_status_t status = pr_journal_append(s->journal, "ending", line, false, err);
+    json_decref(line);
+    pr_sweep_end_stops(s); // so that it is shown
     return status;
 }
 
@@ -356,19 +341,23 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
          *json = pr_results_path(dir, "front.json");
     make_table(s, &o);
     mark_front(&o, front, n_front);
+    PR_GO(pr_sweep_commit(s, err));
     PR_GO(pr_results_check(s->results, err));
     PR_GO(write_costs(s, err));
     if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s)) {
         pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
         goto done;
     }
+    PR_GO(begin_piece(s, "writing tables", err));
     PR_GO(pr_write_cells_csv(cells, &o.table, err));
     PR_GO(pr_write_front_csv(csv, &o.table, err));
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
+    PR_GO(begin_piece(s, "indicators", err));
     PR_GO(write_metrics(s, &o, err));
     PR_GO(pr_sweep_tables_written(s, err));
 done:
+    s->ending = NULL;
     free(cells);
     free(csv);
     free(json);
@@ -380,11 +369,18 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 {
     pr_output_t o;
     make_table(s, &o);
+    if (o.table.n == 0) {
+        output_clear(&o);
+        return NULL;
+    }
     mark_front(&o, NULL, 0);
     char **sample = pr_alloc(o.table.n, sizeof *sample);
-    for (size_t i = 0; i < o.table.n; i++)
-        if (o.row[i].front)
+    int shown = 0; // what others said is not read: there may be very many
+    for (size_t i = 0; i < o.table.n && (max_rows == 0 || shown < max_rows); i++)
+        if (o.row[i].front) {
+            shown++;
             sample[i] = pr_sweep_first_response(pr_sweep_said(s, &o.row[i], o.eval[i], NULL));
+        }
     char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows);
     for (size_t i = 0; i < o.table.n; i++)
         free(sample[i]);
@@ -411,6 +407,7 @@ static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 {
     bool all = pr_sweep_complete(s);
+    interrupted = interrupted || s->end_stopped;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     json_t *line =
         json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds", pr_json_real(pr_time_monotonic() - s->began),

@@ -23,6 +23,7 @@ typedef struct pr_status_fold {
     json_t *step;    // id of a running fine-tune -> its last step event
     json_t *failures;
     char name[256], state[32];
+    const char *ending;   // what the end is doing, or NULL
     double started, last; // of the current run, wall clock
     double before;        // seconds of the runs before it
     double run_tokens;    // of jobs that the current run finished
@@ -69,6 +70,7 @@ static void on_sweep_start(pr_status_fold_t *f, const json_t *line)
     f->fit.done = json_integer_value(json_object_get(line, "heads_done"));
     copy_text(f->name, sizeof f->name, json_object_get(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
+    f->ending = NULL;
     f->started = json_number_value(json_object_get(line, "t"));
     f->workers = (int)json_integer_value(json_object_get(line, "workers"));
 }
@@ -104,6 +106,14 @@ static void on_job(pr_status_fold_t *f, const char *event, const char *id, const
     }
 }
 
+static void on_ending(pr_status_fold_t *f, const char *what)
+{
+    static const char *const known[] = {"writing tables", "indicators"};
+    for (size_t i = 0; what && i < sizeof known / sizeof *known; i++)
+        if (strcmp(what, known[i]) == 0)
+            f->ending = known[i];
+}
+
 static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
     pr_status_fold_t *f = self;
@@ -113,6 +123,8 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
         on_sweep_start(f, line);
     else if (strcmp(event, "sweep_end") == 0)
         copy_text(f->state, sizeof f->state, json_object_get(line, "state"));
+    else if (strcmp(event, "ending") == 0)
+        on_ending(f, json_string_value(json_object_get(line, "what")));
     else if (strcmp(event, "points") == 0) {
         f->evaluate.total = json_integer_value(json_object_get(line, "evaluations"));
         f->evaluate.done = json_integer_value(json_object_get(line, "evaluated"));
@@ -200,6 +212,8 @@ static void to_progress(const pr_status_fold_t *f, bool live, double now, pr_pro
     add_steps(f, p);
     const pr_kind_count_t *now_at = phase_of(f, &p->phase);
     p->phase = live ? p->phase : "ended";
+    if (live && f->ending)
+        p->phase = f->ending;
     p->jobs_total = live ? now_at->total : all;
     p->jobs_done = live ? now_at->done : all_done;
     if (p->jobs_done > p->jobs_total) // journals in which a line of points stands before the ends that it counts

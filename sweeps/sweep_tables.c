@@ -15,7 +15,7 @@ bool pr_sweep_complete(const pr_sweep_t *s)
 {
     size_t i;
     const json_t *number;
-    bool all = s->failed == 0;
+    bool all = s->failed == 0 && !s->end_stopped;
     for (int t = 0; t < s->n_track; t++)
         all = all && s->track[t].done;
     for (int k = 0; k < s->n_expert; k++)
@@ -87,17 +87,6 @@ bool pr_sweep_tables_finished(const pr_sweep_t *s)
     bool same = json_equal(files, json_object_get(s->tables, "files"));
     json_decref(files);
     return same;
-}
-
-json_t *pr_sweep_kept_indicators(const pr_sweep_t *s)
-{
-    char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
-    json_t *metrics = NULL, *indicators = NULL;
-    if (pr_sweep_complete(s) && pr_sweep_tables_finished(s) && pr_json_load(path, 0, &metrics, NULL) == PR_OK)
-        indicators = json_incref(json_object_get(metrics, "indicators"));
-    json_decref(metrics);
-    free(path);
-    return indicators;
 }
 
 /* ---- for readers of tables ---- */

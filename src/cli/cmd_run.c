@@ -104,13 +104,15 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     if (s->live && !s->quiet)
         fprintf(stderr, "\r\033[K");
     json_t *indicators = pr_sweep_indicators(sweep);
-    if (json_array_size(indicators) > 0) { // so there are points
-        char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows),
-             *searches = pr_sweep_search_table(indicators);
-        printf("%s\n%s", table, searches);
-        free(table);
+    char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows);
+    if (table)
+        printf("%s", table);
+    if (json_array_size(indicators) > 0) {
+        char *searches = pr_sweep_search_table(indicators);
+        printf("\n%s", searches);
         free(searches);
     }
+    free(table);
     json_decref(indicators);
     if (complete)
         printf("results: %s\n", pr_sweep_dir(sweep));
