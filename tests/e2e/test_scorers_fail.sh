@@ -59,7 +59,7 @@ for mood in crash hang nonsense; do
     [ $mood = hang ] && reason=timeout
     grep -q "\"reason\":\"$reason\"" $results/journal.jsonl || fail "$mood: no reason \"$reason\" in the journal"
     "$paretorank" status $results >status
-    grep -q '^state    incomplete' status || fail "$mood: $(cat status)"
+    grep -q '^state  *incomplete' status || fail "$mood: $(cat status)"
     grep -q '^failed   ' status || fail "$mood: status shows no failure"
     "$paretorank" status $results --json | grep -q '"failures": \[{' || fail "$mood: status --json shows no failure"
   done
