@@ -78,8 +78,10 @@ const pr_key_t pr_key_table[] = {
          "JSON lines with a \"prompt\" each, for fine-tuning. Required unless every objective has an adapter."),
     PATH(ROOT, "prompts.eval", C(eval_prompts), "file", "required",
          "JSON lines with a \"prompt\" each, on which every point is evaluated."),
-    TEXT(ROOT, "results", C(results), "",
-         "The results directory, relative to where the command is started. Default: results/<name>."),
+    TEXT(
+        ROOT, "results", C(results), "",
+        "The results directory, relative to where the command is started. Default: results/<name>. A results directory "
+        "that is named itself (`run DIR`) is worked in wherever it is, whatever this says."),
     TEXTS(
         ROOT, "stop", C(stop), "( )",
         "Texts that end a response, a special token's too, beside what ends one by the model's generation_config.json: "
