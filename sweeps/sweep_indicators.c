@@ -398,6 +398,14 @@ static void cell(pr_buf_t *b, const json_t *v, const char *format)
         pr_buf_puts(b, "–");
 }
 
+/* Means of counts over seeds. */
+static void count_cell(pr_buf_t *b, const json_t *v, const char *whole, const char *part)
+{
+    double x = json_number_value(v);
+    pr_buf_puts(b, "  ");
+    cell(b, v, x == floor(x) ? whole : part);
+}
+
 /* Volumes of many objectives are small. */
 static void volume_cell(pr_buf_t *b, const char *before, const json_t *v)
 {
@@ -425,10 +433,8 @@ char *pr_sweep_search_table(const json_t *indicators)
         const json_t *h = json_object_get(v, "hypervolume");
         pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
                       (int)json_integer_value(json_object_get(v, "seeds")));
-        pr_buf_puts(&b, "  ");
-        cell(&b, json_object_get(v, "points"), "%6.0f");
-        pr_buf_puts(&b, "  ");
-        cell(&b, json_object_get(v, "front"), "%5.0f");
+        count_cell(&b, json_object_get(v, "points"), "%6.0f", "%6.1f");
+        count_cell(&b, json_object_get(v, "front"), "%5.0f", "%5.1f");
         volume_cell(&b, "  ", json_object_get(h, "mean"));
         if (json_object_get(h, "low")) {
             volume_cell(&b, " (", json_object_get(h, "low"));
