@@ -398,22 +398,20 @@ static void cell(pr_buf_t *b, const json_t *v, const char *format)
         pr_buf_puts(b, "–");
 }
 
+/* Means of counts over seeds. */
+static void count_cell(pr_buf_t *b, const json_t *v, const char *whole, const char *part)
+{
+    double x = json_number_value(v);
+    pr_buf_puts(b, "  ");
+    cell(b, v, x == floor(x) ? whole : part);
+}
+
 /* Volumes of many objectives are small. */
 static void volume_cell(pr_buf_t *b, const char *before, const json_t *v)
 {
     double x = json_number_value(v);
     pr_buf_puts(b, before);
     cell(b, v, x != 0 && fabs(x) < 1e-3 ? "%.3e" : "%.4f");
-}
-
-/* A count, or the mean of counts over seeds: all its digits at any size. */
-static void count_cell(pr_buf_t *b, const json_t *value, int width)
-{
-    double x = json_number_value(value);
-    if (json_is_number(value))
-        pr_buf_printf(b, "  %*.*f", width, x == floor(x) ? 0 : 1, x);
-    else
-        pr_buf_printf(b, "  %*s", width, "");
 }
 
 char *pr_sweep_search_table(const json_t *indicators)
@@ -435,8 +433,8 @@ char *pr_sweep_search_table(const json_t *indicators)
         const json_t *h = json_object_get(v, "hypervolume");
         pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
                       (int)json_integer_value(json_object_get(v, "seeds")));
-        count_cell(&b, json_object_get(v, "points"), 6);
-        count_cell(&b, json_object_get(v, "front"), 5);
+        count_cell(&b, json_object_get(v, "points"), "%6.0f", "%6.1f");
+        count_cell(&b, json_object_get(v, "front"), "%5.0f", "%5.1f");
         volume_cell(&b, "  ", json_object_get(h, "mean"));
         if (json_object_get(h, "low")) {
             volume_cell(&b, " (", json_object_get(h, "low"));

@@ -12,6 +12,8 @@
 enum { REPLICATES = 32, LANES = 16, MOST_SETS = 64 };
 /* Student's t of 31 degrees of freedom at 0.9995. */
 static const double WIDE = 3.633;
+/* Steps of a method's trial at most, whatever may follow. */
+static const double MOST_TRIAL = 1e8;
 
 const char *pr_hv_method_name(pr_hv_method_t method)
 {
@@ -525,7 +527,7 @@ static bool estimate(const cloud_t *c, double relative_error, double steps, pr_h
 {
     sampling_t s;
     double left = steps, mean = 0, error = 0;
-    bool ok = choose(c, steps / 16, &s, &left, stop, self);
+    bool ok = choose(c, fmin(steps / 16, MOST_TRIAL), &s, &left, stop, self);
     double each = REPLICATES * steps_of(&s);
     while (ok) {
         judge(&s, &mean, &error);
@@ -637,7 +639,7 @@ pr_hv_design_t *pr_hv_design_new(const double *points, size_t n, int m, const do
         d->count[i] = 1;
     double unlimited = INFINITY, samples = floor(steps / box_steps(&c));
     if (c.n > 0 && !c.infinite) {
-        choose(&c, 4 * steps, &s, &unlimited, NULL, NULL);
+        choose(&c, fmin(4 * steps, MOST_TRIAL), &s, &unlimited, NULL, NULL);
         sequence_free(&s.q);
     }
     // With fewer than two samples to a box those that matter least would take half of them.

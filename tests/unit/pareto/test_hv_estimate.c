@@ -68,6 +68,17 @@ START_TEST(sixteen_objectives)
 }
 END_TEST
 
+START_TEST(until_the_error_is_small_enough)
+{
+    double *points = random_points(4, SPHERE, 50, 7);
+    double exact = pr_hypervolume(points, 50, 7, ZERO);
+    pr_hv_estimate_t e = estimate(points, 50, 7, 0.003, INFINITY);
+    assert_within(&e, exact);
+    ck_assert_double_le(e.error, 0.003 * e.volume);
+    free(points);
+}
+END_TEST
+
 START_TEST(both_methods_are_used)
 {
     bool used[3] = {false};
@@ -247,6 +258,7 @@ int main(void)
     TCase *t = tcase_create("hv_estimate");
     tcase_add_test(t, within_its_error_of_the_exact_value);
     tcase_add_test(t, sixteen_objectives);
+    tcase_add_test(t, until_the_error_is_small_enough);
     tcase_add_test(t, both_methods_are_used);
     tcase_add_test(t, many_points);
     tcase_add_test(t, what_needs_no_samples_is_exact);
