@@ -481,7 +481,7 @@ static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_
     pr_status_t status = PR_OK;
     warn_of_cuts(t);
     PR_GO(pr_mkdirs(dir, err));
-    PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, t->c->model, err));
+    PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, t->c->model_name, err));
     PR_GO(pr_adapter_hash(dir, hash, err));
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)

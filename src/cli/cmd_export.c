@@ -45,7 +45,8 @@ const pr_command_t pr_command_export = {
                 "[--force]",
     .summary = "Writes the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
-            "concatenated. Python's peft loads it. With --aggregate regmean it is the adapter that a regmean search "
+            "concatenated, where fewer do not hold the same. Python's peft loads it. With --aggregate regmean it is "
+            "the adapter that a regmean search "
             "evaluates at the point; this runs the experts on training prompts first. An expert that is not what its "
             "fine-tune job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",
     .args = args,
@@ -147,6 +148,21 @@ static int count_experts(const options_t *o)
     return n;
 }
 
+/* What those who serve adapters take by default. */
+static void note_limits(int rank)
+{
+    enum { DEFAULT = 16, MOST = 512 };
+    static const int sizes[] = {8, 16, 32, 64, 128, 256, 320, MOST}; // that vLLM has
+    size_t i = 0;
+    while (i + 1 < sizeof sizes / sizeof *sizes && sizes[i] < rank)
+        i++;
+    if (rank > MOST)
+        pr_log(PR_LOG_WARN, "rank %d is more than vLLM can serve (%d at most)", rank, MOST);
+    else if (rank > DEFAULT)
+        pr_log(PR_LOG_WARN, "rank %d is more than vLLM serves by default (%d): start it with --max-lora-rank %d", rank,
+               DEFAULT, sizes[i]);
+}
+
 static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
 {
     pr_model_config_t model = {0};
@@ -164,8 +180,15 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
     PR_TRY(pr_model_config_read(c->model, &model, err));
     PR_GO(strcmp(o->aggregate, "regmean") == 0 ? merge_experts(c, o, seed, &adapter, err)
                                                : sum_experts(c, o, seed, &adapter, err));
-    PR_GO(pr_adapter_write(o->out, adapter, &model, c->model, err));
-    fprintf(stderr, "paretorank export: %s: %d expert%s\n", o->out, n, n == 1 ? "" : "s");
+    int sum = pr_adapter_rank(adapter);
+    if (n > 1) // one expert stays what it is
+        PR_GO(pr_adapter_reduce(&adapter, &model, err));
+    PR_GO(pr_adapter_write(o->out, adapter, &model, c->model_name, err));
+    fprintf(stderr, "paretorank export: %s: %d expert%s, rank %d\n", o->out, n, n == 1 ? "" : "s",
+            pr_adapter_rank(adapter));
+    if (pr_adapter_rank(adapter) < sum)
+        fprintf(stderr, "paretorank export: the sum of their ranks is %d; fewer hold the same policy\n", sum);
+    note_limits(pr_adapter_rank(adapter));
 done:
     pr_adapter_free(&adapter);
     pr_model_config_clear(&model);

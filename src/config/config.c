@@ -197,8 +197,25 @@ static pr_status_t find_dir(const pr_node_t *root, const char *path, char **out,
     return PR_OK;
 }
 
-static void fill_names(pr_config_t *c)
+// "../model" as it is; "/data/hub/SmolLM2/" -> "SmolLM2".
+static char *name_of_model(const char *written)
 {
+    size_t len = strlen(written);
+    while (len > 1 && written[len - 1] == '/')
+        len--;
+    size_t first = len;
+    while (written[0] == '/' && first > 0 && written[first - 1] != '/')
+        first--;
+    return written[0] == '/' ? pr_strndup(written + first, len - first) : pr_strndup(written, len);
+}
+
+static void fill_names(const pr_node_t *root, pr_config_t *c)
+{
+    const pr_node_t *model = pr_node_member(root, "model");
+    if (!c->model_name || !c->model_name[0]) {
+        free(c->model_name);
+        c->model_name = name_of_model(model && model->s ? model->s : c->model);
+    }
     if (!c->name)
         c->name = stem(c->path);
     pr_buf_t results = {0};
@@ -222,7 +239,7 @@ static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_
     free(c->dir);
     c->dir = dir;
     dir = NULL;
-    fill_names(c);
+    fill_names(root, c);
     PR_GO(read_objectives(root, c, err));
     PR_GO(read_searches(root, c, err));
     PR_GO(pr_config_check(c, err));

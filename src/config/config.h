@@ -98,6 +98,7 @@ typedef struct pr_config {
     char *name;
     int64_t seed;
     char *model;                        // directory
+    char *model_name;                   // what adapters call it
     char *train_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
     char *results;                      // directory
     int n_objectives;

@@ -74,6 +74,9 @@ const pr_key_t pr_key_table[] = {
     PATH(ROOT, "dir", C(dir), "directory", "",
          "What relative file names in this file are relative to. Default: the directory of this file."),
     PATH(ROOT, "model", C(model), "directory", "required", "A Hugging Face model directory: the base model."),
+    TEXT(ROOT, "model_name", C(model_name), "",
+         "What adapters call their base model (base_model_name_or_path). Default: `model` as it is written here; of a "
+         "name that begins with / the last part, as others have it elsewhere."),
     PATH(ROOT, "prompts.train", C(train_prompts), "file", "",
          "JSON lines with a \"prompt\" each, for fine-tuning. Required unless every objective has an adapter."),
     PATH(ROOT, "prompts.eval", C(eval_prompts), "file", "required",

@@ -75,6 +75,13 @@ pr_status_t pr_adapter_write(const char *dir, const pr_adapter_t *a, const pr_mo
  * s_k folded in, scale 1. Adapters with w_k = 0 are left out. n >= 1. */
 pr_status_t pr_adapter_concat(const pr_adapter_t *const *adapters, const double *w, int n, const pr_model_config_t *c,
                               pr_adapter_t **out, pr_error_t *err);
+/* The largest rank of its maps. */
+int pr_adapter_rank(const pr_adapter_t *a);
+/* Makes the ranks as small as they can be: every map keeps the singular values above 2^-24 |B| |A|, what the rounding
+ * of its factors hides, at the rank of the map that has most of them, so that what the adapter does changes by no more
+ * than its rounding. An adapter that needs the rank it has stays as it is, to the last digit. Errors: PR_ERR_NUMERIC,
+ * PR_ERR_MEMORY; *a stays then. */
+pr_status_t pr_adapter_reduce(pr_adapter_t **a, const pr_model_config_t *c, pr_error_t *err);
 void pr_adapter_free(pr_adapter_t **a);
 
 #endif

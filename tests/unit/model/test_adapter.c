@@ -509,6 +509,44 @@ START_TEST(concatenation_is_the_sum)
 }
 END_TEST
 
+/* The rank is the smallest that holds the sum: of experts that share directions, of an expert that undoes another, and
+ * the sum of ranks where it must be. */
+START_TEST(reduction_keeps_the_sum)
+{
+    use_model("llama");
+    const pr_adapter_t *a = read_fixture("llama", "alpha"), *b = read_fixture("llama", "beta");
+    int ra = pr_adapter_rank(a), rb = pr_adapter_rank(b);
+    struct {
+        const pr_adapter_t *part[3];
+        double w[3];
+        int rank;
+    } cases[] = {{{a, a, a}, {0.5, 0.25, 0.125}, ra},
+                 {{a, b, a}, {0.5, 0.25, 0.125}, ra + rb},
+                 {{a, b, a}, {0.5, 0.25, -0.5}, rb},
+                 {{a, a, a}, {0.5, 0.25, -0.75}, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_adapter_t *sum = NULL;
+        ck_assert_int_eq(pr_adapter_concat(cases[i].part, cases[i].w, 3, &config, &sum, NULL), PR_OK);
+        ck_assert_int_eq(pr_adapter_reduce(&sum, &config, NULL), PR_OK);
+        ck_assert_int_eq(pr_adapter_rank(sum), cases[i].rank);
+        check_sum(cases[i].part, cases[i].w, 3, sum);
+        pr_adapter_free(&sum);
+    }
+    // One that needs its rank stays, to the last digit.
+    pr_adapter_t *kept = NULL, *same = NULL;
+    ck_assert_int_eq(
+        pr_adapter_concat((const pr_adapter_t *const[]){a, b}, (double[]){0.5, 0.5}, 2, &config, &kept, NULL), PR_OK);
+    ck_assert_int_eq(
+        pr_adapter_concat((const pr_adapter_t *const[]){a, b}, (double[]){0.5, 0.5}, 2, &config, &same, NULL), PR_OK);
+    ck_assert_int_eq(pr_adapter_reduce(&kept, &config, NULL), PR_OK);
+    ck_assert_mem_eq(kept->data, same->data, same->n_data * sizeof *same->data);
+    pr_adapter_free(&kept);
+    pr_adapter_free(&same);
+    pr_adapter_free((pr_adapter_t **)(uintptr_t)&a);
+    pr_adapter_free((pr_adapter_t **)(uintptr_t)&b);
+}
+END_TEST
+
 /* ---- new ones ---- */
 
 START_TEST(a_new_adapter_is_kaiming_uniform)
@@ -586,6 +624,7 @@ int main(void)
     tcase_add_test(t, refuses_what_is_not_there);
     tcase_add_test(t, survives_mutation);
     tcase_add_test(t, concatenation_is_the_sum);
+    tcase_add_test(t, reduction_keeps_the_sum);
     tcase_add_test(t, a_new_adapter_is_kaiming_uniform);
     tcase_add_test(t, a_new_adapter_checks_its_options);
     suite_add_tcase(s, t);
