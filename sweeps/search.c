@@ -85,6 +85,17 @@ static int compare_requests(const void *a, const void *b, void *k)
     return pr_point_compare(&p->point, &q->point, *(const int *)k);
 }
 
+pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err)
+{
+    PR_TRY(check(s, err));
+    pr_replay_t r;
+    pr_replay_init(&r, s, NULL, 0);
+    r.check_only = true;
+    pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
+    pr_replay_free(&r);
+    return status;
+}
+
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
                            pr_error_t *err)
 {

@@ -94,6 +94,9 @@ typedef struct pr_requests {
  * O(n log n) in the number of points, but for the ranking of cells. */
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
                            pr_error_t *err);
+/* Whether pr_search_next would take the specification, by arithmetic: no point is made. Of a list, whose points are in
+ * its file, all are read. Errors: as pr_search_next. */
+pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
 /* Points a level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
  * pr_search_next refuses). Exact for grid, random, list, the cube and select = "all"; else the sum is an upper bound
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */

@@ -95,6 +95,8 @@ pr_status_t pr_search_run_grid(pr_replay_t *r, pr_error_t *err)
         return pr_search_bad(r->spec, err,
                              "divisions: %lld steps a side make %lld points, but budget allows %d; lower divisions",
                              (long long)m, (long long)n, r->spec->budget);
+    if (r->check_only)
+        return PR_OK;
     if (cube)
         add_cube(r, m);
     else

@@ -39,6 +39,7 @@ typedef struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
     int k;
+    bool check_only; // nothing is wanted: strategies look at their settings and return
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
     pr_obs_index_t index;

@@ -88,9 +88,10 @@ pr_status_t pr_search_run_list(pr_replay_t *r, pr_error_t *err)
         return pr_search_bad(r->spec, err, "%s holds %zu points, but budget allows %d", r->spec->file, n,
                              r->spec->budget);
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && !r->check_only; i++)
         pr_replay_add(r, &p[i], 0);
     free(p);
-    pr_replay_settle(r);
+    if (!r->check_only)
+        pr_replay_settle(r);
     return PR_OK;
 }

@@ -181,6 +181,8 @@ static pr_status_t check_ols(const pr_replay_t *r, pr_error_t *err)
 pr_status_t pr_search_run_ols(pr_replay_t *r, pr_error_t *err)
 {
     PR_TRY(check_ols(r, err));
+    if (r->check_only)
+        return PR_OK;
     add_corners(r);
     bool settled = pr_replay_settle(r), budget = r->spec->budget > 0 || r->spec->budget_core_hours > 0;
     for (int level = 1; settled && r->k > 1 && (budget || level <= r->spec->levels); level++) {

@@ -24,19 +24,41 @@ static void add_if_new(void *context, const pr_point_t *p)
         pr_replay_add(a->r, p, a->level);
 }
 
+static pr_status_t check_level(const pr_replay_t *r, int level, int64_t n, pr_error_t *err)
+{
+    if (n <= PR_SEARCH_MAX_POINTS)
+        return PR_OK;
+    return pr_search_bad(r->spec, err, "levels: the lattice of step 2^-%d in %d objectives has more than %d points",
+                         level, r->k, PR_SEARCH_MAX_POINTS);
+}
+
+/* Is every level that the budget holds small enough? Before the first is made. With a budget of time nobody knows how
+ * many there will be. */
+static pr_status_t check_all(const pr_replay_t *r, pr_error_t *err)
+{
+    const pr_search_spec_t *spec = r->spec;
+    for (int level = 0; level <= spec->levels && !(spec->budget_core_hours > 0); level++) {
+        int64_t n = pr_lattice_simplex(r->k, INT64_C(1) << level);
+        if (spec->budget > 0 && n > spec->budget)
+            break;
+        PR_TRY(check_level(r, level, n, err));
+    }
+    return PR_OK;
+}
+
 /* select = "all": nothing is decided between the levels, so all that fit the budget are wanted at once; with a budget
  * of time, whose use only results can tell, one after the other. */
 static pr_status_t run_all(pr_replay_t *r, pr_error_t *err)
 {
     bool by_level = r->spec->budget_core_hours > 0;
+    PR_TRY(check_all(r, err));
+    if (r->check_only)
+        return PR_OK;
     for (int level = 0; level <= r->spec->levels; level++) {
         int64_t n = pr_lattice_simplex(r->k, INT64_C(1) << level);
-        if (n > PR_SEARCH_MAX_POINTS)
-            return pr_search_bad(r->spec, err,
-                                 "levels: the lattice of step 2^-%d in %d objectives has more than %d points", level,
-                                 r->k, PR_SEARCH_MAX_POINTS);
         if (n - (int64_t)r->points.n > pr_replay_room(r))
             break;
+        PR_TRY(check_level(r, level, n, err));
         level_adder_t a = {r, level};
         pr_lattice_each(r->k, INT64_C(1) << level, add_if_new, &a);
         if (by_level && !pr_replay_settle(r))
@@ -298,8 +320,8 @@ pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err)
     if (strcmp(select, "all") == 0)
         return run_all(r, err);
     if (strcmp(select, "best") == 0)
-        return run_best(r);
+        return r->check_only ? PR_OK : run_best(r);
     if (strcmp(select, "front") == 0)
-        return run_front(r, err);
+        return r->check_only ? PR_OK : run_front(r, err);
     return pr_search_bad(spec, err, "select: found '%s', expected front, best or all", select);
 }

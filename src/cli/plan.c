@@ -208,10 +208,8 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': layer: found %d, the model has %d layers", c->path,
                        spec->name, spec->layer, p->model.n_layer);
     pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, lo};
-    pr_requests_t first = {0};
-    if (pr_search_next(&s, NULL, 0, &first, err) != PR_OK)
+    if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
-    free(first.item);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);
     for (int level = 0; level < out->levels; level++)
         out->total += out->points[level];

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/cli_lib.sh"
 
 python3 - "$bin" "$fixtures" "$work" <<'P' || fail "cases"
-import json, subprocess, sys
+import json, os, shutil, subprocess, sys
 bin, fixtures, work = sys.argv[1:]
 def run(*args):
     p = subprocess.run([bin, "generate", *map(str, args)], capture_output=True, text=True)
@@ -45,8 +45,29 @@ assert sample("--top-p", 1e-6) == greedy
 # The stop text ends the continuation and is cut off.
 text = run(d, "--prompt", "The work was", "--json", "--greedy", "--ignore-eos")[0]["text"]
 got = run(d, "--prompt", "The work was", "--json", "--greedy", "--ignore-eos", "--stop", "qqq", "--stop", text[5:9])[0]
-assert got["finish"] == "stop" and text[5:9] not in got["text"] and text.strip().startswith(got["text"]), got
+assert got["finish"] == "stop" and text[5:9] not in got["text"] and text.startswith(got["text"]), got
+# A special token as the stop text, and stop_strings of the model's own; without either it goes on.
+hello = ("--prompt", "Hello there friend", "--greedy", "--max-new-tokens", 12, "--json")
+assert run(f"{fixtures}/smollm2", *hello)[0]["finish"] == "length"
+got = run(f"{fixtures}/smollm2", *hello, "--stop", "<|pad|>")[0]
+assert got["finish"] == "stop" and got["ids"][-1] == 1 and got["text"] == "", got
+shutil.copytree(f"{fixtures}/smollm2", f"{work}/own")
+generation = json.load(open(f"{work}/own/generation_config.json")) if os.path.exists(f"{work}/own/generation_config.json") else {}
+json.dump({**generation, "stop_strings": ["<|pad|>"]}, open(f"{work}/own/generation_config.json", "w"))
+assert run(f"{work}/own", *hello)[0] | {"tokens_per_second": 0} == got | {"tokens_per_second": 0}
+# A continuation keeps its first space in every form of tokenizer.
+for name in ("llama", "gpt2", "smollm2", "qwen2"):
+    for seed in range(1, 9):
+        g = run(f"{fixtures}/{name}", "--prompt", "The work was", "--json", "--ignore-eos", "--seed", seed, "--max-new-tokens", 6)[0]
+        whole = subprocess.run([bin, "tokenize", f"{fixtures}/{name}", "--decode", "--json"], input=json.dumps(g["ids"]).encode(), capture_output=True)
+        whole = json.loads(whole.stdout)["text"]
+        assert whole == "The work was" + g["text"], (name, whole, g["text"])
 P
+# A stop text that the tokenizer cannot write is refused.
+cp -r "$fixtures/gpt2" "$work/lower"
+python3 -c 'import json, sys; p = sys.argv[1]; t = json.load(open(p)); t["normalizer"] = {"type": "Lowercase"}; json.dump(t, open(p, "w"))' "$work/lower/tokenizer.json"
+expect 2 "stop: found \"Stop\", which this tokenizer cannot write" generate "$work/lower" --prompt x --stop Stop
+expect 0 "" generate "$work/lower" --prompt x --stop stop --max-new-tokens 2
 
 expect 0 "" generate "$fixtures/gpt2" --prompt "I feel tired and" --greedy --max-new-tokens 3
 [ "$(cat "$work/out")" = " He He He" ] || fail "text output: $(cat "$work/out")"

@@ -2,6 +2,8 @@
  * algorithm written down as it is defined. */
 #include "unit/sweeps/search_sim.h"
 
+#include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
 
 static int64_t binomial(int n, int k)
@@ -228,6 +230,9 @@ static pr_status_t status_of(sim_t *s, char *text, size_t size)
     pr_status_t status = pr_search_next(&s->search, s->obs, s->n, &q, &err);
     snprintf(text, size, "%s", err.text);
     free(q.item);
+    // The check by arithmetic says the same, word for word.
+    ck_assert_int_eq(pr_search_check(&s->search, &err), status);
+    ck_assert_str_eq(err.text, text);
     return status;
 }
 
@@ -360,6 +365,40 @@ START_TEST(many_points_are_quick)
 }
 END_TEST
 
+/* Ten million points are checked for and counted without one of them being made: there is memory for none. */
+START_TEST(many_points_are_checked_by_arithmetic)
+{
+    static const struct {
+        const char *type, *domain;
+        int levels, divisions, points;
+        pr_status_t status;
+    } cases[] = {{"hierarchical", "simplex", 12, 1, 1, PR_OK}, {"hierarchical", "simplex", 13, 1, 1, PR_ERR_CONFIG},
+                 {"grid", "simplex", 1, 4000, 1, PR_OK},       {"grid", "simplex", 1, 5000, 1, PR_ERR_CONFIG},
+                 {"grid", "cube", 1, 200, 1, PR_OK},           {"random", "simplex", 1, 1, 9000000, PR_OK}};
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    ck_assert(f && fscanf(f, "%lu", &pages) == 1);
+    fclose(f);
+    struct rlimit limit = {(pages + 4096) * 4096, (pages + 4096) * 4096}; // 16 MiB more
+#ifndef __SANITIZE_ADDRESS__
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+#endif
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sim_t s = sim_new(3, cases[i].type, cases[i].domain);
+        int64_t counts[64];
+        pr_error_t err;
+        s.spec.select = (char *)"all";
+        s.spec.levels = cases[i].levels;
+        s.spec.divisions = cases[i].divisions;
+        s.spec.points = cases[i].points;
+        s.search.spec = &s.spec;
+        ck_assert_int_eq(pr_search_check(&s.search, &err), cases[i].status);
+        ck_assert_int_gt(pr_search_forecast(&s.search, counts, 64), 0);
+        sim_free(&s);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("search");
@@ -377,6 +416,7 @@ int main(void)
     tcase_add_test(t, min_gain_ends_the_search);
     tcase_add_test(t, beam_bounds_a_round);
     tcase_add_test(t, many_points_are_quick);
+    tcase_add_test(t, many_points_are_checked_by_arithmetic);
     suite_add_tcase(suite, t);
     return sim_main(suite);
 }
