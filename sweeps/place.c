@@ -513,5 +513,12 @@ pr_status_t pr_sweep_config_read(const char *path, const char *const *overrides,
 {
     if (!pr_dir_exists(path))
         return pr_config_read(path, overrides, n, out, err);
-    return read_dir(path, overrides, n, need, out, err);
+    char *file = pr_results_path(path, "sweep.cfg"), *journal = pr_results_path(path, "journal.jsonl");
+    bool results = pr_file_exists(journal) || pr_results_has_work(path, NULL, 0);
+    // A folder that holds a sweep's file and nothing that a run leaves stands for that file.
+    pr_status_t status = results || !pr_file_exists(file) ? read_dir(path, overrides, n, need, out, err)
+                                                          : pr_config_read(file, overrides, n, out, err);
+    free(file);
+    free(journal);
+    return status;
 }

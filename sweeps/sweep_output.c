@@ -438,7 +438,7 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
     // Workers keep whole points of this run only, and none where a job may be a part of a point.
     bool archived = elsewhere && !pr_sweep_any_fidelity(s->config);
     for (size_t i = 0; i < o.table.n; i++) {
-        if (archived && o.eval[i]->job.attempts > 0)
+        if (archived && o.eval[i]->job.attempts > 0 && !o.eval[i]->again) // which may not have come to its end
             continue;
         memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
         out->id[out->n++] = pr_point_number(o.row[i].job);
