@@ -155,9 +155,9 @@ START_TEST(test_identity)
     ck_assert_ptr_null(strstr(first, copy));
     // The same program elsewhere is the same, in a list and in a line for the shell; another word is another command.
     char *moved = temporary_file("other\n", 6), c[300];
-    snprintf(a, sizeof a, "{'command': 'cat <\\" % s\\" | sort -r'}", copy);
-    snprintf(b, sizeof b, "{'command': 'cat <\\" % s\\" | sort -r'}", moved);
-    snprintf(c, sizeof c, "{'command': 'cat <\\" % s\\" | sort -n'}", moved);
+    snprintf(a, sizeof a, "{'command': 'cat <%s | sort -r'}", copy);
+    snprintf(b, sizeof b, "{'command': 'cat <%s | sort -r'}", moved);
+    snprintf(c, sizeof c, "{'command': 'cat <%s | sort -n'}", moved);
     check_identity(true, "command", a, b, dir);
     check_identity(false, "command", b, c, dir);
     snprintf(a, sizeof a, "{'command': ['cat', '%s']}", copy);
