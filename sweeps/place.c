@@ -74,9 +74,13 @@ static pr_status_t option_hash(const pr_config_t *c, int objective, const char *
     pr_status_t status = pr_objective_identity(o->type, resolved, c->dir, &identity, err);
     json_decref(resolved);
     PR_TRY(status);
-    pr_json_hash(json_object_get(json_object_get(identity, "options"), key), out);
+    const json_t *content = json_object_get(json_object_get(identity, "options"), key);
+    if (content)
+        pr_json_hash(content, out);
+    else // what does not change the scores is no part of it
+        status = pr_fail(err, PR_ERR_UNSUPPORTED, "%s: not known by content", key);
     json_decref(identity);
-    return PR_OK;
+    return status;
 }
 
 /* With the input's path, or an option's value, in place of the configuration's own. */
@@ -126,8 +130,12 @@ static bool known_hash(const pr_config_t *c, const pr_inputs_t *in, const pr_inp
                        : i->path == (char **)&c->train_prompts ? in->train
                        : i->path == (char **)&c->eval_prompts  ? in->eval
                                                                : "";
-    if (i->kind == INPUT_OPTION)
-        pr_json_hash(json_object_get(json_object_get(in->objective[i->objective], "options"), i->option->key), out);
+    const json_t *content =
+        i->kind == INPUT_OPTION
+            ? json_object_get(json_object_get(in->objective[i->objective], "options"), i->option->key)
+            : NULL;
+    if (content)
+        pr_json_hash(content, out);
     else
         snprintf(out, PR_HASH_HEX, "%s", hash);
     return out[0] != 0;
@@ -513,5 +521,12 @@ pr_status_t pr_sweep_config_read(const char *path, const char *const *overrides,
 {
     if (!pr_dir_exists(path))
         return pr_config_read(path, overrides, n, out, err);
-    return read_dir(path, overrides, n, need, out, err);
+    char *file = pr_results_path(path, "sweep.cfg"), *journal = pr_results_path(path, "journal.jsonl");
+    bool results = pr_file_exists(journal) || pr_results_has_work(path, NULL, 0);
+    // A folder that holds a sweep's file and nothing that a run leaves stands for that file.
+    pr_status_t status = results || !pr_file_exists(file) ? read_dir(path, overrides, n, need, out, err)
+                                                          : pr_config_read(file, overrides, n, out, err);
+    free(file);
+    free(journal);
+    return status;
 }

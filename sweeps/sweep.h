@@ -99,7 +99,8 @@ char *pr_sweep_search_table(const json_t *indicators);
  * answers PR_ERR_INTERRUPTED. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);
 /* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or what failed: PR_ERR_INCOMPLETE, or an
- * error of the environment (PR_ERR_IO, ...) when every job that was given up failed with that. */
+ * error of the environment or the configuration (PR_ERR_IO, PR_ERR_CONFIG, ...) when every job that was given up failed
+ * with that. */
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
 /* The front as a table for a terminal; NULL when there are no points. Caller frees. */
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);

@@ -222,6 +222,8 @@ void pr_sweep_each_front(const pr_sweep_t *s,
 bool pr_sweep_complete(const pr_sweep_t *s);
 /* Journals what the tables that have just been written are, unless the journal says that already. */
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
+/* Are the tables that the journal remembers of this sweep, as this version writes them? */
+bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
 /* Does some search of the sweep evaluate points on parts of the prompts? */

@@ -396,7 +396,9 @@ static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 {
     const json_t *first = json_array_get(s->failures, 0);
     size_t missing = s->n_evaluation - s->n_evaluated;
-    pr_status_t status = pr_status_exit_code(s->why) == pr_status_exit_code(PR_ERR_ENV) ? s->why : PR_ERR_INCOMPLETE;
+    int code = pr_status_exit_code(s->why); // what is wrong with the environment or the configuration is no job's fault
+    bool outside = code == pr_status_exit_code(PR_ERR_ENV) || code == pr_status_exit_code(PR_ERR_CONFIG);
+    pr_status_t status = outside ? s->why : PR_ERR_INCOMPLETE;
     return pr_fail(err, status,
                    "%zu job%s given up, %zu point%s without a result; the same command tries again; the first: %s: %s",
                    s->failed, s->failed == 1 ? "" : "s", missing, missing == 1 ? "" : "s",
@@ -435,7 +437,7 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
     // Workers keep whole points of this run only, and none where a job may be a part of a point.
     bool archived = elsewhere && !pr_sweep_any_fidelity(s->config);
     for (size_t i = 0; i < o.table.n; i++) {
-        if (archived && o.eval[i]->job.attempts > 0)
+        if (archived && o.eval[i]->job.attempts > 0 && !o.eval[i]->again) // which may not have come to its end
             continue;
         memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
         out->id[out->n++] = pr_point_number(o.row[i].job);

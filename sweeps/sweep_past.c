@@ -34,27 +34,40 @@ static double began(const pr_replay_t *r, const json_t *start)
                 json_number_value(json_object_get(r->ended, rank_key(start, rank))));
 }
 
+/* Of the open jobs of each rank the one that it was at: rank -> id. New reference. */
+static json_t *at_work(const pr_replay_t *r)
+{
+    json_t *first = json_object(), *start;
+    const char *id;
+    char rank[24];
+    json_object_foreach(r->open, id, start)
+    {
+        const char *other = json_string_value(json_object_get(first, rank_key(start, rank)));
+        double mine = json_number_value(json_object_get(start, "t")),
+               theirs = other ? json_number_value(json_object_get(json_object_get(r->open, other), "t")) : 0;
+        if (!other || mine < theirs || (mine == theirs && strcmp(id, other) < 0))
+            json_object_set_new(first, rank, json_string(id));
+    }
+    return first;
+}
+
 /* A job that a kill cut off: until its last step; where it has no steps, until the last that was heard of the run, and
- * then only the first that its rank held. */
+ * then only the one that its rank was at, as the others it held had not begun. */
 static void charge_killed(pr_sweep_t *s, pr_replay_t *r)
 {
-    const char *id, *other;
-    json_t *start, *next;
+    const char *id;
+    char rank[24];
+    json_t *start, *first = at_work(r);
     json_object_foreach(r->open, id, start)
     {
         pr_past_t *p = pr_sweep_past_of(s, id);
-        double begin = began(r, start), end = json_number_value(json_object_get(start, "last_step"));
-        bool first = true;
-        json_object_foreach(r->open, other, next) first =
-            first &&
-            (next == start || began(r, next) > begin ||
-             json_integer_value(json_object_get(next, "rank")) != json_integer_value(json_object_get(start, "rank")) ||
-             strcmp(other, id) > 0);
-        if (end == 0 && first)
+        double end = json_number_value(json_object_get(start, "last_step"));
+        if (end == 0 && strcmp(json_string_value(json_object_get(first, rank_key(start, rank))), id) == 0)
             end = r->at;
         if (p)
-            p->spent += fmax(end - begin, 0);
+            p->spent += fmax(end - began(r, start), 0);
     }
+    json_decref(first);
 }
 
 static void end_run(pr_sweep_t *s, pr_replay_t *r, double seconds)

@@ -119,7 +119,7 @@ static void load_kept(const pr_sweep_t *s)
     char *front = NULL, *samples = NULL;
     size_t n_front = 0, n_samples = 0, i;
     json_t *root = NULL, *point;
-    json_object_set_new(s->kept, loaded, json_true());
+    json_object_set_new(s->kept, loaded, json_boolean(pr_sweep_tables_are_ours(s)));
     if (read_written(s, "front.json", &front, &n_front) && read_written(s, "samples.jsonl", &samples, &n_samples) &&
         pr_json_parse(front, n_front, "front.json", &root, NULL) == PR_OK) {
         const char *at = samples, *end = samples + n_samples;
@@ -154,8 +154,12 @@ const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, co
     json_t *said = json_object_get(s->said, e->job.id);
     if (said)
         return said;
+    // One file that is whole instead of thousands, where it is of this very sweep.
+    const json_t *kept = kept_lines(s, row, e);
+    if (kept && json_is_true(json_object_get(s->kept, loaded)))
+        return kept;
     if (read_said(s, e, &said, err) != PR_OK)
-        return kept_lines(s, row, e);
+        return kept;
     json_object_set_new(s->said, e->job.id, said);
     return said;
 }

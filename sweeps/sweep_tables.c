@@ -76,12 +76,17 @@ pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-bool pr_sweep_tables_finished(const pr_sweep_t *s)
+bool pr_sweep_tables_are_ours(const pr_sweep_t *s)
 {
     char key[PR_HASH_HEX];
     const char *of = json_string_value(json_object_get(s->tables, "of"));
     content_key(s, key);
-    if (!of || strcmp(of, key) != 0 || !json_is_true(json_object_get(s->tables, "complete")))
+    return of && strcmp(of, key) == 0;
+}
+
+bool pr_sweep_tables_finished(const pr_sweep_t *s)
+{
+    if (!pr_sweep_tables_are_ours(s) || !json_is_true(json_object_get(s->tables, "complete")))
         return false;
     json_t *files = hash_tables(s);
     bool same = json_equal(files, json_object_get(s->tables, "files"));

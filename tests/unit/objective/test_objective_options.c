@@ -159,6 +159,20 @@ START_TEST(test_identity)
     ck_assert_str_ne(first, second);
     ck_assert_str_ne(command, changed);
     ck_assert_ptr_null(strstr(first, copy));
+    // The same program elsewhere is the same, in a list and in a line for the shell; another word is another command.
+    char *moved = temporary_file("other\n", 6), c[300];
+    snprintf(a, sizeof a, "{'command': 'cat <%s | sort -r'}", copy);
+    snprintf(b, sizeof b, "{'command': 'cat <%s | sort -r'}", moved);
+    snprintf(c, sizeof c, "{'command': 'cat <%s | sort -n'}", moved);
+    check_identity(true, "command", a, b, dir);
+    check_identity(false, "command", b, c, dir);
+    snprintf(a, sizeof a, "{'command': ['cat', '%s']}", copy);
+    snprintf(b, sizeof b, "{'command': ['cat', '%s']}", moved);
+    snprintf(c, sizeof c, "{'command': ['cat', '%s', 'x']}", moved);
+    check_identity(true, "command", a, b, dir);
+    check_identity(false, "command", b, c, dir);
+    unlink(moved);
+    free(moved);
     unlink(copy);
     free(first);
     free(second);
