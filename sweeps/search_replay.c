@@ -215,7 +215,7 @@ bool pr_replay_settle(pr_replay_t *r)
     size_t *id = pr_alloc(r->points.n, sizeof id[0]);
     bool settled = settle_at(r, id, standing_at(r, -1, NULL, id), 0);
     for (int f = 1; settled && f < r->n_fidelity && !out_of_time(r); f++) {
-        bool *maybe = pr_replay_maybe_front(r);
+        bool *maybe = pr_replay_race(r);
         settled = settle_at(r, id, standing_at(r, f - 1, maybe, id), f);
         free(maybe);
     }
