@@ -44,7 +44,7 @@ static int prompts_used(const pr_replay_t *r, size_t id)
 }
 
 /* Mean and standard error of q - p in objective j, and over how many prompts. Without the prompts' own scores nothing
- * is known of what two points share; a standard error that is not known is infinite. */
+ * is known of what two points share. Of one prompt there is no standard error: it is infinite. */
 static void difference(const pr_replay_t *r, size_t q, size_t p, int j, double *mean, double *se, int *prompts)
 {
     size_t k = (size_t)r->k;
