@@ -184,33 +184,55 @@ static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
     return status;
 }
 
-/* The sum of every k_n-th value, compensated (Neumaier 1974), so that equal values have exactly that mean. */
-static double sum_column(const double *v, int n, int k_n)
+/* The sum of every k_n-th value times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
+ */
+static double sum_column(const double *v, int n, int k_n, int e)
 {
     double sum = 0, lost = 0;
     for (int i = 0; i < n; i++) {
-        double x = v[i * k_n], next = sum + x;
+        double x = e ? ldexp(v[i * k_n], -e) : v[i * k_n], next = sum + x;
         lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
         sum = next;
     }
     return sum + lost;
 }
 
+/* Mean and standard error of every k_n-th of finite values; one value has no standard error (NaN). Of values whose sum
+ * or squares would overflow, they are found at another scale. */
+static void moments(const double *v, int n, int k_n, double *mean, double *se)
+{
+    enum { LARGE = 400, SCALE = 700 }; // powers of two
+    double most = 0, squares = 0;
+    for (int i = 0; i < n; i++)
+        most = fmax(most, fabs(v[i * k_n]));
+    int e = most > ldexp(1, LARGE) ? SCALE : 0;
+    double m = sum_column(v, n, k_n, e) / n;
+    for (int i = 0; i < n; i++)
+        squares += pow((e ? ldexp(v[i * k_n], -e) : v[i * k_n]) - m, 2);
+    *mean = ldexp(m, e);
+    *se = n > 1 ? ldexp(sqrt(squares / (n - 1) / n), e) : NAN;
+}
+
 /* Sums and sums of squared deviations, from which ranges of prompts can be joined. */
-static json_t *summarise(const pr_evaluation_t *e, double seconds)
+static pr_status_t summarise(const pr_evaluation_t *e, double seconds, json_t **result, pr_error_t *err)
 {
     int k_n = e->c->n_objectives;
-    json_t *mean = json_array(), *se = json_array();
+    double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
     for (int k = 0; k < k_n; k++) {
-        double m = sum_column(e->per_prompt + k, e->count, k_n) / e->count, squares = 0;
-        for (int i = 0; i < e->count; i++)
-            squares += pow(e->per_prompt[i * k_n + k] - m, 2);
-        json_array_append_new(mean, pr_json_real(m));
-        json_array_append_new(se, pr_json_real(e->count > 1 ? sqrt(squares / (e->count - 1) / e->count) : 0));
+        moments(e->per_prompt + k, e->count, k_n, &mean[k], &se[k]);
+        if (!isfinite(mean[k]) || (e->count > 1 && !isfinite(se[k])))
+            return pr_fail(err, PR_ERR_NUMERIC, "objective '%s': the mean of %d prompts' scores is not a finite number",
+                           e->c->objective[k].name, e->count);
     }
-    return json_pack("{s:o, s:o, s:i, s:I, s:I, s:o}", "mean", mean, "se", se, "n", e->count, "tokens",
-                     (json_int_t)e->decoded.generated, "prefilled", (json_int_t)e->decoded.prefilled, "seconds",
-                     pr_json_real(seconds));
+    json_t *means = json_array(), *errors = json_array();
+    for (int k = 0; k < k_n; k++) {
+        json_array_append_new(means, pr_json_real(mean[k]));
+        json_array_append_new(errors, pr_json_real(se[k]));
+    }
+    *result = json_pack("{s:o, s:o, s:i, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->count, "tokens",
+                        (json_int_t)e->decoded.generated, "prefilled", (json_int_t)e->decoded.prefilled, "seconds",
+                        pr_json_real(seconds));
+    return PR_OK;
 }
 
 pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
@@ -223,7 +245,7 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
     PR_GO(save(&e, err));
-    *result = summarise(&e, pr_time_monotonic() - begin);
+    PR_GO(summarise(&e, pr_time_monotonic() - begin, result, err)); // every rank of the team has the same scores
 done:
     if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
         *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);

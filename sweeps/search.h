@@ -23,11 +23,14 @@
  *
  * budget: points, never exceeded. budget_core_hours: of the results used; nothing more is begun once they are spent,
  * and a round wants no more points than the mean cost of a point lets expect; one-level designs are wanted at once.
- * fidelity: points start on the first number of prompts. Once all have that, those that may still be non-dominated go
- * on to the next: a point drops out when one of the front is at least as good in every objective even at the lower end
- * of the 95% confidence interval of their difference (paired by prompt where both have per_prompt, else sqrt(se^2 +
- * se^2)). This is done at the end of every level, over all points so far. Decisions use a point's results at its
- * highest fidelity. */
+ * fidelity: points start on the first number of prompts. Once all have that, those that may still be non-dominated  *
+ * on to the next: a point drops out when one of the front is surely at least as good in every objective and better in
+ * one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else with
+ * sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all equal at
+ * most 5 % are expected to be dropped over the whole race; the spread of the differences is taken to be at least the
+ * declared range (where it is not finite, that of all scores so far) over the number of prompts, and fewer than 5
+ * prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all points
+ * so far. Decisions use a point's results at its highest fidelity. */
 #ifndef PR_SWEEPS_SEARCH_H
 #define PR_SWEEPS_SEARCH_H
 

@@ -70,11 +70,15 @@ void pr_prefix_moments(const pr_observation_t *o, int n, int k, double *mean, do
 
 /* The settled points that no other dominates: ids in order and means [n,k]; caller frees both. */
 size_t pr_replay_front(const pr_replay_t *r, size_t **ids, double **means);
-/* Quantile of the normal distribution behind every confidence interval here (95%, two-sided). */
+/* Quantile of the normal distribution behind the confidence intervals of cells (95%, two-sided). */
 #define PR_SEARCH_Z 1.959963984540054
 /* maybe[id]: no point of the front dominates this one beyond the confidence interval of their difference; never for
  * failed points. [points.n], caller frees. */
 bool *pr_replay_maybe_front(const pr_replay_t *r);
+
+/* stays[id]: the race between fidelities does not drop this point (see search.h); never for failed points. [points.n],
+ * caller frees. */
+bool *pr_replay_race(const pr_replay_t *r);
 
 /* A static tree over vectors that finds those that are at least another in every coordinate. */
 typedef struct pr_domtree pr_domtree_t;

@@ -155,7 +155,7 @@ void pr_prefix_moments(const pr_observation_t *o, int n, int k, double *mean, do
             double d = o->per_prompt[(size_t)i * (size_t)k + (size_t)j] - mean[j];
             squares += d * d;
         }
-        se[j] = n > 1 ? sqrt(squares / (n - 1) / n) : 0;
+        se[j] = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
     }
 }
 
@@ -174,9 +174,11 @@ static void take(pr_replay_t *r, size_t id, int fidelity, const pr_observation_t
     } else {
         for (int j = 0; j < r->k; j++) {
             mean[j] = o->mean ? o->mean[j] : NAN;
-            se[j] = o->se && isfinite(o->se[j]) && o->se[j] > 0 ? o->se[j] : 0;
+            se[j] = o->se ? o->se[j] : NAN;
         }
     }
+    for (int j = 0; j < r->k; j++) // without one, a mean is taken as it is; the race asks for prompts
+        se[j] = isfinite(se[j]) && se[j] > 0 ? se[j] : 0;
     r->ok[id] = finite_all(mean, r->k);
 }
 
@@ -215,7 +217,7 @@ bool pr_replay_settle(pr_replay_t *r)
     size_t *id = pr_alloc(r->points.n, sizeof id[0]);
     bool settled = settle_at(r, id, standing_at(r, -1, NULL, id), 0);
     for (int f = 1; settled && f < r->n_fidelity && !out_of_time(r); f++) {
-        bool *maybe = pr_replay_maybe_front(r);
+        bool *maybe = pr_replay_race(r);
         settled = settle_at(r, id, standing_at(r, f - 1, maybe, id), f);
         free(maybe);
     }

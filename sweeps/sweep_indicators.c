@@ -365,6 +365,7 @@ pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
 {
     pr_measuring_t m;
     measuring_new(s, &m);
+    json_t *before = json_deep_copy(m.kept);
     s->end_done = 0;
     s->end_total = 2 * s->n_track + s->config->n_searches;
     pr_status_t status = pr_sweep_volumes(s, m.run, m.reference, m.kept, &m.volumes, err);
@@ -379,8 +380,9 @@ pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
     if (known)
         tell(s, &m);
     pr_error_t why;
-    if (json_object_size(m.kept) > 0 && pr_kept_write(s, m.key, m.kept, &why) != PR_OK && known)
+    if (!json_equal(before, m.kept) && pr_kept_write(s, m.key, m.kept, &why) != PR_OK && known)
         status = pr_fail(err, why.status, "%s", why.text);
+    json_decref(before);
     measuring_clear(s, &m);
     return status;
 }

@@ -89,15 +89,16 @@ static bool id_bytes(const char *id, unsigned char out[(PR_HASH_HEX - 1) / 2])
 
 /* ---- earlier results ---- */
 
-static bool read_numbers(const json_t *list, size_t n, double *out)
+/* null stands for a number that is not known, where there may be such. */
+static bool read_numbers(const json_t *list, size_t n, bool unknown, double *out)
 {
     if (!json_is_array(list) || json_array_size(list) != n)
         return false;
     for (size_t i = 0; i < n; i++) {
         const json_t *x = json_array_get(list, i);
-        if (!json_is_number(x))
+        if (!json_is_number(x) && !(unknown && json_is_null(x)))
             return false;
-        out[i] = json_number_value(x);
+        out[i] = json_is_number(x) ? json_number_value(x) : NAN;
     }
     return true;
 }
@@ -106,9 +107,12 @@ bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *val
 {
     size_t k_n = (size_t)s->config->n_objectives;
     double both[2 * PR_MAX_OBJECTIVES];
-    if (!read_numbers(json_object_get(result, "mean"), k_n, both) ||
-        !read_numbers(json_object_get(result, "se"), k_n, both + k_n))
+    if (!read_numbers(json_object_get(result, "mean"), k_n, false, both) ||
+        !read_numbers(json_object_get(result, "se"), k_n, true, both + k_n))
         return false;
+    const json_t *prompts = json_object_get(result, "n");
+    for (size_t k = 0; k < k_n && json_is_integer(prompts) && json_integer_value(prompts) < 2; k++)
+        both[k_n + k] = NAN; // earlier versions wrote 0
     memcpy(value, both, 2 * k_n * sizeof *value);
     *tokens = json_integer_value(json_object_get(result, "tokens"));
     *seconds = json_number_value(json_object_get(result, "seconds"));

@@ -16,13 +16,20 @@ int pr_track_ranges(const pr_track_t *t, int n, int *bounds)
     return count;
 }
 
+/* The sum of squared deviations of n values over unit^2; one value has none, nor a standard error. */
+static double squares_of(double se, int n, double unit)
+{
+    return n > 1 ? se / unit * (se / unit) * n * (n - 1.0) : 0;
+}
+
 /* Joins the moments of two ranges of prompts (Chan et al. 1983). se is of the mean over n values. */
 static void join(double *mean, double *se, int n, double mean2, double se2, int n2)
 {
-    double d = mean2 - *mean, total = n + n2;
-    double squares = *se * *se * n * (n - 1.0) + se2 * se2 * n2 * (n2 - 1.0) + d * d * n * n2 / total;
+    double d = mean2 - *mean, total = n + n2, most = fmax(fmax(n > 1 ? *se : 0, n2 > 1 ? se2 : 0), fabs(d));
+    double unit = most > 1e100 ? most : 1; // whose squares overflow
+    double squares = squares_of(*se, n, unit) + squares_of(se2, n2, unit) + d / unit * (d / unit) * n * n2 / total;
     *mean += d * n2 / total;
-    *se = total > 1 ? sqrt(squares / (total - 1) / total) : 0;
+    *se = unit * sqrt(squares / (total - 1) / total);
 }
 
 pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range)

@@ -13,7 +13,7 @@
 
 enum { MAX_SCORES = 20000000 };
 /* Steps, about a nanosecond each: for the volumes of the sets themselves, and for those of all resamples. */
-static const double SETS_STEPS = 3e9, RESAMPLES_STEPS = 4e9;
+static const double SETS_STEPS = 1e9, RESAMPLES_STEPS = 4e9;
 /* A resample's estimate is not worth its while with less. */
 static const double LEAST_STEPS = 5e5;
 static const double RELATIVE_ERROR = 1e-3;

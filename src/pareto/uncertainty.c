@@ -176,6 +176,48 @@ pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompt
     return status;
 }
 
+/* The continued fraction of the incomplete beta function, by Lentz's method (Press et al., "Numerical recipes", 6.4).
+ */
+static double beta_fraction(double a, double b, double x)
+{
+    enum { MOST = 10000 };
+    const double tiny = 1e-300, close = 1e-15;
+    double c = 1, d = 1 - (a + b) * x / (a + 1);
+    d = 1 / (fabs(d) < tiny ? tiny : d);
+    double h = d;
+    for (int i = 1; i < MOST; i++) {
+        double even = i * (b - i) * x / ((a + 2 * i - 1) * (a + 2 * i));
+        d = 1 + even * d;
+        c = 1 + even / c;
+        d = 1 / (fabs(d) < tiny ? tiny : d);
+        c = fabs(c) < tiny ? tiny : c;
+        h *= d * c;
+        double odd = -(a + i) * (a + b + i) * x / ((a + 2 * i) * (a + 2 * i + 1));
+        d = 1 + odd * d;
+        c = 1 + odd / c;
+        d = 1 / (fabs(d) < tiny ? tiny : d);
+        c = fabs(c) < tiny ? tiny : c;
+        h *= d * c;
+        if (fabs(d * c - 1) < close)
+            break;
+    }
+    return h;
+}
+
+static double incomplete_beta(double a, double b, double x)
+{
+    if (x <= 0 || x >= 1)
+        return x > 0;
+    double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
+    return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a : 1 - front * beta_fraction(b, a, 1 - x) / b;
+}
+
+double pr_student_tail(double t, double df)
+{
+    double half = isinf(t) ? 0 : incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2;
+    return t >= 0 ? half : 1 - half;
+}
+
 /* Pairs in runs of equal neighbours among rows, compared on x, and on y too where y is given. */
 static double tied_pairs(const uint32_t *rows, size_t n, const double *x, const double *y)
 {

@@ -71,6 +71,9 @@ pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, co
 pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, int m, pr_statistic_fn statistic,
                          void *context, const pr_bootstrap_t *how, pr_interval_t *out, pr_error_t *err);
 
+/* The probability that Student's t of df > 0 degrees of freedom is t or more. */
+double pr_student_tail(double t, double df);
+
 /* Kendall's tau-b of x [n] and y [n]: concordant less discordant pairs, over the root of the product of the numbers of
  * pairs not tied in x and in y. 1: y rises with x; -1: it falls. NaN when one is constant or n < 2. For
  * controllability: x a weight, y its objective. O(n log n): Knight (1966), "A computer method for calculating Kendall's

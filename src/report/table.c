@@ -28,13 +28,23 @@ static void put_numbers(pr_buf_t *b, const double *values, int k)
     }
 }
 
+/* What is not known is an empty field. */
+static void put_known(pr_buf_t *b, const double *values, int k)
+{
+    for (int i = 0; i < k; i++) {
+        pr_buf_puts(b, ",");
+        if (!isnan(values[i]))
+            pr_text_number(b, values[i]);
+    }
+}
+
 static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_table_point_t *p)
 {
     pr_text_csv(b, p->search);
     pr_buf_printf(b, ",%d,%d", p->seed, p->level);
     put_numbers(b, p->w, t->k);
     put_numbers(b, p->mean, t->k);
-    put_numbers(b, p->se, t->k);
+    put_known(b, p->se, t->k);
     pr_buf_printf(b, ",%d,%ld,%d,", p->n_prompts, p->tokens, p->front);
     pr_text_csv(b, p->id);
     pr_buf_puts(b, ",");

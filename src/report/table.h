@@ -17,7 +17,7 @@ typedef struct pr_table_point {
     int level;
     const double *w;    // [K] preference weights
     const double *mean; // [K] mean an objective over the evaluation prompts
-    const double *se;   // [K] standard error
+    const double *se;   // [K] standard error; NaN when there is none (of one prompt)
     int n_prompts;
     long tokens;     // generated
     const char *job; // identity of the job that evaluated it
@@ -33,8 +33,9 @@ typedef struct pr_table {
 
 /* cells.csv: every point in the order given:
  * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,tokens,front, point,job. front.csv: the
- * same columns, front points only. Numbers in the shortest form that reads back as the same double; text that could be
- * taken for a formula is escaped (RFC 4180 quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
+ * same columns, front points only. Numbers in the shortest form that reads back as the same double, an empty field for
+ * a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180 quoting, a leading '
+ * before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 /* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},

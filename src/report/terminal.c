@@ -121,6 +121,8 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
         pr_buf_printf(&b, "%.3f", p->mean[i]);
         if (l->se && isfinite(p->se[i]))
             pr_buf_printf(&b, " ± %.3f", p->se[i]);
+        else if (l->se)
+            pr_buf_puts(&b, " ± –");
         set_cell(g, row, col++, b.data, 1 << 16);
     }
     pr_buf_free(&b);

@@ -174,6 +174,25 @@ START_TEST(statistics)
 }
 END_TEST
 
+/* Quantiles of printed tables (Abramowitz & Stegun 26.10), and closed forms for one and two degrees of freedom. */
+START_TEST(student)
+{
+    static const struct {
+        double t, df, tail;
+    } table[] = {{6.314, 1, 0.05},   {12.706, 1, 0.025}, {4.541, 3, 0.01},    {2.228, 10, 0.025},
+                 {3.169, 10, 0.005}, {1.697, 30, 0.05},  {3.646, 30, 0.0005}, {1.980, 120, 0.025}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        ck_assert_double_eq_tol(pr_student_tail(table[i].t, table[i].df), table[i].tail, 1e-3 * table[i].tail);
+    for (double t = -50; t <= 50; t += 0.37) {
+        assert_close(pr_student_tail(t, 1), 0.5 - atan(t) / acos(-1), 1e-10);
+        assert_close(pr_student_tail(t, 2), 0.5 - t / (2 * sqrt(2 + t * t)), 1e-10);
+        ck_assert_double_eq_tol(pr_student_tail(t, 7) + pr_student_tail(-t, 7), 1, 1e-14);
+    }
+    ck_assert_double_eq(pr_student_tail(0, 5), 0.5);
+    ck_assert_double_eq(pr_student_tail(INFINITY, 5), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("uncertainty");
@@ -185,5 +204,6 @@ int main(void)
     tcase_add_test(t, unscored_prompts_and_points);
     tcase_add_test(t, runs_are_resampled_too);
     tcase_add_test(t, statistics);
+    tcase_add_test(t, student);
     return run_case(t, "uncertainty");
 }

@@ -183,7 +183,7 @@ static inline void play_moments(const double *x, int n, int stride, double *mean
     *mean = sum / n;
     for (int i = 0; i < n; i++)
         squares += (x[i * stride] - *mean) * (x[i * stride] - *mean);
-    *se = n > 1 ? sqrt(squares / (n - 1) / n) : 0;
+    *se = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
 }
 
 static inline void play_checkpoint(const play_t *p, const json_t *spec, double *scores, int count)
@@ -219,7 +219,7 @@ static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
         double m, e;
         play_moments(scores + k, count, k_n, &m, &e);
         json_array_append_new(mean, json_real(m));
-        json_array_append_new(se, json_real(e));
+        json_array_append_new(se, pr_json_real(e));
     }
     play_checkpoint(p, spec, scores, count);
     free(scores);
