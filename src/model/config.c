@@ -183,6 +183,38 @@ static pr_status_t read_biases(const pr_config_source_t *s, pr_model_config_t *c
     return PR_OK;
 }
 
+/* Settings of other families, which would change what is computed: files of the llama family that have them were made
+ * for another program. What says that there is no such thing (null, false, 0, a multiplier of 1) is passed over. */
+static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
+{
+    static const char *const keys[] = {"alibi",
+                                       "attention_multiplier",
+                                       "attention_out_bias",
+                                       "attn_logit_softcapping",
+                                       "clip_qkv",
+                                       "embedding_multiplier",
+                                       "final_logit_softcapping",
+                                       "logit_scale",
+                                       "logits_scaling",
+                                       "no_rope_layers",
+                                       "num_experts",
+                                       "num_local_experts",
+                                       "qk_layernorm",
+                                       "query_pre_attn_scalar",
+                                       "residual_multiplier",
+                                       "use_alibi",
+                                       "use_parallel_residual",
+                                       "use_qk_norm"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *v = json_object_get(s->root, keys[i]);
+        bool factor = strstr(keys[i], "multiplier") || strstr(keys[i], "scal");
+        double off = factor ? 1 : 0;
+        if (v && !json_is_null(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == off))
+            return pr_config_unsupported(s, keys[i], v, "no such key in a model of this family", err);
+    }
+    return PR_OK;
+}
+
 static pr_status_t read_llama(const pr_config_source_t *s, const family_t *f, pr_model_config_t *c, pr_error_t *err)
 {
     PR_TRY(pr_config_size(s, "hidden_size", 0, MAX_WIDTH, &c->d_model, err));
@@ -195,6 +227,7 @@ static pr_status_t read_llama(const pr_config_source_t *s, const family_t *f, pr
     PR_TRY(read_activation(s, "hidden_act", "silu", &c->act, err));
     PR_TRY(read_eps(s, "rms_norm_eps", f->norm_eps, &c->norm_eps, err));
     PR_TRY(read_biases(s, c, err));
+    PR_TRY(refuse_foreign(s, err));
     PR_TRY(pr_config_read_rope(s, c, err));
     return pr_config_read_window(s, c, err);
 }
@@ -243,9 +276,12 @@ static pr_status_t read_architecture(const pr_config_source_t *s, const family_t
 
 static pr_status_t read_common(const pr_config_source_t *s, const family_t *f, pr_model_config_t *c, pr_error_t *err)
 {
-    const json_t *quantization = json_object_get(s->root, "quantization_config");
-    if (quantization && !json_is_null(quantization))
-        return pr_config_unsupported(s, "quantization_config", quantization, "weights in F32, F16 or BF16", err);
+    static const char *const quantized[] = {"quantization_config", "compression_config"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *v = json_object_get(s->root, quantized[i]);
+        if (v && !json_is_null(v))
+            return pr_config_unsupported(s, quantized[i], v, "weights in F32, F16 or BF16", err);
+    }
     PR_TRY(pr_config_size(s, "vocab_size", 0, MAX_VOCAB, &c->vocab, err));
     PR_TRY(pr_json_get_bool(s->root, "tie_word_embeddings", f->tied, &c->tied_head, s->path, err));
     PR_TRY(read_architecture(s, f, c, err));

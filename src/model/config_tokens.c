@@ -58,7 +58,8 @@ pr_status_t pr_config_read_tokens(const pr_config_source_t *s, const pr_config_s
     if (generation) {
         PR_TRY(read_eos(generation, c, err));
         PR_TRY(read_token(generation, "bos_token_id", &c->bos, err));
-        PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));
+        if (!c->n_label) // a classifier generates nothing: its scores stand before config.json's padding
+            PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));
     }
     if (c->n_eos == 0)
         PR_TRY(read_eos(s, c, err));

@@ -202,12 +202,6 @@ static pr_status_t hash_config(loader_t *l, pr_error_t *err)
     return status;
 }
 
-// Whether the weights are stored in bfloat16, by the first of them.
-static bool stored_bf16(const pr_safetensors_t *files)
-{
-    return pr_safetensors_count(files) > 0 && pr_safetensors_at(files, 0)->dtype == PR_DTYPE_BF16;
-}
-
 static pr_status_t load(loader_t *l, pr_error_t *err)
 {
     PR_TRY(pr_model_config_read(l->dir, &l->m->config, err));
@@ -218,7 +212,6 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     l->m->layer = pr_alloc((size_t)l->m->config.n_layer, sizeof *l->m->layer);
     PR_TRY(hash_config(l, err));
     PR_TRY(pr_safetensors_open_model(l->dir, &l->files, err));
-    l->m->config.rope_bf16 = stored_bf16(l->files) && !l->m->config.rope_exact;
     l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
     PR_TRY(load_tensors(l, err));
     warn_unused(l);
@@ -280,13 +273,14 @@ void pr_model_free(pr_model_t **m)
 static void fill_rope(const pr_model_config_t *c, int n_pos, float *cosines, float *sines)
 {
     int half = c->head_dim / 2;
-    double *freq = pr_alloc((size_t)half, sizeof *freq);
+    float *freq = pr_alloc((size_t)half, sizeof *freq);
     pr_model_config_rope(c, freq);
     for (int p = 0; p < n_pos; p++)
         for (int i = 0; i < half; i++) {
             size_t at = (size_t)p * (size_t)half + (size_t)i;
-            cosines[at] = (float)cos(p * freq[i]);
-            sines[at] = (float)sin(p * freq[i]);
+            float angle = (float)p * freq[i];
+            cosines[at] = (float)cos((double)angle);
+            sines[at] = (float)sin((double)angle);
         }
     free(freq);
 }
