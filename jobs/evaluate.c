@@ -141,7 +141,7 @@ static char *responses_text(const pr_evaluation_t *e)
         json_t *s = json_string(e->responses.text[i * samples]);
         json_array_append_new(all, s ? s : json_string(""));
     }
-    char *text = json_dumps(all, JSON_COMPACT);
+    char *text = pr_json_text(all, JSON_COMPACT);
     json_decref(all);
     return text;
 }
@@ -185,12 +185,12 @@ static json_t *summarise(const pr_evaluation_t *e, double seconds)
         double m = sum_column(e->per_prompt + k, e->count, k_n) / e->count, squares = 0;
         for (int i = 0; i < e->count; i++)
             squares += pow(e->per_prompt[i * k_n + k] - m, 2);
-        json_array_append_new(mean, json_real(m));
-        json_array_append_new(se, json_real(e->count > 1 ? sqrt(squares / (e->count - 1) / e->count) : 0));
+        json_array_append_new(mean, pr_json_real(m));
+        json_array_append_new(se, pr_json_real(e->count > 1 ? sqrt(squares / (e->count - 1) / e->count) : 0));
     }
-    return json_pack("{s:o, s:o, s:i, s:I, s:I, s:f}", "mean", mean, "se", se, "n", e->count, "tokens",
+    return json_pack("{s:o, s:o, s:i, s:I, s:I, s:o}", "mean", mean, "se", se, "n", e->count, "tokens",
                      (json_int_t)e->decoded.generated, "prefilled", (json_int_t)e->decoded.prefilled, "seconds",
-                     seconds);
+                     pr_json_real(seconds));
 }
 
 pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,

@@ -188,12 +188,13 @@ static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr
         return;
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
-        json_array_append_new(reward, json_real(t->reward[k]));
-    json_t *e =
-        json_pack("{s:s, s:i, s:I, s:i, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:f}", "job", t->id, "objective",
-                  t->objective, "step", (json_int_t)t->step, "steps", t->f->steps, "reward", reward, "loss", s->loss,
-                  "kl", s->kl, "entropy", s->entropy, "grad_norm", s->grad_norm, "lr", s->lr, "length",
-                  (double)s->tokens / b->n_seq, "tokens", (json_int_t)s->tokens, "seconds", seconds);
+        json_array_append_new(reward, pr_json_real(t->reward[k]));
+    json_t *e = json_pack("{s:s, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
+                          "objective", t->objective, "step", (json_int_t)t->step, "steps", t->f->steps, "reward",
+                          reward, "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl), "entropy",
+                          pr_json_real(s->entropy), "grad_norm", pr_json_real(s->grad_norm), "lr", pr_json_real(s->lr),
+                          "length", pr_json_real((double)s->tokens / b->n_seq), "tokens", (json_int_t)s->tokens,
+                          "seconds", pr_json_real(seconds));
     t->hooks->event(t->hooks->self, "step", e);
     json_decref(e);
 }
@@ -224,7 +225,7 @@ static pr_status_t write_checkpoint(pr_finetune_t *t, pr_error_t *err)
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
-        json_array_append_new(reward, json_real(t->reward[k]));
+        json_array_append_new(reward, pr_json_real(t->reward[k]));
     json_t *meta = json_pack("{s:s, s:I, s:I, s:I, s:o}", "job", t->id, "step", (json_int_t)t->step, "optimizer_step",
                              (json_int_t)o->step, "tokens", (json_int_t)t->tokens, "reward", reward);
     pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
@@ -382,9 +383,9 @@ static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_
     PR_GO(pr_adapter_hash(dir, hash, err));
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
-        json_array_append_new(reward, json_real(t->reward[k]));
-    *result = json_pack("{s:s, s:I, s:I, s:f, s:o}", "expert", hash, "steps", (json_int_t)t->step, "tokens",
-                        (json_int_t)t->tokens, "seconds", seconds, "reward", reward);
+        json_array_append_new(reward, pr_json_real(t->reward[k]));
+    *result = json_pack("{s:s, s:I, s:I, s:o, s:o}", "expert", hash, "steps", (json_int_t)t->step, "tokens",
+                        (json_int_t)t->tokens, "seconds", pr_json_real(seconds), "reward", reward);
 done:
     free(dir);
     return status;

@@ -73,26 +73,22 @@ static pr_status_t solve(fitting_t *f, pr_linear_head_t *head, pr_error_t *err)
                                    err);
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *figures_of(const fitting_t *f)
 {
     bool pairs = f->data->pairs;
-    json_t *v = json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:i, s:o}", "kind", pairs ? "pairs" : "labels",
-                          "samples", f->data->n, "fitted", (json_int_t)f->stats.n, "held_out", (json_int_t)f->figures.n,
-                          "holdout", f->in->holdout, "ridge", f->in->ridge, "rcond", f->stats.rcond, "steps",
-                          f->stats.steps, "train_loss", number(f->stats.loss));
+    json_t *v =
+        json_pack("{s:s, s:i, s:I, s:I, s:o, s:o, s:o, s:i, s:o}", "kind", pairs ? "pairs" : "labels", "samples",
+                  f->data->n, "fitted", (json_int_t)f->stats.n, "held_out", (json_int_t)f->figures.n, "holdout",
+                  pr_json_real(f->in->holdout), "ridge", pr_json_real(f->in->ridge), "rcond",
+                  pr_json_real(f->stats.rcond), "steps", f->stats.steps, "train_loss", pr_json_real(f->stats.loss));
     if (pairs) {
-        json_object_set_new(v, "held_out_loss", number(f->figures.loss));
+        json_object_set_new(v, "held_out_loss", pr_json_real(f->figures.loss));
     } else {
-        json_object_set_new(v, "held_out_rmse", number(f->figures.rmse));
-        json_object_set_new(v, "held_out_r2", number(f->figures.r2));
+        json_object_set_new(v, "held_out_rmse", pr_json_real(f->figures.rmse));
+        json_object_set_new(v, "held_out_r2", pr_json_real(f->figures.r2));
     }
     if (pairs || f->data->binary)
-        json_object_set_new(v, "held_out_accuracy", number(f->figures.accuracy));
+        json_object_set_new(v, "held_out_accuracy", pr_json_real(f->figures.accuracy));
     return v;
 }
 
@@ -220,8 +216,8 @@ pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_jo
     in.model_hash = json_string_value(json_object_get(spec, "model"));
     PR_GO(pr_fit_reward(&in, &out, err));
     PR_GO(save(env, objective, out.head, hash, err));
-    *result = json_pack("{s:s, s:O, s:I, s:f}", "head", hash, "fit", out.figures, "tokens", (json_int_t)out.tokens,
-                        "seconds", pr_time_monotonic() - begin);
+    *result = json_pack("{s:s, s:O, s:I, s:o}", "head", hash, "fit", out.figures, "tokens", (json_int_t)out.tokens,
+                        "seconds", pr_json_real(pr_time_monotonic() - begin));
 done:
     pr_fit_output_clear(&out);
     pr_templated_clear(&in.text);

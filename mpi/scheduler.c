@@ -80,7 +80,7 @@ static bool has_room(const pr_schedule_state_t *s, const pr_worker_t *k)
 static pr_status_t give(pr_schedule_state_t *s, int rank, json_t *spec, pr_error_t *err)
 {
     pr_worker_t *k = &s->worker[rank];
-    char *text = json_dumps(spec, JSON_COMPACT);
+    char *text = pr_json_text(spec, JSON_COMPACT);
     pr_buf_puts(&k->to_go, k->to_go.len ? "," : "[");
     pr_buf_puts(&k->to_go, text);
     free(text);

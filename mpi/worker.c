@@ -20,7 +20,7 @@ typedef struct pr_work_state {
 
 static void send_json(pr_work_state_t *s, pr_tag_t tag, json_t *v)
 {
-    char *text = json_dumps(v, JSON_COMPACT);
+    char *text = pr_json_text(v, JSON_COMPACT);
     pr_error_t err;
     if (!text || pr_world_send(s->w, 0, tag, text, strlen(text), &err) != PR_OK)
         pr_world_abort(s->w, pr_status_exit_code(PR_ERR_ENV)); // rank 0 would wait for ever
@@ -69,7 +69,8 @@ static void tell_event(void *self, const char *event, const json_t *fields)
 
 static json_t *answer(const json_t *spec, pr_status_t status, const char *text, double seconds, json_t *result)
 {
-    json_t *m = json_pack("{s:s, s:f}", "status", pr_status_reason(status), "seconds", seconds), *error = NULL;
+    json_t *m = json_pack("{s:s, s:o}", "status", pr_status_reason(status), "seconds", pr_json_real(seconds)),
+           *error = NULL;
     if (status != PR_OK)
         error = json_string(text);
     if (status != PR_OK)
@@ -91,7 +92,7 @@ static bool leads(const pr_work_state_t *s)
 static void hand_on(pr_work_state_t *s, const json_t *spec)
 {
     json_t *list = s->team > 1 ? json_pack("[O]", spec) : NULL;
-    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    char *text = list ? pr_json_text(list, JSON_COMPACT) : NULL;
     for (int rank = s->leader + 1; rank < s->leader + s->team; rank++)
         if (!text || pr_world_send(s->w, rank, PR_TAG_JOB, text, strlen(text), NULL) != PR_OK)
             pr_world_abort(s->w, pr_status_exit_code(PR_ERR_ENV)); // the team would wait for ever

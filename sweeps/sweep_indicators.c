@@ -68,11 +68,6 @@ static void run_read(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *
     free(index);
 }
 
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
 /* What all searches are measured against. */
 typedef struct pr_yardstick {
     int k;
@@ -140,13 +135,13 @@ static json_t *hypervolume_of(const pr_sweep_t *s, const pr_yardstick_t *y, cons
         scores[i] = (pr_scores_t){run[i].scores, run[i].n};
         known = known && run[i].scores;
     }
-    json_t *v = json_pack("{s:o}", "mean", number(mean));
+    json_t *v = json_pack("{s:o}", "mean", pr_json_real(mean));
     pr_bootstrap_t how = {RESAMPLES, 0.95, (uint64_t)s->config->seed};
     pr_interval_t interval;
     if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k, pr_statistic_hypervolume, reference, &how,
                               &interval, NULL) == PR_OK) {
-        json_object_set_new(v, "low", number(interval.low));
-        json_object_set_new(v, "high", number(interval.high));
+        json_object_set_new(v, "low", pr_json_real(interval.low));
+        json_object_set_new(v, "high", pr_json_real(interval.high));
     }
     free(scores);
     return v;
@@ -204,7 +199,8 @@ static json_t *difference_of(const pr_sweep_t *s, const pr_yardstick_t *y, const
     json_t *v = NULL;
     if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k + 1, hypervolume_difference, reference,
                               &how, &interval, NULL) == PR_OK)
-        v = json_pack("{s:f, s:f, s:f}", "mean", interval.estimate, "low", interval.low, "high", interval.high);
+        v = json_pack("{s:o, s:o, s:o}", "mean", pr_json_real(interval.estimate), "low", pr_json_real(interval.low),
+                      "high", pr_json_real(interval.high));
     for (int i = 0; i < n; i++)
         free((double *)(uintptr_t)scores[i].scores);
     free(scores);
@@ -229,7 +225,7 @@ static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, 
             free(x);
             free(y);
         }
-        json_object_set_new(v, s->config->objective[k].name, number(sum));
+        json_object_set_new(v, s->config->objective[k].name, pr_json_real(sum));
     }
     return v;
 }
@@ -267,9 +263,10 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_yardstick_t *y, const
         free(v);
     }
     return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "search", name, "seeds", n, "points",
-                     number(points), "front", number(front), "hypervolume", hypervolume_of(s, y, run, n),
-                     "expected_utility", number(utility), "maximum_utility_loss", number(loss), "igd_plus", number(igd),
-                     "sparsity", number(sparsity), "controllability", controllability(s, run, n));
+                     pr_json_real(points), "front", pr_json_real(front), "hypervolume", hypervolume_of(s, y, run, n),
+                     "expected_utility", pr_json_real(utility), "maximum_utility_loss", pr_json_real(loss), "igd_plus",
+                     pr_json_real(igd), "sparsity", pr_json_real(sparsity), "controllability",
+                     controllability(s, run, n));
 }
 
 /* The runs of search i that have points; returns how many. */

@@ -288,8 +288,8 @@ static json_t *front_metrics(const pr_sweep_t *s, const pr_output_t *o, const pr
     on_front = pr_nondominated(points, n, o->table.k, false, kept);
     double reference[PR_MAX_OBJECTIVES];
     pr_sweep_fill_reference(s, o->turned, o->table.n, reference);
-    json_t *m = json_pack("{s:I, s:I, s:f}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
-                          n ? pr_hypervolume(points, n, o->table.k, reference) : 0.0);
+    json_t *m = json_pack("{s:I, s:I, s:o}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
+                          pr_json_real(n ? pr_hypervolume(points, n, o->table.k, reference) : 0.0));
     free(points);
     free(kept);
     return m;
@@ -325,10 +325,11 @@ static json_t *cost_metrics(const pr_sweep_t *s)
         evaluate_tokens += h->tokens;
     }
     double wall = pr_time_monotonic() - s->began;
-    return json_pack("{s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:i}", "fit_reward_seconds", fit, "finetune_seconds",
-                     finetune, "evaluate_seconds", evaluate, "finetune_tokens", (json_int_t)finetune_tokens,
-                     "evaluate_tokens", (json_int_t)evaluate_tokens, "wall_seconds", wall, "earlier_wall_seconds",
-                     s->past_seconds, "workers", s->workers);
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
+                     "finetune_seconds", pr_json_real(finetune), "evaluate_seconds", pr_json_real(evaluate),
+                     "finetune_tokens", (json_int_t)finetune_tokens, "evaluate_tokens", (json_int_t)evaluate_tokens,
+                     "wall_seconds", pr_json_real(wall), "earlier_wall_seconds", pr_json_real(s->past_seconds),
+                     "workers", s->workers);
 }
 
 static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
@@ -338,7 +339,7 @@ static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_e
     pr_sweep_fill_reference(s, o->turned, o->table.n, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
         json_object_set_new(reference, o->name[k],
-                            isfinite(point[k]) ? json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
+                            isfinite(point[k]) ? pr_json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
     for (int i = 0; i < s->n_host; i++)
         json_array_append_new(hosts, json_string(s->host[i]));
     json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
@@ -418,8 +419,9 @@ pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
     for (int i = 0; i < s->n_fit; i++)
         all = all && s->fit[i].job.state == PR_JOB_DONE;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
-    json_t *line = json_pack("{s:s, s:f, s:I, s:I}", "state", state, "seconds", pr_time_monotonic() - s->began,
-                             "jobs_done", (json_int_t)s->done, "jobs_failed", (json_int_t)s->failed);
+    json_t *line =
+        json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds", pr_json_real(pr_time_monotonic() - s->began),
+                  "jobs_done", (json_int_t)s->done, "jobs_failed", (json_int_t)s->failed);
     pr_status_t status = pr_sweep_commit(s, err);
     if (status == PR_OK)
         status = pr_journal_append(s->journal, "sweep_end", line, true, err);

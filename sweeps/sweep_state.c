@@ -200,7 +200,7 @@ json_t *pr_sweep_evaluation_spec(const pr_sweep_t *s, const pr_evaluation_t *e)
     json_t *weights = json_array(), *hashes = json_array();
     pr_point_weights(pr_sweep_point(s, e), k_n, w);
     for (int k = 0; k < k_n; k++) {
-        json_array_append_new(weights, json_real(w[k]));
+        json_array_append_new(weights, pr_json_real(w[k]));
         json_array_append_new(hashes, json_string(pr_sweep_expert(s, t->seed_index, k)->hash));
     }
     json_object_set_new(spec, "weights", weights);

@@ -2,6 +2,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +28,29 @@ pr_status_t pr_json_load(const char *path, size_t max, json_t **out, pr_error_t 
     return status;
 }
 
+json_t *pr_json_real(double x)
+{
+    json_t *value = isfinite(x) ? json_real(x) : json_null();
+    if (!value) {
+        fprintf(stderr, "paretorank: out of memory for a JSON number\n");
+        abort();
+    }
+    return value;
+}
+
+char *pr_json_text(const json_t *value, size_t flags)
+{
+    char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+    if (!text) {
+        fprintf(stderr, "paretorank: internal error: %s cannot be written as JSON\n", pr_json_type_name(value));
+        abort();
+    }
+    return text;
+}
+
 char *pr_json_canonical(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    return pr_json_text(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
 }
 
 void pr_json_hash(const json_t *value, char out[33])

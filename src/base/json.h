@@ -18,7 +18,16 @@ pr_status_t pr_json_parse(const char *text, size_t len, const char *where, json_
  */
 typedef pr_status_t (*pr_json_line_fn)(void *self, const json_t *value, const char *where, pr_error_t *err);
 pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err);
-/* The canonical text: sorted keys, no spaces, 17 significant digits. Caller frees. */
+/* Writing. JSON has no infinities and no NaN, and jansson answers one with NULL, which json_object_set_new() and
+ * json_array_append_new() then drop without a word and json_pack() passes on: so every real number of the product goes
+ * through pr_json_real() and every text through pr_json_text(); a test looks for those that do not. */
+
+/* A number; null when it is not finite. Never NULL. */
+json_t *pr_json_real(double x);
+/* The text of a value with jansson's flags (JSON_ENCODE_ANY is implied). Never NULL: a value that cannot be written,
+ * such as NULL, is a programming error and aborts with one line. Caller frees. */
+char *pr_json_text(const json_t *value, size_t flags);
+/* The canonical text: sorted keys, no spaces, 17 significant digits. Never NULL. Caller frees. */
 char *pr_json_canonical(const json_t *value);
 /* The 32-digit hash of the canonical text. */
 void pr_json_hash(const json_t *value, char out[33]);

@@ -222,13 +222,15 @@ static void print_result(const bench_t *b, const double seconds[4])
     // input; decoding, with the prompts' tokens run too but without their heads.
     double work[3] = {2 * n * t, 4 * n * t, 2 * n * (double)(b->decoded.generated + b->decoded.prefilled)};
     static const char *const names[] = {"forward", "forward_backward", "decode"};
-    json_t *v = json_pack("{s:f, s:i}", "gemm_gflops", gemm * 1e-9, "threads", b->o->threads);
+    json_t *v = json_pack("{s:o, s:i}", "gemm_gflops", pr_json_real(gemm * 1e-9), "threads", b->o->threads);
     if (!b->o->json)
         printf("%-20s%10.1f Gflop/s (%d x %d x %d, %d thread%s)\n", "gemm", gemm * 1e-9, SQUARE, SQUARE, SQUARE,
                b->o->threads, b->o->threads == 1 ? "" : "s");
     for (int i = 0; i < 3; i++) {
         double share = work[i] / seconds[i + 1] / gemm;
-        json_object_set_new(v, names[i], json_pack("{s:f, s:f}", "tokens_per_second", rate[i], "gemm_share", share));
+        json_object_set_new(
+            v, names[i],
+            json_pack("{s:o, s:o}", "tokens_per_second", pr_json_real(rate[i]), "gemm_share", pr_json_real(share)));
         if (!b->o->json)
             printf("%-20s%10.0f tokens/s, %5.1f %% of the gemm rate\n", names[i], rate[i], 100 * share);
     }

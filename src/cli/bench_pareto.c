@@ -137,9 +137,9 @@ static void print_row(const bench_row_t *row)
 
 static json_t *json_of_row(const bench_row_t *row)
 {
-    return json_pack("{sssssIsIsIsfsf}", "task", row->hypervolume ? "hypervolume" : "filter", "shape",
+    return json_pack("{sssssIsIsIsoso}", "task", row->hypervolume ? "hypervolume" : "filter", "shape",
                      SHAPES[row->shape], "objectives", (json_int_t)row->m, "points", (json_int_t)row->n, "runs",
-                     (json_int_t)row->runs, "seconds", row->seconds, "result", row->result);
+                     (json_int_t)row->runs, "seconds", pr_json_real(row->seconds), "result", pr_json_real(row->result));
 }
 
 int pr_bench_pareto(int argc, char **argv)

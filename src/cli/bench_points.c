@@ -80,9 +80,10 @@ static json_t *answer(const json_t *spec)
 {
     json_t *mean = json_array();
     for (size_t k = 0; k < 3; k++)
-        json_array_append_new(mean, json_real(made_up(json_array_get(json_object_get(spec, "weights"), k))));
-    return json_pack("{s:o, s:[f,f,f], s:i, s:i, s:f}", "mean", mean, "se", 0.0123456789, 0.0123456789, 0.0123456789,
-                     "n", 1, "tokens", 1234, "seconds", 0.0123456789);
+        json_array_append_new(mean, pr_json_real(made_up(json_array_get(json_object_get(spec, "weights"), k))));
+    return json_pack("{s:o, s:[o,o,o], s:i, s:i, s:o}", "mean", mean, "se", pr_json_real(0.0123456789),
+                     pr_json_real(0.0123456789), pr_json_real(0.0123456789), "n", 1, "tokens", 1234, "seconds",
+                     pr_json_real(0.0123456789));
 }
 
 /* Gives up to BATCH jobs and ends them; *n: how many there were. */

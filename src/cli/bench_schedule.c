@@ -54,7 +54,7 @@ static pr_source_next_t next_job(void *self, json_t **spec)
     if (s->given == s->n)
         return s->done == s->n ? PR_SOURCE_DONE : PR_SOURCE_WAIT;
     snprintf(id, sizeof id, "%ld", s->given++);
-    *spec = json_pack("{s:s, s:s, s:f}", "id", id, "kind", "sleep", "seconds", s->seconds);
+    *spec = json_pack("{s:s, s:s, s:o}", "id", id, "kind", "sleep", "seconds", pr_json_real(s->seconds));
     return PR_SOURCE_JOB;
 }
 
@@ -133,10 +133,10 @@ typedef struct figures {
 
 static json_t *sweep_json(const pr_bench_points_t *p)
 {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f}", "points", (json_int_t)p->points, "open_seconds",
-                     p->open_seconds, "run_seconds", p->run_seconds, "jobs_per_second",
-                     (double)p->points / p->run_seconds, "run_mib", p->run_mib, "resume_seconds", p->resume_seconds,
-                     "resume_mib", p->resume_mib);
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "points", (json_int_t)p->points, "open_seconds",
+                     pr_json_real(p->open_seconds), "run_seconds", pr_json_real(p->run_seconds), "jobs_per_second",
+                     pr_json_real((double)p->points / p->run_seconds), "run_mib", pr_json_real(p->run_mib),
+                     "resume_seconds", pr_json_real(p->resume_seconds), "resume_mib", pr_json_real(p->resume_mib));
 }
 
 static void print(const options_t *o, const figures_t *f)
@@ -145,9 +145,9 @@ static void print(const options_t *o, const figures_t *f)
     getrusage(RUSAGE_SELF, &u);
     double rate = o->jobs / f->dispatch, efficiency = o->sleeping_jobs * o->ms / 1000 / f->sleeping;
     if (o->json) {
-        json_t *v =
-            json_pack("{s:i, s:i, s:f, s:f, s:f, s:I}", "workers", f->workers, "jobs", o->jobs, "dispatches_per_second",
-                      rate, "job_ms", o->ms, "efficiency", efficiency, "rank0_max_rss_kib", (json_int_t)u.ru_maxrss);
+        json_t *v = json_pack("{s:i, s:i, s:o, s:o, s:o, s:I}", "workers", f->workers, "jobs", o->jobs,
+                              "dispatches_per_second", pr_json_real(rate), "job_ms", pr_json_real(o->ms), "efficiency",
+                              pr_json_real(efficiency), "rank0_max_rss_kib", (json_int_t)u.ru_maxrss);
         if (o->points > 0)
             json_object_set_new(v, "sweep", sweep_json(&f->sweep));
         pr_cli_print_json(v);

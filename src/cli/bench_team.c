@@ -369,10 +369,12 @@ static json_t *grid_json(const bench_t *b, const grid_t *g)
     double speedup[MAX_ROUNDS], t = median(g->seconds, n), flops = step_flops(b);
     for (int i = 0; i < n; i++)
         speedup[i] = one->seconds[i] / g->seconds[i];
-    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "rows", g->rows, "cols", g->cols,
-                     "step_seconds", t, "tokens_per_second", b->n_seq * b->o->length / t, "gflops", flops / t * 1e-9,
-                     "gemm_gflops", g->gemm * 1e-9, "gemm_share", flops / t / g->gemm, "bytes_sent", g->sent,
-                     "memory_bytes", g->memory, "speedup", median(speedup, n), "loss", g->loss);
+    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "rows", g->rows, "cols", g->cols,
+                     "step_seconds", pr_json_real(t), "tokens_per_second", pr_json_real(b->n_seq * b->o->length / t),
+                     "gflops", pr_json_real(flops / t * 1e-9), "gemm_gflops", pr_json_real(g->gemm * 1e-9),
+                     "gemm_share", pr_json_real(flops / t / g->gemm), "bytes_sent", pr_json_real(g->sent),
+                     "memory_bytes", pr_json_real(g->memory), "speedup", pr_json_real(median(speedup, n)), "loss",
+                     pr_json_real(g->loss));
 }
 
 static double number(const json_t *v, const char *key)

@@ -24,8 +24,9 @@ int pr_cli_unknown(const char *what, const char *word, const char *const *names,
 
 void pr_cli_print_json(const json_t *value)
 {
-    json_dumpf(value, stdout, JSON_REAL_PRECISION(9) | JSON_ENCODE_ANY);
-    putchar('\n');
+    char *text = pr_json_text(value, JSON_REAL_PRECISION(9));
+    puts(text); // main() asks whether all of standard output was written
+    free(text);
 }
 
 int pr_cli_columns(void)

@@ -101,7 +101,7 @@ static pr_status_t save(const options_t *o, const pr_fit_output_t *fit, double s
     json_t *v = json_deep_copy(fit->figures);
     json_object_set_new(v, "out", pr_cli_text_json(o->out, strlen(o->out)));
     json_object_set_new(v, "tokens", json_integer(fit->tokens));
-    json_object_set_new(v, "seconds", json_real(seconds));
+    json_object_set_new(v, "seconds", pr_json_real(seconds));
     if (o->json)
         pr_cli_print_json(v);
     else

@@ -123,7 +123,7 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const c
     json_object_set_new(v, "text", pr_cli_text_json(text, strlen(text)));
     json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
     json_object_set_new(v, "prompt_tokens", json_integer((json_int_t)n_prompt));
-    json_object_set_new(v, "tokens_per_second", json_real(rate));
+    json_object_set_new(v, "tokens_per_second", pr_json_real(rate));
     pr_cli_print_json(v);
     json_decref(v);
     free(all);

@@ -334,7 +334,7 @@ static json_t *json_of_set(const results_t *r, const double *contributions, size
     for (size_t i = 0; i < r->n; i++) {
         bool count = i < 2;
         json_object_set_new(set, r->at[i].name,
-                            count ? json_integer((json_int_t)r->at[i].value) : pr_point_json_number(r->at[i].value));
+                            count ? json_integer((json_int_t)r->at[i].value) : pr_json_real(r->at[i].value));
     }
     if (contributions)
         json_object_set_new(set, "contributions", pr_point_json_numbers(contributions, n));

@@ -40,7 +40,7 @@ static void classify(const pr_engine_t *e, int n, const int32_t *ids, const floa
     json_t *list = json_array();
     pr_head_scores(e->model, e->policy.la, 1, h + (size_t)(n - 1) * (size_t)d, scores);
     for (int i = 0; i < labels; i++)
-        json_array_append_new(list, json_real((double)scores[i]));
+        json_array_append_new(list, pr_json_real((double)scores[i]));
     json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_cli_ids_json(ids, (size_t)n));
     if (json)
         pr_cli_print_json(v);
@@ -83,11 +83,11 @@ static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
     json_t *list = json_array();
     for (int i = 0; i < n - 1; i++) {
         sum += (double)logp[i];
-        json_array_append_new(list, json_real((double)logp[i]));
+        json_array_append_new(list, pr_json_real((double)logp[i]));
     }
     double mean = n > 1 ? sum / (n - 1) : 0;
-    json_t *v = json_pack("{s:o, s:o, s:f, s:f, s:f}", "ids", pr_cli_ids_json(ids, (size_t)n), "logprobs", list, "sum",
-                          sum, "mean", mean, "perplexity", exp(-mean));
+    json_t *v = json_pack("{s:o, s:o, s:o, s:o, s:o}", "ids", pr_cli_ids_json(ids, (size_t)n), "logprobs", list, "sum",
+                          pr_json_real(sum), "mean", pr_json_real(mean), "perplexity", pr_json_real(exp(-mean)));
     if (json)
         pr_cli_print_json(v);
     else

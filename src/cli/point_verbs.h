@@ -19,6 +19,5 @@ extern const pr_command_t pr_command_bench_pareto;
 void pr_point_print_json(json_t *value);
 /* An array of n numbers; what JSON has no number for is null. */
 json_t *pr_point_json_numbers(const double *numbers, size_t n);
-json_t *pr_point_json_number(double number);
 
 #endif

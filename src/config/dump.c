@@ -3,6 +3,7 @@
 #include "config/keys.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ static json_t *numbers_json(const pr_key_t *key, const char *base)
     const void *at = base + key->offset;
     for (int i = 0; i < n; i++) {
         if (key->kind == PR_KEY_REALS)
-            json_array_append_new(list, json_real(((const double *)at)[i]));
+            json_array_append_new(list, pr_json_real(((const double *)at)[i]));
         else if (key->kind == PR_KEY_INT64S)
             json_array_append_new(list, json_integer(((const int64_t *)at)[i]));
         else
@@ -41,7 +42,7 @@ static json_t *numbers_json(const pr_key_t *key, const char *base)
     return list;
 }
 
-// NULL for a text that is not set.
+// NULL for a text that is not set, or a number that stands for none.
 static json_t *key_json(const pr_key_t *key, const char *base)
 {
     const void *at = base + key->offset;
@@ -56,7 +57,7 @@ static json_t *key_json(const pr_key_t *key, const char *base)
     case PR_KEY_INT64:
         return json_integer(*(const int64_t *)at);
     case PR_KEY_REAL:
-        return json_real(*(const double *)at);
+        return isfinite(*(const double *)at) ? pr_json_real(*(const double *)at) : NULL;
     case PR_KEY_STRINGS:
         return strings_json(at);
     case PR_KEY_INTS:

@@ -326,7 +326,7 @@ json_t *pr_node_json(const pr_node_t *node)
         v = json_integer(node->i);
         break;
     case PR_NODE_REAL:
-        v = json_real(node->r);
+        v = pr_json_real(node->r);
         break;
     case PR_NODE_BOOL:
         v = json_boolean(node->i);

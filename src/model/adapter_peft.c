@@ -73,7 +73,7 @@ static bool is_off(const json_t *v)
 static pr_status_t unsupported(const char *path, const char *key, const json_t *v, const char *expected,
                                pr_error_t *err)
 {
-    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = pr_json_text(v, JSON_ENCODE_ANY | JSON_COMPACT);
     pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", path, key, text ? text : "?", expected);
     free(text);
     return PR_ERR_UNSUPPORTED;

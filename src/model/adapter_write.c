@@ -53,7 +53,7 @@ static pr_status_t write_tensors(const char *dir, const pr_adapter_t *a, const p
 
 static json_t *number(double v)
 {
-    return v == floor(v) && fabs(v) < 1e15 ? json_integer((json_int_t)v) : json_real(v);
+    return v == floor(v) && fabs(v) < 1e15 ? json_integer((json_int_t)v) : pr_json_real(v);
 }
 
 static bool same_setting(const pr_lora_t *x, const pr_lora_t *y)
@@ -150,7 +150,7 @@ static json_t *config_object(const pr_adapter_t *a, const pr_model_config_t *c, 
     json_object_set_new(root, "layers_to_transform", json_null());
     json_object_set_new(root, "loftq_config", json_object());
     json_object_set_new(root, "lora_alpha", number((double)dflt->alpha));
-    json_object_set_new(root, "lora_dropout", json_real(0.0));
+    json_object_set_new(root, "lora_dropout", pr_json_real(0.0));
     json_object_set_new(root, "megatron_config", json_null());
     json_object_set_new(root, "megatron_core", json_string("megatron.core"));
     json_object_set_new(root, "modules_to_save", json_null());
@@ -170,7 +170,7 @@ static pr_status_t write_config(const char *dir, const pr_adapter_t *a, const pr
                                 const pr_lora_t *dflt, pr_error_t *err)
 {
     json_t *root = config_object(a, c, base, dflt);
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    char *text = pr_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     char *path = pr_path_join(dir, "adapter_config.json");
     pr_status_t status = text ? pr_file_write(path, text, strlen(text), err)
                               : pr_fail(err, PR_ERR_FORMAT, "%s: the settings cannot be written as JSON", path);

@@ -42,7 +42,7 @@ const char *pr_arch_name(pr_arch_t arch)
 pr_status_t pr_config_unsupported(const pr_config_source_t *s, const char *key, const json_t *value,
                                   const char *expected, pr_error_t *err)
 {
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+    char *text = value ? pr_json_text(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", s->path, key, text ? text : "nothing",
             expected);
     free(text);

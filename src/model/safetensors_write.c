@@ -31,7 +31,7 @@ static char *header_text(const pr_tensor_t *tensors, size_t n, const json_t *met
                             tensor_entry(&tensors[i], (json_int_t)at, (json_int_t)(at + bytes)));
         at += bytes;
     }
-    char *text = json_dumps(header, JSON_COMPACT);
+    char *text = pr_json_text(header, JSON_COMPACT);
     json_decref(header);
     return text;
 }

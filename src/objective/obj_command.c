@@ -128,7 +128,7 @@ static void add_request(pr_program_t *p, int64_t id, const pr_sample_t *s)
 {
     char *prompt = pr_utf8_clean(s->prompt), *response = pr_utf8_clean(s->response);
     json_t *request = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "prompt", prompt, "response", response);
-    char *text = json_dumps(request, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *text = pr_json_text(request, JSON_COMPACT | JSON_ENSURE_ASCII);
     pr_program_send(p, text, strlen(text));
     pr_program_send(p, "\n", 1);
     free(text);

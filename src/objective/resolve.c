@@ -81,7 +81,7 @@ static pr_status_t resolve_real(const pr_option_t *o, const json_t *v, json_t **
     if (!json_is_number(v))
         return wrong_type(v, "a number", err);
     PR_TRY(check_bounds(o, json_number_value(v), err));
-    *out = json_real(json_number_value(v));
+    *out = pr_json_real(json_number_value(v));
     return PR_OK;
 }
 
@@ -95,7 +95,7 @@ static pr_status_t resolve_duration(const pr_option_t *o, const json_t *v, json_
     else
         return wrong_type(v, "a duration such as \"90s\"", err);
     PR_TRY(check_bounds(o, seconds, err));
-    *out = json_real(seconds);
+    *out = pr_json_real(seconds);
     return PR_OK;
 }
 

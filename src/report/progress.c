@@ -161,8 +161,7 @@ json_t *pr_progress_json(const pr_progress_t *p)
                      pr_text_json_string(p->phase, strlen(p->phase)), "jobs_done", count_value(p->jobs_done),
                      "jobs_total", count_value(p->jobs_total), "step", count_value(p->step), "step_total",
                      count_value(p->step_total), "running", count_value(p->running), "workers", count_value(p->workers),
-                     "failed", count_value(p->failed), "reward", pr_text_json_number(p->reward), "tokens_per_second",
-                     pr_text_json_number(p->tokens_per_second), "seconds_elapsed",
-                     pr_text_json_number(p->seconds_elapsed), "seconds_left", pr_text_json_number(p->seconds_left),
-                     "last_event_age", pr_text_json_number(p->last_event_age));
+                     "failed", count_value(p->failed), "reward", pr_json_real(p->reward), "tokens_per_second",
+                     pr_json_real(p->tokens_per_second), "seconds_elapsed", pr_json_real(p->seconds_elapsed),
+                     "seconds_left", pr_json_real(p->seconds_left), "last_event_age", pr_json_real(p->last_event_age));
 }

@@ -14,7 +14,7 @@ static json_t *by_objective(int k, const char *const *objective, const double *v
     json_t *object = json_object();
     for (int i = 0; i < k; i++) {
         json_t *name = text_value(objective[i], 0);
-        json_object_set_new(object, json_string_value(name), pr_text_json_number(values[i]));
+        json_object_set_new(object, json_string_value(name), pr_json_real(values[i]));
         json_decref(name);
     }
     return object;

@@ -81,7 +81,7 @@ static json_t *by_objective(const pr_table_t *t, const double *values)
     json_t *object = json_object();
     for (int i = 0; i < t->k; i++) {
         json_t *name = text_value(t->objective[i]);
-        json_object_set_new(object, json_string_value(name), pr_text_json_number(values[i]));
+        json_object_set_new(object, json_string_value(name), pr_json_real(values[i]));
         json_decref(name);
     }
     return object;

@@ -123,11 +123,6 @@ json_t *pr_text_json_string(const char *bytes, size_t len)
     return value;
 }
 
-json_t *pr_text_json_number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static void new_line(pr_buf_t *b, int indent, int depth)
 {
     if (indent > 0)
@@ -143,7 +138,7 @@ static void put_scalar(pr_buf_t *b, const json_t *value)
             pr_buf_puts(b, ".0"); // so that it reads back as a real
         return;
     }
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    char *text = pr_json_text(value, JSON_ENCODE_ANY | JSON_COMPACT);
     pr_buf_puts(b, text);
     free(text);
 }

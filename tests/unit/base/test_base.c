@@ -186,6 +186,27 @@ START_TEST(maps_and_hashes)
 }
 END_TEST
 
+START_TEST(json_has_null_for_what_is_no_number)
+{
+    json_t *v = json_array();
+    json_array_append_new(v, pr_json_real(0.5));
+    json_array_append_new(v, pr_json_real(INFINITY));
+    json_array_append_new(v, pr_json_real(-INFINITY));
+    json_array_append_new(v, pr_json_real(NAN));
+    json_array_append_new(v, pr_json_real(-2));
+    char *text = pr_json_text(v, JSON_COMPACT);
+    ck_assert_str_eq(text, "[0.5,null,null,null,-2.0]"); // each in its own place
+    free(text);
+    json_decref(v);
+}
+END_TEST
+
+START_TEST(json_that_cannot_be_written_ends_the_process)
+{
+    free(pr_json_text(NULL, 0));
+}
+END_TEST
+
 START_TEST(json_says_where_it_is_wrong)
 {
     json_t *v;
@@ -250,6 +271,8 @@ int main(void)
     tcase_add_test(c, paths_and_directories);
     tcase_add_test(c, maps_and_hashes);
     tcase_add_test(c, json_says_where_it_is_wrong);
+    tcase_add_test(c, json_has_null_for_what_is_no_number);
+    tcase_add_test_raise_signal(c, json_that_cannot_be_written_ends_the_process, SIGABRT);
     tcase_add_test(c, buffers_grow);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);

@@ -168,7 +168,7 @@ START_TEST(json_text)
     json_decref(back);
     json_decref(value);
     pr_buf_free(&b);
-    json_t *none = pr_text_json_number(NAN);
+    json_t *none = pr_json_real(NAN);
     ck_assert(json_is_null(none));
     json_decref(none);
 }
