@@ -29,8 +29,7 @@ static pr_status_t read_original_pos(const pr_config_source_t *s, const pr_confi
 {
     const char *key = "original_max_position_embeddings";
     const json_t *beside = json_object_get(top->root, key);
-    return pr_config_size(beside && !json_is_null(beside) ? top : s, key, c->max_pos, 1 << 30, &c->rope_original_pos,
-                          err);
+    return pr_config_size(!pr_json_is_none(beside) ? top : s, key, c->max_pos, 1 << 30, &c->rope_original_pos, err);
 }
 
 static pr_status_t read_llama3(const pr_config_source_t *s, const pr_config_source_t *top, pr_model_config_t *c,
@@ -93,7 +92,7 @@ static bool is_off(const char *key, const json_t *v)
 {
     size_t n = strlen(key);
     bool factor = n >= 6 && strcmp(key + n - 6, "factor") == 0;
-    return json_is_null(v) || json_is_false(v) || (factor && json_is_number(v) && json_number_value(v) == 1);
+    return pr_json_is_none(v) || json_is_false(v) || (factor && json_is_number(v) && json_number_value(v) == 1);
 }
 
 // Settings by kind of layer, {"full_attention": {...}, ...}, which models of these families do not have.
@@ -160,7 +159,7 @@ static pr_status_t find_object(const pr_config_source_t *s, const char *key, con
 {
     const json_t *v = json_object_get(s->root, key);
     *out = NULL;
-    if (v && !json_is_null(v) && !json_is_object(v))
+    if (!pr_json_is_none(v) && !json_is_object(v))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key '%s': found %s, expected an object or null", s->path, key,
                        pr_json_type_name(v));
     if (json_object_size(v) > 0)
@@ -173,7 +172,7 @@ static pr_status_t check_dtype(const pr_config_source_t *s, pr_error_t *err)
 {
     const json_t *v = json_object_get(s->root, "rope_dtype");
     const char *name = json_string_value(v);
-    return !v || json_is_null(v) || (name && strcmp(name, "float32") == 0)
+    return pr_json_is_none(v) || (name && strcmp(name, "float32") == 0)
                ? PR_OK
                : pr_config_unsupported(s, "rope_dtype", v, "float32, as rotary frequencies always are", err);
 }

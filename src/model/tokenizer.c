@@ -62,7 +62,7 @@ static pr_status_t load(pr_tokenizer_t *t, const json_t *root, const char *path,
 pr_status_t pr_tokenizer_load(const char *path, pr_tokenizer_t **out, pr_error_t *err)
 {
     json_t *root;
-    PR_TRY(pr_json_load(path, MAX_FILE, &root, err));
+    PR_TRY(pr_json_load_with(path, MAX_FILE, PR_JSON_NUL_KEYS, &root, err));
     pr_tokenizer_t *t = pr_alloc(1, sizeof *t);
     pr_tok_trie_init(&t->raw);
     pr_tok_trie_init(&t->normalized);

@@ -5,11 +5,11 @@
  * The results are those of the Rust library `tokenizers`. What it does not take from the file is not taken here either:
  * "truncation" and "padding" (they are the caller's), and the id of an added token that the model's vocabulary lacks
  * (it is the next free one; a warning says so where the file has another). Unlike the library, two tokens with one id
- * are an error. Not supported: models other than BPE, dropout, word prefixes and suffixes, tokens with NUL in their
- * text. Normalizers: NFC NFD NFKC NFKD Lowercase Prepend Replace Strip. Pre-tokenizers: ByteLevel Split Digits
- * Metaspace Punctuation Whitespace WhitespaceSplit BertPreTokenizer CharDelimiterSplit. Decoders: ByteLevel Replace
- * ByteFallback Fuse Strip Metaspace. Post-processors: ByteLevel TemplateProcessing BertProcessing RobertaProcessing.
- * Sequences of each. Regular expressions are Oniguruma's, run by PCRE2 (see tokenizer_regex.c for what is refused). */
+ * are an error. Not supported: models other than BPE, dropout, word prefixes and suffixes. Normalizers: NFC NFD NFKC
+ * NFKD Lowercase Prepend Replace Strip. Pre-tokenizers: ByteLevel Split Digits Metaspace Punctuation Whitespace
+ * WhitespaceSplit BertPreTokenizer CharDelimiterSplit. Decoders: ByteLevel Replace ByteFallback Fuse Strip Metaspace.
+ * Post-processors: ByteLevel TemplateProcessing BertProcessing RobertaProcessing. Sequences of each. Regular
+ * expressions are Oniguruma's, run by PCRE2 (see tokenizer_regex.c for what is refused). */
 #ifndef PR_MODEL_TOKENIZER_H
 #define PR_MODEL_TOKENIZER_H
 

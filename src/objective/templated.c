@@ -96,7 +96,7 @@ static pr_status_t one_setting(const char *key, const char *dflt, const json_t *
 {
     const json_t *v = json_object_get(options, key);
     const char *said = json_string_value(json_object_get(metadata, key));
-    char *given = v && !json_is_null(v) ? as_text(v) : NULL;
+    char *given = !pr_json_is_none(v) ? as_text(v) : NULL;
     if (given && said && strcmp(given, said) != 0) {
         pr_fail(err, PR_ERR_CONFIG, "option '%s': found \"%.200s\", but %s was fitted with \"%.200s\"", key, given,
                 where, said);
