@@ -25,6 +25,10 @@ pr_status_t pr_head_backward(const pr_model_t *m, const pr_linalg_t *la, int n, 
                              double temperature, pr_logp_grad_fn grad, void *self, float *dh, float *dw,
                              pr_error_t *err);
 
+/* What a sequence classifier reads of a text's tokens id [*n], as Hugging Face's do: without the padding tokens at
+ * their end, but at least one token; the score stands at the last. No token at all is read as one end-of-text token.
+ * Returns id or nothing [1], where that token is put, and sets *n, which becomes at least 1. */
+const int32_t *pr_head_scored(const pr_model_config_t *c, const int32_t *id, size_t *n, int32_t *nothing);
 /* scores [n,n_label] = h [n,d] St of a sequence classifier (the caller picks each sequence's last token's row). */
 void pr_head_scores(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *scores);
 

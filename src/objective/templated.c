@@ -23,25 +23,13 @@ static void fill_template(const char *template, const char *prompt, const char *
     }
 }
 
-// As Hugging Face's classifiers do, the score stands at the last token that is not padding.
-static size_t without_padding(const pr_model_config_t *c, const int32_t *id, size_t n)
-{
-    while (n > 1 && id[n - 1] == c->pad)
-        n--;
-    return n;
-}
-
 static void add_sequence(const pr_templated_t *t, const pr_model_config_t *c, const int32_t *id, size_t n,
                          pr_packed_t *packed)
 {
-    int32_t nothing = c->n_eos ? c->eos[0] : c->bos >= 0 ? c->bos : c->pad >= 0 ? c->pad : 0;
-    if (n == 0) {
-        pr_packed_add(packed, &nothing, 1);
-        return;
-    }
-    size_t cut = n > t->max_tokens ? n - t->max_tokens : 0;
-    const int32_t *from = t->keep_end ? id + cut : id;
-    pr_packed_add(packed, from, without_padding(c, from, n - cut));
+    int32_t nothing;
+    size_t cut = n > t->max_tokens ? n - t->max_tokens : 0, left = n - cut;
+    const int32_t *scored = pr_head_scored(c, t->keep_end && id ? id + cut : id, &left, &nothing);
+    pr_packed_add(packed, scored, left);
 }
 
 void pr_templated_fit(pr_templated_t *t, const pr_model_config_t *c)
