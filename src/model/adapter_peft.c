@@ -211,7 +211,7 @@ static pr_status_t mark(const tensors_t *x, const pr_tensor_t *t, float *to, pr_
 static pr_status_t copy(const tensors_t *x, const pr_tensor_t *t, float *to, pr_error_t *err)
 {
     (void)x;
-    return pr_tensor_to_float(t, 0, t->n, to, err);
+    return pr_tensor_read(t, 0, t->n, to, err);
 }
 
 static pr_status_t check_all_used(const tensors_t *x, pr_error_t *err)

@@ -91,7 +91,7 @@ static pr_status_t convert(loader_t *l, const pr_tensor_t *t, float *out, pr_err
     for (int64_t at = 0; at < t->n; at += CHUNK) {
         int64_t n = t->n - at < CHUNK ? t->n - at : CHUNK;
         hash_part(l, t, (size_t)at * width, (size_t)n * width);
-        PR_TRY(pr_tensor_to_float(t, at, n, out + at, err));
+        PR_TRY(pr_tensor_read(t, at, n, out + at, err));
         pr_tensor_release_part(l->files, t, (size_t)at * width, (size_t)n * width);
     }
     return PR_OK;
@@ -105,6 +105,7 @@ static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, pr_error_t
     if (t->dtype == PR_DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
         hash_part(l, t, 0, t->bytes);
         *s->at = (const float *)(const void *)t->data;
+        PR_TRY(pr_tensor_check_finite(t, 0, t->n, *s->at, err));
         l->mapped = true;
         l->m->bytes += t->bytes;
     } else {
@@ -158,7 +159,7 @@ static pr_status_t read_file(void *self, const pr_model_spec_t *s, size_t first,
     const pr_tensor_t *t = find_tensor(l, s);
     size_t width = t->bytes / (size_t)t->n, at = first * width;
     l->used[t - pr_safetensors_at(l->files, 0)] = true;
-    PR_TRY(pr_tensor_to_float(t, (int64_t)first, (int64_t)n, out, err));
+    PR_TRY(pr_tensor_read(t, (int64_t)first, (int64_t)n, out, err));
     if (t != l->reading || at < l->released) {
         l->reading = t;
         l->released = 0;
