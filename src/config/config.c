@@ -246,7 +246,7 @@ pr_status_t pr_config_read(const char *path, const char *const *overrides, int n
 {
     char *text;
     size_t len;
-    PR_TRY(pr_file_read(path, MAX_FILE, &text, &len, err));
+    PR_TRY(pr_file_read_text(path, MAX_FILE, &text, &len, err));
     pr_status_t status;
     if (strlen(text) != len)
         status = pr_fail(err, PR_ERR_CONFIG, "%s: byte %zu: found a NUL character, expected text", path, strlen(text));

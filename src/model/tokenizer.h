@@ -21,7 +21,10 @@
 
 typedef struct pr_tokenizer pr_tokenizer_t;
 
-/* Loads a tokenizer.json (path of the file). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED. */
+/* PR_OK when a tokenizer.json (path of the file) is there. Errors: PR_ERR_NOT_FOUND, PR_ERR_UNSUPPORTED (a tokenizer's
+ * file in another format lies in its place). */
+pr_status_t pr_tokenizer_check_present(const char *path, pr_error_t *err);
+/* Loads it. Errors: as above, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED. */
 pr_status_t pr_tokenizer_load(const char *path, pr_tokenizer_t **out, pr_error_t *err);
 void pr_tokenizer_free(pr_tokenizer_t **t);
 
@@ -38,6 +41,9 @@ bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id);
  * exist; a regular expression that runs away). err may be NULL. */
 pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_t len, bool add_special, int32_t **ids,
                                 size_t *n, pr_error_t *err);
+/* Do ids [n], as pr_tokenizer_encode gave them with add_special, begin with the last of the tokens that the template puts
+ * before a text and then with the same again, which the text itself brought? */
+bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, size_t n);
 /* ids [n] -> UTF-8 text, NUL-terminated behind *len bytes; caller frees. Byte sequences that are not UTF-8 become
  * U+FFFD. Ids outside the vocabulary are skipped, as Python's tokenizers does. */
 pr_status_t pr_tokenizer_decode(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special, char **text,

@@ -78,9 +78,7 @@ static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
 {
     pr_model_config_t c = {0};
     char *tokenizer = pr_path_join(model_dir, "tokenizer.json");
-    pr_status_t status = PR_OK;
-    if (!pr_file_exists(tokenizer))
-        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such file", tokenizer);
+    pr_status_t status = pr_tokenizer_check_present(tokenizer, err);
     free(tokenizer);
     PR_TRY(status);
     PR_TRY(pr_model_config_read(model_dir, &c, err));
