@@ -17,6 +17,14 @@ pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team)
     return env;
 }
 
+/* Before the model goes, some of whose texts they borrow. */
+static void stops_clear(pr_job_env_t *env)
+{
+    pr_stops_clear(&env->stops);
+    free(env->stop_text);
+    env->stop_text = NULL;
+}
+
 /* Models are cut for the team's columns, Gram matrices spread over its ranks. */
 static void close_models(pr_job_env_t *env)
 {
@@ -25,6 +33,7 @@ static void close_models(pr_job_env_t *env)
         pr_grams_free(&env->expert[k].grams);
     }
     memset(env->head, 0, sizeof env->head); // they went with the objectives
+    stops_clear(env);
     pr_model_free(&env->model);
     env->la = NULL;
     env->loaded = false;
@@ -174,7 +183,10 @@ static pr_status_t load_adapters(pr_job_env_t *env, pr_error_t *err)
 static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
 {
     const pr_config_t *c = env->config;
-    pr_stops_init(&env->stops, env->tokenizer, c->stop.n, (const char *const *)c->stop.item);
+    int n_stop;
+    stops_clear(env);
+    env->stop_text = pr_stop_texts(&env->model->config, c->stop.n, (const char *const *)c->stop.item, &n_stop);
+    PR_TRY(pr_stops_init(&env->stops, env->tokenizer, n_stop, env->stop_text, err));
     prompt_set_clear(&env->train);
     prompt_set_clear(&env->eval);
     if (c->train_prompts)
@@ -200,9 +212,9 @@ done:
 
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err)
 {
-    pr_linalg_set_threads(env->config->threads);
+    pr_status_t status = pr_linalg_start(env->config->threads, err);
     env->la = env->team->la;
-    return env->team->agree(env->team, load_files(env, err), err);
+    return env->team->agree(env->team, status == PR_OK ? load_files(env, err) : status, err);
 }
 
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
@@ -291,42 +303,46 @@ pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err)
     return env->team->agree(env->team, status, err);
 }
 
-static bool is_eos(const pr_model_config_t *c, int32_t id)
+/* The text and tokens of one generated sequence, without what ended it. */
+static pr_status_t read_response(const pr_job_env_t *env, const pr_decoded_t *d, int seq, bool continues,
+                                 pr_response_t *out, pr_error_t *err)
 {
-    for (int i = 0; i < c->n_eos; i++)
-        if (c->eos[i] == id)
-            return true;
-    return false;
+    int n = (int)(d->start[seq + 1] - d->start[seq]) - (d->finish[seq] == PR_FINISH_EOS);
+    return pr_response_read(&env->stops, continues, d->ids + d->start[seq], n, out, err);
 }
 
 pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
                               const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err)
 {
     pr_responses_t r = {.n = d->n_seq};
-    r.text = pr_alloc((size_t)r.n, sizeof *r.text);
+    pr_status_t status = PR_OK;
+    r.said = pr_alloc((size_t)r.n, sizeof *r.said);
     r.sample = pr_alloc((size_t)r.n, sizeof *r.sample);
     for (int i = 0; i < r.n; i++) {
-        const int32_t *ids = d->ids + d->start[i];
-        int n = (int)(d->start[i + 1] - d->start[i]), p = prompt_of[i];
-        if (n > 0 && is_eos(&env->model->config, ids[n - 1]))
-            n--;
-        pr_status_t status = pr_response_text(&env->stops, ids, n, &r.text[i], err);
-        if (status != PR_OK) {
-            pr_responses_clear(&r);
-            return status;
-        }
-        r.sample[i] =
-            (pr_sample_t){set->text[p], r.text[i], set->ids + set->start[p], ids, set->start[p + 1] - set->start[p], n};
+        int p = prompt_of[i], n_prompt = set->start[p + 1] - set->start[p];
+        const int32_t *prompt = set->ids + set->start[p];
+        bool continues = pr_response_continues(env->tokenizer, prompt, n_prompt);
+        PR_GO(read_response(env, d, i, continues, &r.said[i], err));
+        r.sample[i] = (pr_sample_t){.prompt = set->text[p],
+                                    .response = r.said[i].text,
+                                    .response_len = r.said[i].len,
+                                    .prompt_id = prompt,
+                                    .response_id = d->ids + d->start[i],
+                                    .n_prompt = n_prompt,
+                                    .n_response = r.said[i].n};
     }
     *out = r;
     return PR_OK;
+done:
+    pr_responses_clear(&r);
+    return status;
 }
 
 void pr_responses_clear(pr_responses_t *r)
 {
-    for (int i = 0; i < r->n; i++)
-        free(r->text[i]);
-    free(r->text);
+    for (int i = 0; i < r->n && r->said; i++)
+        pr_response_clear(&r->said[i]);
+    free(r->said);
     free(r->sample);
     *r = (pr_responses_t){0};
 }

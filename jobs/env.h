@@ -34,6 +34,7 @@ struct pr_job_env {
     pr_prompt_set_t train, eval;
     pr_objective_t *objective[PR_MAX_OBJECTIVES]; // NULL on ranks that have no part in one
     pr_stops_t stops;
+    const char **stop_text;                       // that stops borrows
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
     char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
 };
@@ -66,7 +67,7 @@ pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double 
  * count. */
 typedef struct pr_responses {
     int n;
-    char **text;
+    pr_response_t *said;
     pr_sample_t *sample;
 } pr_responses_t;
 

@@ -138,8 +138,8 @@ static char *responses_text(const pr_evaluation_t *e)
     json_t *all = json_array();
     int samples = e->decoded.n_seq / e->count;
     for (int i = 0; i < e->count; i++) {
-        json_t *s = json_string(e->responses.text[i * samples]);
-        json_array_append_new(all, s ? s : json_string(""));
+        const pr_response_t *r = &e->responses.said[i * samples];
+        json_array_append_new(all, json_stringn(r->text, r->len)); // decoding gives UTF-8
     }
     char *text = pr_json_text(all, JSON_COMPACT);
     json_decref(all);

@@ -1,5 +1,7 @@
 /* The fine-tune job: one expert towards one objective, by policy gradient on its own roll-outs (rloo, scst, grpo).
- * Everything random is keyed by (sweep seed, job identity, step, prompt, sample, token), and the whole state is in the
+ * Roll-outs are keyed by (sweep seed, training seed, step, prompt, sample, token), the prompts' order by (sweep seed,
+ * training seed), the adapter's beginning by (sweep seed, training seed, tensor): no objective, weight, method or
+ * setting is in a key, so that whatever is compared is compared on the same random numbers. The whole state is in the
  * checkpoint, so that a resumed run continues exactly as the uninterrupted one. */
 #include "base/duration.h"
 #include "base/file.h"
@@ -12,6 +14,7 @@
 #include "store/checkpoint.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,14 +106,25 @@ static void choose_prompts(pr_finetune_t *t, pr_step_batch_t *b)
     }
 }
 
+/* Who the step's prompts are to the random numbers: their places in the file. A prompt that comes again in a step,
+ * where one epoch ends and the next begins, is another. */
+static void name_prompts(const pr_finetune_t *t, const pr_step_batch_t *b, uint64_t *who)
+{
+    for (int i = 0; i < t->f->prompts_per_step; i++) {
+        uint64_t before = 0;
+        for (int j = 0; j < i; j++)
+            before += b->prompt[j] == b->prompt[i];
+        who[i] = (uint64_t)b->prompt[i] + before * (uint64_t)t->env->train.n;
+    }
+}
+
 static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
 {
     const pr_adapter_t *adapter = t->adapter;
     const double one = 1;
     int n = t->f->prompts_per_step;
-    uint64_t *who = pr_alloc((size_t)n, sizeof *who); // to the random numbers a prompt is its place in the step
-    for (int i = 0; i < n; i++)
-        who[i] = (uint64_t)i;
+    uint64_t *who = pr_alloc((size_t)n, sizeof *who);
+    name_prompts(t, b, who);
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
     pr_policy_t policy = {.model = t->env->model,
                           .la = t->env->la,
@@ -308,10 +322,18 @@ static void restore(pr_finetune_t *t)
     team->broadcast(team, o->v, o->n * sizeof *o->v);
 }
 
+/* The key of the sweep's and the training's seed. */
+static pr_rng_key_t seed_key(const pr_finetune_t *t, const char *domain)
+{
+    char seed[24];
+    snprintf(seed, sizeof seed, "%lld", (long long)t->seed);
+    return pr_rng_key((uint64_t)t->c->seed, domain, seed);
+}
+
 static pr_status_t new_adapter(pr_finetune_t *t, pr_error_t *err)
 {
     const pr_finetune_config_t *f = t->f;
-    pr_rng_key_t init = pr_rng_key((uint64_t)t->c->seed, "lora-init", t->id);
+    pr_rng_key_t init = seed_key(t, "lora-init");
     pr_adapter_options_t ao = {f->lora_r, f->lora_alpha, f->lora_rslora, (const char *const *)f->lora_targets.item,
                                f->lora_targets.n};
     if (ao.n_targets == 0)
@@ -323,8 +345,8 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
 {
     const pr_team_t *team = t->env->team;
     const pr_finetune_config_t *f = t->f;
-    t->prompt_key = pr_rng_key((uint64_t)t->c->seed, "prompts", t->id);
-    t->rollout_key = pr_rng_key((uint64_t)t->c->seed, "roll-out", t->id);
+    t->prompt_key = seed_key(t, "prompts");
+    t->rollout_key = seed_key(t, "roll-out");
     PR_TRY(pr_method_parse(f->method, &t->method, err));
     PR_TRY(team->agree(team, new_adapter(t, err), err));
     pr_trainer_options_t to = {.kl = f->kl,

@@ -103,13 +103,16 @@ void pr_inputs_clear(pr_inputs_t *in)
     *in = (pr_inputs_t){0};
 }
 
-/* A part of the configuration that a kind of job depends on, as pr_config_json has it. How many ranks share a job does
- * not change what it finds but for rounding, so that a sweep can be continued by other teams. New reference. */
+/* A part of the configuration that a kind of job depends on, as pr_config_json has it, without what says how it is
+ * done: how many ranks share a job, what goes through a model at once and how often it is saved. That changes nothing
+ * but the rounding (which may flip a sampled token), so that a sweep can be continued with other teams and in less
+ * memory. New reference. */
 static json_t *config_part(const pr_inputs_t *in, const char *key)
 {
+    static const char *const how[] = {"team", "micro_tokens", "streams", "checkpoint_every"};
     json_t *part = json_deep_copy(json_object_get(in->config, key));
-    if (json_object_get(part, "team"))
-        json_object_set_new(part, "team", json_pack("{s:i, s:i}", "rows", 1, "cols", 1));
+    for (size_t i = 0; i < sizeof how / sizeof *how && json_is_object(part); i++)
+        json_object_del(part, how[i]);
     return part ? part : json_null();
 }
 
@@ -139,7 +142,7 @@ json_t *pr_fit_spec(const pr_config_t *c, const pr_inputs_t *in, int objective)
 {
     char id[PR_HASH_HEX];
     pr_buf_t label = {0};
-    json_t *inputs = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i}", "kind", "fit_reward", "format", 1, "model", in->model,
+    json_t *inputs = json_pack("{s:s, s:i, s:s, s:s, s:o, s:i}", "kind", "fit_reward", "format", 2, "model", in->model,
                                "type", c->objective[objective].type, "fit", fit_inputs(in, objective), "copy",
                                earlier_fits(c, in, objective));
     pr_json_hash(inputs, id);
@@ -173,9 +176,8 @@ json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int object
     char id[PR_HASH_HEX];
     pr_buf_t label = {0};
     json_t *finetune = config_part(in, "finetune");
-    json_object_del(finetune, "checkpoint_every"); // how often it is saved does not change what is learned
     json_t *inputs =
-        json_pack("{s:s, s:i, s:s, s:s, s:O, s:b, s:i, s:o, s:o, s:I, s:I}", "kind", "finetune", "format", 2, "model",
+        json_pack("{s:s, s:i, s:s, s:s, s:O, s:b, s:i, s:o, s:o, s:I, s:I}", "kind", "finetune", "format", 3, "model",
                   in->model, "prompts", in->train, "reward", in->objective[objective], "minimize",
                   c->objective[objective].minimize, "copy", earlier_copies(c, in, objective), "finetune", finetune,
                   "stop", config_part(in, "stop"), "sweep_seed", (json_int_t)c->seed, "seed", (json_int_t)seed);
@@ -207,7 +209,7 @@ void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_se
     }
     bool states = combines_states(search);
     json_t *inputs = json_pack("{s:s, s:i, s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:i, s:b}", "kind", "evaluate", "format",
-                               2, "model", in->model, "prompts", in->eval, "objectives", objectives, "evaluate",
+                               3, "model", in->model, "prompts", in->eval, "objectives", objectives, "evaluate",
                                evaluate, "stop", config_part(in, "stop"), "sweep_seed",
                                (json_int_t)(c->evaluate.greedy ? 0 : c->seed), "aggregate", search->aggregate, "layer",
                                states ? search->layer : -1, "norm_before", states && search->norm_before);

@@ -25,9 +25,10 @@ static pr_status_t add_sample(pr_reward_set_t *s, const pr_reward_item_t *item, 
     const pr_model_config_t *c = &in->model->config;
     pr_templated_t how = in->text;
     pr_templated_fit(&how, c);
-    PR_TRY(pr_templated_add(&how, in->tokenizer, c, item->prompt, item->text, &s->text, err));
+    PR_TRY(pr_templated_add(&how, in->tokenizer, c, item->prompt, item->text, strlen(item->text), &s->text, err));
     if (item->rejected)
-        PR_TRY(pr_templated_add(&how, in->tokenizer, c, item->prompt, item->rejected, &s->text, err));
+        PR_TRY(pr_templated_add(&how, in->tokenizer, c, item->prompt, item->rejected, strlen(item->rejected), &s->text,
+                                err));
     s->y[s->n++] = item->label;
     return PR_OK;
 }

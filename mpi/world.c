@@ -3,10 +3,16 @@
 #include "base/mem.h"
 #include "mpi/world_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +51,69 @@ static pr_status_t check_pmi(pr_error_t *err)
     return PR_OK;
 }
 
+/* Did mpirun, or an srun that speaks PMI, start this process? */
+static bool was_launched(void)
+{
+    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK") || srun_tasks() > 0;
+}
+
+/* A process by itself needs none of the daemon that Open MPI would start for it, which fails on long host names and
+ * without a network. */
+static void stand_alone(void)
+{
+    if (!was_launched())
+        setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
+}
+
+/* Writes a file into a new folder and removes both; 0 or errno. */
+static int try_to_write(const char *dir)
+{
+    static const char block[4096];
+    char path[PATH_MAX + 8];
+    snprintf(path, sizeof path, "%s/probe", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int error = fd < 0 ? errno : write(fd, block, sizeof block) == (ssize_t)sizeof block ? 0 : errno ? errno : ENOSPC;
+    if (fd >= 0)
+        close(fd);
+    unlink(path);
+    rmdir(dir);
+    return error;
+}
+
+/* What MPI_Init would end the program over: a folder for its session that can be written to. */
+static pr_status_t check_session(pr_error_t *err)
+{
+    const char *dir = getenv("TMPDIR");
+    char path[PATH_MAX];
+    dir = dir && *dir ? dir : "/tmp";
+    if (was_launched()) // then mpirun's daemon has it already
+        return PR_OK;
+    if (snprintf(path, sizeof path, "%s/paretorank-XXXXXX", dir) >= (int)sizeof path)
+        return pr_fail(err, PR_ERR_ENV, "TMPDIR: found a name of %zu bytes, too long for MPI", strlen(dir));
+    int error = mkdtemp(path) ? try_to_write(path) : errno;
+    if (error)
+        return pr_fail(err, PR_ERR_ENV, "%s: MPI needs a temporary folder and cannot write there: %s (see TMPDIR)", dir,
+                       strerror(error));
+    return PR_OK;
+}
+
+/* MPI maps its libraries and shared memory at the start, and ends the program where it cannot. */
+static pr_status_t check_address_space(pr_error_t *err)
+{
+    const size_t need = (size_t)256 << 20;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return PR_OK;
+    void *room = mmap(NULL, need, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return pr_fail(err, PR_ERR_MEMORY,
+                       "this process may have %llu MiB of address space (ulimit -v), too few: MPI needs about %zu MiB "
+                       "more",
+                       (unsigned long long)limit.rlim_cur >> 20, need >> 20);
+    munmap(room, need);
+    return PR_OK;
+}
+
 /* An MPI that does not understand this srun's PMI makes as many worlds of one rank as there are tasks. */
 static pr_status_t check_size(int size, pr_error_t *err)
 {
@@ -66,6 +135,14 @@ bool pr_world_is_other(void)
             return atoi(rank) > 0;
     }
     return false;
+}
+
+int pr_world_processes(void)
+{
+    const char *size = getenv("OMPI_COMM_WORLD_SIZE"), *tasks = getenv("SLURM_STEP_NUM_TASKS");
+    if (!size && (getenv("PMIX_RANK") || getenv("PMI_RANK")))
+        size = getenv("PMI_SIZE") ? getenv("PMI_SIZE") : tasks;
+    return size && atoi(size) > 1 ? atoi(size) : 1;
 }
 
 static void die(pr_world_t *w, int rc, const char *what)
@@ -91,6 +168,9 @@ void pr_mpi_check(pr_world_t *w, int rc, const char *what)
 pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err)
 {
     PR_TRY(check_pmi(err));
+    PR_TRY(check_session(err));
+    PR_TRY(check_address_space(err));
+    stand_alone();
     pr_world_t *w = pr_alloc(1, sizeof *w);
     if (MPI_Init(argc, argv) != MPI_SUCCESS) {
         free(w);

@@ -27,6 +27,8 @@ typedef enum {
 /* Is this process, by what its launcher told it, another than the first of several? Before MPI is started, so that what
  * every process finds wrong is said once. Local. */
 bool pr_world_is_other(void);
+/* How many processes the launcher started together, by what it told this one; 1 without a launcher. Local. */
+int pr_world_processes(void);
 /* Starts MPI (once a process). Started under srun without PMI, where N processes would each be rank 0 of 1, this is
  * PR_ERR_ENV with advice. Collective on all processes. */
 pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t *err);

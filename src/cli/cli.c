@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "mpi/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,15 @@ int pr_cli_fail(const char *verb, const pr_error_t *err)
 {
     fprintf(stderr, "paretorank %s: %s\n", verb, err->text);
     return pr_status_exit_code(err->status);
+}
+
+int pr_cli_one_process(const char *verb)
+{
+    if (pr_world_is_other())
+        return 0;
+    fprintf(stderr, "paretorank %s: found %d processes, expected one: start it without mpirun\n", verb,
+            pr_world_processes());
+    return 2;
 }
 
 int pr_cli_unknown(const char *what, const char *word, const char *const *names, size_t n)

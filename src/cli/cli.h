@@ -33,6 +33,7 @@ typedef struct pr_verb {
     pr_verb_fn run;
     const char *summary;
     const pr_command_t *command; // its options, for the man page; NULL where only --help of the verb itself knows them
+    bool ranks;                  // works in several processes together
 } pr_verb_t;
 /* In the order of help; ends with a NULL name. */
 extern const pr_verb_t pr_verbs[];
@@ -41,6 +42,9 @@ const pr_verb_t *pr_verb_find(const char *name);
 /* Reports an unknown word on stderr, with the nearest of names [n], and returns 2. */
 int pr_cli_unknown(const char *what, const char *word, const char *const *names, size_t n);
 
+/* Says, in the first of several processes, that what was started works in one, and returns 2; 0 in the others, as
+ * mpirun could end the first before it has said so. */
+int pr_cli_one_process(const char *verb);
 /* Prints "paretorank VERB: text" on stderr and returns the status's exit code. */
 int pr_cli_fail(const char *verb, const pr_error_t *err);
 /* Prints a value on one line of stdout, numbers with 9 significant digits (which identify a float). */

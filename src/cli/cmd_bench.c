@@ -1,5 +1,6 @@
 /* paretorank bench: measurements of this machine. */
 #include "cli/cli.h"
+#include "mpi/world.h"
 
 #include <string.h>
 
@@ -21,17 +22,19 @@ int pr_cmd_bench(int argc, char **argv)
     static const struct {
         const char *name;
         pr_verb_fn run;
-    } benches[] = {{"model", pr_bench_model},
-                   {"pareto", pr_bench_pareto},
-                   {"schedule", pr_bench_schedule},
-                   {"team", pr_bench_team}};
+        bool ranks; // works in several processes together
+    } benches[] = {{"model", pr_bench_model, false},
+                   {"pareto", pr_bench_pareto, false},
+                   {"schedule", pr_bench_schedule, true},
+                   {"team", pr_bench_team, true}};
     enum { N = sizeof benches / sizeof *benches };
     const char *names[N], *what;
     int code;
     for (size_t i = 0; i < N; i++) {
         names[i] = benches[i].name;
         if (argc > 1 && strcmp(argv[1], names[i]) == 0)
-            return benches[i].run(argc - 1, argv + 1);
+            return benches[i].ranks || pr_world_processes() == 1 ? benches[i].run(argc - 1, argv + 1)
+                                                                 : pr_cli_one_process("bench");
     }
     if (!pr_cli_parse(&pr_command_bench, argc < 2 ? argc : 2, argv, &what, &code))
         return code;

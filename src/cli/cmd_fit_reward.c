@@ -18,7 +18,7 @@ typedef struct options {
     double ridge, holdout;
     const char *template, *truncate;
     int max_tokens, batch_tokens;
-    bool no_special, json;
+    bool no_special, trim, json;
 } options_t;
 
 static const pr_arg_t args[] = {
@@ -40,6 +40,8 @@ static const pr_arg_t args[] = {
      "Which end of a too long text is cut off. Default: start.", 0, 0, false},
     {"--no-special-tokens", PR_ARG_FLAG, offsetof(options_t, no_special), NULL,
      "The tokenizer adds nothing of its own, such as a begin-of-text token.", 0, 0, false},
+    {"--trim", PR_ARG_FLAG, offsetof(options_t, trim), NULL,
+     "White space at both ends of a response is left out, here and where the head scores.", 0, 0, false},
     {"--batch-tokens", PR_ARG_INT, offsetof(options_t, batch_tokens), "N",
      "Tokens that go through the model together. Default: 2048.", 1, 1 << 20, false},
     {"--threads", PR_ARG_INT, offsetof(options_t, engine.threads), "N", "BLAS threads. Default: 1.", 1, 1024, false},
@@ -64,8 +66,8 @@ const pr_command_t pr_command_fit_reward = {
 static json_t *text_settings(const options_t *o)
 {
     json_error_t why;
-    return json_pack_ex(&why, 0, "{s:s, s:i, s:s, s:b}", "template", o->template, "max_tokens", o->max_tokens,
-                        "truncate", o->truncate, "special_tokens", !o->no_special);
+    return json_pack_ex(&why, 0, "{s:s, s:i, s:s, s:b, s:b}", "template", o->template, "max_tokens", o->max_tokens,
+                        "truncate", o->truncate, "special_tokens", !o->no_special, "trim", o->trim);
 }
 
 static void print_one(const json_t *figures, const char *key, const char *what)

@@ -38,7 +38,9 @@ static const pr_arg_t args[] = {
     {"--max-new-tokens", PR_ARG_INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.", 1,
      INT_MAX, false},
     {"--stop", PR_ARG_TEXTS, offsetof(options_t, stop), "TEXT",
-     "End at this text; may be repeated. The text printed ends before it, white space around trimmed.", 0, 0, false},
+     "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
+     "model's generation_config.json.",
+     0, 0, false},
     {"--ignore-eos", PR_ARG_FLAG, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens.", 0, 0,
      false},
     {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
@@ -99,16 +101,16 @@ static void batch_clear(batch_t *b)
     pr_prompts_free(&b->file);
 }
 
-static pr_status_t continuation(const options_t *o, const pr_stops_t *stops, const int32_t *ids, int n, char **text,
-                                pr_error_t *err)
+// The tokens of sequence i, without the end-of-text token that ended it.
+static pr_status_t continuation(const batch_t *b, const pr_stops_t *stops, const pr_decoded_t *d, int i,
+                                pr_response_t *out, pr_error_t *err)
 {
-    size_t len;
-    if (o->stop.n > 0)
-        return pr_response_text(stops, ids, n, text, err);
-    return pr_tokenizer_decode(stops->tokenizer, ids, (size_t)n, true, text, &len, err);
+    int n = (int)(d->start[i + 1] - d->start[i]) - (d->finish[i] == PR_FINISH_EOS);
+    bool continues = pr_response_continues(stops->tokenizer, b->ids + b->start[i], b->start[i + 1] - b->start[i]);
+    return pr_response_read(stops, continues, d->ids + d->start[i], n, out, err);
 }
 
-static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const char *text, double rate)
+static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const pr_response_t *r, double rate)
 {
     size_t n_prompt = (size_t)(b->start[i + 1] - b->start[i]), n_new = d->start[i + 1] - d->start[i];
     int32_t *all = pr_alloc(n_prompt + n_new, sizeof *all);
@@ -120,7 +122,7 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const c
     if (b->file)
         json_object_set_new(v, "prompt", pr_cli_text_json(b->file->text[i], strlen(b->file->text[i])));
     json_object_set_new(v, "ids", pr_cli_ids_json(all, n_prompt + n_new));
-    json_object_set_new(v, "text", pr_cli_text_json(text, strlen(text)));
+    json_object_set_new(v, "text", pr_cli_text_json(r->text, r->len));
     json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
     json_object_set_new(v, "prompt_tokens", json_integer((json_int_t)n_prompt));
     json_object_set_new(v, "tokens_per_second", pr_json_real(rate));
@@ -134,13 +136,15 @@ static pr_status_t print_all(const options_t *o, const batch_t *b, const pr_stop
 {
     double rate = (double)d->generated / (seconds > 1e-9 ? seconds : 1e-9);
     for (int i = 0; i < b->n; i++) {
-        char *text;
-        PR_TRY(continuation(o, stops, d->ids + d->start[i], (int)(d->start[i + 1] - d->start[i]), &text, err));
-        if (o->json)
-            print_object(b, i, d, text, rate);
-        else
-            puts(text);
-        free(text);
+        pr_response_t r;
+        PR_TRY(continuation(b, stops, d, i, &r, err));
+        if (o->json) {
+            print_object(b, i, d, &r, rate);
+        } else {
+            fwrite(r.text, 1, r.len, stdout);
+            putchar('\n');
+        }
+        pr_response_clear(&r);
     }
     return PR_OK;
 }
@@ -155,23 +159,28 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 {
     batch_t b = {0};
     pr_decoded_t d = {0};
-    pr_stops_t stops;
+    pr_stops_t stops = {0};
+    const char **stop_text = NULL;
+    int n_stop;
     pr_status_t status;
     PR_GO(pr_engine_open(&o->engine, true, e, err));
     PR_GO(batch_make(e, o, &b, err));
-    pr_stops_init(&stops, e->tokenizer, o->stop.n, o->stop.item);
+    stop_text = pr_stop_texts(&e->model->config, o->stop.n, o->stop.item, &n_stop);
+    PR_GO(pr_stops_init(&stops, e->tokenizer, n_stop, stop_text, err));
     pr_decode_options_t decode = {
         .sampling = {o->greedy, o->temperature < 0 ? 1 : o->temperature, o->top_p < 0 ? 1 : o->top_p},
         .samples = 1,
         .max_new_tokens = o->max_new_tokens,
         .ignore_eos = o->ignore_eos,
         .key = pr_rng_key((uint64_t)(o->seed < 0 ? 1 : o->seed), "generate", ""),
-        .stop = o->stop.n > 0 ? stop : NULL,
+        .stop = n_stop > 0 ? stop : NULL,
         .self = &stops};
     double begin = pr_time_monotonic();
     PR_GO(pr_decode(&e->policy, 1, e->w, b.n, b.start, b.ids, &decode, &d, err));
     status = print_all(o, &b, &stops, &d, pr_time_monotonic() - begin, err);
 done:
+    pr_stops_clear(&stops);
+    free(stop_text);
     pr_decoded_clear(&d);
     batch_clear(&b);
     return status;

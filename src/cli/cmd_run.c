@@ -65,7 +65,6 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
         sigaction(caught[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN); // a scorer or a terminal that goes away is an error to report, not an end
-    signal(SIGXFSZ, SIG_IGN); // and so is a file that may not grow
 }
 
 static bool stopping(void *self)
@@ -126,7 +125,21 @@ static pr_status_t read_config(const options_t *o, pr_config_t **out, pr_error_t
     return status;
 }
 
-static int run(const options_t *o, int *argc, char ***argv)
+/* Do all ranks have a command line that they can use? One that had not must not leave the others waiting for it. */
+static pr_status_t agree_on_options(pr_world_t *w, bool usable, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    if (!usable)
+        status =
+            pr_fail(err, PR_ERR_USAGE,
+                    "rank %d on %s was given a command line that is wrong or asks for help only, while others were "
+                    "not; all must be given the same",
+                    pr_world_rank(w), pr_world_host(w));
+    return pr_world_agree(w, status, err);
+}
+
+/* code: of the command line, where it says that there is nothing to run; -1: run. */
+static int run(const options_t *o, int code, int *argc, char ***argv)
 {
     pr_error_t err = {0};
     pr_world_t *w = NULL;
@@ -137,13 +150,18 @@ static int run(const options_t *o, int *argc, char ***argv)
     catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
     pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen};
-    pr_status_t status = PR_OK;
     bool first = pr_world_rank(w) == 0;
-    if (first)
-        status = read_config(o, &config, &err);
-    status = pr_run_sweep(w, config, status, &hooks, &err);
+    pr_status_t status = agree_on_options(w, code < 0, &err);
+    if (status == PR_OK) {
+        if (first)
+            status = read_config(o, &config, &err);
+        status = pr_run_sweep(w, config, status, &hooks, &err);
+    }
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.
-    int code = status != PR_OK && first ? pr_cli_fail("run", &err) : 0;
+    if (!first)
+        code = 0;
+    else if (code < 0)
+        code = status != PR_OK ? pr_cli_fail("run", &err) : 0; // else the first has said what is wrong with its own
     pr_config_free(&config);
     pr_world_close(&w);
     return code;
@@ -173,9 +191,9 @@ int pr_cmd_run(int argc, char **argv)
     options_t o = {.rows = 20};
     int code;
     if (parse(argc, argv, &o, &code))
-        code = run(&o, &argc, &argv);
-    else if (pr_world_is_other())
-        code = 0; // the first says it, also with its exit code
+        code = run(&o, -1, &argc, &argv);
+    else if (pr_world_processes() > 1)
+        code = run(&o, code, &argc, &argv); // the others may be waiting
     pr_cli_free(&pr_command_run, &o);
     return code;
 }

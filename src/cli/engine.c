@@ -137,7 +137,7 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
 {
     *out = (pr_engine_t){.one = 1};
     PR_TRY(check_weights(o, err));
-    pr_linalg_set_threads(o->threads);
+    PR_TRY(pr_linalg_start(o->threads, err));
     PR_TRY(pr_model_load(o->model, &out->model, err));
     if (tokenizer)
         PR_TRY(pr_engine_tokenizer(o->model, &out->tokenizer, err));

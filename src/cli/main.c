@@ -1,8 +1,12 @@
 #include "cli/cli.h"
+#include "mpi/world.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int unknown_verb(const char *name)
 {
@@ -28,11 +32,34 @@ static int dispatch(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return pr_cmd_help(1, help);
     const pr_verb_t *verb = pr_verb_find(argv[1]);
+    if (verb && !verb->ranks && pr_world_processes() > 1)
+        return pr_cli_one_process(verb->name);
     return verb ? verb->run(argc - 1, argv + 1) : unknown_verb(argv[1]);
+}
+
+/* OpenBLAS starts a thread per core when it is loaded, before main(), with memory and a process's limits spent on what
+ * nobody asked for; under a limit of the address space it may then never end. Only the environment that a process is
+ * begun with says otherwise, so that the process begins again with it. The variable goes once it has been read, as
+ * programs that we start are to have the user's own. */
+static void begin_with_one_thread(char **argv)
+{
+    static const char threads[] = "OPENBLAS_NUM_THREADS", mark[] = "PARETORANK_STARTED_AGAIN";
+    if (getenv(mark)) {
+        unsetenv(threads);
+        unsetenv(mark);
+        return;
+    }
+    if (getenv(threads) || setenv(threads, "1", 1) != 0 || setenv(mark, "1", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+    unsetenv(threads); // where there is no /proc it goes on as it is
+    unsetenv(mark);
 }
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error to report, not an end; before any is written
+    begin_with_one_thread(argv);
     int code = dispatch(argc, argv);
     // Output that was not written must not look like success.
     errno = 0;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "config/reward_data.h"
+#include "learn/response.h"
 #include "model/adapter.h"
 #include "model/linear_head.h"
 #include "model/part.h"
@@ -98,6 +99,21 @@ done:
     return status;
 }
 
+static pr_status_t check_stops(const pr_plan_t *p, const pr_tokenizer_t *t, pr_error_t *err)
+{
+    const pr_config_t *c = p->config;
+    pr_stops_t stops;
+    int n;
+    const char **text = pr_stop_texts(&p->model, c->stop.n, (const char *const *)c->stop.item, &n);
+    pr_status_t status = pr_stops_init(&stops, t, n, text, err);
+    if (status == PR_OK)
+        pr_stops_clear(&stops);
+    else
+        pr_fail_in(err, "%s", c->path);
+    free(text);
+    return status;
+}
+
 static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
@@ -105,6 +121,7 @@ static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
     char *path = pr_path_join(c->model, "tokenizer.json");
     pr_status_t status;
     PR_GO(pr_tokenizer_load(path, &t, err));
+    PR_GO(check_stops(p, t, err));
     if (c->train_prompts)
         PR_GO(measure_prompts(p, t, c->train_prompts, c->finetune.max_new_tokens, &p->n_train, &p->longest_train,
                               &p->mean_train, err));

@@ -80,7 +80,10 @@ const pr_key_t pr_key_table[] = {
          "JSON lines with a \"prompt\" each, on which every point is evaluated."),
     TEXT(ROOT, "results", C(results), "",
          "The results directory, relative to where the command is started. Default: results/<name>."),
-    TEXTS(ROOT, "stop", C(stop), "( )", "Texts that end a response, beside the model's end-of-text tokens."),
+    TEXTS(
+        ROOT, "stop", C(stop), "( )",
+        "Texts that end a response, a special token's too, beside what ends one by the model's generation_config.json: "
+        "eos_token_id and stop_strings."),
     {{"seeds", "list of integers", "[ 1 ]", "0 to 2147483647",
       "Seeds of fine-tuning: one set of experts, and one front, each."},
      ROOT,
@@ -168,8 +171,10 @@ const pr_key_t pr_key_table[] = {
     BOOL(ROOT, "finetune.lora.rslora", C(finetune.lora_rslora), "false", "Use the scale alpha/sqrt(r)."),
     TEXTS(ROOT, "finetune.lora.targets", C(finetune.lora_targets), "( )",
           "Linear maps to adapt, such as \"q_proj\". Default: all of the layers'."),
-    INT_FROM(ROOT, "finetune.micro_tokens", C(finetune.micro_tokens), "2048", 1,
-             "Tokens of one forward and backward pass: memory against speed."),
+    INT_FROM(
+        ROOT, "finetune.micro_tokens", C(finetune.micro_tokens), "2048", 1,
+        "Tokens of one forward and backward pass: memory against speed. Another number rounds otherwise, which may "
+        "flip a sampled token."),
     INT_FROM(ROOT, "finetune.checkpoint_every", C(finetune.checkpoint_every), "10", 0,
              "Steps between checkpoints; 0: only on a signal."),
     INT_FROM(ROOT, "finetune.team.rows", C(finetune.team.rows), "1", 1,
@@ -195,7 +200,7 @@ const pr_key_t pr_key_table[] = {
              "Responses a prompt; more than 1 when sampling only."),
     INT_FROM(ROOT, "evaluate.max_new_tokens", C(evaluate.max_new_tokens), "40", 1, "Longest response in tokens."),
     INT_FROM(ROOT, "evaluate.streams", C(evaluate.streams), "512", 1,
-             "Sequences decoded together: memory against speed."),
+             "Sequences decoded together: memory against speed, as finetune.micro_tokens."),
     INT_FROM(ROOT, "evaluate.team.rows", C(evaluate.team.rows), "1", 1, "As finetune.team.rows, in an evaluation."),
     INT_FROM(ROOT, "evaluate.team.cols", C(evaluate.team.cols), "1", 1, "As finetune.team.cols, in an evaluation."),
 

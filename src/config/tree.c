@@ -101,16 +101,33 @@ static size_t token_length(const char *p)
     return i;
 }
 
+/* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands before
+ * p that is neither blank nor comment. */
+static pr_status_t check_comma(char last, const char *p, const char *path, int line, pr_error_t *err)
+{
+    bool opens = last == '(' || last == '[', comma = last == ',';
+    if ((comma && strchr(")],;", *p)) || (opens && *p == ','))
+        return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found '%c', expected a value: there is a comma too many", path, line,
+                       *p);
+    return PR_OK;
+}
+
 // What libconfig is given instead of the text, line by line the same.
 static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, pr_error_t *err)
 {
     int line = 1;
+    char last = 0;
     for (const char *p = text; *p;) {
         bool closed;
         size_t n = opaque_length(p, &closed);
         if (!closed)
             return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found a %s that does not end", path, line,
                            *p == '"' ? "string" : "comment");
+        bool blank = n > 0 ? *p != '"' : isspace((unsigned char)*p) != 0;
+        if (!blank) {
+            PR_TRY(check_comma(last, p, path, line, err));
+            last = *p;
+        }
         if (n > 0) {
             pr_buf_add(out, p, n);
         } else if ((n = token_length(p)) > 0) {
@@ -204,8 +221,11 @@ done:
 
 pr_status_t pr_node_from_text(const char *text, const char *path, pr_node_t **out, pr_error_t *err)
 {
+    static const char mark[] = "\xEF\xBB\xBF"; // a byte order mark, which some editors write
     config_t config;
     pr_buf_t wide = {0};
+    if (strncmp(text, mark, sizeof mark - 1) == 0)
+        text += sizeof mark - 1;
     pr_status_t status = normalise(text, path, &wide, err);
     if (status != PR_OK) {
         pr_buf_free(&wide);

@@ -1,4 +1,5 @@
 #include "model/adapter.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "model/adapter_parts.h"
 
@@ -152,13 +153,15 @@ static bool is_target(const pr_adapter_options_t *o, const char *module)
     return !o->targets;
 }
 
-// Kaiming with a = sqrt 5 comes to U(-1/sqrt(in), 1/sqrt(in)); the counter is (layer, slot, element).
-static void initialise(pr_lora_t *l, int layer, int slot, int out, int in, const pr_rng_key_t *key)
+// Kaiming with a = sqrt 5 comes to U(-1/sqrt(in), 1/sqrt(in)); the counter is (tensor's name, element), so that what
+// else is adapted changes nothing, and a higher rank adds rows.
+static void initialise(pr_lora_t *l, const char *module, int out, int in, const pr_rng_key_t *key)
 {
     double bound = 1 / sqrt(in);
     size_t n = (size_t)l->r * (size_t)in;
+    uint64_t name = pr_hash64(module, strlen(module));
     for (size_t i = 0; i < n; i++)
-        l->a[i] = (float)(bound * (2 * pr_rng_uniform(key, (uint64_t)layer, (uint64_t)slot, i, 0) - 1));
+        l->a[i] = (float)(bound * (2 * pr_rng_uniform(key, name, i, 0, 0) - 1));
     memset(l->b, 0, (size_t)out * (size_t)l->r * sizeof *l->b);
 }
 
@@ -180,8 +183,9 @@ pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_
     for (int i = 0; i < c->n_layer && status == PR_OK; i++)
         for (int s = 0; s < PR_N_SLOT; s++) {
             pr_lora_t *l = pr_adapter_at(a, i, (pr_slot_t)s);
+            pr_slot_module(c, i, (pr_slot_t)s, module, sizeof module);
             if (l->r && pr_slot_shape(c, (pr_slot_t)s, &rows, &cols))
-                initialise(l, i, s, rows, cols, key);
+                initialise(l, module, rows, cols, key);
         }
     if (status == PR_OK)
         *out = a;

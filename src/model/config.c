@@ -320,6 +320,8 @@ pr_status_t pr_model_config_read(const char *dir, pr_model_config_t *out, pr_err
     PR_GO(pr_config_read_tokens(&s, generation ? &g : NULL, &c, err));
     *out = c;
     c.window = NULL;
+    c.stop = NULL;
+    c.n_stop = 0;
 done:
     pr_model_config_clear(&c);
     json_decref(root);
@@ -333,4 +335,9 @@ void pr_model_config_clear(pr_model_config_t *c)
 {
     free(c->window);
     c->window = NULL;
+    for (int i = 0; i < c->n_stop; i++)
+        free(c->stop[i]);
+    free(c->stop);
+    c->stop = NULL;
+    c->n_stop = 0;
 }

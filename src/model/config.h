@@ -43,6 +43,8 @@ typedef struct pr_model_config {
                                 // window; NULL when no layer has one
     int bos, pad;               // -1: none
     int n_eos, eos[PR_MAX_EOS]; // end-of-text tokens: generation_config.json's, else config.json's
+    int n_stop;                 // texts that end a response beside them: generation_config.json's stop_strings
+    char **stop;                // [n_stop], none empty; NULL when there are none
     int n_label;                // sequence classification: labels (0: a language model)
     char arch_name[64];         // architectures[0], such as "LlamaForCausalLM"
 } pr_model_config_t;

@@ -30,6 +30,30 @@ static pr_status_t read_eos(const pr_config_source_t *s, pr_model_config_t *c, p
     return PR_OK;
 }
 
+static pr_status_t add_stop(const pr_config_source_t *s, const json_t *v, pr_model_config_t *c, pr_error_t *err)
+{
+    const char *text = json_string_value(v);
+    if (!text || !*text || strlen(text) != json_string_length(v))
+        return pr_fail(err, PR_ERR_FORMAT, "%s: key 'stop_strings': found %s, expected a text that is not empty",
+                       s->path, text ? "one that is empty or holds NUL" : pr_json_type_name(v));
+    c->stop = pr_realloc(c->stop, (size_t)c->n_stop + 1, sizeof *c->stop);
+    c->stop[c->n_stop++] = pr_strdup(text);
+    return PR_OK;
+}
+
+// One text or a list of them.
+static pr_status_t read_stops(const pr_config_source_t *s, pr_model_config_t *c, pr_error_t *err)
+{
+    const json_t *v = json_object_get(s->root, "stop_strings");
+    if (!v || json_is_null(v))
+        return PR_OK;
+    if (!json_is_array(v))
+        return add_stop(s, v, c, err);
+    for (size_t i = 0; i < json_array_size(v); i++)
+        PR_TRY(add_stop(s, json_array_get(v, i), c, err));
+    return PR_OK;
+}
+
 // A negative id is an old way to say that there is none.
 static pr_status_t read_token(const pr_config_source_t *s, const char *key, int *out, pr_error_t *err)
 {
@@ -57,6 +81,7 @@ pr_status_t pr_config_read_tokens(const pr_config_source_t *s, const pr_config_s
 {
     if (generation) {
         PR_TRY(read_eos(generation, c, err));
+        PR_TRY(read_stops(generation, c, err));
         PR_TRY(read_token(generation, "bos_token_id", &c->bos, err));
         if (!c->n_label) // a classifier generates nothing: its scores stand before config.json's padding
             PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));

@@ -63,7 +63,8 @@ struct pr_linalg {
 /* BLAS in this process. Statically allocated; never freed. */
 const pr_linalg_t *pr_linalg_local(void);
 /* Threads that BLAS may use in this process (default 1, so that ranks do not fight for cores). Results may depend on
- * it. */
-void pr_linalg_set_threads(int n);
+ * it. Under a limit of the address space (ulimit -v) the memory that BLAS needs is taken here, as OpenBLAS would later
+ * ask for ever for what it cannot have. Errors: PR_ERR_MEMORY. Local. */
+pr_status_t pr_linalg_start(int n, pr_error_t *err);
 
 #endif

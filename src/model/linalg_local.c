@@ -4,13 +4,17 @@
  * from 8 (adapters) to 512. On a Sapphire Rapids core oneDNN's sgemm, whose kernels are made for the shape at hand,
  * reaches 145-180 GF/s there, where OpenBLAS 0.3.21 reaches 105-150, and 140 against 70 at an adapter's inner size of
  * 8; OpenBLAS wins for one row, and for results so narrow that its small-matrix kernels take them. */
+#include "base/mem.h"
 #include "model/linalg.h"
 
 #include <assert.h>
 #include <cblas.h>
 #include <dlfcn.h>
 #include <dnnl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 /* c [m,n] = op(a) op(b), or +=. The choice is a function of the shape, so that results are too. */
 static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a, int lda, const float *b,
@@ -101,10 +105,9 @@ static pr_status_t local_agree(const pr_linalg_t *la, pr_status_t mine, pr_error
 
 static bool threads_chosen;
 
-void pr_linalg_set_threads(int n)
+static void set_threads(int n)
 {
     threads_chosen = true;
-    n = n > 0 ? n : 1;
     openblas_set_num_threads(n);
     /* oneDNN's threads are OpenMP's; whichever runtime it was built with is asked, without our linking to it. */
     union {
@@ -113,6 +116,41 @@ void pr_linalg_set_threads(int n)
     } omp = {.symbol = dlsym(RTLD_DEFAULT, "omp_set_num_threads")};
     if (omp.symbol)
         omp.set(n);
+}
+
+/* Buffers of BLAS are taken at the first product that is large enough, and kept. */
+static pr_status_t take_buffers(pr_error_t *err)
+{
+    enum { N = 512 };
+    float *a = pr_alloc_matrix((size_t)3 * N * N, sizeof *a);
+    if (!a)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for the first product");
+    memset(a, 0, (size_t)3 * N * N * sizeof *a);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1, a, N, a + N * N, N, 0, a + 2 * N * N, N);
+    dnnl_sgemm('N', 'N', N, N, N, 1, a, N, a + N * N, N, 0, a + 2 * N * N, N);
+    free(a);
+    return PR_OK;
+}
+
+pr_status_t pr_linalg_start(int n, pr_error_t *err)
+{
+    // OpenBLAS's buffer and a stack per thread; oneDNN's kernels and the arenas of malloc.
+    const size_t mib = (size_t)1 << 20, need = (size_t)n * 144 * mib + 96 * mib;
+    static int started;
+    struct rlimit limit;
+    set_threads(n);
+    if (n <= started || getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return PR_OK;
+    void *room = mmap(NULL, need, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return pr_fail(err, PR_ERR_MEMORY,
+                       "this process may have %llu MiB of address space (ulimit -v), too few: %zu MiB more are needed "
+                       "for linear algebra on %d thread%s",
+                       (unsigned long long)limit.rlim_cur / mib, need / mib, n, n == 1 ? "" : "s");
+    munmap(room, need);
+    PR_TRY(take_buffers(err));
+    started = n;
+    return PR_OK;
 }
 
 const pr_linalg_t *pr_linalg_local(void)
@@ -129,6 +167,6 @@ const pr_linalg_t *pr_linalg_local(void)
                                       .gather = local_gather,
                                       .agree = local_agree};
     if (!threads_chosen)
-        pr_linalg_set_threads(1);
+        set_threads(1);
     return &local;
 }

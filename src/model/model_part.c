@@ -470,6 +470,8 @@ static void copy_config(const pr_model_config_t *c, pr_model_config_t *out)
         out->window = pr_alloc((size_t)c->n_layer, sizeof *out->window);
         memcpy(out->window, c->window, (size_t)c->n_layer * sizeof *out->window);
     }
+    out->stop = NULL; // a model of random weights writes no texts
+    out->n_stop = 0;
 }
 
 // All of the model, each tensor as files have it.

@@ -119,6 +119,14 @@ bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, siz
     return k > 0 && n > k && ids[k] == ids[k - 1] && (uint32_t)ids[k - 1] == t->prefix[k - 1];
 }
 
+const char *pr_tokenizer_token(const pr_tokenizer_t *t, int id, size_t *len)
+{
+    if (id < 0 || !pr_tok_vocab_has(&t->vocab, (uint32_t)id))
+        return NULL;
+    *len = t->vocab.length[id];
+    return t->vocab.bytes.data + t->vocab.offset[id];
+}
+
 /* The text between added tokens of the normalized text. */
 static pr_status_t normalized_section(pr_tok_ctx_t *ctx, const char *s, size_t n, bool at_start)
 {

@@ -44,9 +44,17 @@ pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_
 /* Do ids [n], as pr_tokenizer_encode gave them with add_special, begin with the last of the tokens that the template puts
  * before a text and then with the same again, which the text itself brought? */
 bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, size_t n);
-/* ids [n] -> UTF-8 text, NUL-terminated behind *len bytes; caller frees. Byte sequences that are not UTF-8 become
- * U+FFFD. Ids outside the vocabulary are skipped, as Python's tokenizers does. */
+/* The text of one token as the vocabulary has it, [*len] bytes that may hold NUL; NULL for an id that it lacks.
+ * Borrowed from the tokenizer. */
+const char *pr_tokenizer_token(const pr_tokenizer_t *t, int id, size_t *len);
+/* ids [n] -> UTF-8 text of *len bytes, which may hold NUL, with one more NUL after them; caller frees. Byte sequences
+ * that are not UTF-8 become U+FFFD. Ids outside the vocabulary are skipped, as Python's tokenizers does. */
 pr_status_t pr_tokenizer_decode(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special, char **text,
                                 size_t *len, pr_error_t *err);
+/* As pr_tokenizer_decode, of ids that continue a text: what a decoder does to the beginning of a text only, such as
+ * dropping the space that the Llama-2 form puts before the first word, is left out. So the text of a prompt and that of
+ * its continuation, one after the other, are the text of both. */
+pr_status_t pr_tokenizer_decode_more(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special,
+                                     char **text, size_t *len, pr_error_t *err);
 
 #endif

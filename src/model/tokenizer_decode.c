@@ -9,6 +9,8 @@ typedef struct texts {
     pr_buf_t bytes;
     size_t *end; // [n] where each text ends in bytes
     size_t n, cap;
+    bool whole;     // one text of all that came before, no longer one per token
+    bool continues; // another text stands before the first
 } texts_t;
 
 static void texts_free(texts_t *x)
@@ -66,6 +68,7 @@ static void decode_byte_level(const texts_t *in, texts_t *out)
     }
     pr_tok_add_lossy(&out->bytes, bytes.data ? bytes.data : "", bytes.len);
     texts_close(out);
+    out->whole = true;
     pr_buf_free(&bytes);
 }
 
@@ -124,7 +127,8 @@ static void decode_strip(const pr_tok_decoder_t *d, const texts_t *in, texts_t *
     for (size_t i = 0; i < in->n; i++) {
         size_t n;
         const char *s = texts_get(in, i, &n);
-        for (int64_t k = 0; k < d->start && is_at(d, s, n, 0); k++) {
+        bool inside = in->whole && in->continues; // then this is not the beginning that is to be stripped
+        for (int64_t k = 0; !inside && k < d->start && is_at(d, s, n, 0); k++) {
             s += d->len;
             n -= d->len;
         }
@@ -143,7 +147,7 @@ static void decode_metaspace(const pr_tok_decoder_t *d, const texts_t *in, texts
             bool mark = is_at(d, s, n, k);
             if (!mark)
                 pr_buf_add(&out->bytes, s + k, 1);
-            else if (i > 0 || !d->drop_first)
+            else if (i > 0 || in->continues || !d->drop_first)
                 pr_buf_add(&out->bytes, " ", 1);
             k += mark ? d->len : 1;
         }
@@ -186,6 +190,7 @@ static pr_status_t decode_step(const pr_tok_decoder_t *d, const texts_t *in, tex
     case PR_TOK_DEC_FUSE:
     default:
         texts_add(out, in->bytes.data, in->bytes.len);
+        out->whole = true;
         return PR_OK;
     }
 }
@@ -196,19 +201,20 @@ static void token_texts(const pr_tokenizer_t *t, const int32_t *ids, size_t n, b
         uint32_t id = (uint32_t)ids[i];
         if (ids[i] < 0 || !pr_tok_vocab_has(&t->vocab, id) || (skip_special && t->special[id]))
             continue;
-        if (!t->has_decoder && out->n)
+        if (!t->has_decoder && (out->n || out->continues))
             pr_buf_add(&out->bytes, " ", 1);
         texts_add(out, t->vocab.bytes.data + t->vocab.offset[id], t->vocab.length[id]);
     }
 }
 
-pr_status_t pr_tokenizer_decode(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special, char **text,
-                                size_t *len, pr_error_t *err)
+static pr_status_t decode(const pr_tokenizer_t *t, bool continues, const int32_t *ids, size_t n, bool skip_special,
+                          char **text, size_t *len, pr_error_t *err)
 {
-    texts_t now = {0}, next = {0};
+    texts_t now = {.continues = continues}, next = {0};
     pr_status_t status = PR_OK;
     token_texts(t, ids, n, skip_special, &now);
     for (size_t k = 0; k < t->n_decoders; k++) {
+        next = (texts_t){.whole = now.whole, .continues = continues};
         PR_GO(decode_step(&t->decoders[k], &now, &next, err));
         texts_free(&now);
         now = next;
@@ -222,4 +228,16 @@ done:
     texts_free(&now);
     texts_free(&next);
     return status;
+}
+
+pr_status_t pr_tokenizer_decode(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special, char **text,
+                                size_t *len, pr_error_t *err)
+{
+    return decode(t, false, ids, n, skip_special, text, len, err);
+}
+
+pr_status_t pr_tokenizer_decode_more(const pr_tokenizer_t *t, const int32_t *ids, size_t n, bool skip_special,
+                                     char **text, size_t *len, pr_error_t *err)
+{
+    return decode(t, true, ids, n, skip_special, text, len, err);
 }

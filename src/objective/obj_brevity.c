@@ -28,10 +28,10 @@ static pr_status_t brevity_open(pr_objective_t *o, const json_t *opt, const pr_o
     return PR_OK;
 }
 
-static double score_one(const brevity_t *self, const char *response)
+static double score_one(const brevity_t *self, const pr_sample_t *s)
 {
     pr_spans_t words;
-    pr_text_ascii_words(response, strlen(response), &words);
+    pr_text_ascii_words(s->response, s->response_len, &words);
     double n = (double)words.n, score = n >= self->min_words ? 1 - n / self->words : 0;
     pr_spans_free(&words);
     return score > 0 ? score : 0;
@@ -42,7 +42,7 @@ static pr_status_t brevity_score(pr_objective_t *o, const pr_sample_t *samples, 
 {
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = score_one(o->self, samples[i].response);
+        scores[i] = score_one(o->self, &samples[i]);
     return PR_OK;
 }
 

@@ -21,6 +21,7 @@ typedef struct command {
     char *dir;
     double timeout;
     int retries;
+    bool trim;
     pr_program_t *program; // NULL: not running
     int64_t next_id;       // never used twice, so that a late reply cannot be taken for another sample's
 } command_t;
@@ -44,6 +45,10 @@ static const pr_option_t options[] = {
      .max = 1000,
      .incidental = true,
      .help = "how often it is started again within one batch when it ends early"},
+    {.key = "trim",
+     .kind = PR_OPT_BOOL,
+     .dflt = "false",
+     .help = "whether white space at both ends of the response is left out"},
     {.key = "lo", .kind = PR_OPT_REAL, .dflt = "", .help = "smallest score that is possible; none when not given"},
     {.key = "hi", .kind = PR_OPT_REAL, .dflt = "", .help = "largest score that is possible; none when not given"},
     {0}};
@@ -99,6 +104,7 @@ static pr_status_t command_open(pr_objective_t *o, const json_t *opt, const pr_o
     self->dir = pr_strdup(env->dir ? env->dir : "");
     self->timeout = pr_option_real(opt, "timeout");
     self->retries = pr_option_int(opt, "retries");
+    self->trim = pr_option_bool(opt, "trim");
     o->lo = pr_option_given(opt, "lo") ? pr_option_real(opt, "lo") : -INFINITY;
     o->hi = pr_option_given(opt, "hi") ? pr_option_real(opt, "hi") : INFINITY;
     return PR_OK;
@@ -124,17 +130,28 @@ typedef struct batch {
     int64_t first_id; // sample i's id in the running program is first_id + i
 } batch_t;
 
-static void add_request(pr_program_t *p, int64_t id, const pr_sample_t *s)
+static json_t *clean_text(const char *s, size_t len)
 {
-    char *prompt = pr_utf8_clean(s->prompt), *response = pr_utf8_clean(s->response);
-    json_t *request = json_pack("{s:I, s:s, s:s}", "id", (json_int_t)id, "prompt", prompt, "response", response);
+    size_t n;
+    char *clean = pr_utf8_clean(s, len, &n);
+    json_t *text = json_stringn(clean, n);
+    free(clean);
+    return text;
+}
+
+static void add_request(const command_t *self, int64_t id, const pr_sample_t *s)
+{
+    pr_span_t response = {s->response, s->response_len};
+    if (self->trim)
+        response = pr_text_strip(response.s, response.len);
+    json_t *request =
+        json_pack("{s:I, s:o, s:o}", "id", (json_int_t)id, "prompt", clean_text(s->prompt, strlen(s->prompt)),
+                  "response", clean_text(response.s, response.len));
     char *text = pr_json_text(request, JSON_COMPACT | JSON_ENSURE_ASCII);
-    pr_program_send(p, text, strlen(text));
-    pr_program_send(p, "\n", 1);
+    pr_program_send(self->program, text, strlen(text));
+    pr_program_send(self->program, "\n", 1);
     free(text);
     json_decref(request);
-    free(prompt);
-    free(response);
 }
 
 static void send_open(command_t *self, batch_t *b)
@@ -143,7 +160,7 @@ static void send_open(command_t *self, batch_t *b)
     self->next_id += (int64_t)b->n;
     for (size_t i = 0; i < b->n; i++)
         if (!b->answered[i])
-            add_request(self->program, b->first_id + (int64_t)i, &b->samples[i]);
+            add_request(self, b->first_id + (int64_t)i, &b->samples[i]);
 }
 
 static pr_status_t nonsense(const char *line, size_t len, const char *expected, pr_error_t *err)

@@ -23,12 +23,12 @@ static pr_status_t distinct_open(pr_objective_t *o, const json_t *opt, const pr_
     return PR_OK;
 }
 
-static double score_one(size_t n, const char *response)
+static double score_one(size_t n, const pr_sample_t *s)
 {
     pr_spans_t words;
     pr_dict_t seen = {0};
     pr_buf_t key = {0};
-    pr_text_words(response, strlen(response), &words);
+    pr_text_words(s->response, s->response_len, &words);
     size_t total = words.n >= n ? words.n - n + 1 : 0;
     for (size_t i = 0; i < total; i++) {
         key.len = 0;
@@ -51,7 +51,7 @@ static pr_status_t distinct_score(pr_objective_t *o, const pr_sample_t *samples,
     const distinct_t *self = o->self;
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = score_one(self->n, samples[i].response);
+        scores[i] = score_one(self->n, &samples[i]);
     return PR_OK;
 }
 

@@ -92,16 +92,16 @@ static bool holds_phrase(const phrases_t *list, pr_span_t sentence)
     bool found = false;
     char *lower = pr_text_lower(sentence.s, sentence.len, &n);
     for (size_t i = 0; i < list->n && !found; i++)
-        found = strstr(lower, list->phrase[i]) != NULL;
+        found = memmem(lower, n, list->phrase[i], strlen(list->phrase[i])) != NULL;
     free(lower);
     return found;
 }
 
-static double score_one(const phrases_t *list, const char *response)
+static double score_one(const phrases_t *list, const pr_sample_t *s)
 {
     size_t with = 0;
     pr_spans_t sentences;
-    pr_text_sentences(response, strlen(response), &sentences);
+    pr_text_sentences(s->response, s->response_len, &sentences);
     for (size_t i = 0; i < sentences.n; i++)
         with += holds_phrase(list, sentences.at[i]);
     double score = sentences.n ? (double)with / (double)sentences.n : 0;
@@ -114,7 +114,7 @@ static pr_status_t empathy_score(pr_objective_t *o, const pr_sample_t *samples, 
 {
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = score_one(o->self, samples[i].response);
+        scores[i] = score_one(o->self, &samples[i]);
     return PR_OK;
 }
 
@@ -122,8 +122,8 @@ const pr_objective_type_t pr_objective_empathy = {
     .name = "empathy",
     .formula = "sentences that hold one of the phrases / sentences",
     .range = "[0, 1]",
-    .help = "Share of sentences with an empathic phrase, upper and lower case alike. A sentence ends at white space "
-            "behind '.', '!' or '?'. An empty response scores 0.",
+    .help = "Share of sentences with an empathic phrase, upper and lower case alike. " PR_SENTENCES_HELP
+            " An empty response scores 0.",
     .options = options,
     .check = empathy_check,
     .open = empathy_open,

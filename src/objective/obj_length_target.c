@@ -7,6 +7,7 @@
 typedef struct length_target {
     double target, width;
     char unit; // 'w'ords, 't'okens or 'c'haracters
+    bool trim;
 } length_target_t;
 
 static const pr_option_t options[] = {
@@ -22,6 +23,10 @@ static const pr_option_t options[] = {
      .dflt = "\"words\"",
      .choices = "words|tokens|characters",
      .help = "what is counted"},
+    {.key = "trim",
+     .kind = PR_OPT_BOOL,
+     .dflt = "false",
+     .help = "characters: whether white space at both ends of the response is left out"},
     {0}};
 
 static pr_status_t length_open(pr_objective_t *o, const json_t *opt, const pr_objective_env_t *env, pr_error_t *err)
@@ -32,6 +37,7 @@ static pr_status_t length_open(pr_objective_t *o, const json_t *opt, const pr_ob
     self->target = pr_option_int(opt, "words");
     self->width = pr_option_given(opt, "width") ? pr_option_real(opt, "width") : self->target;
     self->unit = *pr_option_string(opt, "unit");
+    self->trim = pr_option_bool(opt, "trim");
     o->lo = 0;
     o->hi = 1;
     return PR_OK;
@@ -41,10 +47,14 @@ static double length_of(const length_target_t *self, const pr_sample_t *s)
 {
     if (self->unit == 't')
         return s->n_response;
-    if (self->unit == 'c')
-        return (double)pr_utf8_count(s->response, strlen(s->response));
+    if (self->unit == 'c') {
+        pr_span_t text = {s->response, s->response_len};
+        if (self->trim)
+            text = pr_text_strip(text.s, text.len);
+        return (double)pr_utf8_count(text.s, text.len);
+    }
     pr_spans_t words;
-    pr_text_words(s->response, strlen(s->response), &words);
+    pr_text_words(s->response, s->response_len, &words);
     double n = (double)words.n;
     pr_spans_free(&words);
     return n;

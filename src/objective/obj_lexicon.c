@@ -133,12 +133,12 @@ static double weight_at(const lexicon_t *self, const pr_spans_t *words, size_t i
     return 0;
 }
 
-static double score_one(const lexicon_t *self, const char *response)
+static double score_one(const lexicon_t *self, const pr_sample_t *s)
 {
     pr_spans_t words;
     pr_buf_t key = {0};
     double sum = 0;
-    pr_text_words(response, strlen(response), &words);
+    pr_text_words(s->response, s->response_len, &words);
     for (size_t i = 0, used; i < words.n; i += used)
         sum += weight_at(self, &words, i, &key, &used);
     double score = words.n ? sum / (double)words.n : 0;
@@ -152,7 +152,7 @@ static pr_status_t lexicon_score(pr_objective_t *o, const pr_sample_t *samples, 
 {
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = score_one(o->self, samples[i].response);
+        scores[i] = score_one(o->self, &samples[i]);
     return PR_OK;
 }
 

@@ -67,6 +67,10 @@ static const pr_option_t options[] = {
      .dflt = "",
      .help = "whether the tokenizer adds what its template says, such as a begin-of-text token. Default: as the head, "
              "for data true"},
+    {.key = "trim",
+     .kind = PR_OPT_BOOL,
+     .dflt = "",
+     .help = "whether white space at both ends of a response is left out. Default: as the head, for data false"},
     {.key = "batch_tokens",
      .kind = PR_OPT_INT,
      .dflt = "2048",
@@ -185,7 +189,7 @@ static pr_status_t linear_score(pr_objective_t *o, const pr_sample_t *samples, s
         return pr_fail(err, PR_ERR_NOT_FOUND, "its head has not been fitted yet");
     for (size_t i = 0; i < n && status == PR_OK; i++)
         status = pr_templated_add(&self->text, self->tokenizer, &self->model->config, samples[i].prompt,
-                                  samples[i].response, &p, err);
+                                  samples[i].response, samples[i].response_len, &p, err);
     size_t most = n < self->batch_tokens ? n : self->batch_tokens; // a sequence has at least one token
     if (status == PR_OK && !(h = pr_alloc_matrix(most * (size_t)self->model->config.d_model, sizeof *h)))
         status = pr_fail(err, PR_ERR_MEMORY, "no memory for %zu hidden states", most);

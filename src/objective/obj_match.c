@@ -14,7 +14,7 @@ typedef struct match {
     pcre2_match_data *data;
     pcre2_match_context *context;
     char unit; // 'r'esponse, 's'entence or 'w'ord
-    bool negate;
+    bool negate, trim;
 } match_t;
 
 static const pr_option_t options[] = {
@@ -25,6 +25,10 @@ static const pr_option_t options[] = {
      .choices = "response|sentence|word",
      .help = "what the matches are a share of"},
     {.key = "ignore_case", .kind = PR_OPT_BOOL, .dflt = "true", .help = "whether upper and lower case are alike"},
+    {.key = "trim",
+     .kind = PR_OPT_BOOL,
+     .dflt = "true",
+     .help = "whether white space at both ends of the response is left out first, so that ^ stands at its first word"},
     {.key = "negate", .kind = PR_OPT_BOOL, .dflt = "false", .help = "score 1 minus the rate, to wish the pattern away"},
     {.key = "step_limit",
      .kind = PR_OPT_INT,
@@ -75,6 +79,7 @@ static pr_status_t match_open(pr_objective_t *o, const json_t *opt, const pr_obj
     self->context = pcre2_match_context_create(NULL);
     self->unit = *pr_option_string(opt, "unit");
     self->negate = pr_option_bool(opt, "negate");
+    self->trim = pr_option_bool(opt, "trim");
     uint32_t limit = (uint32_t)pr_option_int(opt, "step_limit");
     pcre2_set_match_limit(self->context, limit);
     pcre2_set_depth_limit(self->context, limit);
@@ -133,10 +138,12 @@ static pr_status_t count_sentences(const match_t *self, const pr_spans_t *senten
     return PR_OK;
 }
 
-static pr_status_t score_one(const match_t *self, const char *response, double *score, pr_error_t *err)
+static pr_status_t score_one(const match_t *self, const pr_sample_t *s, double *score, pr_error_t *err)
 {
     pr_spans_t pieces = {0};
-    pr_span_t whole = pr_text_strip(response, strlen(response));
+    pr_span_t whole = {s->response, s->response_len};
+    if (self->trim)
+        whole = pr_text_strip(whole.s, whole.len);
     pr_status_t status;
     size_t found = 0, of = whole.len > 0;
     if (self->unit == 's') {
@@ -159,7 +166,7 @@ static pr_status_t score_one(const match_t *self, const char *response, double *
 static pr_status_t match_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err)
 {
     for (size_t i = 0; i < n; i++) {
-        pr_status_t status = score_one(o->self, samples[i].response, &scores[i], err);
+        pr_status_t status = score_one(o->self, &samples[i], &scores[i], err);
         if (status != PR_OK) {
             pr_fail_in(err, "sample %zu", i);
             return status;
@@ -173,9 +180,8 @@ const pr_objective_type_t pr_objective_match = {
     .formula = "unit = sentence: sentences that match / sentences; word: min(1, matches / words); response: 1 if it "
                "matches, else 0",
     .range = "[0, 1]",
-    .help =
-        "How often a pattern occurs. ^ and $ match at lines of the response (of the sentence). An empty response, or "
-        "one without a unit, scores 0, negated or not.",
+    .help = "How often a pattern occurs. ^ and $ match at lines of the response (of the sentence). " PR_SENTENCES_HELP
+            " An empty response, or one without a unit, scores 0, negated or not.",
     .options = options,
     .check = match_check,
     .open = match_open,

@@ -79,11 +79,11 @@ static size_t syllables(pr_span_t word)
     return count ? count : 1;
 }
 
-static double score_one(const char *response)
+static double score_one(const pr_sample_t *s)
 {
     pr_spans_t words, sentences;
-    pr_text_words(response, strlen(response), &words);
-    pr_text_sentences(response, strlen(response), &sentences);
+    pr_text_words(s->response, s->response_len, &words);
+    pr_text_sentences(s->response, s->response_len, &sentences);
     double total = 0, score = 0;
     for (size_t i = 0; i < words.n; i++)
         total += (double)syllables(words.at[i]);
@@ -102,7 +102,7 @@ static pr_status_t readability_score(pr_objective_t *o, const pr_sample_t *sampl
     (void)o;
     (void)err;
     for (size_t i = 0; i < n; i++)
-        scores[i] = score_one(samples[i].response);
+        scores[i] = score_one(&samples[i]);
     return PR_OK;
 }
 
@@ -110,7 +110,7 @@ const pr_objective_type_t pr_objective_readability = {
     .name = "readability",
     .formula = "(206.835 - 1.015 words/sentences - 84.6 syllables/words) / 100, cut to 0..1",
     .range = "[0, 1]",
-    .help = "Flesch reading ease of English, divided by 100. A sentence ends at white space behind '.', '!' or '?'. "
+    .help = "Flesch reading ease of English, divided by 100. " PR_SENTENCES_HELP " "
             "Syllables of a word are its groups of the vowels a e i o u y (with accents too), less one for a silent e "
             "(without accent) "
             "in a last e, es or ed behind a consonant (not in -le and -les behind a consonant, -es behind s x z c g h, "

@@ -126,7 +126,7 @@ static double score_one(const reflection_t *self, const pr_sample_t *s)
     pr_dict_t wanted = {0}, taken = {0};
     pr_spans_t words;
     wanted_words(self, s->prompt, &wanted);
-    pr_text_ascii_words(s->response, strlen(s->response), &words);
+    pr_text_ascii_words(s->response, s->response_len, &words);
     for (size_t i = 0; i < words.n; i++) {
         size_t len = prefix_len(self, words.at[i]);
         if (pr_dict_get(&wanted, words.at[i].s, len))

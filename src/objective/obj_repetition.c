@@ -59,7 +59,7 @@ static double score_one(const repetition_t *self, const pr_sample_t *s)
         walk(&words, self->n, &seen, NULL);
         pr_spans_free(&words);
     }
-    pr_text_words(s->response, strlen(s->response), &words);
+    pr_text_words(s->response, s->response_len, &words);
     bool *repeated = pr_alloc(words.n, sizeof *repeated);
     walk(&words, self->n, &seen, repeated);
     size_t again = 0;

@@ -54,6 +54,10 @@ static const pr_option_t options[] = {
      .kind = PR_OPT_BOOL,
      .dflt = "true",
      .help = "whether the tokenizer adds what its template says, such as a begin-of-text token"},
+    {.key = "trim",
+     .kind = PR_OPT_BOOL,
+     .dflt = "false",
+     .help = "whether white space at both ends of the response is left out"},
     {.key = "batch_tokens",
      .kind = PR_OPT_INT,
      .dflt = "2048",
@@ -194,7 +198,7 @@ static pr_status_t reward_score(pr_objective_t *o, const pr_sample_t *samples, s
     pr_status_t status = PR_OK;
     for (size_t i = 0; i < n && status == PR_OK; i++)
         status = pr_templated_add(&self->text, self->tokenizer, &self->model->config, samples[i].prompt,
-                                  samples[i].response, &packed, err);
+                                  samples[i].response, samples[i].response_len, &packed, err);
     status = self->la->agree(self->la, status, err);
     if (status == PR_OK)
         status = pr_packed_run(&packed, self->model, self->la, self->run, self->batch_tokens, score_batch, &sc, err);

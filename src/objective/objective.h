@@ -14,10 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is scored. Texts are UTF-8; the response is already cut at its stop string and trimmed of white space. */
+/* What is scored. Texts are UTF-8; the response is what the policy wrote before its end, byte for byte: it may begin
+ * and end in white space, and hold U+0000. */
 typedef struct pr_sample {
-    const char *prompt, *response;
-    const int32_t *prompt_id, *response_id; // token ids, the response's without the end-of-text token
+    const char *prompt, *response;          // both NUL-terminated; the prompt holds no other NUL
+    size_t response_len;                    // bytes
+    const int32_t *prompt_id, *response_id; // token ids, the response's without what ended it (end-of-text, stop text)
     int n_prompt, n_response;
 } pr_sample_t;
 

@@ -1,5 +1,6 @@
 #include "objective/templated.h"
 #include "base/mem.h"
+#include "objective/text.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 
 // The template with the sample's texts put in, once: what they hold themselves is left as it is.
-static void fill_template(const char *template, const char *prompt, const char *response, pr_buf_t *out)
+static void fill_template(const char *template, const char *prompt, pr_span_t response, pr_buf_t *out)
 {
     static const char prompt_mark[] = "{prompt}", response_mark[] = "{response}";
     for (const char *p = template; *p;) {
@@ -15,7 +16,7 @@ static void fill_template(const char *template, const char *prompt, const char *
             pr_buf_puts(out, prompt);
             p += sizeof prompt_mark - 1;
         } else if (strncmp(p, response_mark, sizeof response_mark - 1) == 0) {
-            pr_buf_puts(out, response);
+            pr_buf_add(out, response.s, response.len);
             p += sizeof response_mark - 1;
         } else {
             pr_buf_add(out, p++, 1);
@@ -39,17 +40,19 @@ void pr_templated_fit(pr_templated_t *t, const pr_model_config_t *c)
 }
 
 pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *tokenizer, const pr_model_config_t *c,
-                             const char *prompt, const char *response, pr_packed_t *out, pr_error_t *err)
+                             const char *prompt, const char *response, size_t response_len, pr_packed_t *out,
+                             pr_error_t *err)
 {
+    pr_span_t said = t->trim ? pr_text_strip(response, response_len) : (pr_span_t){response, response_len};
     pr_buf_t text = {0};
     int32_t *id = NULL;
     size_t n = 0;
     assert(t->max_tokens > 0);
     pr_buf_add(&text, "", 0);
     if (prompt)
-        fill_template(t->template, prompt, response, &text);
+        fill_template(t->template, prompt, said, &text);
     else
-        pr_buf_puts(&text, response);
+        pr_buf_add(&text, said.s, said.len);
     pr_status_t status = pr_tokenizer_encode(tokenizer, text.data, text.len, t->special, &id, &n, err);
     pr_buf_free(&text);
     if (status == PR_OK)
@@ -62,10 +65,13 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
 
 static const struct {
     const char *key, *dflt;
-} settings[] = {
-    {"template", "{prompt}{response}"}, {"max_tokens", "0"}, {"truncate", "start"}, {"special_tokens", "true"}};
+} settings[] = {{"template", "{prompt}{response}"},
+                {"max_tokens", "0"},
+                {"truncate", "start"},
+                {"special_tokens", "true"},
+                {"trim", "false"}};
 
-enum { TEMPLATE, MAX_TOKENS, TRUNCATE, SPECIAL_TOKENS, N_SETTINGS };
+enum { TEMPLATE, MAX_TOKENS, TRUNCATE, SPECIAL_TOKENS, TRIM, N_SETTINGS };
 
 // An option's value as the text that a file would hold. Caller frees.
 static char *as_text(const json_t *v)
@@ -95,6 +101,15 @@ static pr_status_t one_setting(const char *key, const char *dflt, const json_t *
     return PR_OK;
 }
 
+static pr_status_t parse_bool(char **text, int setting, const char *where, bool *out, pr_error_t *err)
+{
+    *out = strcmp(text[setting], "true") == 0;
+    if (!*out && strcmp(text[setting], "false") != 0)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %s: found \"%.40s\", expected true or false", where,
+                       settings[setting].key, text[setting]);
+    return PR_OK;
+}
+
 static pr_status_t parse_settings(char **text, const char *where, pr_templated_t *out, pr_error_t *err)
 {
     char *end;
@@ -107,10 +122,8 @@ static pr_status_t parse_settings(char **text, const char *where, pr_templated_t
     if (!out->keep_end && strcmp(text[TRUNCATE], "end") != 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: truncate: found \"%.40s\", expected start or end", where,
                        text[TRUNCATE]);
-    out->special = strcmp(text[SPECIAL_TOKENS], "true") == 0;
-    if (!out->special && strcmp(text[SPECIAL_TOKENS], "false") != 0)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: special_tokens: found \"%.40s\", expected true or false", where,
-                       text[SPECIAL_TOKENS]);
+    PR_TRY(parse_bool(text, SPECIAL_TOKENS, where, &out->special, err));
+    PR_TRY(parse_bool(text, TRIM, where, &out->trim, err));
     if (!strstr(text[TEMPLATE], "{response}"))
         return pr_fail(err, PR_ERR_CONFIG, "option 'template': found no {response} in it");
     return PR_OK;
@@ -138,8 +151,9 @@ json_t *pr_templated_metadata(const pr_templated_t *t)
 {
     char number[24];
     snprintf(number, sizeof number, "%zu", t->max_tokens);
-    return json_pack("{s:s, s:s, s:s, s:s}", "template", t->template, "max_tokens", number, "truncate",
-                     t->keep_end ? "start" : "end", "special_tokens", t->special ? "true" : "false");
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "template", t->template, "max_tokens", number, "truncate",
+                     t->keep_end ? "start" : "end", "special_tokens", t->special ? "true" : "false", "trim",
+                     t->trim ? "true" : "false");
 }
 
 void pr_templated_clear(pr_templated_t *t)

@@ -32,16 +32,16 @@ static void add_code_point(pr_buf_t *b, int32_t cp)
     pr_buf_add(b, bytes, (size_t)utf8proc_encode_char(cp, bytes));
 }
 
-char *pr_utf8_clean(const char *s)
+char *pr_utf8_clean(const char *s, size_t len, size_t *out_len)
 {
     pr_buf_t b = {0};
-    size_t len = strlen(s);
     int32_t cp;
     pr_buf_add(&b, "", 0);
     for (size_t i = 0; i < len;) {
         i += pr_utf8_next(s + i, len - i, &cp);
         add_code_point(&b, cp);
     }
+    *out_len = b.len;
     return b.data;
 }
 
@@ -128,7 +128,7 @@ char *pr_text_lower(const char *s, size_t len, size_t *out_len)
 }
 
 /* ---- pieces ---- */
-static void add_span(pr_spans_t *spans, const char *s, size_t len)
+void pr_spans_add(pr_spans_t *spans, const char *s, size_t len)
 {
     if (spans->n == spans->cap) {
         spans->cap = spans->cap ? 2 * spans->cap : 16;
@@ -168,7 +168,7 @@ void pr_text_ascii_words(const char *s, size_t len, pr_spans_t *out)
         if (i < n && ((c >= 'a' && c <= 'z') || c == '\''))
             continue;
         if (i > start)
-            add_span(out, out->text + start, i - start);
+            pr_spans_add(out, out->text + start, i - start);
         start = i + 1;
     }
 }
@@ -193,7 +193,7 @@ static void add_word(pr_spans_t *out, const char *s, size_t len)
         len--;
     while (len > 0 && s[len - 1] == '\'')
         len--;
-    add_span(out, s, len);
+    pr_spans_add(out, s, len);
 }
 
 // The lower-cased text with U+2019 made an apostrophe.
@@ -231,33 +231,6 @@ void pr_text_words(const char *s, size_t len, pr_spans_t *out)
         start = i + step;
         solid = false;
     }
-}
-
-static bool ends_sentence(char c)
-{
-    return c == '.' || c == '!' || c == '?';
-}
-
-void pr_text_sentences(const char *s, size_t len, pr_spans_t *out)
-{
-    pr_span_t t = pr_text_strip(s, len);
-    size_t start = 0;
-    *out = (pr_spans_t){0};
-    for (size_t i = 0; i < t.len;) {
-        int32_t cp;
-        size_t n = pr_utf8_next(t.s + i, t.len - i, &cp);
-        if (i == 0 || !pr_is_space(cp) || !ends_sentence(t.s[i - 1])) {
-            i += n;
-            continue;
-        }
-        add_span(out, t.s + start, i - start);
-        for (; i < t.len && pr_is_space(cp); i += n)
-            n = pr_utf8_next(t.s + i, t.len - i, &cp);
-        i -= n; // the character that ended the loop is not white space: a stripped text does not end in any
-        start = i;
-    }
-    if (start < t.len)
-        add_span(out, t.s + start, t.len - start);
 }
 
 /* ---- dictionary ---- */

@@ -13,8 +13,9 @@
 size_t pr_utf8_next(const char *s, size_t len, int32_t *cp);
 /* Code points of a text. */
 size_t pr_utf8_count(const char *s, size_t len);
-/* A copy in which every byte that is not UTF-8 is replaced by U+FFFD. Caller frees. */
-char *pr_utf8_clean(const char *s);
+/* A copy of s [len] in which every byte that is not UTF-8 is replaced by U+FFFD, [*out_len] bytes with a NUL after
+ * them. Caller frees. */
+char *pr_utf8_clean(const char *s, size_t len, size_t *out_len);
 /* As Python's str.isspace for one character. */
 bool pr_is_space(int32_t cp);
 /* As Python's str.lower: full mapping, with the final sigma. NUL-terminated behind *out_len bytes; caller frees. */
@@ -33,6 +34,7 @@ typedef struct pr_spans {
     char *text;
 } pr_spans_t;
 
+void pr_spans_add(pr_spans_t *spans, const char *s, size_t len);
 void pr_spans_free(pr_spans_t *spans);
 /* Both ends without white space, as Python's str.strip. */
 pr_span_t pr_text_strip(const char *s, size_t len);
@@ -41,7 +43,15 @@ void pr_text_ascii_words(const char *s, size_t len, pr_spans_t *out);
 /* The maximal runs of letters, marks, digits and apostrophes (' and U+2019, made ') of any script that hold a letter or
  * digit, in the lower-cased text, without the apostrophes at their ends. */
 void pr_text_words(const char *s, size_t len, pr_spans_t *out);
-/* The sentences of the stripped text: cut at white space that follows '.', '!' or '?'. Pieces of s itself. */
+/* The sentences of a text by Unicode's rule (UAX 29, as ICU has it): quotation marks and brackets that close after a
+ * full stop belong to the sentence they close, the end of a line ends one, and a full stop before a small letter ends
+ * none. A piece without a letter (emphasis marks, a face) belongs to the sentence before it, at the beginning of a line
+ * ("1.") to the one after it. Pieces of s itself, without white space at their ends; none of a text of white space.
+ */
+#define PR_SENTENCES_HELP                                                                                              \
+    "Sentences are Unicode's (UAX 29, as the ICU library has it): closing quotation marks and brackets belong to the " \
+    "sentence, the end of a line ends one, a full stop before a small letter does not; a piece without a letter "      \
+    "belongs to the sentence before it, at the beginning of a line to the one after it."
 void pr_text_sentences(const char *s, size_t len, pr_spans_t *out);
 
 /* Values by text: a hash table that copies its keys. Start from {0}; free with pr_dict_free. */

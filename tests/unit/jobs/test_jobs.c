@@ -71,7 +71,7 @@ typedef struct job {
     int cancel_at_step; // cancelled when this step has been told; 0: never
     int cancel_at_call; // or when it asked so often
     int calls, steps, first_step;
-    double last_reward;
+    double first_reward[2];
 } job_t;
 
 static bool cancelled(void *self)
@@ -91,6 +91,8 @@ static void on_event(void *self, const char *event, const json_t *fields)
         j->first_step = step;
     ck_assert_int_eq(step, j->first_step + j->steps - 1);
     ck_assert_uint_eq(json_array_size(json_object_get(fields, "reward")), 2);
+    for (size_t k = 0; k < 2 && j->steps == 1; k++)
+        j->first_reward[k] = json_number_value(json_array_get(json_object_get(fields, "reward"), k));
     ck_assert(isfinite(json_number_value(json_object_get(fields, "grad_norm"))));
 }
 
@@ -181,6 +183,68 @@ START_TEST(resume_at_any_step)
         json_decref(spec);
         pr_config_free(&c);
     }
+}
+END_TEST
+
+/* One step with another setting, objective or seed: the rewards of its roll-outs, which are the base model's, and the
+ * beginning of the first adapter matrix, which a first step leaves as it was. */
+typedef struct beginning {
+    double reward[2];
+    float a[8];
+} beginning_t;
+
+static beginning_t begin(int number, const char *finetune, int objective, int64_t seed)
+{
+    char results[32], more[256];
+    json_t *result;
+    pr_error_t err;
+    pr_inputs_t in;
+    pr_adapter_t *adapter;
+    job_t j = {0};
+    snprintf(results, sizeof results, "begin%d", number);
+    snprintf(more, sizeof more, "finetune = { steps = 1; samples = 2; max_new_tokens = 8; %s };", finetune);
+    pr_config_t *c = config(results, more);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    json_t *spec = pr_finetune_spec(c, &in, objective, seed);
+    ck_assert_msg(run(c, spec, &j, &result, &err) == PR_OK, "%s", err.text);
+    char *expert = pr_expert_dir(c, c->results, objective, seed);
+    pr_model_config_t m;
+    ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
+    ck_assert_msg(pr_adapter_read(expert, &m, &adapter, &err) == PR_OK, "%s", err.text);
+    beginning_t b = {.reward = {j.first_reward[0], j.first_reward[1]}};
+    memcpy(b.a, adapter->data, sizeof b.a);
+    pr_adapter_free(&adapter);
+    pr_model_config_clear(&m);
+    free(expert);
+    json_decref(result);
+    json_decref(spec);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+    return b;
+}
+
+/* Whatever is compared is compared on the same random numbers: no objective and no setting is in their keys. */
+START_TEST(common_random_numbers)
+{
+    static const char plain[] = "prompts_per_step = 3; lora = { r = 2; };";
+    beginning_t first = begin(0, plain, 0, 1);
+    struct {
+        const char *finetune;
+        int objective;
+    } same[] = {{plain, 1},
+                {"prompts_per_step = 3; lr = 0.5; lora = { r = 2; };", 0},
+                {"prompts_per_step = 3; method = \"grpo\"; kl = 0.5; beta1 = 0.9001; lora = { r = 2; };", 0},
+                {"prompts_per_step = 3; micro_tokens = 64; lora = { r = 2; };", 0},
+                {"prompts_per_step = 3; lora = { r = 5; alpha = 3.0; };", 0}};
+    for (int i = 0; i < (int)(sizeof same / sizeof *same); i++) {
+        beginning_t b = begin(1 + i, same[i].finetune, same[i].objective, 1);
+        ck_assert_msg(memcmp(b.reward, first.reward, sizeof b.reward) == 0, "%d: %.17g %.17g", i, b.reward[0],
+                      first.reward[0]);
+        ck_assert_msg(memcmp(b.a, first.a, sizeof b.a) == 0, "%d", i);
+    }
+    beginning_t other = begin(9, plain, 0, 2);
+    ck_assert(memcmp(other.a, first.a, sizeof other.a) != 0);
+    ck_assert(memcmp(other.reward, first.reward, sizeof other.reward) != 0);
 }
 END_TEST
 
@@ -664,6 +728,7 @@ int main(void)
     tcase_add_unchecked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 240);
     tcase_add_test(t, resume_at_any_step);
+    tcase_add_test(t, common_random_numbers);
     tcase_add_test(t, resume_within_a_step);
     tcase_add_test(t, a_damaged_checkpoint);
     tcase_add_test(t, numbers_that_explode);

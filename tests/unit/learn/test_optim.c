@@ -2,7 +2,6 @@
 #include "learn/advantage.h"
 #include "learn/loss.h"
 #include "learn/optim.h"
-#include "learn/response.h"
 
 #include <check.h>
 #include <math.h>
@@ -103,49 +102,6 @@ START_TEST(token_loss_and_its_derivative)
 }
 END_TEST
 
-static pr_tokenizer_t *tokenizer(void)
-{
-    char path[1024];
-    const char *root = getenv("PARETORANK_SOURCE_DIR");
-    pr_tokenizer_t *t = NULL;
-    pr_error_t err;
-    snprintf(path, sizeof path, "%s/sweeps/counsel/model/tokenizer.json", root ? root : ".");
-    ck_assert_msg(pr_tokenizer_load(path, &t, &err) == PR_OK, "%s", err.text);
-    return t;
-}
-
-START_TEST(responses_end_at_stop_strings)
-{
-    static const struct {
-        const char *text, *expected;
-        bool stops;
-    } cases[] = {{" I see. \nClient: more", "I see.", true},
-                 {"  both ends  ", "both ends", false},
-                 {"\nnothing", "", true},
-                 {"cut STOP here\n", "cut", true},
-                 {"plain", "plain", false}};
-    const char *const stops[] = {"\n", "STOP"};
-    pr_tokenizer_t *t = tokenizer();
-    pr_stops_t s;
-    pr_stops_init(&s, t, 2, stops);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        int32_t *ids;
-        size_t n;
-        char *text;
-        ck_assert_int_eq(pr_tokenizer_encode(t, cases[i].text, strlen(cases[i].text), false, &ids, &n, NULL), PR_OK);
-        bool hit = false;
-        for (int k = 1; k <= (int)n; k++)
-            hit = hit || pr_stops_hit(&s, ids, k);
-        ck_assert_int_eq(hit, cases[i].stops);
-        ck_assert_int_eq(pr_response_text(&s, ids, (int)n, &text, NULL), PR_OK);
-        ck_assert_str_eq(text, cases[i].expected);
-        free(text);
-        free(ids);
-    }
-    pr_tokenizer_free(&t);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("learn");
@@ -155,7 +111,6 @@ int main(void)
     tcase_add_test(c, clipping);
     tcase_add_test(c, advantages);
     tcase_add_test(c, token_loss_and_its_derivative);
-    tcase_add_test(c, responses_end_at_stop_strings);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_ENV);

@@ -55,7 +55,7 @@ static inline pr_objective_t *open_objective(const char *type, const char *optio
 
 static inline double score_of(pr_objective_t *o, const char *prompt, const char *response)
 {
-    pr_sample_t s = {.prompt = prompt, .response = response};
+    pr_sample_t s = {.prompt = prompt, .response = response, .response_len = strlen(response)};
     pr_error_t err = {0};
     double score = -1;
     pr_status_t status = pr_objective_score(o, &s, 1, &score, &err);

@@ -33,7 +33,8 @@ static pr_status_t score_many(pr_objective_t *o, size_t n, double *scores, pr_er
     static const char *const responses[] = {"", "a", "zwölf\n", "\"quoted\" \\ text", "\xff{}"};
     pr_sample_t *s = pr_alloc(n, sizeof *s);
     for (size_t i = 0; i < n; i++)
-        s[i] = (pr_sample_t){.prompt = "Client: \t\x01", .response = responses[i % 5]};
+        s[i] = (pr_sample_t){
+            .prompt = "Client: \t\x01", .response = responses[i % 5], .response_len = strlen(responses[i % 5])};
     pr_status_t status = pr_objective_score(o, s, n, scores, err);
     free(s);
     return status;
@@ -252,7 +253,7 @@ START_TEST(test_without_standard_files)
     int keep = dup(1);
     close(0);
     close(1);
-    pr_sample_t s = {.prompt = "", .response = "four"};
+    pr_sample_t s = {.prompt = "", .response = "four", .response_len = 4};
     double score = -1;
     pr_status_t status = pr_objective_score(o, &s, 1, &score, NULL);
     dup2(keep, 1);

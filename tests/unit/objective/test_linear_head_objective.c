@@ -84,7 +84,7 @@ static void check_scores(const base_t *b, const char *options, const char *befor
     double found[4];
     must(try_open("linear_head", options, &b->env, &o, &err), &err);
     for (int i = 0; i < 4; i++)
-        s[i] = (pr_sample_t){.prompt = prompts[i], .response = responses[i]};
+        s[i] = (pr_sample_t){.prompt = prompts[i], .response = responses[i], .response_len = strlen(responses[i])};
     must(pr_objective_score(o, s, 4, found, &err), &err);
     ck_assert_double_eq(o->lo, sigmoid ? 0 : -INFINITY);
     for (int i = 0; i < 4; i++) {
@@ -143,7 +143,7 @@ START_TEST(given_later)
     base_t b;
     pr_error_t err;
     pr_objective_t *o = NULL;
-    pr_sample_t s = {.prompt = prompts[0], .response = responses[0]};
+    pr_sample_t s = {.prompt = prompts[0], .response = responses[0], .response_len = strlen(responses[0])};
     double found, second;
     char text[64], data[96];
     open_base(&b, NULL);

@@ -41,7 +41,7 @@ static void open_base(const char *name, base_t *b)
             memcpy(&id, ids->data + (size_t)(s * LENGTH + i) * sizeof id, sizeof id);
             b->id[s][i] = (int32_t)id;
         }
-        b->sample[s] = (pr_sample_t){"", "", b->id[s], b->id[s] + PROMPT, PROMPT, LENGTH - PROMPT};
+        b->sample[s] = (pr_sample_t){"", "", 0, b->id[s], b->id[s] + PROMPT, PROMPT, LENGTH - PROMPT};
     }
     free(dir);
     free(tokenizer);
@@ -133,10 +133,10 @@ START_TEST(test_fluency_too_long)
         id[i] = b.id[0][i % LENGTH];
     pr_objective_t *o = open_in("fluency", "{}", &b.env);
     int most = b.model->config.max_pos;
-    pr_sample_t s[4] = {{"", "", id, id + 290, 290, 10},
-                        {"", "", id + 290 - (most - 10), id + 290, most - 10, 10},
-                        {"", "", id, id + 3, 3, 297},
-                        {"", "", id + 2, id + 3, 1, most - 1}};
+    pr_sample_t s[4] = {{"", "", 0, id, id + 290, 290, 10},
+                        {"", "", 0, id + 290 - (most - 10), id + 290, most - 10, 10},
+                        {"", "", 0, id, id + 3, 3, 297},
+                        {"", "", 0, id + 2, id + 3, 1, most - 1}};
     double scores[4];
     scores_of(o, s, 4, scores);
     ck_assert_double_gt(scores[0], 0);
@@ -185,7 +185,9 @@ static size_t load_texts(const char *name, json_t **expected, pr_sample_t *s, do
     size_t n = json_array_size(texts);
     ck_assert(n >= 4 && n <= most);
     for (size_t i = 0; i < n; i++) {
-        s[i] = (pr_sample_t){.prompt = "", .response = json_string_value(json_array_get(texts, i))};
+        s[i] = (pr_sample_t){.prompt = "",
+                             .response = json_string_value(json_array_get(texts, i)),
+                             .response_len = json_string_length(json_array_get(texts, i))};
         want[i] = json_number_value(json_array_get(json_array_get(scores, i), 0));
     }
     return n;
@@ -337,7 +339,7 @@ START_TEST(test_reward_properties)
     pr_sample_t s[7];
     double together[7], again[7];
     for (int i = 0; i < 7; i++)
-        s[i] = (pr_sample_t){.prompt = "", .response = responses[i]};
+        s[i] = (pr_sample_t){.prompt = "", .response = responses[i], .response_len = strlen(responses[i])};
     scores_of(o, s, 7, together);
     scores_of(o, s, 7, again);
     for (int i = 0; i < 7; i++) {

@@ -1,6 +1,7 @@
 // The objectives that read texts: known values, and properties on random texts.
 #include "base/duration.h"
 #include "base/rng.h"
+#include "objective/text.h"
 #include "unit/objective/support.h"
 
 static const char lexicon_file[] = "# sentiment\ngood 2\nnot good\t-3\nBad -1.5\ncan't 0.5\n";
@@ -26,6 +27,81 @@ static void check_score(const char *type, const char *options, const char *promp
     pr_objective_close(&o);
 }
 
+/* What a model writes after U+0000 is scored like the rest, and only those objectives trim that say so. */
+START_TEST(test_whole_responses)
+{
+    static const struct {
+        const char *type, *options, *response;
+        size_t len;
+        double score;
+    } cases[] = {{"brevity", "{'words': 10}", "one two\0three four", 18, 0.6},
+                 {"length_target", "{'words': 4}", "one two\0three four", 18, 1},
+                 {"length_target", "{'words': 5, 'unit': 'characters'}", "ab\0cd", 5, 1},
+                 {"length_target", "{'words': 6, 'unit': 'characters'}", " ab d ", 6, 1},
+                 {"length_target", "{'words': 4, 'unit': 'characters', 'trim': true}", " ab d ", 6, 1},
+                 {"distinct", "{'n': 1}", "one\0one", 7, 0.5},
+                 {"empathy", "{}", "Hm. \0I am sorry.", 16, 0.5},
+                 {"match", "{'pattern': 'z', 'unit': 'response'}", "a\0z", 3, 1},
+                 {"match", "{'pattern': '^a', 'unit': 'response'}", " a", 2, 1},
+                 {"match", "{'pattern': '^a', 'unit': 'response', 'trim': false}", " a", 2, 0},
+                 {"repetition", "{'n': 1}", "go\0go", 5, 0.5},
+                 {"reflection", "{'from': '', 'to': ''}", "\0garden", 7, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_objective_t *o = open_objective(cases[i].type, cases[i].options, "");
+        pr_sample_t s = {.prompt = "garden", .response = cases[i].response, .response_len = cases[i].len};
+        pr_error_t err = {0};
+        double score = -1;
+        pr_status_t status = pr_objective_score(o, &s, 1, &score, &err);
+        ck_assert_msg(status == PR_OK, "%s", err.text);
+        ck_assert_msg(fabs(score - cases[i].score) < 1e-12, "%s: found %g, expected %g", cases[i].type, score,
+                      cases[i].score);
+        pr_objective_close(&o);
+    }
+}
+END_TEST
+
+/* Unicode's rule, as published in UAX 29, and what has no letter. */
+START_TEST(test_sentences)
+{
+    static const struct {
+        const char *text, *sentence[5];
+    } cases[] = {
+        {"I am sorry. Then he left.", {"I am sorry.", "Then he left."}},
+        {"“I am sorry.” Then he left.", {"“I am sorry.”", "Then he left."}},
+        {"\"I am sorry.\" Then he left.", {"\"I am sorry.\"", "Then he left."}},
+        {"(I am sorry.) Then he left.", {"(I am sorry.)", "Then he left."}},
+        {"[I am sorry!] Then he left.", {"[I am sorry!]", "Then he left."}},
+        {"**I am sorry.** Then he left.", {"**I am sorry.", "** Then he left."}},
+        {"**I am sorry.**", {"**I am sorry.**"}},
+        {"I am sorry.[1] Then he left.", {"I am sorry.[", "1] Then he left."}},
+        {"- I am sorry\n- Then he left", {"- I am sorry", "- Then he left"}},
+        {"1. I am sorry\n2. Then he left\n\n", {"1. I am sorry", "2. Then he left"}},
+        {"one\r\ntwo\n \nthree", {"one", "two", "three"}},
+        {"Really?! Yes.", {"Really?!", "Yes."}},
+        {"It costs 3.50 at Smith.com, e.g. there.", {"It costs 3.50 at Smith.com, e.g. there."}},
+        {"Great! 🙂", {"Great! 🙂"}},
+        {"Great! 🙂 Thanks!", {"Great!", "🙂 Thanks!"}},
+        {"今日は雨。明日は晴れ。", {"今日は雨。", "明日は晴れ。"}},
+        {"42.", {"42."}},
+        {" \n ", {NULL}},
+        {"", {NULL}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_spans_t found;
+        size_t n = 0;
+        pr_text_sentences(cases[i].text, strlen(cases[i].text), &found);
+        for (; cases[i].sentence[n]; n++) {
+            ck_assert_msg(n < found.n, "%s: %zu sentences", cases[i].text, found.n);
+            pr_span_t s = found.at[n];
+            ck_assert_msg(s.len == strlen(cases[i].sentence[n]) && memcmp(s.s, cases[i].sentence[n], s.len) == 0,
+                          "%s: found '%.*s', expected '%s'", cases[i].text, (int)s.len, s.s, cases[i].sentence[n]);
+        }
+        ck_assert_msg(n == found.n, "%s: %zu sentences", cases[i].text, found.n);
+        pr_spans_free(&found);
+    }
+}
+END_TEST
+
 START_TEST(test_length_target)
 {
     check_score("length_target", "{'words': 4}", "", "one two three four", 1);
@@ -36,7 +112,7 @@ START_TEST(test_length_target)
     check_score("length_target", "{'words': 2}", "", "Ελληνικά — это", 1);
     pr_objective_t *o = open_objective("length_target", "{'words': 8, 'unit': 'tokens'}", "");
     int32_t id[6] = {0};
-    pr_sample_t s = {.prompt = "", .response = "x", .response_id = id, .n_response = 6};
+    pr_sample_t s = {.prompt = "", .response = "x", .response_len = 1, .response_id = id, .n_response = 6};
     double score;
     ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, NULL), PR_OK);
     ck_assert_double_eq(score, 0.75);
@@ -117,7 +193,8 @@ START_TEST(test_match_catastrophe)
     memset(text, 'a', 5000);
     text[4999] = '!';
     text[5000] = 0;
-    pr_sample_t s[2] = {{.prompt = "", .response = "fine"}, {.prompt = "", .response = text}};
+    pr_sample_t s[2] = {{.prompt = "", .response = "fine", .response_len = 4},
+                        {.prompt = "", .response = text, .response_len = strlen(text)}};
     double scores[2], start = pr_time_monotonic();
     pr_error_t err;
     ck_assert_int_eq(pr_objective_score(o, s, 2, scores, &err), PR_ERR_SCORER);
@@ -131,7 +208,7 @@ START_TEST(test_match_step_limit)
 {
     static const char *const options[] = {"{'pattern': '(a+)+b', 'step_limit': 100}",
                                           "{'pattern': '(a+)+b', 'step_limit': 100000}"};
-    pr_sample_t s = {.prompt = "", .response = "aaaaaaac aab"};
+    pr_sample_t s = {.prompt = "", .response = "aaaaaaac aab", .response_len = 12};
     for (int k = 0; k < 2; k++) {
         double score = -1;
         pr_objective_t *o = open_objective("match", options[k], "");
@@ -210,8 +287,11 @@ START_TEST(test_properties)
     pr_objective_t *o = open_subject(_i), *again = open_subject(_i);
     pr_sample_t samples[N_TEXT];
     double together[N_TEXT], lo = INFINITY, hi = -INFINITY;
-    for (uint64_t i = 0; i < N_TEXT; i++)
-        samples[i] = (pr_sample_t){.prompt = random_text(&key, 2 * i), .response = random_text(&key, 2 * i + 1)};
+    for (uint64_t i = 0; i < N_TEXT; i++) {
+        char *response = random_text(&key, 2 * i + 1);
+        samples[i] =
+            (pr_sample_t){.prompt = random_text(&key, 2 * i), .response = response, .response_len = strlen(response)};
+    }
     pr_error_t err = {0};
     pr_status_t status = pr_objective_score(o, samples, N_TEXT, together, &err);
     ck_assert_msg(status == PR_OK, "%s", err.text);
@@ -241,6 +321,8 @@ int main(void)
     Suite *s = suite_create("text objectives");
     TCase *t = tcase_create("known values");
     tcase_add_checked_fixture(t, make_lexicon, remove_lexicon);
+    tcase_add_test(t, test_whole_responses);
+    tcase_add_test(t, test_sentences);
     tcase_add_test(t, test_length_target);
     tcase_add_test(t, test_distinct);
     tcase_add_test(t, test_repetition);
