@@ -3,6 +3,7 @@
 #ifndef PR_JOBS_PROMPT_TOKENS_H
 #define PR_JOBS_PROMPT_TOKENS_H
 
+#include "base/json.h"
 #include "config/reward_data.h"
 #include "model/config.h"
 #include "model/tokenizer.h"
@@ -25,9 +26,9 @@ pr_status_t pr_prompt_tokens(pr_prompt_reader_t *r, int i, const char *id, const
 /* A warning of the prompts whose first token is there twice, where there are any. */
 void pr_prompt_tell(const pr_prompt_reader_t *r);
 
-/* Has the model embeddings for all tokens of the texts that a head will be fitted on? PR_ERR_FORMAT names file, sample
- * and token. Nothing is read where the tokenizer has no more tokens than the model. */
-pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const pr_tokenizer_t *t,
-                                        const pr_model_config_t *model, pr_error_t *err);
+/* Has the model embeddings for all tokens of the texts that a head will be fitted on, made with the settings of the
+ * options (objective/templated.h)? PR_ERR_FORMAT names file, sample and token. */
+pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const json_t *options,
+                                        const pr_tokenizer_t *t, const pr_model_config_t *model, pr_error_t *err);
 
 #endif

@@ -41,8 +41,8 @@ bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id);
  * exist; a regular expression that runs away). err may be NULL. */
 pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_t len, bool add_special, int32_t **ids,
                                 size_t *n, pr_error_t *err);
-/* Do ids [n], as pr_tokenizer_encode gave them with add_special, begin with the last of the tokens that the template puts
- * before a text and then with the same again, which the text itself brought? */
+/* Do ids [n], as pr_tokenizer_encode gave them with add_special, begin with the last of the tokens that the template
+ * puts before a text and then with the same again, which the text itself brought? */
 bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, size_t n);
 /* The text of one token as the vocabulary has it, [*len] bytes that may hold NUL; NULL for an id that it lacks.
  * Borrowed from the tokenizer. */

@@ -12,10 +12,11 @@ pr_status_t pr_tokens_check(const pr_tokenizer_t *t, const pr_model_config_t *c,
     if (i == n)
         return PR_OK;
     PR_TRY(pr_tokenizer_decode(t, &ids[i], 1, false, &text, &len, err));
-    pr_fail(err, PR_ERR_FORMAT,
-            "token %zu: found '%.40s' with the id %d, beyond the model's vocabulary of %d (a token that was added to the "
-            "tokenizer, but not to the model?)",
-            i + 1, text, ids[i], c->vocab);
+    pr_fail(
+        err, PR_ERR_FORMAT,
+        "token %zu: found '%.40s' with the id %d, beyond the model's vocabulary of %d (a token that was added to the "
+        "tokenizer, but not to the model?)",
+        i + 1, text, ids[i], c->vocab);
     free(text);
     return PR_ERR_FORMAT;
 }

@@ -1,5 +1,6 @@
 #include "objective/templated.h"
 #include "base/mem.h"
+#include "model/tokens.h"
 #include "objective/text.h"
 
 #include <assert.h>
@@ -58,6 +59,21 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
     if (status == PR_OK)
         add_sequence(t, c, id, n, out);
     free(id);
+    return status;
+}
+
+pr_status_t pr_templated_check(const pr_templated_t *t, const pr_tokenizer_t *tokenizer, const pr_model_config_t *c,
+                               const char *prompt, const char *response, size_t response_len, pr_error_t *err)
+{
+    pr_packed_t one = {0};
+    pr_templated_t how = *t;
+    if (pr_tokenizer_size(tokenizer) <= c->vocab)
+        return PR_OK;
+    pr_templated_fit(&how, c);
+    pr_status_t status = pr_templated_add(&how, tokenizer, c, prompt, response, response_len, &one, err);
+    if (status == PR_OK)
+        status = pr_tokens_check(tokenizer, c, one.token, one.start[1], err);
+    pr_packed_free(&one);
     return status;
 }
 
