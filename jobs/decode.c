@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a row found, as bytes: a head, then per sequence its length and how it ended, then all ids. */
+/* What a row found, as bytes: a head, then per sequence its length and how it ended, then all ids, then their
+ * log-probabilities where these are wanted. */
 typedef struct head {
-    int64_t n_seq, n_id, generated, prefilled;
+    int64_t n_seq, n_id, n_logp, generated, prefilled;
 } head_t;
 
 typedef struct ending {
@@ -17,7 +18,8 @@ typedef struct ending {
 static void pack(const pr_decoded_t *d, pr_buf_t *b)
 {
     size_t n_id = d->n_seq > 0 ? d->start[d->n_seq] : 0;
-    head_t h = {d->n_seq, (int64_t)n_id, d->generated, d->prefilled};
+    size_t n_logp = d->logp ? n_id : 0;
+    head_t h = {d->n_seq, (int64_t)n_id, (int64_t)n_logp, d->generated, d->prefilled};
     pr_buf_add(b, &h, sizeof h);
     for (int i = 0; i < d->n_seq; i++) {
         ending_t e = {(int32_t)(d->start[i + 1] - d->start[i]), (int32_t)d->finish[i]};
@@ -25,6 +27,8 @@ static void pack(const pr_decoded_t *d, pr_buf_t *b)
     }
     if (n_id > 0)
         pr_buf_add(b, d->ids, n_id * sizeof *d->ids);
+    if (n_logp > 0)
+        pr_buf_add(b, d->logp, n_logp * sizeof *d->logp);
 }
 
 // Puts a row's sequences behind those in out, which has room for n_seq.
@@ -44,6 +48,10 @@ static void unpack(const char *bytes, pr_decoded_t *out)
     out->ids = pr_realloc(out->ids, at + n_id, sizeof *out->ids);
     if (n_id > 0)
         memcpy(out->ids + at, bytes, n_id * sizeof *out->ids);
+    if (h.n_logp > 0) {
+        out->logp = pr_realloc(out->logp, at + n_id, sizeof *out->logp);
+        memcpy(out->logp + at, bytes + n_id * sizeof *out->ids, n_id * sizeof *out->logp);
+    }
     out->generated += h.generated;
     out->prefilled += h.prefilled;
 }

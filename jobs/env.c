@@ -5,6 +5,7 @@
 #include "config/reward_data.h"
 #include "jobs/identity.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -104,13 +105,15 @@ done:
 }
 
 /* What a head will be fitted on is read before the first job, so that nothing wrong with it is found hours later. */
-static pr_status_t check_data(const pr_job_env_t *env, const json_t *options, pr_error_t *err)
+static pr_status_t check_data(const pr_job_env_t *env, const pr_objective_config_t *o, pr_error_t *err)
 {
     pr_reward_data_t *data = NULL;
-    char *path = pr_path_join(env->config->dir, json_string_value(json_object_get(options, "data")));
+    char *path = pr_path_join(env->config->dir, json_string_value(json_object_get(o->options, "data")));
     pr_status_t status = pr_reward_data_load(path, &data, err);
     if (status == PR_OK)
-        status = pr_reward_data_check_tokens(data, path, options, env->tokenizer, &env->model->config, err);
+        status = pr_objective_check_fit(o->name, o->type, o->options, data->pairs, err);
+    if (status == PR_OK)
+        status = pr_reward_data_check_tokens(data, path, o->options, env->tokenizer, &env->model->config, err);
     pr_reward_data_free(&data);
     free(path);
     return status;
@@ -146,7 +149,7 @@ static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
     if (!pr_team_is_leader(env->team))
         return PR_OK;
     PR_TRY(check_prompts(env, o, err));
-    return pr_objective_needs_fit(o->type, o->options) ? check_data(env, o->options, err) : PR_OK;
+    return pr_objective_needs_fit(o->type, o->options) ? check_data(env, o, err) : PR_OK;
 }
 
 // One after the other, as opening one may be collective.
@@ -225,12 +228,34 @@ pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err)
     return env->team->agree(env->team, status == PR_OK ? load_files(env, err) : status, err);
 }
 
+/* The worst value of every objective, as the leader, who has all of them open, knows it. */
+static pr_status_t find_worst(pr_job_env_t *env, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    const pr_team_t *team = env->team;
+    pr_status_t status = PR_OK;
+    if (strcmp(c->truncated, "worst") != 0)
+        return PR_OK;
+    for (int k = 0; k < c->n_objectives && pr_team_is_leader(team) && status == PR_OK; k++) {
+        env->worst[k] = c->objective[k].minimize ? env->objective[k]->hi : env->objective[k]->lo;
+        if (!isfinite(env->worst[k]))
+            status = pr_fail(err, PR_ERR_CONFIG,
+                             "%s: truncated: found worst, but objective '%s' has no worst value: its range is not "
+                             "limited",
+                             c->path, c->objective[k].name);
+    }
+    PR_TRY(team->agree(team, status, err));
+    team->broadcast(team, env->worst, sizeof env->worst);
+    return PR_OK;
+}
+
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
 {
     if (env->loaded)
         return PR_OK;
     PR_TRY(pr_env_load_files(env, err));
     PR_TRY(load_objectives(env, err));
+    PR_TRY(find_worst(env, err));
     env->loaded = true;
     return PR_OK;
 }
@@ -332,11 +357,13 @@ pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, con
     pr_status_t status = PR_OK;
     r.said = pr_alloc((size_t)r.n, sizeof *r.said);
     r.sample = pr_alloc((size_t)r.n, sizeof *r.sample);
+    r.cut = pr_alloc((size_t)r.n, sizeof *r.cut);
     for (int i = 0; i < r.n; i++) {
         int p = prompt_of[i], n_prompt = set->start[p + 1] - set->start[p];
         const int32_t *prompt = set->ids + set->start[p];
         bool continues = pr_response_continues(env->tokenizer, prompt, n_prompt);
         PR_GO(read_response(env, d, i, continues, &r.said[i], err));
+        r.cut[i] = d->finish[i] == PR_FINISH_LENGTH;
         r.sample[i] = (pr_sample_t){.prompt = set->text[p],
                                     .response = r.said[i].text,
                                     .response_len = r.said[i].len,
@@ -358,7 +385,21 @@ void pr_responses_clear(pr_responses_t *r)
         pr_response_clear(&r->said[i]);
     free(r->said);
     free(r->sample);
+    free(r->cut);
     *r = (pr_responses_t){0};
+}
+
+double pr_responses_cut(const pr_responses_t *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->n; i++)
+        n += r->cut[i];
+    return r->n > 0 ? (double)n / r->n : 0;
+}
+
+bool pr_responses_dropped(const pr_job_env_t *env, const pr_responses_t *r, int i)
+{
+    return r->cut[i] && strcmp(env->config->truncated, "drop") == 0;
 }
 
 /* column [n]: an objective's scores, the same on every rank. Models: each row scores its share of the samples. */
@@ -385,11 +426,12 @@ pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, doubl
 {
     int k_n = env->config->n_objectives;
     double *column = pr_alloc((size_t)r->n, sizeof *column);
+    bool worst = strcmp(env->config->truncated, "worst") == 0;
     pr_status_t status = PR_OK;
     for (int k = 0; k < k_n && status == PR_OK; k++) {
         status = score_column(env, k, r, column, err);
         for (int i = 0; i < r->n; i++)
-            scores[(size_t)i * (size_t)k_n + (size_t)k] = column[i];
+            scores[(size_t)i * (size_t)k_n + (size_t)k] = worst && r->cut[i] ? env->worst[k] : column[i];
     }
     free(column);
     return status;

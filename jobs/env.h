@@ -35,6 +35,7 @@ struct pr_job_env {
     const pr_linalg_t *la;
     pr_prompt_set_t train, eval;
     pr_objective_t *objective[PR_MAX_OBJECTIVES]; // NULL on ranks that have no part in one
+    double worst[PR_MAX_OBJECTIVES];              // of each objective, as scored; for truncated = "worst"
     pr_stops_t stops;
     const char **stop_text;                       // that stops borrows
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
@@ -60,7 +61,7 @@ pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const
 pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
 
 /* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
- * get all of it. w [K] or NULL. prompt_id may not be NULL. want_logp is not supported. Collective on the team. */
+ * get all of it. w [K] or NULL. prompt_id may not be NULL. Collective on the team. */
 pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double *w, int n_prompt,
                           const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
                           pr_decoded_t *out, pr_error_t *err);
@@ -71,15 +72,20 @@ typedef struct pr_responses {
     int n;
     pr_response_t *said;
     pr_sample_t *sample;
+    bool *cut; // [n] by max_new_tokens, or at the model's longest sequence
 } pr_responses_t;
 
 /* prompt_of [n]: index into set. Caller clears. */
 pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
                               const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err);
 void pr_responses_clear(pr_responses_t *r);
-/* scores [n,K], row-major, by every objective of the sweep: models score on all ranks, the rest on the leader.
- * Collective on the team. */
+/* scores [n,K], row-major, by every objective of the sweep: models score on all ranks, the rest on the leader. With
+ * truncated = "worst", those of responses that were cut are the worst there are. Collective on the team. */
 pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err);
+/* The share of responses that were cut. */
+double pr_responses_cut(const pr_responses_t *r);
+/* With truncated = "drop": is response i left out? */
+bool pr_responses_dropped(const pr_job_env_t *env, const pr_responses_t *r, int i);
 /* The index into stops/ids callbacks of pr_decode: does a stop string end this sequence? self: a pr_decode_watch_t. */
 typedef struct pr_decode_watch {
     const pr_stops_t *stops;

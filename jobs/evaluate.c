@@ -28,6 +28,7 @@ typedef struct pr_evaluation {
     pr_responses_t responses;
     double *scores;     // [n_seq,K]
     double *per_prompt; // [count,K]
+    int scored;         // prompts with a response that was not left out
 } pr_evaluation_t;
 
 static pr_status_t read_weights(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
@@ -114,6 +115,23 @@ static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
     return status;
 }
 
+/* The mean of a prompt's responses on every objective; NaN when all of them are left out. */
+static void score_prompt(pr_evaluation_t *e, int prompt, int samples)
+{
+    int k_n = e->c->n_objectives, n = 0;
+    double *mean = e->per_prompt + prompt * k_n;
+    for (int i = prompt * samples; i < (prompt + 1) * samples; i++) {
+        if (pr_responses_dropped(e->env, &e->responses, i))
+            continue;
+        n++;
+        for (int k = 0; k < k_n; k++)
+            mean[k] += e->scores[i * k_n + k];
+    }
+    for (int k = 0; k < k_n; k++)
+        mean[k] = n > 0 ? mean[k] / n : NAN;
+    e->scored += n > 0;
+}
+
 static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
 {
     int k_n = e->c->n_objectives, samples = e->decoded.n_seq / e->count;
@@ -126,10 +144,12 @@ static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
     e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
     e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
     PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
-    for (int i = 0; i < e->decoded.n_seq; i++)
-        for (int k = 0; k < k_n; k++)
-            e->per_prompt[i / samples * k_n + k] += e->scores[i * k_n + k] / samples;
-    return PR_OK;
+    for (int i = 0; i < e->count; i++)
+        score_prompt(e, i, samples);
+    return e->scored > 0 ? PR_OK
+                         : pr_fail(err, PR_ERR_SCORER,
+                                   "every response was cut at evaluate.max_new_tokens = %d and left out (truncated)",
+                                   e->c->evaluate.max_new_tokens);
 }
 
 /* The first sample of every prompt, as a JSON array of strings. */
@@ -205,6 +225,8 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
     PR_GO(save(&e, err));
     *result = summarise(&e, pr_time_monotonic() - begin);
 done:
+    if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
+        *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
     pr_adapter_free(&e.merged);

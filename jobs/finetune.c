@@ -27,6 +27,7 @@ typedef struct pr_finetune {
     int objective;
     int64_t seed;
     pr_method_t method;
+    pr_kl_t kl_estimator;
     pr_rng_key_t prompt_key, rollout_key;
     pr_adapter_t *adapter;
     pr_trainer_t *trainer;
@@ -34,13 +35,15 @@ typedef struct pr_finetune {
     long step;        // steps done
     long tokens;      // generated so far
     double *reward;   // [K] means of the last step
+    double cut;       // share of its responses that max_new_tokens cut
     int *order;       // [train.n] permutation of the epoch
     long epoch;       // whose permutation `order` is; -1: none
 } pr_finetune_t;
 
-/* The B prompts of one step and what was sampled for them. */
+/* The B prompts of one step and what was sampled for them; what is left out is not among the sequences. */
 typedef struct pr_step_batch {
     int n_seq;
+    int *group;        // [B+1] first sequence of each prompt
     int *prompt;       // [B]
     int *prompt_of;    // [n_seq] of each sequence
     int *prompt_start; // [B+1]
@@ -48,6 +51,7 @@ typedef struct pr_step_batch {
     pr_decoded_t decoded;
     double *scores;    // [n_seq,K]
     double *advantage; // [n_seq]
+    double *ref;       // [response tokens] log-probabilities under the base model
     int *start;        // [n_seq+1] of prompt + response
     int *n_prompt;     // [n_seq]
     int32_t *ids;
@@ -55,6 +59,7 @@ typedef struct pr_step_batch {
 
 static void batch_clear(pr_step_batch_t *b)
 {
+    free(b->group);
     free(b->prompt);
     free(b->prompt_of);
     free(b->prompt_start);
@@ -62,6 +67,7 @@ static void batch_clear(pr_step_batch_t *b)
     pr_decoded_clear(&b->decoded);
     free(b->scores);
     free(b->advantage);
+    free(b->ref);
     free(b->start);
     free(b->n_prompt);
     free(b->ids);
@@ -92,6 +98,9 @@ static void choose_prompts(pr_finetune_t *t, pr_step_batch_t *b)
     const pr_prompt_set_t *set = &t->env->train;
     int n = t->f->prompts_per_step, k = t->f->samples;
     b->n_seq = n * k;
+    b->group = pr_alloc((size_t)n + 1, sizeof(int));
+    for (int i = 0; i <= n; i++)
+        b->group[i] = i * k;
     b->prompt = pr_alloc((size_t)n, sizeof(int));
     b->prompt_of = pr_alloc((size_t)b->n_seq, sizeof(int));
     b->prompt_start = pr_alloc((size_t)n + 1, sizeof(int));
@@ -135,6 +144,7 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
     pr_decode_options_t o = {.sampling = {false, t->f->temperature, t->f->top_p},
                              .samples = t->f->samples,
                              .max_new_tokens = t->f->max_new_tokens,
+                             .want_logp = true,
                              .streams = t->c->evaluate.streams,
                              .key = t->rollout_key,
                              .prompt_id = who,
@@ -145,6 +155,33 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
     pr_status_t status = pr_env_decode(t->env, &policy, &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
     free(who);
     return status;
+}
+
+/* Sequence `from` takes the place `to`, which is not after it. */
+static void move_sequence(pr_step_batch_t *b, int k_n, int to, int from)
+{
+    pr_decoded_t *d = &b->decoded;
+    size_t at = d->start[to], first = d->start[from], n = d->start[from + 1] - first;
+    memmove(d->ids + at, d->ids + first, n * sizeof *d->ids);
+    memmove(d->logp + at, d->logp + first, n * sizeof *d->logp);
+    memmove(b->scores + to * k_n, b->scores + from * k_n, (size_t)k_n * sizeof *b->scores);
+    d->finish[to] = d->finish[from];
+    d->start[to + 1] = at + n;
+    b->prompt_of[to] = b->prompt_of[from];
+}
+
+/* With truncated = "drop", what was cut is taken out before anything is learnt from it: groups may become smaller. */
+static void leave_out(const pr_finetune_t *t, pr_step_batch_t *b, const pr_responses_t *r)
+{
+    int kept = 0;
+    for (int g = 0, i = 0; g < t->f->prompts_per_step; g++) {
+        int end = b->group[g + 1];
+        b->group[g] = kept;
+        for (; i < end; i++)
+            if (!pr_responses_dropped(t->env, r, i))
+                move_sequence(b, t->c->n_objectives, kept++, i);
+    }
+    b->group[t->f->prompts_per_step] = b->n_seq = b->decoded.n_seq = kept;
 }
 
 static pr_status_t reward(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
@@ -159,20 +196,24 @@ static pr_status_t reward(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
         return status;
     }
     b->scores = pr_alloc((size_t)b->n_seq * (size_t)k_n, sizeof(double));
-    b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double));
     status = pr_responses_score(t->env, &r, b->scores, err);
+    t->cut = pr_responses_cut(&r);
+    leave_out(t, b, &r);
     pr_responses_clear(&r);
     if (status != PR_OK)
         return status;
     double sign = t->c->objective[t->objective].minimize ? -1 : 1, *own = pr_alloc((size_t)b->n_seq, sizeof(double));
     for (int k = 0; k < k_n; k++) {
-        t->reward[k] = 0;
+        t->reward[k] = b->n_seq > 0 ? 0 : NAN;
         for (int i = 0; i < b->n_seq; i++)
             t->reward[k] += b->scores[i * k_n + k] / b->n_seq;
     }
     for (int i = 0; i < b->n_seq; i++)
         own[i] = sign * b->scores[i * k_n + t->objective];
-    pr_advantages(t->method, t->f->prompts_per_step, t->f->samples, own, b->advantage);
+    b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double)); // 0 of a response that is alone in its group
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        if (b->group[g + 1] - b->group[g] > 1)
+            pr_advantages(t->method, 1, b->group[g + 1] - b->group[g], own + b->group[g], b->advantage + b->group[g]);
     free(own);
     return PR_OK;
 }
@@ -196,6 +237,24 @@ static void join_sequences(pr_finetune_t *t, pr_step_batch_t *b)
     }
 }
 
+/* The base model's log-probabilities, and with k1 what they take from the advantages. */
+static pr_status_t compare_with_base(pr_finetune_t *t, pr_step_batch_t *b, pr_rollout_t *r, pr_error_t *err)
+{
+    b->ref = pr_alloc(pr_rollout_tokens(r), sizeof *b->ref);
+    PR_TRY(pr_trainer_reference(t->trainer, r, b->ref, err));
+    r->ref = b->ref;
+    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0))
+        return PR_OK;
+    double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
+    pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        if (b->group[g + 1] - b->group[g] > 1)
+            pr_kl_advantages(t->method, 1, b->group[g + 1] - b->group[g], t->f->kl, divergence + b->group[g],
+                             b->advantage + b->group[g]);
+    free(divergence);
+    return PR_OK;
+}
+
 static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
 {
     if (!pr_team_is_leader(t->env->team))
@@ -203,12 +262,12 @@ static void tell_step(const pr_finetune_t *t, const pr_step_stats_t *s, const pr
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, pr_json_real(t->reward[k]));
-    json_t *e = json_pack("{s:s, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
+    json_t *e = json_pack("{s:s, s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
                           "objective", t->objective, "step", (json_int_t)t->step, "steps", t->f->steps, "reward",
                           reward, "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl), "entropy",
                           pr_json_real(s->entropy), "grad_norm", pr_json_real(s->grad_norm), "lr", pr_json_real(s->lr),
-                          "length", pr_json_real((double)s->tokens / b->n_seq), "tokens", (json_int_t)s->tokens,
-                          "seconds", pr_json_real(seconds));
+                          "length", pr_json_real((double)s->tokens / b->n_seq), "cut", pr_json_real(t->cut), "tokens",
+                          (json_int_t)s->tokens, "seconds", pr_json_real(seconds));
     t->hooks->event(t->hooks->self, "step", e);
     json_decref(e);
 }
@@ -217,15 +276,18 @@ static pr_status_t one_step(pr_finetune_t *t, pr_error_t *err)
 {
     double begin = pr_time_monotonic();
     pr_step_batch_t b = {0};
-    pr_step_stats_t stats;
+    pr_step_stats_t stats = {.loss = NAN, .kl = NAN, .entropy = NAN, .grad_norm = NAN, .lr = NAN};
     pr_status_t status = PR_OK;
     choose_prompts(t, &b);
     PR_GO(roll_out(t, &b, err));
     PR_GO(reward(t, &b, err));
     join_sequences(t, &b);
-    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage};
+    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage, NULL};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
-    PR_GO(pr_trainer_step(t->trainer, &r, lr, &stats, err));
+    if (b.n_seq > 0) { // else all were left out, and there is nothing to learn from
+        PR_GO(compare_with_base(t, &b, &r, err));
+        PR_GO(pr_trainer_step(t->trainer, &r, lr, &stats, err));
+    }
     t->step++;
     t->tokens += b.decoded.generated;
     tell_step(t, &stats, &b, pr_time_monotonic() - begin);
@@ -240,8 +302,9 @@ static pr_status_t write_checkpoint(pr_finetune_t *t, pr_error_t *err)
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, pr_json_real(t->reward[k]));
-    json_t *meta = json_pack("{s:s, s:I, s:I, s:I, s:o}", "job", t->id, "step", (json_int_t)t->step, "optimizer_step",
-                             (json_int_t)o->step, "tokens", (json_int_t)t->tokens, "reward", reward);
+    json_t *meta =
+        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "job", t->id, "step", (json_int_t)t->step, "optimizer_step",
+                  (json_int_t)o->step, "tokens", (json_int_t)t->tokens, "reward", reward, "cut", pr_json_real(t->cut));
     pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
                         {"adamw.m", sizeof(float), o->n, o->m},
                         {"adamw.v", sizeof(float), o->n, o->v}};
@@ -267,6 +330,7 @@ static pr_status_t restore_from(pr_finetune_t *t, const pr_checkpoint_t *c, pr_e
     PR_TRY(pr_json_get_int(c->meta, "step", -1, &step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "optimizer_step", -1, &optimizer_step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "tokens", 0, &tokens, t->checkpoint, err));
+    PR_TRY(pr_json_get_real(c->meta, "cut", 0, &t->cut, t->checkpoint, err));
     if (strcmp(job, t->id) != 0 || step < 0 || step > t->f->steps || optimizer_step < 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: found job %s at step %lld, expected job %s at step 0 to %d",
                        t->checkpoint, job, (long long)step, t->id, t->f->steps);
@@ -348,10 +412,12 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
     PR_TRY(pr_method_parse(f->method, &t->method, err));
+    PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(team->agree(team, new_adapter(t, err), err));
     pr_trainer_options_t to = {.kl = f->kl,
+                               .kl_estimator = t->kl_estimator,
                                .entropy = f->entropy,
-                               .temperature = f->temperature,
+                               .sampling = {false, f->temperature, f->top_p},
                                .sequence_norm = strcmp(f->loss_norm, "sequence") == 0,
                                .clip_norm = f->clip_norm,
                                .beta1 = f->beta1,
@@ -394,12 +460,26 @@ static pr_status_t train(pr_finetune_t *t, pr_error_t *err)
     return PR_OK;
 }
 
+/* What is scored as whole may be half a sentence, and nothing else shows it. */
+static void warn_of_cuts(const pr_finetune_t *t)
+{
+    if (t->cut > 0.5)
+        pr_log(
+            PR_LOG_WARN,
+            "objective '%s': %.0f %% of the last step's responses were cut at finetune.max_new_tokens = %d and were %s",
+            t->c->objective[t->objective].name, 100 * t->cut, t->f->max_new_tokens,
+            strcmp(t->c->truncated, "score") == 0   ? "scored as they are (see truncated)"
+            : strcmp(t->c->truncated, "worst") == 0 ? "given the worst value"
+                                                    : "left out");
+}
+
 static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_error_t *err)
 {
     if (!pr_team_is_leader(t->env->team))
         return PR_OK;
     char *dir = pr_expert_dir(t->c, t->env->config->results, t->objective, t->seed), hash[PR_HASH_HEX];
     pr_status_t status = PR_OK;
+    warn_of_cuts(t);
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, t->c->model, err));
     PR_GO(pr_adapter_hash(dir, hash, err));

@@ -65,10 +65,10 @@ static pr_status_t solve(fitting_t *f, pr_linear_head_t *head, pr_error_t *err)
 {
     const pr_team_t *team = f->in->team;
     bool pairs = f->data->pairs;
-    PR_TRY(pairs ? pr_fit_pairs(team, &f->fit.features, f->in->ridge, f->w, &f->stats, err)
+    PR_TRY(pairs ? pr_fit_pairs(team, &f->fit.features, f->fit.y, f->in->ridge, f->w, &f->stats, err)
                  : pr_fit_labels(team, &f->fit.features, f->fit.y, f->in->ridge, f->w, &f->b, &f->stats, err));
     PR_TRY(round_weights(f, head, err));
-    return pairs ? pr_check_pairs(team, &f->measure.features, f->w, &f->figures, err)
+    return pairs ? pr_check_pairs(team, &f->measure.features, f->measure.y, f->w, &f->figures, err)
                  : pr_check_labels(team, &f->measure.features, f->measure.y, f->data->binary, f->w, f->b, &f->figures,
                                    err);
 }
@@ -87,8 +87,10 @@ static json_t *figures_of(const fitting_t *f)
         json_object_set_new(v, "held_out_rmse", pr_json_real(f->figures.rmse));
         json_object_set_new(v, "held_out_r2", pr_json_real(f->figures.r2));
     }
-    if (pairs || f->data->binary)
+    if (pairs || f->data->binary) {
         json_object_set_new(v, "held_out_accuracy", pr_json_real(f->figures.accuracy));
+        json_object_set_new(v, "held_out_base_rate", pr_json_real(f->figures.base_rate));
+    }
     return v;
 }
 
@@ -104,6 +106,7 @@ static pr_status_t describe(const fitting_t *f, const json_t *figures, pr_linear
         json_object_set_new(about, "model", json_string(f->in->model_hash));
     char *text = pr_json_canonical(about);
     head->metadata = pr_templated_metadata(&f->in->text);
+    json_object_set_new(head->metadata, "kind", json_string(f->data->pairs ? "pairs" : "labels"));
     json_object_set_new(head->metadata, "about", json_string(text));
     free(text);
     json_decref(about);

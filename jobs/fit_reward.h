@@ -31,9 +31,10 @@ typedef struct pr_fit_input {
 typedef struct pr_fit_output {
     pr_linear_head_t *head; // the same on every rank; its metadata hold the figures
     json_t *figures;        // {"kind": "labels" | "pairs", "samples", "fitted", "held_out", "ridge", "rcond", "steps",
-                     // "train_loss", "held_out_loss" | "held_out_rmse", "held_out_r2", "held_out_accuracy"}; null for
-                     // what there is nothing to tell from
-    int64_t tokens; // through the model, of the whole team
+                            // "train_loss", "held_out_loss" | "held_out_rmse", "held_out_r2", "held_out_accuracy",
+                            // "held_out_base_rate"}; null for
+                            // what there is nothing to tell from
+    int64_t tokens;         // through the model, of the whole team
 } pr_fit_output_t;
 
 /* Collective on the team. The caller clears *out. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (the data), PR_ERR_NUMERIC

@@ -15,7 +15,8 @@ typedef struct pr_inputs {
     json_t *config;                               // pr_config_json
 } pr_inputs_t;
 
-/* Local. Reads every input file once. The caller clears it. Errors: PR_ERR_NOT_FOUND, PR_ERR_CONFIG. */
+/* Local. Reads every input file once. The caller clears it. Errors: PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_FORMAT (an
+ * adapter or a head of another results directory that is not what that sweep made). */
 pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err);
 void pr_inputs_clear(pr_inputs_t *in);
 /* The hash of a PEFT directory's two files. */

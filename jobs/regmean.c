@@ -2,6 +2,7 @@
  * the point's adapter. Memory: an expert's matrices are the sum over the layers of (2 d^2 + q^2 + ff^2) doubles, of the
  * maps that are adapted; the team's ranks share them. */
 #include "base/mem.h"
+#include "jobs/artifact.h"
 #include "jobs/env.h"
 #include "jobs/identity.h"
 
@@ -62,7 +63,10 @@ static pr_status_t read_expert(pr_job_env_t *env, int objective, int64_t seed, p
 {
     char hash[PR_HASH_HEX], *dir = pr_expert_dir(env->config, env->config->results, objective, seed);
     const pr_adapter_t *expert;
-    pr_status_t status = pr_adapter_hash(dir, hash, err);
+    bool known;
+    pr_status_t status = pr_artifact_check(dir, &known, err);
+    if (status == PR_OK)
+        status = pr_adapter_hash(dir, hash, err);
     free(dir);
     return status == PR_OK ? pr_env_expert(env, objective, seed, hash, &expert, err) : status;
 }

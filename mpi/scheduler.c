@@ -175,6 +175,16 @@ static void stop(pr_schedule_state_t *s)
     tell_all(s, PR_TAG_STOP);
 }
 
+/* A job's result; of one that gave none, what it cost: the seconds, and what it said itself. New reference. */
+static json_t *outcome(json_t *result, pr_status_t status, json_t *seconds)
+{
+    if (status == PR_OK)
+        return json_incref(result);
+    json_t *costs = result ? json_copy(result) : json_object();
+    json_object_set(costs, "seconds", seconds);
+    return costs;
+}
+
 static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, pr_error_t *err)
 {
     const char *id = json_string_value(json_object_get(m, "id")),
@@ -186,8 +196,11 @@ static pr_status_t on_result(pr_schedule_state_t *s, int rank, const json_t *m, 
     s->running--;
     if (status != PR_ERR_INTERRUPTED)
         learn(&s->kind[kind_of(s, m)], json_number_value(json_object_get(m, "seconds")));
-    return s->source->finished(s->source->self, id ? id : "", rank, k->host, status, text ? text : "",
-                               json_object_get(m, "result"), err);
+    json_t *result = outcome(json_object_get(m, "result"), status, json_object_get(m, "seconds"));
+    pr_status_t told =
+        s->source->finished(s->source->self, id ? id : "", rank, k->host, status, text ? text : "", result, err);
+    json_decref(result);
+    return told;
 }
 
 static pr_status_t on_results(pr_schedule_state_t *s, int rank, const json_t *list, pr_error_t *err)
@@ -339,13 +352,17 @@ static pr_status_t run_here(pr_alone_t *a, const json_t *spec, pr_error_t *err)
     json_t *result = NULL;
     const char *id = json_string_value(json_object_get(spec, "id")), *host = pr_world_host(a->w);
     PR_TRY(a->source->started(a->source->self, id, 0, host, err));
+    double begin = pr_time_monotonic();
     pr_status_t status = a->runner->run(a->runner->self, spec, &hooks, &result, &why);
+    json_t *seconds = pr_json_real(pr_time_monotonic() - begin), *told_of = outcome(result, status, seconds);
+    json_decref(seconds);
+    json_decref(result);
     if (a->status != PR_OK) {
-        json_decref(result);
+        json_decref(told_of);
         return pr_fail(err, a->status, "%s", a->err.text);
     }
-    pr_status_t told = a->source->finished(a->source->self, id, 0, host, status, why.text, result, err);
-    json_decref(result);
+    pr_status_t told = a->source->finished(a->source->self, id, 0, host, status, why.text, told_of, err);
+    json_decref(told_of);
     pr_status_t kept = a->source->commit(a->source->self, told == PR_OK ? err : NULL);
     return told == PR_OK ? kept : told;
 }

@@ -19,7 +19,8 @@ typedef struct pr_source {
     pr_status_t (*started)(void *self, const char *id, int rank, const char *host, pr_error_t *err);
     pr_status_t (*event)(void *self, int rank, const char *host, const char *event, const json_t *fields,
                          pr_error_t *err);
-    /* A running job ended; one that was running when the schedule ended by an error is not told of. */
+    /* A running job ended; one that was running when the schedule ended by an error is not told of. result of one that
+     * did not end well: {"seconds": what it took, ...: what the runner said beside its status}. */
     pr_status_t (*finished)(void *self, const char *id, int rank, const char *host, pr_status_t status,
                             const char *text, const json_t *result, pr_error_t *err);
     /* Called after some finished() and before the next next(): what ended is to be kept now. */

@@ -5,27 +5,17 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "objective/objective.h"
+#include "report/text.h"
+#include "sweeps/place.h"
 #include "sweeps/sweep_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *pr_sweep_dir(const pr_sweep_t *s)
 {
     return pr_results_dir(s->results);
-}
-
-/* One line of the journal: what finished before is kept until the state asks for it; everything else is history. */
-static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
-{
-    pr_sweep_t *s = self;
-    (void)err;
-    const char *job = json_string_value(json_object_get(line, "job"));
-    if (job && strcmp(event, "job_done") == 0)
-        pr_sweep_remember(s, job, json_object_get(line, "result"));
-    if (strcmp(event, "sweep_end") == 0)
-        s->past_seconds += json_number_value(json_object_get(line, "seconds"));
-    return PR_OK;
 }
 
 /* Ranges and reference point, turned so that larger is better. The reference point is the configured one, else the
@@ -102,6 +92,7 @@ static void make_fits(pr_sweep_t *s)
         snprintf(f->job.id, sizeof f->job.id, "%s", json_string_value(json_object_get(spec, "id")));
         json_decref(spec);
         recover_head(s, f);
+        pr_sweep_take_costs(s, &f->job);
     }
 }
 
@@ -144,6 +135,7 @@ static void make_experts(pr_sweep_t *s)
         snprintf(e->job.id, sizeof e->job.id, "%s", json_string_value(json_object_get(spec, "id")));
         json_decref(spec);
         recover_expert(s, e);
+        pr_sweep_take_costs(s, &e->job);
     }
 }
 
@@ -181,17 +173,12 @@ static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
 
 static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
 {
-    pr_journal_stats_t stats;
     char *path = pr_results_path(pr_sweep_dir(s), "journal.jsonl");
-    pr_status_t status = PR_OK;
-    PR_GO(pr_journal_read(path, fold, s, &stats, err));
-    s->cap_past = s->n_past; // there may be millions, and no more will come
-    s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
-    if (stats.skipped)
-        pr_log(PR_LOG_WARN, "%s: %zu torn or damaged line%s skipped", path, stats.skipped,
-               stats.skipped == 1 ? "" : "s");
-    PR_GO(pr_journal_open(path, &s->journal, err));
-done:
+    pr_status_t status = pr_sweep_replay(s, err);
+    if (status == PR_OK)
+        status = pr_journal_open(path, &s->journal, err);
+    if (status == PR_OK)
+        status = pr_results_check(s->results, err); // reading and closing the journal may have cost the lock
     free(path);
     return status;
 }
@@ -215,6 +202,11 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
         json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "name", s->config->name, "version", PR_VERSION,
                   "workers", s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches,
                   "experts", to_tune, "experts_done", tuned, "heads", s->n_fit, "heads_done", fitted);
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) == 0)
+        json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
+    json_object_set_new(e, "pid", json_integer(getpid()));
+    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, &s->inputs));
     pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
     json_decref(e);
     return status;
@@ -227,6 +219,10 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .workers = workers, .began = pr_time_monotonic()};
     s->past_experts = json_object();
+    s->steps = json_object();
+    s->said = json_object();
+    s->kept = json_object();
+    s->again = json_array();
     s->pending = json_array();
     s->failures = json_array();
     PR_GO(pr_inputs_read(config, &s->inputs, err));
@@ -234,14 +230,15 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     PR_GO(count_prompts(s, err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
-    PR_GO(write_config(s, err));
     PR_GO(begin_journal(s, err));
+    PR_GO(write_config(s, err));
     make_fits(s);
     make_experts(s);
     make_tracks(s);
     PR_GO(journal_start(s, err));
     for (int i = 0; i < s->n_track; i++)
         PR_GO(pr_track_advance(s, &s->track[i], err));
+    PR_GO(pr_sweep_commit(s, err));
     *out = s;
     return PR_OK;
 done:
@@ -277,8 +274,14 @@ void pr_sweep_free(pr_sweep_t **p)
     free(s->expert);
     free(s->fit);
     json_decref(s->past_experts);
+    json_decref(s->steps);
+    json_decref(s->tables);
+    json_decref(s->said);
+    json_decref(s->kept);
+    json_decref(s->again);
     json_decref(s->pending);
     json_decref(s->failures);
+    json_decref(s->indicators);
     pr_inputs_clear(&s->inputs);
     pr_journal_close(&s->journal);
     pr_results_close(&s->results);

@@ -40,11 +40,12 @@ typedef enum {
 } pr_next_t;
 /* The next job; it counts as running from here on. */
 pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec);
-/* A running job was given to someone / said something / ended. result is borrowed and NULL unless status is PR_OK. The
- * ends of jobs are in the journal, on disk, once pr_sweep_commit has returned: call it before the next pr_sweep_next.
- * A job that fails is given again `retries` times; a point that is given up has no result, and its search goes on
- * without it. Errors, which end the sweep: PR_ERR_IO (the journal cannot be written), a checkpoint that a search needs
- * and that cannot be read. */
+/* A running job was given to someone / said something / ended. result is borrowed; where status is not PR_OK it may be
+ * NULL, or say what the attempt cost: {"seconds", "tokens"}. The ends of jobs are in the journal, on disk, once
+ * pr_sweep_commit has returned: call it before the next pr_sweep_next. A job that fails is given again `retries` times,
+ * but not after the same failure twice or a fault of the configuration; a point that is given up has no result, and its
+ * search goes on without it. Errors, which end the sweep: PR_ERR_IO (the journal cannot be written), a checkpoint that
+ * a search needs and that cannot be read. */
 pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err);
 pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields,
                            pr_error_t *err);
@@ -56,8 +57,8 @@ pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err);
 void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
 
 /* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with
- * the point's number, for the global front. elsewhere: only those that no rank of this run can have in its archive
- * (see pr_sweep_job_value). */
+ * the point's number, for the global front (of which several points with equal values are all). elsewhere: only those
+ * that no rank of this run can have in its archive (see pr_sweep_job_value). */
 typedef struct pr_sweep_points {
     int k;
     size_t n;
@@ -70,30 +71,52 @@ void pr_sweep_points_clear(pr_sweep_points_t *p);
  * point, or not to be told from one. */
 bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id);
 
-/* Indicators of every search, over its seeds: [{"search", "seeds", "points", "front" (means over the seeds),
- * "hypervolume": {"mean", "low", "high": 95 % by bootstrap over prompts and seeds}, "expected_utility",
- * "maximum_utility_loss", "igd_plus" (against the front of all searches), "sparsity", "controllability": {objective:
- * Kendall's tau}, and from the second search on
- * "more_than_first": {"mean", "low", "high"}: its hypervolume less the first's, paired by prompts and seeds}]. New
- * reference. */
+/* What a sweep asks and tells while its end is computed, which may take seconds. stopping: end it, what is missing is
+ * computed by a later run. tick: a good moment to show pr_sweep_progress(). Both may be NULL. */
+typedef struct pr_end_hooks {
+    bool (*stopping)(void *self);
+    void (*tick)(void *self);
+    void *self;
+} pr_end_hooks_t;
+void pr_sweep_set_end_hooks(pr_sweep_t *s, const pr_end_hooks_t *hooks);
+
+/* Indicators of every search, over its seeds, as pr_sweep_write() found them (an empty list when it was stopped
+ * before): [{"search", "seeds", "points", "front" (means over the seeds), "hypervolume": {"mean", "method": "exact" or
+ * the name of the estimate, "error": half the width of its 99.9 % interval, and where there are two prompts or more:
+ * "low", "high": 95 % by bootstrap over prompts and seeds, "resamples", and "resampled": the method of those},
+ * "expected_utility", "maximum_utility_loss", "igd_plus" (against the front of all searches; null where it takes too
+ * long), "sparsity", "controllability": {objective: Kendall's tau}, and from the second search on "more_than_first":
+ * {"mean", "low", "high"}: its hypervolume less the first's, paired by prompts and seeds}]. What is not a finite number
+ * is null. New reference. */
 json_t *pr_sweep_indicators(const pr_sweep_t *s);
 /* The same as a table for a terminal. Caller frees. */
 char *pr_sweep_search_table(const json_t *indicators);
 
-/* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json. front: [n_front,k] objective
- * vectors of the global non-dominated set (turned), or NULL to compute it here. Errors: PR_ERR_IO. */
+/* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json, and indicators.json: the
+ * hypervolumes of resamples and whatever else takes long, kept with a hash of what they are of, so that they are
+ * computed once. front: [n_front,k] objective vectors of the global non-dominated set (turned), or NULL to compute it
+ * here. When the hooks say stop, what was computed is kept, metrics.json is not replaced by less, and pr_sweep_end()
+ * answers PR_ERR_INTERRUPTED. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);
 /* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or what failed: PR_ERR_INCOMPLETE, or an
  * error of the environment (PR_ERR_IO, ...) when every job that was given up failed with that. */
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
-/* The front as a table for a terminal. Caller frees. */
+/* The front as a table for a terminal; NULL when there are no points. Caller frees. */
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);
 const char *pr_sweep_dir(const pr_sweep_t *s);
 
+/* Is a table of a results directory (cells.csv, front.csv, front.json, samples.jsonl) what the sweep wrote there, as
+ * the journal says? *known: does the journal say anything of it? Errors: PR_ERR_FORMAT (it is not, or the journal has
+ * no good line), PR_ERR_NOT_FOUND. */
+pr_status_t pr_sweep_check_table(const char *dir, const char *name, bool *known, pr_error_t *err);
+
 /* The state of the sweep in a results directory, from its journal alone: for `paretorank status`. now: wall clock.
  * *details is a new reference: {"name", "state": "running" | "finished" | "incomplete" | "interrupted" | "stopped" (the
- * run was killed), "progress": pr_progress_json, "failures": [journal lines of jobs given up], "skipped_lines"}.
- * Errors: PR_ERR_NOT_FOUND. */
+ * run was killed), "starts": runs so far, "progress": pr_progress_json (seconds_elapsed of all runs), "failures":
+ * [journal lines of jobs given up], "skipped_lines", and where there is something to say "damage": which lines in
+ * words, "killed": {"last_line_age", "without_end": [{"job", "label", "kind", "rank", "host", "attempt", "step"}],
+ * "names"}}. Errors: PR_ERR_NOT_FOUND (no sweep), PR_ERR_FORMAT (a journal without a good line, or none beside
+ * results). */
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err);
 
 #endif

@@ -1,9 +1,9 @@
 /* How good each search's fronts are: indicators with confidence intervals over prompts and, where there are several,
  * over seeds. Values are turned so that larger is better; utilities, distances and sparsity are of values brought to
  * [0,1] by the declared ranges, where all objectives declare finite ones. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "pareto/dominance.h"
-#include "pareto/hypervolume.h"
 #include "pareto/indicators.h"
 #include "pareto/range.h"
 #include "pareto/uncertainty.h"
@@ -15,63 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESAMPLES = 1000, MAX_SCORES = 20000000, WEIGHTS = 100 };
+enum { WEIGHTS = 100 };
+/* For the distances of all searches together. */
+static const double DISTANCE_STEPS = 2e9;
 
-/* One search over one set of experts. */
-typedef struct pr_run_points {
-    size_t n;
-    double *w;      // [n,K]
-    double *mean;   // [n,K] turned
-    double *scores; // [n,prompts,K] turned; NaN where a prompt was not used; NULL when they are not all to be had
-} pr_run_points_t;
-
-static void run_clear(pr_run_points_t *r)
+void pr_sweep_set_end_hooks(pr_sweep_t *s, const pr_end_hooks_t *hooks)
 {
-    free(r->w);
-    free(r->mean);
-    free(r->scores);
-    *r = (pr_run_points_t){0};
+    s->end_hooks = *hooks;
 }
 
-static void run_scores(const pr_sweep_t *s, const pr_track_t *t, const uint32_t *index, pr_run_points_t *r)
+bool pr_sweep_end_stops(void *self)
 {
-    size_t row = (size_t)s->n_prompts * (size_t)s->config->n_objectives;
-    if (r->n == 0 || r->n > MAX_SCORES / row)
-        return;
-    r->scores = pr_alloc(r->n * row, sizeof(double));
-    for (size_t i = 0; i < r->n * row; i++)
-        r->scores[i] = NAN;
-    for (size_t i = 0; i < r->n; i++)
-        if (pr_track_per_prompt(s, t, index[i], r->scores + i * row, NULL) != PR_OK) {
-            free(r->scores);
-            r->scores = NULL;
-            return;
-        }
-}
-
-static void run_read(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *r)
-{
-    size_t k_n = (size_t)s->config->n_objectives;
-    uint32_t *index = pr_track_points(s, t, &r->n);
-    double *se = pr_alloc(k_n, sizeof *se);
-    pr_track_sum_t sum;
-    r->w = pr_alloc(r->n * k_n, sizeof(double));
-    r->mean = pr_alloc(r->n * k_n, sizeof(double));
-    for (size_t i = 0; i < r->n; i++) {
-        pr_point_weights(&t->asked[index[i]].point, (int)k_n, r->w + i * k_n);
-        pr_track_result(s, t, index[i], r->mean + i * k_n, se, &sum);
-        for (size_t k = 0; k < k_n; k++)
-            r->mean[i * k_n + k] *= pr_sweep_sign(s, (int)k);
-    }
-    run_scores(s, t, index, r);
-    free(se);
-    free(index);
+    const pr_sweep_t *s = self;
+    if (s->end_hooks.tick)
+        s->end_hooks.tick(s->end_hooks.self);
+    return s->end_hooks.stopping && s->end_hooks.stopping(s->end_hooks.self);
 }
 
 /* What all searches are measured against. */
 typedef struct pr_yardstick {
     int k;
-    double reference[PR_MAX_OBJECTIVES];
     bool normal;   // all ranges are finite
     double *front; // [n_front,K] non-dominated points of all searches, normalised where normal
     size_t n_front;
@@ -86,22 +49,13 @@ static void normalise(const pr_sweep_t *s, const pr_yardstick_t *y, const double
         memcpy(to, from, n * (size_t)y->k * sizeof *to);
 }
 
-static void yardstick_make(const pr_sweep_t *s, const pr_run_points_t *run, int n_run, pr_yardstick_t *y)
+static void yardstick_make(const pr_sweep_t *s, const double *all, size_t n, pr_yardstick_t *y)
 {
-    size_t n = 0, k_n = (size_t)s->config->n_objectives;
+    size_t k_n = (size_t)s->config->n_objectives;
     *y = (pr_yardstick_t){.k = (int)k_n, .normal = true};
     for (size_t k = 0; k < k_n; k++)
         y->normal = y->normal && isfinite(s->lo[k]) && isfinite(s->hi[k]) && s->hi[k] > s->lo[k];
-    for (int i = 0; i < n_run; i++)
-        n += run[i].n;
-    double *all = pr_alloc(n * k_n, sizeof *all);
     bool *kept = pr_alloc(n, sizeof *kept);
-    n = 0;
-    for (int i = 0; i < n_run; i++) {
-        memcpy(all + n * k_n, run[i].mean, run[i].n * k_n * sizeof *all);
-        n += run[i].n;
-    }
-    pr_sweep_fill_reference(s, all, n, y->reference);
     pr_nondominated(all, n, y->k, false, kept);
     y->front = pr_alloc(n * k_n, sizeof *y->front);
     for (size_t i = 0; i < n; i++)
@@ -112,7 +66,6 @@ static void yardstick_make(const pr_sweep_t *s, const pr_run_points_t *run, int 
     double *weights = pr_alloc(y->weights.n * k_n, sizeof *weights);
     pr_lattice_weights(y->k, steps, weights);
     y->weights.weights = weights;
-    free(all);
     free(kept);
 }
 
@@ -122,106 +75,108 @@ static void yardstick_clear(pr_yardstick_t *y)
     free((double *)(uintptr_t)y->weights.weights);
 }
 
-/* The hypervolume of a search: mean over its runs, with an interval by bootstrap over prompts and runs where the
- * prompts' scores are known. */
-static json_t *hypervolume_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, int n)
-{
-    double mean = 0, reference[PR_MAX_OBJECTIVES];
-    bool known = true;
-    pr_scores_t *scores = pr_alloc((size_t)n, sizeof *scores);
-    memcpy(reference, y->reference, sizeof reference);
-    for (int i = 0; i < n; i++) {
-        mean += pr_hypervolume(run[i].mean, run[i].n, y->k, reference) / n;
-        scores[i] = (pr_scores_t){run[i].scores, run[i].n};
-        known = known && run[i].scores;
-    }
-    json_t *v = json_pack("{s:o}", "mean", pr_json_real(mean));
-    pr_bootstrap_t how = {RESAMPLES, 0.95, (uint64_t)s->config->seed};
-    pr_interval_t interval;
-    if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k, pr_statistic_hypervolume, reference, &how,
-                              &interval, NULL) == PR_OK) {
-        json_object_set_new(v, "low", pr_json_real(interval.low));
-        json_object_set_new(v, "high", pr_json_real(interval.high));
-    }
-    free(scores);
-    return v;
-}
+/* ---- hypervolumes ---- */
 
-/* ---- the difference of two searches, paired by prompts and experts ---- */
+/* The runs of one search that have points, and what is known of their volumes. */
+typedef struct pr_group {
+    int n;
+    const pr_run_points_t *run[PR_MAX_SEEDS];
+    const pr_volume_t *volume[PR_MAX_SEEDS];
+} pr_group_t;
 
-/* Two runs' points in one array, told apart by one more column: 1 for the first, 0 for the second. */
-static double *join_scores(const pr_run_points_t *a, const pr_run_points_t *b, size_t prompts, size_t k_n)
+static pr_group_t group_of(const pr_sweep_t *s, const pr_run_points_t *run, const pr_volumes_t *v, int search)
 {
-    size_t row = prompts * k_n;
-    double *out = pr_alloc((a->n + b->n) * prompts * (k_n + 1), sizeof *out), *to = out;
-    for (size_t i = 0; i < a->n + b->n; i++) {
-        const double *from = i < a->n ? a->scores + i * row : b->scores + (i - a->n) * row;
-        for (size_t p = 0; p < prompts; p++, to += k_n + 1) {
-            memcpy(to, from + p * k_n, k_n * sizeof *to);
-            to[k_n] = isnan(to[0]) ? NAN : i < a->n;
+    pr_group_t g = {0};
+    for (int i = search * s->config->n_seeds; i < (search + 1) * s->config->n_seeds; i++)
+        if (run[i].n > 0) {
+            g.run[g.n] = &run[i];
+            g.volume[g.n++] = &v->track[i];
         }
-    }
-    return out;
+    return g;
 }
 
-/* Hypervolume of the points of the second kind less that of the first. context: the reference point. */
-static double hypervolume_difference(const double *points, size_t n, int m, void *reference)
+static bool all_resampled(const pr_group_t *g)
 {
-    double *set = pr_alloc(n * (size_t)(m - 1), sizeof *set), volume[2];
-    for (int kind = 0; kind < 2; kind++) {
-        size_t count = 0;
-        for (size_t i = 0; i < n; i++)
-            if ((points[i * (size_t)m + (size_t)m - 1] > 0.5) == (kind == 1))
-                memcpy(set + count++ * (size_t)(m - 1), points + i * (size_t)m, (size_t)(m - 1) * sizeof *set);
-        volume[kind] = pr_hypervolume(set, count, m - 1, reference);
-    }
-    free(set);
-    return volume[0] - volume[1];
+    for (int i = 0; i < g->n; i++)
+        if (!g->volume[i]->resampled)
+            return false;
+    return g->n > 0;
 }
 
-/* How much more hypervolume run has than first, with the interval of the paired bootstrap; null where scores are
- * missing. */
-static json_t *difference_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *first,
-                             const pr_run_points_t *run, int n)
+static pr_bootstrap_t how_to(const pr_sweep_t *s, const pr_volumes_t *v)
 {
-    double reference[PR_MAX_OBJECTIVES];
-    pr_scores_t *scores = pr_alloc((size_t)n, sizeof *scores);
-    bool known = true;
-    memcpy(reference, y->reference, sizeof reference);
-    for (int i = 0; i < n; i++) {
-        known = known && first[i].scores && run[i].scores;
-        if (known)
-            scores[i] = (pr_scores_t){join_scores(&first[i], &run[i], (size_t)s->n_prompts, (size_t)y->k),
-                                      first[i].n + run[i].n};
+    return (pr_bootstrap_t){v->resamples, 0.95, (uint64_t)s->config->seed};
+}
+
+/* The mean over a search's runs, with an interval over prompts and runs where the prompts' scores are known. */
+static json_t *hypervolume_of(const pr_sweep_t *s, const pr_volumes_t *v, const pr_group_t *g)
+{
+    double mean = 0, error = 0;
+    pr_hv_method_t method = PR_HV_EXACT, resampler = PR_HV_EXACT;
+    const double *values[PR_MAX_SEEDS];
+    for (int i = 0; i < g->n; i++) {
+        const pr_volume_t *x = g->volume[i];
+        mean += x->at.volume / g->n;
+        error += x->at.error / g->n; // at most: the errors of several are not of one sign
+        method = x->at.method ? x->at.method : method;
+        resampler = x->resampler ? x->resampler : resampler;
+        values[i] = x->resampled;
     }
-    pr_bootstrap_t how = {RESAMPLES, 0.95, (uint64_t)s->config->seed};
+    json_t *h = json_pack("{s:o, s:s, s:o}", "mean", pr_json_real(mean), "method", pr_hv_method_name(method), "error",
+                          pr_json_real(error));
+    pr_bootstrap_t how = how_to(s, v);
     pr_interval_t interval;
-    json_t *v = NULL;
-    if (known && pr_bootstrap(scores, (size_t)n, (size_t)s->n_prompts, y->k + 1, hypervolume_difference, reference,
-                              &how, &interval, NULL) == PR_OK)
-        v = json_pack("{s:o, s:o, s:o}", "mean", pr_json_real(interval.estimate), "low", pr_json_real(interval.low),
-                      "high", pr_json_real(interval.high));
-    for (int i = 0; i < n; i++)
-        free((double *)(uintptr_t)scores[i].scores);
-    free(scores);
-    return v ? v : json_null();
+    if (all_resampled(g) && pr_resampled_interval(values, (size_t)g->n, &how, &interval, NULL) == PR_OK) {
+        json_object_set_new(h, "low", pr_json_real(interval.low));
+        json_object_set_new(h, "high", pr_json_real(interval.high));
+        json_object_set_new(h, "resamples", json_integer((json_int_t)v->resamples));
+        json_object_set_new(h, "resampled", json_string(pr_hv_method_name(resampler)));
+    }
+    return h;
 }
+
+/* How much more hypervolume a search has than the first, with the interval of the paired bootstrap; null where
+ * resamples are missing. */
+static json_t *difference_of(const pr_sweep_t *s, const pr_volumes_t *v, const pr_group_t *first, const pr_group_t *g)
+{
+    if (!all_resampled(first) || !all_resampled(g) || first->n != g->n)
+        return json_null();
+    size_t row = 1 + v->resamples;
+    double *more = pr_alloc((size_t)g->n * row, sizeof *more);
+    const double *values[PR_MAX_SEEDS];
+    for (int i = 0; i < g->n; i++) {
+        values[i] = more + (size_t)i * row;
+        for (size_t j = 0; j < row; j++)
+            more[(size_t)i * row + j] = g->volume[i]->resampled[j] - first->volume[i]->resampled[j];
+    }
+    pr_bootstrap_t how = how_to(s, v);
+    pr_interval_t interval;
+    json_t *d = NULL;
+    if (pr_resampled_interval(values, (size_t)g->n, &how, &interval, NULL) == PR_OK)
+        d = json_pack("{s:o, s:o, s:o}", "mean", pr_json_real(interval.estimate), "low", pr_json_real(interval.low),
+                      "high", pr_json_real(interval.high));
+    free(more);
+    return d ? d : json_null();
+}
+
+/* ---- what is kept of a search: {"points", ..., "controllability"} ---- */
 
 /* Kendall's tau of each weight and its objective over a run's points: does turning a weight up turn its objective up?
  */
-static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, int n)
+static json_t *controllability(const pr_sweep_t *s, const pr_group_t *g)
 {
     size_t k_n = (size_t)s->config->n_objectives;
     json_t *v = json_object();
     for (size_t k = 0; k < k_n; k++) {
         double sum = 0;
-        for (int i = 0; i < n; i++) {
-            double *x = pr_alloc(run[i].n, sizeof *x), *y = pr_alloc(run[i].n, sizeof *y);
-            for (size_t j = 0; j < run[i].n; j++) {
-                x[j] = run[i].w[j * k_n + k];
-                y[j] = run[i].mean[j * k_n + k];
+        for (int i = 0; i < g->n; i++) {
+            const pr_run_points_t *r = g->run[i];
+            double *x = pr_alloc(r->n, sizeof *x), *y = pr_alloc(r->n, sizeof *y);
+            for (size_t j = 0; j < r->n; j++) {
+                x[j] = r->w[j * k_n + k];
+                y[j] = r->mean[j * k_n + k];
             }
-            sum += pr_kendall_tau(x, y, run[i].n) / n;
+            sum += pr_kendall_tau(x, y, r->n) / g->n;
             free(x);
             free(y);
         }
@@ -230,8 +185,8 @@ static json_t *controllability(const pr_sweep_t *s, const pr_run_points_t *run, 
     return v;
 }
 
-/* The non-dominated points of a run, normalised: what indicators are of. Dominated ones change none but the sparsity,
- * which is a front's, and there may be very many. Caller frees. */
+/* The distinct non-dominated points of a run, normalised: what indicators are of. Dominated ones change none but the
+ * sparsity, which is a front's, and there may be very many. Caller frees. */
 static double *front_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, size_t *n)
 {
     size_t k_n = (size_t)y->k;
@@ -247,69 +202,192 @@ static double *front_of(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_r
     return v;
 }
 
-static json_t *indicators_of(const pr_sweep_t *s, const pr_yardstick_t *y, const char *name, const pr_run_points_t *run,
-                             int n)
+/* Points on the front, all of several equal ones. */
+static size_t front_size(const double *points, size_t n, int k)
+{
+    bool *kept = pr_alloc(n, sizeof *kept);
+    size_t count = pr_nondominated(points, n, k, true, kept);
+    free(kept);
+    return count;
+}
+
+/* Errors: PR_ERR_INTERRUPTED. */
+static pr_status_t describe(pr_sweep_t *s, const pr_yardstick_t *y, const pr_group_t *g, json_t **out, pr_error_t *err)
 {
     double points = 0, front = 0, utility = 0, loss = 0, igd = 0, sparsity = 0;
-    for (int i = 0; i < n; i++) {
+    double steps = DISTANCE_STEPS / s->n_track;
+    for (int i = 0; i < g->n; i++) {
         size_t m;
-        double *v = front_of(s, y, &run[i], &m);
-        points += (double)run[i].n / n;
-        front += (double)m / n;
-        utility += pr_expected_utility(v, m, y->k, y->weights.weights, y->weights.n) / n;
-        loss += pr_maximum_utility_loss(v, m, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / n;
-        igd += pr_igd_plus(v, m, y->front, y->n_front, y->k) / n;
-        sparsity += pr_sparsity(v, m, y->k) / n;
+        double distance = NAN, *v = front_of(s, y, g->run[i], &m);
+        points += (double)g->run[i]->n / g->n;
+        front += (double)front_size(g->run[i]->mean, g->run[i]->n, y->k) / g->n;
+        utility += pr_expected_utility(v, m, y->k, y->weights.weights, y->weights.n) / g->n;
+        loss += pr_maximum_utility_loss(v, m, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / g->n;
+        sparsity += pr_sparsity(v, m, y->k) / g->n;
+        bool found = pr_igd_plus_within(v, m, y->front, y->n_front, y->k, steps, pr_sweep_end_stops, s, &distance);
         free(v);
+        igd += found ? distance / g->n : NAN;
+        if (pr_sweep_end_stops(s))
+            return pr_fail(err, PR_ERR_INTERRUPTED, "stopped before the indicators were done");
     }
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "search", name, "seeds", n, "points",
-                     pr_json_real(points), "front", pr_json_real(front), "hypervolume", hypervolume_of(s, y, run, n),
-                     "expected_utility", pr_json_real(utility), "maximum_utility_loss", pr_json_real(loss), "igd_plus",
-                     pr_json_real(igd), "sparsity", pr_json_real(sparsity), "controllability",
-                     controllability(s, run, n));
+    if (isnan(igd))
+        pr_log(PR_LOG_INFO, "IGD+ of %.0f points is left out: it would take too long", points);
+    *out =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "points", pr_json_real(points), "front", pr_json_real(front),
+                  "expected_utility", pr_json_real(utility), "maximum_utility_loss", pr_json_real(loss), "igd_plus",
+                  pr_json_real(igd), "sparsity", pr_json_real(sparsity), "controllability", controllability(s, g));
+    return PR_OK;
 }
 
-/* The runs of search i that have points; returns how many. */
-static int runs_of(const pr_sweep_t *s, const pr_run_points_t *run, int i, pr_run_points_t *out)
+/* ---- all together ---- */
+
+/* Everything that the end measures, on its way. */
+typedef struct pr_measuring {
+    pr_run_points_t *run; // [n_track]
+    double *all;          // [n_all,K] the points of all tracks
+    size_t n_all;
+    double reference[PR_MAX_OBJECTIVES];
+    char key[PR_HASH_HEX];
+    json_t *kept;
+    pr_volumes_t volumes;
+    pr_yardstick_t yardstick;
+} pr_measuring_t;
+
+static void measuring_new(const pr_sweep_t *s, pr_measuring_t *m)
 {
-    int n = 0;
-    for (int j = i * s->config->n_seeds; j < (i + 1) * s->config->n_seeds; j++)
-        if (run[j].n > 0)
-            out[n++] = run[j];
-    return n;
+    size_t k_n = (size_t)s->config->n_objectives;
+    *m = (pr_measuring_t){.run = pr_sweep_runs(s)};
+    for (int i = 0; i < s->n_track; i++)
+        m->n_all += m->run[i].n;
+    double *to = m->all = pr_alloc(m->n_all * k_n, sizeof *m->all);
+    for (int i = 0; i < s->n_track; to += m->run[i].n * k_n, i++)
+        memcpy(to, m->run[i].mean, m->run[i].n * k_n * sizeof *to);
+    pr_sweep_fill_reference(s, m->all, m->n_all, m->reference);
+    pr_kept_key(s, m->run, m->reference, m->key);
+    pr_kept_read(s, m->key, &m->kept);
 }
 
-static void add_search(const pr_sweep_t *s, const pr_yardstick_t *y, const pr_run_points_t *run, int i, json_t *list)
+static void measuring_clear(const pr_sweep_t *s, pr_measuring_t *m)
 {
-    pr_run_points_t *first = pr_alloc((size_t)s->config->n_seeds, sizeof *first);
-    pr_run_points_t *own = pr_alloc((size_t)s->config->n_seeds, sizeof *own);
-    int n_first = runs_of(s, run, 0, first), n = runs_of(s, run, i, own);
-    if (n > 0) {
-        json_t *v = indicators_of(s, y, s->track[i * s->config->n_seeds].spec->name, own, n);
-        if (i > 0 && n_first == s->config->n_seeds && n == n_first)
-            json_object_set_new(v, "more_than_first", difference_of(s, y, first, own, n));
+    pr_volumes_clear(s, &m->volumes);
+    yardstick_clear(&m->yardstick);
+    pr_sweep_runs_free(s, m->run);
+    free(m->all);
+    json_decref(m->kept);
+}
+
+static pr_status_t describe_all(pr_sweep_t *s, pr_measuring_t *m, pr_error_t *err)
+{
+    for (int i = 0; i < s->config->n_searches; i++, s->end_done++) {
+        char name[32];
+        json_t *found = NULL;
+        pr_group_t g = group_of(s, m->run, &m->volumes, i);
+        snprintf(name, sizeof name, "search %d", i);
+        if (g.n == 0 || json_is_object(json_object_get(m->kept, name)))
+            continue;
+        if (!m->yardstick.front)
+            yardstick_make(s, m->all, m->n_all, &m->yardstick);
+        PR_TRY(describe(s, &m->yardstick, &g, &found, err));
+        json_object_set_new(m->kept, name, found);
+    }
+    return PR_OK;
+}
+
+static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
+{
+    static const char *const before[] = {"points", "front"}, *const after[] = {"expected_utility",
+                                                                               "maximum_utility_loss", "igd_plus",
+                                                                               "sparsity", "controllability"};
+    json_t *list = json_array();
+    pr_group_t first = group_of(s, m->run, &m->volumes, 0);
+    for (int i = 0; i < s->config->n_searches; i++) {
+        char name[32];
+        pr_group_t g = group_of(s, m->run, &m->volumes, i);
+        snprintf(name, sizeof name, "search %d", i);
+        const json_t *kept = json_object_get(m->kept, name);
+        if (g.n == 0)
+            continue;
+        json_t *v = json_pack("{s:s, s:i}", "search", s->config->search[i].name, "seeds", g.n);
+        for (size_t j = 0; j < sizeof before / sizeof *before; j++)
+            json_object_set(v, before[j], json_object_get(kept, before[j]));
+        json_object_set_new(v, "hypervolume", hypervolume_of(s, &m->volumes, &g));
+        for (size_t j = 0; j < sizeof after / sizeof *after; j++)
+            json_object_set(v, after[j], json_object_get(kept, after[j]));
+        if (i > 0 && first.n == s->config->n_seeds && g.n == first.n)
+            json_object_set_new(v, "more_than_first", difference_of(s, &m->volumes, &first, &g));
         json_array_append_new(list, v);
     }
-    free(first);
-    free(own);
+    return list;
+}
+
+/* Of a set: {"points", "front", "hypervolume", "method", "error"}; without the last two when it is not known. */
+static json_t *set_json(const double *points, size_t n, int k, const pr_volume_t *v)
+{
+    json_t *m = json_pack("{s:I, s:I, s:o}", "points", (json_int_t)n, "front", (json_int_t)front_size(points, n, k),
+                          "hypervolume", v ? pr_json_real(v->at.volume) : json_null());
+    if (v) {
+        json_object_set_new(m, "method", json_string(pr_hv_method_name(v->at.method)));
+        json_object_set_new(m, "error", pr_json_real(v->at.error));
+    }
+    return m;
+}
+
+static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool known)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < s->n_track; i++) {
+        const pr_track_t *t = &s->track[i];
+        const pr_volume_t *volume = known ? &m->volumes.track[i] : NULL;
+        json_t *v = set_json(m->run[i].mean, m->run[i].n, s->config->n_objectives, volume);
+        json_object_set_new(v, "search", json_string(t->spec->name));
+        json_object_set_new(v, "seed", json_integer(s->config->seeds[t->seed_index]));
+        json_object_set_new(v, "finished", json_boolean(t->done));
+        json_array_append_new(all, v);
+    }
+    return all;
+}
+
+static void tell(const pr_sweep_t *s, const pr_measuring_t *m)
+{
+    const pr_hv_estimate_t *all = &m->volumes.all.at;
+    if (isinf(all->volume))
+        pr_log(PR_LOG_WARN,
+               "the hypervolume is above the range of numbers (null in metrics.json): a reference point nearer "
+               "to the points, or objectives of smaller ranges, would keep it in");
+    else if (all->method != PR_HV_EXACT)
+        pr_log(PR_LOG_INFO,
+               "the exact hypervolume of %zu points in %d objectives would take too long: %s, off by %.2g %% at most "
+               "(99.9 %%)",
+               m->n_all, s->config->n_objectives, pr_hv_method_name(all->method), 100 * all->error / all->volume);
+}
+
+pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
+{
+    pr_measuring_t m;
+    measuring_new(s, &m);
+    s->end_done = 0;
+    s->end_total = 2 * s->n_track + s->config->n_searches;
+    pr_status_t status = pr_sweep_volumes(s, m.run, m.reference, m.kept, &m.volumes, err);
+    if (status == PR_OK)
+        status = describe_all(s, &m, err);
+    bool known = status == PR_OK;
+    json_decref(s->indicators);
+    s->indicators = known ? indicators_of(s, &m) : json_array();
+    *out = json_pack("{s:o, s:o, s:O}", "all",
+                     set_json(m.all, m.n_all, s->config->n_objectives, known ? &m.volumes.all : NULL), "searches",
+                     searches_of(s, &m, known), "indicators", s->indicators);
+    if (known)
+        tell(s, &m);
+    pr_error_t why;
+    if (json_object_size(m.kept) > 0 && pr_kept_write(s, m.key, m.kept, &why) != PR_OK && known)
+        status = pr_fail(err, why.status, "%s", why.text);
+    measuring_clear(s, &m);
+    return status;
 }
 
 json_t *pr_sweep_indicators(const pr_sweep_t *s)
 {
-    // Tracks lie search by search, the seeds of each together.
-    pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run);
-    pr_yardstick_t y;
-    json_t *list = json_array();
-    for (int i = 0; i < s->n_track; i++)
-        run_read(s, &s->track[i], &run[i]);
-    yardstick_make(s, run, s->n_track, &y);
-    for (int i = 0; i < s->config->n_searches && y.n_front > 0; i++)
-        add_search(s, &y, run, i, list);
-    yardstick_clear(&y);
-    for (int i = 0; i < s->n_track; i++)
-        run_clear(&run[i]);
-    free(run);
-    return list;
+    return s->indicators ? json_incref(s->indicators) : json_array();
 }
 
 static void cell(pr_buf_t *b, const json_t *v, const char *format)
@@ -317,7 +395,23 @@ static void cell(pr_buf_t *b, const json_t *v, const char *format)
     if (json_is_number(v))
         pr_buf_printf(b, format, json_number_value(v));
     else
-        pr_buf_puts(b, "?");
+        pr_buf_puts(b, "–");
+}
+
+/* Means of counts over seeds. */
+static void count_cell(pr_buf_t *b, const json_t *v, const char *whole, const char *part)
+{
+    double x = json_number_value(v);
+    pr_buf_puts(b, "  ");
+    cell(b, v, x == floor(x) ? whole : part);
+}
+
+/* Volumes of many objectives are small. */
+static void volume_cell(pr_buf_t *b, const char *before, const json_t *v)
+{
+    double x = json_number_value(v);
+    pr_buf_puts(b, before);
+    cell(b, v, x != 0 && fabs(x) < 1e-3 ? "%.3e" : "%.4f");
 }
 
 char *pr_sweep_search_table(const json_t *indicators)
@@ -326,6 +420,7 @@ char *pr_sweep_search_table(const json_t *indicators)
     size_t i;
     json_t *v;
     int width = 6;
+    bool estimated = false;
     json_array_foreach(indicators, i, v)
     {
         int len = (int)strlen(json_string_value(json_object_get(v, "search")));
@@ -338,13 +433,17 @@ char *pr_sweep_search_table(const json_t *indicators)
         const json_t *h = json_object_get(v, "hypervolume");
         pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
                       (int)json_integer_value(json_object_get(v, "seeds")));
-        cell(&b, json_object_get(v, "points"), "  %6.4g");
-        cell(&b, json_object_get(v, "front"), "  %5.3g");
-        cell(&b, json_object_get(h, "mean"), "  %.4f");
-        if (json_object_get(h, "low"))
-            pr_buf_printf(&b, " (%.4f to %.4f) ", json_number_value(json_object_get(h, "low")),
-                          json_number_value(json_object_get(h, "high")));
-        cell(&b, json_object_get(v, "expected_utility"), "  %16.4f");
+        count_cell(&b, json_object_get(v, "points"), "%6.0f", "%6.1f");
+        count_cell(&b, json_object_get(v, "front"), "%5.0f", "%5.1f");
+        volume_cell(&b, "  ", json_object_get(h, "mean"));
+        if (json_object_get(h, "low")) {
+            volume_cell(&b, " (", json_object_get(h, "low"));
+            volume_cell(&b, " to ", json_object_get(h, "high"));
+            pr_buf_puts(&b, ") ");
+        }
+        estimated = estimated || json_number_value(json_object_get(h, "error")) > 0;
+        pr_buf_puts(&b, "  ");
+        cell(&b, json_object_get(v, "expected_utility"), "%16.4f");
         const json_t *more = json_object_get(v, "more_than_first");
         if (json_is_object(more))
             pr_buf_printf(&b, "  %+.4f (%+.4f to %+.4f)", json_number_value(json_object_get(more, "mean")),
@@ -352,5 +451,7 @@ char *pr_sweep_search_table(const json_t *indicators)
                           json_number_value(json_object_get(more, "high")));
         pr_buf_puts(&b, "\n");
     }
+    if (estimated)
+        pr_buf_puts(&b, "hypervolumes are estimates: metrics.json has their method and error\n");
     return b.data;
 }

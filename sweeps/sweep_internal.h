@@ -4,6 +4,9 @@
 
 #include "base/hash.h"
 #include "jobs/identity.h"
+#include "pareto/hv_estimate.h"
+#include "report/table.h"
+#include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/results.h"
 #include "sweeps/search.h"
@@ -15,11 +18,15 @@ typedef enum { PR_JOB_WAITING, PR_JOB_RUNNING, PR_JOB_DONE, PR_JOB_FAILED } pr_j
 typedef struct pr_job_head {
     char id[PR_HASH_HEX];
     pr_job_state_t state;
-    int attempts;
-    double seconds;
-    int64_t tokens;
-    double started; // monotonic time, while running
-    int rank;       // who did it, and where (index into hosts)
+    int attempts;     // of this run
+    int before;       // and of earlier ones
+    double seconds;   // that its result took
+    int64_t tokens;   // of its result
+    double spent;     // seconds of the attempts that gave none, of all runs
+    int64_t wasted;   // their tokens
+    double started;   // monotonic time, while running
+    uint64_t failure; // what it failed with last in this run, as a hash; 0: it has not
+    int rank;         // who did it last, and where (index into hosts); meaningful after an attempt
     int host;
 } pr_job_head_t;
 
@@ -46,17 +53,28 @@ typedef struct pr_evaluation {
     int track;        // that asked first
     uint32_t asked;   // its request
     int first, count; // prompts
-    double *value;    // [2K] means and standard errors when done
+    double *value;    // [2K] means and standard errors; NULL: it has no result
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
+    bool again;       // it has a result and was to be done again, for what its policy said
 } pr_evaluation_t;
 
-/* What an evaluate job of an earlier run found. */
+/* What earlier runs made of a job. */
 typedef struct pr_past {
     unsigned char id[(PR_HASH_HEX - 1) / 2];
-    double *value; // [2K]
+    double *value; // [2K] of an evaluation that was done, or NULL
     int64_t tokens;
-    double seconds;
+    double seconds, spent; // as in pr_job_head_t
+    int64_t wasted;
+    int attempts, rank, host;
 } pr_past_t;
+
+/* What is known while the journal is read, beside what stays. */
+typedef struct pr_replay {
+    json_t *open;     // id -> job_start of the jobs that have no end yet
+    json_t *ended;    // rank -> when a job ended on it last in this run
+    double start, at; // of the run, and the last line; wall clock
+    bool running;     // the run has no end yet
+} pr_replay_t;
 
 /* Identities, `width` bytes each, to numbers; open addressing. */
 typedef struct pr_id_table {
@@ -105,6 +123,12 @@ struct pr_sweep {
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
     json_t *past_experts; // id -> result of a fine-tune or fit_reward job of earlier runs
+    json_t *steps;        // id of a fine-tune job -> tokens of its steps
+    json_t *tables;       // the last "tables" line: what was written, and of what; NULL: none
+    json_t *said;         // id -> what an evaluation's policy said, as far as it has been read
+    json_t *kept;         // the lines of a finished samples.jsonl by search, seed and point, once read
+    json_t *again;        // numbers of the evaluations that are done again
+    bool asked_again;     // whether some must be has been found out
     double **block;       // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
@@ -113,14 +137,19 @@ struct pr_sweep {
     pr_phase_t phase;
     char **host;
     int n_host;
-    double began;                         // monotonic
+    double began, checked;                // monotonic: the start, and the last look at the lock
     double past_seconds;                  // of earlier runs
     size_t running, done, failed;         // jobs
     size_t n_evaluated, n_given_up;       // of the evaluations
     double evaluated_seconds;             // of the evaluations that are done
     double tokens_recent, seconds_recent; // for tokens/s
-    json_t *failures;                     // [{"job", "label", "reason", "error"}]
-    pr_status_t why;                      // of the failures: the common status, or PR_ERR_INCOMPLETE
+    pr_end_hooks_t end_hooks;
+    const char *ending;       // what the end is doing; NULL before it
+    long end_done, end_total; // pieces of it
+    bool end_stopped;         // it was told to stop before it was through
+    json_t *indicators;       // of pr_sweep_write
+    json_t *failures;         // [{"job", "label", "reason", "error"}]
+    pr_status_t why;          // of the failures: the common status, or PR_ERR_INCOMPLETE
 };
 
 enum { PR_SWEEP_CHUNK = 1024 };
@@ -130,6 +159,8 @@ pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective)
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
+/* The number of an evaluation that is the sweep's. */
+size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e);
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id);
 /* The number of the evaluation of a track's request on a range of prompts, made when it is new; done when an earlier
  * run did it. */
@@ -142,6 +173,8 @@ double *pr_sweep_values(pr_sweep_t *s);
 /* Reads the means, standard errors, tokens and seconds of an evaluate job's result; false when it is not one of K
  * objectives. */
 bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds);
+/* Reads the checkpoint of an evaluate job; the caller clears *out, also after an error. */
+pr_status_t pr_sweep_read_evaluation(const char *path, const char *id, pr_checkpoint_t *out, pr_error_t *err);
 /* Reads the prompts' own scores [count,K] of a done evaluation from its job's checkpoint. */
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err);
 /* The same into e->prompt, once. */
@@ -152,7 +185,45 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
+/* What earlier runs made of a job, or NULL; and the same, made when it is new (NULL: not an identity). */
+const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
+pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *id);
+/* Takes over what earlier attempts at a job cost. */
+void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h);
+/* Notes a step of a fine-tune job; returns the tokens of an earlier attempt's step of that number, which are lost. */
+int64_t pr_sweep_note_step(pr_sweep_t *s, const char *id, const json_t *line);
 
+/* Puts a line behind those that the next pr_sweep_commit writes. line is borrowed. */
+void pr_sweep_to_journal(pr_sweep_t *s, const char *event, json_t *line);
+
+/* ---- the journal of earlier runs (sweep_past.c) ---- */
+/* Reads it into the state. A run that was killed is told of. Errors: PR_ERR_FORMAT (no good line, though there are
+ * results), those of reading it. */
+pr_status_t pr_sweep_replay(pr_sweep_t *s, pr_error_t *err);
+/* "empathy-s1 (rank 1 on node7) and 3 more": the jobs of open (id -> job_start line). Caller frees. */
+char *pr_sweep_name_open(const json_t *open);
+
+/* ---- what front points said (sweep_samples.c) ---- */
+/* What the policy of a row of the front said on the first prompts: {"responses": [...], "scores": [[K]...]}, or
+ * {"lines":
+ * [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is to be had. */
+const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
+                            pr_error_t *err);
+/* The first response of that, or NULL. Caller frees. */
+char *pr_sweep_first_response(const json_t *said);
+/* Has the evaluations of front points done again whose responses are lost; true when there are any. */
+bool pr_sweep_ask_again(pr_sweep_t *s);
+/* Calls each() for every row of the front (sweep_output.c). */
+void pr_sweep_each_front(const pr_sweep_t *s,
+                         void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self);
+
+/* ---- tables that are finished (sweep_tables.c) ---- */
+/* Is all done that there is to do, the end included? */
+bool pr_sweep_complete(const pr_sweep_t *s);
+/* Journals what the tables that have just been written are, unless the journal says that already. */
+pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
+/* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
+bool pr_sweep_tables_finished(const pr_sweep_t *s);
 /* Does some search of the sweep evaluate points on parts of the prompts? */
 bool pr_sweep_any_fidelity(const pr_config_t *c);
 /* A number by content for a point: the first 60 bits of its job's identity. */
@@ -184,5 +255,44 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                      pr_track_sum_t *sum);
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
+
+/* ---- the end ---- */
+/* The points of one search over one set of experts, in canonical order. */
+typedef struct pr_run_points {
+    size_t n;
+    uint32_t *asked; // [n] requests
+    double *w;       // [n,K]
+    double *mean;    // [n,K] turned
+} pr_run_points_t;
+pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s); // [n_track]; free with pr_sweep_runs_free()
+void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run);
+
+/* indicators.json: {"key": hash of what the numbers are of, "hash": of the values' canonical text, "values": {...}}.
+ * *values is a new reference: the kept ones when the key is this one and they are whole, else an empty object. */
+void pr_kept_key(const pr_sweep_t *s, const pr_run_points_t *run, const double *reference, char key[PR_HASH_HEX]);
+void pr_kept_read(const pr_sweep_t *s, const char *key, json_t **values);
+pr_status_t pr_kept_write(const pr_sweep_t *s, const char *key, const json_t *values, pr_error_t *err);
+
+/* The hypervolume of a set, and of its resamples. */
+typedef struct pr_volume {
+    pr_hv_estimate_t at;
+    double exact_steps;       // what the exact one took; INFINITY when that was too much
+    double *resampled;        // [1 + resamples] NULL when there are none
+    pr_hv_method_t resampler; // how those were found
+} pr_volume_t;
+typedef struct pr_volumes {
+    pr_volume_t all, *track; // [n_track]
+    size_t resamples;
+} pr_volumes_t;
+/* Those that `values` holds, and the others computed and put into it. Errors: PR_ERR_INTERRUPTED. */
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+                             pr_volumes_t *out, pr_error_t *err);
+void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
+
+/* Asks the hooks whether the end is to stop, and lets them show how far it is. self: a sweep. */
+bool pr_sweep_end_stops(void *self);
+/* {"all", "searches", "indicators"} of metrics.json; s->indicators too. Errors: PR_ERR_INTERRUPTED: *out then has
+ * counts, and null or nothing for what was not computed. */
+pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "report/text.h"
 #include "sweeps/sweep_internal.h"
 
 #include <math.h>
@@ -72,6 +73,31 @@ static pr_evaluation_t *waiting_evaluation(pr_sweep_t *s)
     return NULL;
 }
 
+/* Of those that are done again for what their policies said. */
+static pr_evaluation_t *waiting_again(pr_sweep_t *s)
+{
+    size_t i;
+    const json_t *number;
+    json_array_foreach(s->again, i, number)
+    {
+        pr_evaluation_t *e = pr_sweep_eval(s, (size_t)json_integer_value(number));
+        if (e->job.state == PR_JOB_WAITING && experts_ready(s, e))
+            return e;
+    }
+    return NULL;
+}
+
+static pr_evaluation_t *next_evaluation(pr_sweep_t *s)
+{
+    pr_evaluation_t *e = waiting_evaluation(s);
+    if (!e)
+        e = waiting_again(s);
+    if (e || s->running > 0 || s->asked_again)
+        return e;
+    s->asked_again = true;
+    return pr_sweep_ask_again(s) ? waiting_again(s) : NULL;
+}
+
 static void start(pr_sweep_t *s, pr_job_head_t *job)
 {
     job->state = PR_JOB_RUNNING;
@@ -102,7 +128,7 @@ pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec)
         add_heads(s, *spec);
         return PR_NEXT_JOB;
     }
-    pr_evaluation_t *e = ready && s->phase != PR_PHASE_TUNE ? waiting_evaluation(s) : NULL;
+    pr_evaluation_t *e = ready && s->phase != PR_PHASE_TUNE ? next_evaluation(s) : NULL;
     if (e) {
         start(s, &e->job);
         *spec = pr_sweep_evaluation_spec(s, e);
@@ -173,12 +199,26 @@ pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who
     return status;
 }
 
+/* Once in a while: is the journal still the one that another run would find? */
+static pr_status_t check_lock(pr_sweep_t *s, pr_error_t *err)
+{
+    double now = pr_time_monotonic();
+    if (now - s->checked < 1)
+        return PR_OK;
+    s->checked = now;
+    return pr_results_check(s->results, err);
+}
+
 pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields, pr_error_t *err)
 {
     (void)who;
     const char *job = json_string_value(json_object_get(fields, "job"));
     pr_expert_t *x = job && strcmp(event, "step") == 0 ? expert_of(s, job) : NULL;
+    PR_TRY(check_lock(s, err));
     if (x) {
+        int64_t lost = pr_sweep_note_step(s, job, fields); // a step that an earlier attempt had done
+        x->job.tokens += json_integer_value(json_object_get(fields, "tokens")) - lost;
+        x->job.wasted += lost;
         x->step = (int)json_integer_value(json_object_get(fields, "step"));
         x->reward = json_number_value(json_array_get(json_object_get(fields, "reward"), (size_t)x->objective));
         s->tokens_recent += (double)json_integer_value(json_object_get(fields, "tokens"));
@@ -188,7 +228,7 @@ pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event
 }
 
 /* Lines of jobs that ended are written together: the next job is not given before they are on disk. */
-static void to_journal(pr_sweep_t *s, const char *event, json_t *line)
+void pr_sweep_to_journal(pr_sweep_t *s, const char *event, json_t *line)
 {
     json_array_append_new(s->pending, json_pack("[s, O]", event, line));
 }
@@ -196,6 +236,7 @@ static void to_journal(pr_sweep_t *s, const char *event, json_t *line)
 pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err)
 {
     size_t n = json_array_size(s->pending);
+    PR_TRY(check_lock(s, err));
     for (size_t i = 0; i < n; i++) {
         const json_t *p = json_array_get(s->pending, i);
         PR_TRY(pr_journal_append(s->journal, json_string_value(json_array_get(p, 0)), json_array_get(p, 1), i + 1 == n,
@@ -215,7 +256,8 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 static void evaluated(pr_sweep_t *s, pr_evaluation_t *e, const double *value)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    e->value = pr_sweep_values(s);
+    if (!e->value)
+        e->value = pr_sweep_values(s);
     memcpy(e->value, value, 2 * k_n * sizeof *value);
     e->job.state = PR_JOB_DONE;
     s->n_evaluated++;
@@ -243,34 +285,71 @@ static bool take(pr_sweep_t *s, const char *job, const json_t *result)
         return true;
     }
     pr_evaluation_t *e = pr_sweep_find(s, job);
-    if (!pr_sweep_read_result(s, result, value, &e->job.tokens, &e->job.seconds))
+    int64_t tokens;
+    double seconds;
+    if (!pr_sweep_read_result(s, result, value, &tokens, &seconds))
         return false;
+    if (e->value) { // what the first time took was for nothing
+        e->job.spent += e->job.seconds;
+        e->job.wasted += e->job.tokens;
+        json_object_del(s->said, job);
+        s->asked_again = false; // its values may be others, on another machine, and so may be the front
+    }
+    e->job.tokens = tokens;
+    e->job.seconds = seconds;
     evaluated(s, e, value);
     return true;
 }
 
-static pr_status_t job_failed(pr_sweep_t *s, pr_job_head_t *h, const pr_who_t *who, pr_status_t why, const char *text,
-                              pr_error_t *err)
+/* Is another try worth it? What is wrong with the configuration stays wrong, and so does what went wrong twice in the
+ * same words. */
+static bool worth_a_try(const pr_sweep_t *s, pr_job_head_t *h, pr_status_t why, const char *text)
 {
-    bool stopped = why == PR_ERR_INTERRUPTED, again = stopped || h->attempts <= s->config->retries;
+    uint64_t failure = pr_hash64(text, strlen(text)) ^ (uint64_t)why;
+    bool same = h->failure == failure;
+    h->failure = failure;
+    return h->attempts <= s->config->retries && !same && why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
+}
+
+/* A job is given up. One that had a result, and was to be done again for its responses, keeps it. */
+static void give_up(pr_sweep_t *s, pr_job_head_t *h, pr_status_t why, json_t *line)
+{
+    pr_evaluation_t *e = fit_of(s, h->id) || expert_of(s, h->id) ? NULL : pr_sweep_find(s, h->id);
+    s->why = s->failed == 0 || s->why == why ? why : PR_ERR_INCOMPLETE;
+    s->failed++;
+    json_array_append(s->failures, line);
+    if (e && e->value) {
+        h->state = PR_JOB_DONE;
+        s->done++;
+        s->n_evaluated++;
+    } else if (e) {
+        s->n_given_up++;
+    }
+}
+
+/* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
+static pr_status_t job_failed(pr_sweep_t *s, pr_job_head_t *h, const pr_who_t *who, pr_status_t why, const char *text,
+                              const json_t *costs, pr_error_t *err)
+{
+    bool stopped = why == PR_ERR_INTERRUPTED, again = stopped || worth_a_try(s, h, why, text);
     json_t *line = job_line(s, h->id, who);
     json_object_set_new(line, "reason", json_string(pr_status_reason(why)));
-    json_object_set_new(line, "error", json_string(text));
+    json_object_set_new(line, "error", pr_text_json_string(text, strlen(text)));
     json_object_set_new(line, "attempt", json_integer(h->attempts));
     json_object_set_new(line, "retry", json_boolean(again));
-    to_journal(s, stopped ? "job_interrupted" : "job_failed", line);
+    json_object_set(line, "seconds", json_object_get(costs, "seconds")); // a missing key is not set
+    json_object_set(line, "tokens", json_object_get(costs, "tokens"));
+    h->spent += json_number_value(json_object_get(costs, "seconds"));
+    h->wasted += json_integer_value(json_object_get(costs, "tokens"));
+    pr_sweep_to_journal(s, stopped ? "job_interrupted" : "job_failed", line);
     h->state = again ? PR_JOB_WAITING : PR_JOB_FAILED;
     for (int i = 0; i < s->n_track; i++)
         s->track[i].next_eval = 0;
     if (!stopped)
         pr_log(PR_LOG_WARN, "%s failed (%s)%s: %s", json_string_value(json_object_get(line, "label")),
                pr_status_reason(why), again ? ", will be tried again" : ", given up", text);
-    if (!again) {
-        s->why = s->failed == 0 || s->why == why ? why : PR_ERR_INCOMPLETE;
-        s->failed++;
-        s->n_given_up += !expert_of(s, h->id) && !fit_of(s, h->id);
-        json_array_append(s->failures, line);
-    }
+    if (!again)
+        give_up(s, h, why, line);
     json_decref(line);
     return again ? PR_OK : advance_all(s, err);
 }
@@ -290,11 +369,11 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
         text = "the job's answer is not a result of its kind";
     }
     if (status != PR_OK)
-        return job_failed(s, h, who, status, text, err);
+        return job_failed(s, h, who, status, text, result, err);
     s->done++;
     json_t *line = job_line(s, job, who);
     json_object_set(line, "result", (json_t *)(uintptr_t)result);
-    to_journal(s, "job_done", line);
+    pr_sweep_to_journal(s, "job_done", line);
     json_decref(line);
     return advance_all(s, err);
 }
@@ -376,6 +455,13 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
     if (s->seconds_recent > 0)
         p.tokens_per_second =
             s->tokens_recent / s->seconds_recent * fmin((double)s->workers, fmax((double)s->running, 1));
+    if (s->ending) {
+        p.phase = s->ending;
+        p.jobs_done = s->end_done;
+        p.jobs_total = s->end_total;
+        p.step = p.step_total = 0;
+        p.tokens_per_second = p.seconds_left = p.reward = NAN;
+    }
     *out = p;
 }
 

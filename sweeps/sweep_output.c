@@ -5,12 +5,10 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "pareto/dominance.h"
-#include "pareto/hypervolume.h"
 #include "report/costs.h"
 #include "report/metrics.h"
 #include "report/samples.h"
 #include "report/table.h"
-#include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
 #include <math.h>
@@ -100,13 +98,11 @@ static int compare_vectors(const void *a, const void *b, void *self)
     return 0;
 }
 
-/* Marks the rows whose objectives are one of the front's vectors; of equal rows the first in canonical order stands for
- * all. */
+/* Marks the rows whose objectives are one of the front's vectors: all of several equal ones. */
 static void mark_given(pr_output_t *o, const double *front, size_t n_front)
 {
     pr_vector_order_t order = {front, (size_t)o->table.k};
     const double **sorted = pr_alloc(n_front, sizeof *sorted);
-    bool *taken = pr_alloc(n_front, sizeof *taken);
     for (size_t i = 0; i < n_front; i++)
         sorted[i] = front + i * order.k;
     qsort_r(sorted, n_front, sizeof *sorted, compare_vectors, &order);
@@ -120,11 +116,9 @@ static void mark_given(pr_output_t *o, const double *front, size_t n_front)
             else
                 hi = mid;
         }
-        if (lo < n_front && !taken[lo] && compare_vectors(&sorted[lo], &v, &order) == 0)
-            o->row[i].front = taken[lo] = true;
+        o->row[i].front = lo < n_front && compare_vectors(&sorted[lo], &v, &order) == 0;
     }
     free(sorted);
-    free(taken);
 }
 
 static void mark_front(pr_output_t *o, const double *front, size_t n_front)
@@ -134,108 +128,102 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
         return;
     }
     bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    pr_nondominated(o->turned, o->table.n, o->table.k, false, kept);
+    pr_nondominated(o->turned, o->table.n, o->table.k, true, kept);
     for (size_t i = 0; i < o->table.n; i++)
         o->row[i].front = kept[i];
     free(kept);
 }
 
+void pr_sweep_each_front(const pr_sweep_t *s,
+                         void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self)
+{
+    pr_output_t o;
+    make_table(s, &o);
+    mark_front(&o, NULL, 0);
+    for (size_t i = 0; i < o.table.n; i++)
+        if (o.row[i].front)
+            each(self, &o.row[i], o.eval[i]);
+    output_clear(&o);
+}
+
 /* ---- samples ---- */
 
-/* The responses and scores of one evaluation, as its job saved them. */
-typedef struct pr_said {
-    pr_checkpoint_t c;
-    const double *scores; // [count,K]
-    json_t *responses;    // array of strings
-} pr_said_t;
-
-static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, int count, json_t **out, pr_error_t *err)
+/* scores [front_samples,K]: room for the numbers of this row. */
+static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, const json_t *said,
+                        const pr_prompts_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
 {
-    for (size_t i = 0; i < c->n; i++)
-        if (strcmp(c->section[i].name, "responses") == 0)
-            PR_TRY(pr_json_parse(c->section[i].data, c->section[i].count * c->section[i].elem, path, out, err));
-    if (json_array_size(*out) != (size_t)count)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: found %zu responses, expected %d", path, json_array_size(*out), count);
-    return PR_OK;
-}
-
-static void said_clear(pr_said_t *s)
-{
-    json_decref(s->responses);
-    pr_checkpoint_clear(&s->c);
-    *s = (pr_said_t){0};
-}
-
-/* A point whose job's checkpoint has gone keeps its scores; its samples are missed, and that is said. */
-static bool read_said(const pr_sweep_t *s, const pr_evaluation_t *e, pr_said_t *out)
-{
-    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
-    const void *scores = NULL;
-    pr_error_t err;
-    pr_status_t status;
-    *out = (pr_said_t){0};
-    PR_GO(pr_checkpoint_read(path, "evaluate", &out->c, &err));
-    PR_GO(pr_checkpoint_section(&out->c, path, "scores", sizeof(double), (size_t)(e->count * s->config->n_objectives),
-                                &scores, &err));
-    PR_GO(find_responses(&out->c, path, e->count, &out->responses, &err));
-    out->scores = scores;
-done:
-    free(path);
-    if (status != PR_OK) {
-        pr_log(PR_LOG_WARN, "no samples of a front point: %s", err.text);
-        said_clear(out);
-    }
-    return status == PR_OK;
-}
-
-static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
-                        const pr_said_t *said, const pr_prompts_t *prompts, pr_sample_line_t *line, size_t *n)
-{
-    for (int i = 0; i < e->count && i < s->config->front_samples; i++)
+    const json_t *lines = json_object_get(said, "lines"), *texts = json_object_get(said, "responses"),
+                 *numbers = json_object_get(said, "scores");
+    int k_n = s->config->n_objectives;
+    for (int i = 0; i < e->count && i < s->config->front_samples; i++) {
+        for (int k = 0; k < k_n; k++)
+            scores[i * k_n + k] = json_number_value(json_array_get(json_array_get(numbers, (size_t)i), (size_t)k));
         line[(*n)++] = (pr_sample_line_t){.search = row->search,
                                           .seed = row->seed,
                                           .w = row->w,
                                           .prompt = prompts->text[e->first + i],
-                                          .response = json_string_value(json_array_get(said->responses, (size_t)i)),
-                                          .score = said->scores + i * s->config->n_objectives};
+                                          .response = json_string_value(json_array_get(texts, (size_t)i)),
+                                          .response_len = json_string_length(json_array_get(texts, (size_t)i)),
+                                          .score = scores + i * k_n,
+                                          .line = json_string_value(json_array_get(lines, (size_t)i))};
+    }
 }
 
+/* A point whose responses are lost keeps its scores; its samples are missed, and that is said. */
 static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
     PR_TRY(pr_prompts_load(s->config->eval_prompts, &prompts, err));
-    pr_said_t *said = pr_alloc(o->table.n, sizeof *said);
-    pr_sample_line_t *line =
-        pr_alloc(o->table.n * (size_t)(s->config->front_samples > 0 ? s->config->front_samples : 1), sizeof *line);
-    size_t n = 0;
+    size_t each = s->config->front_samples > 0 ? (size_t)s->config->front_samples : 1, n = 0, rows = 0;
     for (size_t i = 0; i < o->table.n; i++)
-        if (o->row[i].front && read_said(s, o->eval[i], &said[i]))
-            add_samples(s, &o->row[i], o->eval[i], &said[i], prompts, line, &n);
+        rows += o->row[i].front;
+    pr_sample_line_t *line = pr_alloc(rows * each, sizeof *line);
+    double *scores = pr_alloc(rows * each * (size_t)o->table.k, sizeof *scores);
+    for (size_t i = 0; i < o->table.n; i++) {
+        pr_error_t why;
+        if (!o->row[i].front || s->config->front_samples == 0)
+            continue;
+        const json_t *said = pr_sweep_said(s, &o->row[i], o->eval[i], &why);
+        if (said)
+            add_samples(s, &o->row[i], o->eval[i], said, prompts, scores + n * (size_t)o->table.k, line, &n);
+        else
+            pr_log(PR_LOG_WARN, "no samples of a front point: %s", why.text);
+    }
     char *path = pr_results_path(pr_sweep_dir(s), "samples.jsonl");
     pr_status_t status = pr_write_samples(path, o->table.k, o->name, line, n, err);
     free(path);
-    for (size_t i = 0; i < o->table.n; i++)
-        said_clear(&said[i]);
-    free(said);
     free(line);
+    free(scores);
     pr_prompts_free(&prompts);
     return status;
 }
 
 /* ---- costs and metrics ---- */
 
+/* Of all attempts of all runs, with and without a result. */
+static double spent_seconds(const pr_job_head_t *h)
+{
+    return h->spent + h->seconds;
+}
+
+static int64_t spent_tokens(const pr_job_head_t *h)
+{
+    return h->wasted + h->tokens;
+}
+
 static pr_cost_t cost_of(const pr_sweep_t *s, const pr_job_head_t *h, const char *kind, const char *label)
 {
     static const char *const states[] = {"waiting", "running", "ok", "failed"};
-    bool ran = h->attempts > 0;
+    int attempts = h->before + h->attempts;
+    bool ran = attempts > 0, done = h->state == PR_JOB_DONE;
     return (pr_cost_t){.job = h->id,
                        .kind = kind,
                        .label = label,
                        .rank = ran ? h->rank : -1,
-                       .host = ran && s->n_host ? s->host[h->host] : "",
-                       .seconds = h->state == PR_JOB_DONE ? h->seconds : NAN,
-                       .tokens = h->tokens,
-                       .attempts = h->attempts,
+                       .host = ran && h->host < s->n_host ? s->host[h->host] : "",
+                       .seconds = ran || done ? spent_seconds(h) : NAN,
+                       .tokens = spent_tokens(h),
+                       .attempts = attempts,
                        .status = states[h->state]};
 }
 
@@ -274,81 +262,73 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-/* Hypervolume and size of the front of each search and set of experts, and of all together (track = NULL). */
-static json_t *front_metrics(const pr_sweep_t *s, const pr_output_t *o, const pr_track_t *t)
-{
-    size_t k_n = (size_t)o->table.k, n = 0, on_front = 0;
-    double *points = pr_alloc(o->table.n * k_n, sizeof *points);
-    bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    for (size_t i = 0; i < o->table.n; i++) {
-        if (t && (o->row[i].search != t->spec->name || o->row[i].seed != s->config->seeds[t->seed_index]))
-            continue;
-        memcpy(points + n++ * k_n, o->turned + i * k_n, k_n * sizeof *points);
-    }
-    on_front = pr_nondominated(points, n, o->table.k, false, kept);
-    double reference[PR_MAX_OBJECTIVES];
-    pr_sweep_fill_reference(s, o->turned, o->table.n, reference);
-    json_t *m = json_pack("{s:I, s:I, s:o}", "points", (json_int_t)n, "front", (json_int_t)on_front, "hypervolume",
-                          pr_json_real(n ? pr_hypervolume(points, n, o->table.k, reference) : 0.0));
-    free(points);
-    free(kept);
-    return m;
-}
-
-static json_t *search_metrics(const pr_sweep_t *s, const pr_output_t *o)
-{
-    json_t *all = json_array();
-    for (int i = 0; i < s->n_track; i++) {
-        const pr_track_t *t = &s->track[i];
-        json_t *m = front_metrics(s, o, t);
-        json_object_set_new(m, "search", json_string(t->spec->name));
-        json_object_set_new(m, "seed", json_integer(s->config->seeds[t->seed_index]));
-        json_object_set_new(m, "finished", json_boolean(t->done));
-        json_array_append_new(all, m);
-    }
-    return all;
-}
-
 static json_t *cost_metrics(const pr_sweep_t *s)
 {
     double fit = 0, finetune = 0, evaluate = 0;
-    int64_t finetune_tokens = 0, evaluate_tokens = 0;
-    for (int i = 0; i < s->n_fit; i++)
-        fit += s->fit[i].job.seconds;
+    int64_t fit_tokens = 0, finetune_tokens = 0, evaluate_tokens = 0;
+    for (int i = 0; i < s->n_fit; i++) {
+        fit += spent_seconds(&s->fit[i].job);
+        fit_tokens += spent_tokens(&s->fit[i].job);
+    }
     for (int i = 0; i < s->n_expert; i++) {
-        finetune += s->expert[i].job.seconds;
-        finetune_tokens += s->expert[i].job.tokens;
+        finetune += spent_seconds(&s->expert[i].job);
+        finetune_tokens += spent_tokens(&s->expert[i].job);
     }
     for (size_t i = 0; i < s->n_evaluation; i++) {
         const pr_job_head_t *h = &pr_sweep_eval(s, i)->job;
-        evaluate += h->state == PR_JOB_DONE ? h->seconds : 0;
-        evaluate_tokens += h->tokens;
+        evaluate += spent_seconds(h);
+        evaluate_tokens += spent_tokens(h);
     }
     double wall = pr_time_monotonic() - s->began;
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
                      "finetune_seconds", pr_json_real(finetune), "evaluate_seconds", pr_json_real(evaluate),
-                     "finetune_tokens", (json_int_t)finetune_tokens, "evaluate_tokens", (json_int_t)evaluate_tokens,
-                     "wall_seconds", pr_json_real(wall), "earlier_wall_seconds", pr_json_real(s->past_seconds),
-                     "workers", s->workers);
+                     "fit_reward_tokens", (json_int_t)fit_tokens, "finetune_tokens", (json_int_t)finetune_tokens,
+                     "evaluate_tokens", (json_int_t)evaluate_tokens, "wall_seconds", pr_json_real(wall),
+                     "earlier_wall_seconds", pr_json_real(s->past_seconds), "workers", s->workers);
 }
 
-static pr_status_t write_metrics(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
+static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_t *measured)
 {
     json_t *reference = json_object(), *hosts = json_array();
     double point[PR_MAX_OBJECTIVES];
     pr_sweep_fill_reference(s, o->turned, o->table.n, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
-        json_object_set_new(reference, o->name[k],
-                            isfinite(point[k]) ? pr_json_real(pr_sweep_sign(s, k) * point[k]) : json_null());
+        json_object_set_new(reference, o->name[k], pr_json_real(pr_sweep_sign(s, k) * point[k]));
     for (int i = 0; i < s->n_host; i++)
         json_array_append_new(hosts, json_string(s->host[i]));
-    json_t *m = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
-                          reference, "all", front_metrics(s, o, NULL), "searches", search_metrics(s, o), "indicators",
-                          pr_sweep_indicators(s), "costs", cost_metrics(s), "hosts", hosts, "failures", s->failures);
-    char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
-    pr_status_t status = pr_write_metrics(path, m, err);
-    free(path);
-    json_decref(m);
+    return json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,
+                     "all", json_object_get(measured, "all"), "searches", json_object_get(measured, "searches"),
+                     "indicators", json_object_get(measured, "indicators"), "costs", cost_metrics(s), "hosts", hosts,
+                     "failures", s->failures);
+}
+
+/* A stop in the middle leaves metrics.json for a later run, as that may hold all of them; a sweep that is stopped
+ * before its end has counts and costs. */
+static pr_status_t write_metrics(pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
+{
+    json_t *measured = NULL;
+    bool complete = pr_sweep_complete(s);
+    pr_status_t status = pr_sweep_measure(s, &measured, err);
+    s->end_stopped = status == PR_ERR_INTERRUPTED;
+    if (status == PR_OK || (s->end_stopped && !complete)) {
+        json_t *m = metrics_of(s, o, measured);
+        char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
+        status = pr_write_metrics(path, m, err);
+        free(path);
+        json_decref(m);
+    }
+    json_decref(measured);
+    return status == PR_ERR_INTERRUPTED ? PR_OK : status; // pr_sweep_end() says it
+}
+
+/* Tells `status` in other shells what the end does. */
+static pr_status_t begin_piece(pr_sweep_t *s, const char *what, pr_error_t *err)
+{
+    s->ending = what;
+    json_t *line = json_pack("{s:s}", "what", what);
+    pr_status_t status = pr_journal_append(s->journal, "ending", line, false, err);
+    json_decref(line);
+    pr_sweep_end_stops(s); // so that it is shown
     return status;
 }
 
@@ -361,13 +341,23 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
          *json = pr_results_path(dir, "front.json");
     make_table(s, &o);
     mark_front(&o, front, n_front);
+    PR_GO(pr_sweep_commit(s, err));
+    PR_GO(pr_results_check(s->results, err));
+    PR_GO(write_costs(s, err));
+    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s)) {
+        pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
+        goto done;
+    }
+    PR_GO(begin_piece(s, "writing tables", err));
     PR_GO(pr_write_cells_csv(cells, &o.table, err));
     PR_GO(pr_write_front_csv(csv, &o.table, err));
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
-    PR_GO(write_costs(s, err));
+    PR_GO(begin_piece(s, "indicators", err));
     PR_GO(write_metrics(s, &o, err));
+    PR_GO(pr_sweep_tables_written(s, err));
 done:
+    s->ending = NULL;
     free(cells);
     free(csv);
     free(json);
@@ -379,16 +369,21 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 {
     pr_output_t o;
     make_table(s, &o);
+    if (o.table.n == 0) {
+        output_clear(&o);
+        return NULL;
+    }
     mark_front(&o, NULL, 0);
-    pr_said_t *said = pr_alloc(o.table.n, sizeof *said);
-    const char **sample = pr_alloc(o.table.n, sizeof *sample);
+    char **sample = pr_alloc(o.table.n, sizeof *sample);
+    int shown = 0; // what others said is not read: there may be very many
+    for (size_t i = 0; i < o.table.n && (max_rows == 0 || shown < max_rows); i++)
+        if (o.row[i].front) {
+            shown++;
+            sample[i] = pr_sweep_first_response(pr_sweep_said(s, &o.row[i], o.eval[i], NULL));
+        }
+    char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows);
     for (size_t i = 0; i < o.table.n; i++)
-        if (o.row[i].front && read_said(s, o.eval[i], &said[i]))
-            sample[i] = json_string_value(json_array_get(said[i].responses, 0));
-    char *text = pr_front_table(&o.table, sample, columns, max_rows);
-    for (size_t i = 0; i < o.table.n; i++)
-        said_clear(&said[i]);
-    free(said);
+        free(sample[i]);
     free(sample);
     output_clear(&o);
     return text;
@@ -411,13 +406,8 @@ static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 {
-    bool all = s->failed == 0;
-    for (int i = 0; i < s->n_track; i++)
-        all = all && s->track[i].done;
-    for (int i = 0; i < s->n_expert; i++)
-        all = all && s->expert[i].job.state == PR_JOB_DONE;
-    for (int i = 0; i < s->n_fit; i++)
-        all = all && s->fit[i].job.state == PR_JOB_DONE;
+    bool all = pr_sweep_complete(s);
+    interrupted = interrupted || s->end_stopped;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     json_t *line =
         json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds", pr_json_real(pr_time_monotonic() - s->began),

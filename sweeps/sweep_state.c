@@ -115,7 +115,7 @@ bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *val
     return true;
 }
 
-static const pr_past_t *past_find(const pr_sweep_t *s, const char *id)
+const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id)
 {
     unsigned char bytes[sizeof s->past->id];
     if (!s->past_by_id.n_slots || !id_bytes(id, bytes))
@@ -124,8 +124,11 @@ static const pr_past_t *past_find(const pr_sweep_t *s, const char *id)
     return at ? &s->past[at - 1] : NULL;
 }
 
-static pr_past_t *past_of(pr_sweep_t *s, const unsigned char *id)
+pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *text)
 {
+    unsigned char id[sizeof s->past->id];
+    if (!id_bytes(text, id))
+        return NULL;
     table_reserve(&s->past_by_id, s, sizeof s->past->id, past_id);
     uint32_t *slot = slot_of(&s->past_by_id, s, id, past_id);
     if (*slot)
@@ -135,7 +138,7 @@ static pr_past_t *past_of(pr_sweep_t *s, const unsigned char *id)
         s->past = pr_realloc(s->past, s->cap_past, sizeof *s->past);
     }
     pr_past_t *p = &s->past[s->n_past++];
-    *p = (pr_past_t){.value = pr_sweep_values(s)};
+    *p = (pr_past_t){.rank = -1};
     memcpy(p->id, id, sizeof p->id);
     *slot = (uint32_t)s->n_past;
     s->past_by_id.n = s->n_past;
@@ -145,18 +148,60 @@ static pr_past_t *past_of(pr_sweep_t *s, const unsigned char *id)
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
 {
     double value[2 * PR_MAX_OBJECTIVES], seconds = 0;
-    unsigned char bytes[sizeof s->past->id];
     int64_t tokens = 0;
-    if (!id_bytes(id, bytes))
+    pr_past_t *p = pr_sweep_past_of(s, id);
+    if (!p)
         return;
-    if (json_is_string(json_object_get(result, "expert")) || json_is_string(json_object_get(result, "head")))
+    bool made = json_is_string(json_object_get(result, "expert")) || json_is_string(json_object_get(result, "head"));
+    if (made)
         json_object_set(s->past_experts, id, (json_t *)(uintptr_t)result);
-    if (!pr_sweep_read_result(s, result, value, &tokens, &seconds))
-        return; // another kind of job, or one of another configuration
-    pr_past_t *p = past_of(s, bytes);
-    memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
-    p->tokens = tokens;
-    p->seconds = seconds;
+    bool evaluated = !made && pr_sweep_read_result(s, result, value, &tokens, &seconds);
+    if (!made && !evaluated)
+        return;                         // another kind of job, or one of another configuration
+    p->spent += p->seconds;             // of an earlier result
+    if (!json_object_get(s->steps, id)) // steps are counted one by one
+        p->wasted += p->tokens;
+    p->tokens = json_integer_value(json_object_get(result, "tokens"));
+    p->seconds = json_number_value(json_object_get(result, "seconds"));
+    if (evaluated && !p->value)
+        p->value = pr_sweep_values(s);
+    if (evaluated)
+        memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
+}
+
+void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h)
+{
+    const pr_past_t *p = pr_sweep_past(s, h->id);
+    const json_t *steps = json_object_get(s->steps, h->id), *step;
+    size_t i;
+    if (!p)
+        return;
+    h->before = p->attempts;
+    h->spent = p->spent + (h->state == PR_JOB_DONE ? 0 : p->seconds); // a result that does not count any more
+    h->wasted = p->wasted;
+    h->rank = p->rank;
+    h->host = p->host;
+    if (h->state == PR_JOB_DONE)
+        return;
+    if (!steps)
+        h->wasted += p->tokens;
+    json_array_foreach(steps, i, step) h->tokens += json_integer_value(step);
+}
+
+int64_t pr_sweep_note_step(pr_sweep_t *s, const char *id, const json_t *line)
+{
+    enum { MOST = 1 << 24 }; // what a journal says is not believed beyond
+    json_int_t step = json_integer_value(json_object_get(line, "step"));
+    json_t *tokens = json_object_get(line, "tokens"), *steps = json_object_get(s->steps, id);
+    if (step < 1 || step > MOST || !json_is_integer(tokens))
+        return 0;
+    if (!steps)
+        json_object_set_new(s->steps, id, steps = json_array());
+    int64_t lost = json_integer_value(json_array_get(steps, (size_t)step - 1));
+    while (json_array_size(steps) < (size_t)step)
+        json_array_append_new(steps, json_integer(0));
+    json_array_set(steps, (size_t)step - 1, tokens);
+    return lost;
 }
 
 /* ---- evaluations ---- */
@@ -164,6 +209,11 @@ void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
 {
     return &s->chunk[number / PR_SWEEP_CHUNK][number % PR_SWEEP_CHUNK];
+}
+
+size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e)
+{
+    return *slot_of(&s->by_id, s, e->job.id, evaluation_id) - (size_t)1;
 }
 
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id)
@@ -208,6 +258,16 @@ json_t *pr_sweep_evaluation_spec(const pr_sweep_t *s, const pr_evaluation_t *e)
     return spec;
 }
 
+pr_status_t pr_sweep_read_evaluation(const char *path, const char *id, pr_checkpoint_t *out, pr_error_t *err)
+{
+    const char *job;
+    PR_TRY(pr_checkpoint_read(path, "evaluate", out, err));
+    PR_TRY(pr_json_get_string(out->meta, "job", "", &job, path, err));
+    if (strcmp(job, id) != 0)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: found the checkpoint of job %.40s", path, job);
+    return PR_OK;
+}
+
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err)
 {
     size_t n = (size_t)e->count * (size_t)s->config->n_objectives;
@@ -215,7 +275,7 @@ pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e,
     pr_checkpoint_t c = {0};
     const void *scores;
     pr_status_t status = PR_OK;
-    PR_GO(pr_checkpoint_read(path, "evaluate", &c, err));
+    PR_GO(pr_sweep_read_evaluation(path, e->job.id, &c, err));
     PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), n, &scores, err));
     memcpy(out, scores, n * sizeof *out);
 done:
@@ -239,8 +299,9 @@ pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_er
 static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
 {
     pr_error_t err;
-    const pr_past_t *p = past_find(s, e->job.id);
-    if (!p)
+    const pr_past_t *p = pr_sweep_past(s, e->job.id);
+    pr_sweep_take_costs(s, &e->job);
+    if (!p || !p->value)
         return;
     if (s->paired && pr_sweep_keep_prompts(s, e, &err) != PR_OK) {
         pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
@@ -250,6 +311,7 @@ static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
     e->job.tokens = p->tokens;
     e->job.seconds = p->seconds;
     e->job.state = PR_JOB_DONE;
+    pr_sweep_take_costs(s, &e->job);
     s->done++;
     s->n_evaluated++;
     s->evaluated_seconds += e->job.seconds;

@@ -1,8 +1,9 @@
 /* The state of a sweep as its journal tells it, for other shells. */
 #include "base/mem.h"
+#include "report/text.h"
 #include "store/journal.h"
 #include "store/results.h"
-#include "sweeps/sweep.h"
+#include "sweeps/sweep_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +23,11 @@ typedef struct pr_status_fold {
     json_t *step;    // id of a running fine-tune -> its last step event
     json_t *failures;
     char name[256], state[32];
+    const char *ending;   // what the end is doing, or NULL
     double started, last; // of the current run, wall clock
+    double before;        // seconds of the runs before it
+    double run_tokens;    // of jobs that the current run finished
+    int starts;           // runs, the current one included
     int workers;
     pr_kind_count_t fit, finetune, evaluate;
     long failed;
@@ -51,6 +56,9 @@ static pr_kind_count_t *count_of(pr_status_fold_t *f, const json_t *line)
 /* What an earlier run had running is not running now, and what it gave up is tried again. */
 static void on_sweep_start(pr_status_fold_t *f, const json_t *line)
 {
+    f->before += f->starts ? fmax(f->last - f->started, 0) : 0;
+    f->starts++;
+    f->run_tokens = 0;
     json_object_clear(f->running);
     json_object_clear(f->step);
     json_array_clear(f->failures);
@@ -62,6 +70,7 @@ static void on_sweep_start(pr_status_fold_t *f, const json_t *line)
     f->fit.done = json_integer_value(json_object_get(line, "heads_done"));
     copy_text(f->name, sizeof f->name, json_object_get(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
+    f->ending = NULL;
     f->started = json_number_value(json_object_get(line, "t"));
     f->workers = (int)json_integer_value(json_object_get(line, "workers"));
 }
@@ -75,6 +84,7 @@ static void on_done(pr_status_fold_t *f, const char *id, const json_t *line)
     c->done++;
     c->measured++;
     c->seconds += seconds;
+    f->run_tokens += (double)json_integer_value(json_object_get(result, "tokens"));
     f->tokens += (double)json_integer_value(json_object_get(result, "tokens"));
     f->seconds += seconds;
 }
@@ -96,23 +106,35 @@ static void on_job(pr_status_fold_t *f, const char *event, const char *id, const
     }
 }
 
+static void on_ending(pr_status_fold_t *f, const char *what)
+{
+    static const char *const known[] = {"writing tables", "indicators"};
+    for (size_t i = 0; what && i < sizeof known / sizeof *known; i++)
+        if (strcmp(what, known[i]) == 0)
+            f->ending = known[i];
+}
+
 static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
     pr_status_fold_t *f = self;
     (void)err;
-    f->last = json_number_value(json_object_get(line, "t"));
     const char *id = json_string_value(json_object_get(line, "job"));
     if (strcmp(event, "sweep_start") == 0)
         on_sweep_start(f, line);
     else if (strcmp(event, "sweep_end") == 0)
         copy_text(f->state, sizeof f->state, json_object_get(line, "state"));
+    else if (strcmp(event, "ending") == 0)
+        on_ending(f, json_string_value(json_object_get(line, "what")));
     else if (strcmp(event, "points") == 0) {
         f->evaluate.total = json_integer_value(json_object_get(line, "evaluations"));
         f->evaluate.done = json_integer_value(json_object_get(line, "evaluated"));
-    } else if (id && strcmp(event, "step") == 0)
+    } else if (strcmp(event, "evaluate_again") == 0)
+        f->evaluate.done--;
+    else if (id && strcmp(event, "step") == 0)
         json_object_set(f->step, id, borrowed(line));
     else if (id && strncmp(event, "job_", 4) == 0)
         on_job(f, event, id, line);
+    f->last = json_number_value(json_object_get(line, "t"));
     return PR_OK;
 }
 
@@ -190,37 +212,93 @@ static void to_progress(const pr_status_fold_t *f, bool live, double now, pr_pro
     add_steps(f, p);
     const pr_kind_count_t *now_at = phase_of(f, &p->phase);
     p->phase = live ? p->phase : "ended";
-    p->jobs_done = live ? now_at->done : all_done;
+    if (live && f->ending)
+        p->phase = f->ending;
     p->jobs_total = live ? now_at->total : all;
+    p->jobs_done = live ? now_at->done : all_done;
+    if (p->jobs_done > p->jobs_total) // journals in which a line of points stands before the ends that it counts
+        p->jobs_done = p->jobs_total;
     p->running = !live ? 0 : running < f->workers ? (int)running : f->workers;
     p->workers = f->workers;
     p->failed = f->failed;
-    p->seconds_elapsed = (live ? now : f->last) - f->started;
+    p->seconds_elapsed = f->before + (live ? now : f->last) - f->started;
     p->last_event_age = now - f->last;
     if (live)
         p->seconds_left = seconds_left(f, now);
     else
         p->step = p->step_total = 0;
-    if (f->seconds > 0)
+    // While it runs, what its workers do now; afterwards, what the last run came to.
+    if (live && f->seconds > 0)
         p->tokens_per_second = f->tokens / f->seconds * fmax(1, p->running);
+    if (!live && f->run_tokens > 0 && f->last > f->started)
+        p->tokens_per_second = f->run_tokens / (f->last - f->started);
+}
+
+/* What a run that was killed left without an end. */
+static json_t *killed_json(const pr_status_fold_t *f, double now)
+{
+    json_t *list = json_array(), *start;
+    const char *id;
+    json_object_foreach(f->running, id, start)
+    {
+        const json_t *step = json_object_get(f->step, id);
+        json_t *job = json_pack("{s:s}", "job", id);
+        static const char *const keys[] = {"label", "kind", "rank", "host", "attempt"};
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+            json_object_set(job, keys[i], json_object_get(start, keys[i])); // a missing key is not set
+        json_object_set(job, "step", json_object_get(step, "step"));
+        json_array_append_new(list, job);
+    }
+    char *names = pr_sweep_name_open(f->running);
+    json_t *text = pr_text_json_string(names, strlen(names));
+    free(names);
+    return json_pack("{s:o, s:o, s:o}", "last_line_age", pr_json_real(now - f->last), "without_end", list, "names",
+                     text);
+}
+
+static pr_status_t nothing_started(const char *dir, const char *damage, pr_error_t *err)
+{
+    char what[256];
+    if (damage[0])
+        return pr_fail(err, PR_ERR_FORMAT, "%s/journal.jsonl: %s; no line of it tells of a sweep", dir, damage);
+    if (pr_results_has_work(dir, what, sizeof what))
+        return pr_fail(
+            err, PR_ERR_FORMAT,
+            "%s/journal.jsonl: tells of no sweep, but %s is there: put the journal back, or move the results "
+            "away to begin anew",
+            dir, what);
+    return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep has been started in this directory", dir);
+}
+
+static json_t *details_json(const pr_status_fold_t *f, const pr_journal_stats_t *stats, const char *damage,
+                            const pr_progress_t *progress)
+{
+    json_t *d =
+        json_pack("{s:s, s:s, s:i, s:o, s:O, s:I}", "name", f->name, "state", f->state, "starts", f->starts, "progress",
+                  pr_progress_json(progress), "failures", f->failures, "skipped_lines", (json_int_t)stats->skipped);
+    if (damage[0])
+        json_object_set_new(d, "damage", json_string(damage));
+    return d;
 }
 
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err)
 {
     pr_status_fold_t f = {.running = json_object(), .step = json_object(), .failures = json_array()};
     pr_journal_stats_t stats;
-    char *path = pr_results_path(dir, "journal.jsonl");
+    char damage[256], *path = pr_results_path(dir, "journal.jsonl");
     pr_status_t status = pr_journal_read(path, fold, &f, &stats, err);
+    pr_journal_damage(&stats, damage, sizeof damage);
     if (status == PR_OK && !f.state[0])
-        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep has been started in this directory", dir);
+        status = nothing_started(dir, damage, err);
     if (status == PR_OK) {
         // A run that says it runs and holds no lock has been killed.
-        if (strcmp(f.state, "running") == 0 && !pr_results_locked(dir, NULL, 0))
+        bool killed = strcmp(f.state, "running") == 0 && !pr_results_locked(dir, NULL, 0);
+        if (killed)
             snprintf(f.state, sizeof f.state, "stopped");
         to_progress(&f, strcmp(f.state, "running") == 0, now, progress);
-        json_t *p = pr_progress_json(progress);
-        *details = json_pack("{s:s, s:s, s:o, s:O, s:I}", "name", f.name, "state", f.state, "progress", p, "failures",
-                             f.failures, "skipped_lines", (json_int_t)stats.skipped);
+        *details = details_json(&f, &stats, damage, progress);
+        if (killed)
+            json_object_set_new(*details, "killed", killed_json(&f, now));
     }
     free(path);
     json_decref(f.running);

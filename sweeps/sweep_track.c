@@ -38,7 +38,7 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
     *sum = (pr_track_sum_t){0};
     for (int i = 0; i < n; i++) {
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
-        if (e->job.state != PR_JOB_DONE)
+        if (!e->value)
             return false;
         for (int k = 0; k < k_n; k++) {
             if (i == 0) {
@@ -222,15 +222,15 @@ static void take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r)
     s->nothing = false;
 }
 
-static pr_status_t journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests_t *r, pr_error_t *err)
+/* In turn with the ends of jobs, as it counts them. */
+static void journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests_t *r)
 {
     json_t *e = json_pack("{s:s, s:I, s:i, s:I, s:I, s:I}", "search", t->spec->name, "seed",
                           (json_int_t)s->config->seeds[t->seed_index], "level", t->asked[t->n_asked - 1].level,
                           "points", (json_int_t)r->n, "evaluations", (json_int_t)s->n_evaluation, "evaluated",
                           (json_int_t)s->n_evaluated);
-    pr_status_t status = pr_journal_append(s->journal, "points", e, false, err);
+    pr_sweep_to_journal(s, "points", e);
     json_decref(e);
-    return status;
 }
 
 /* These ask for all their points at once, so that there is nothing more to ask. With a million points it matters. */
@@ -262,13 +262,11 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
         }
         PR_TRY(ask(s, t, &r, err));
         t->done = r.done;
-        pr_status_t status = PR_OK;
         if (r.n > 0) {
             take_requests(s, t, &r);
-            status = journal_points(s, t, &r, err);
+            journal_points(s, t, &r);
         }
         free(r.item);
-        PR_TRY(status);
     }
     return PR_OK;
 }

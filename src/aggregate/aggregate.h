@@ -95,8 +95,8 @@ typedef struct pr_decoded {
     int n_seq;
     size_t *start;       // [n_seq+1]: sequence s has new tokens ids[start[s]] .. ids[start[s+1]-1], never none
     int32_t *ids;        // without the prompt, with the end-of-text token that ended a sequence
-    float *logp;         // as ids: log-probability of the token under the policy at the temperature (before top-p;
-                         // greedy: temperature 1), or NULL when not wanted
+    float *logp;         // as ids: log-probability of the token in the distribution that it was drawn from (greedy:
+                         // temperature 1), or NULL when not wanted
     pr_finish_t *finish; // [n_seq]
     int64_t generated;   // tokens in ids
     int64_t prefilled;   // prompt tokens run (counted once an expert that ran them)

@@ -92,9 +92,10 @@ static pr_status_t forward(bench_t *b, pr_error_t *err)
     return pr_head_logp(b->engine.model, b->engine.policy.la, rows(b), b->h, b->ids, 1.0, b->logp, NULL, err);
 }
 
-static void likelihood_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+static void likelihood_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g,
+                            float *g_entropy)
 {
-    (void)self, (void)first, (void)logp, (void)entropy;
+    (void)self, (void)first, (void)logp, (void)entropy, (void)g_entropy;
     for (int i = 0; i < n; i++)
         g[i] = -1;
 }
@@ -107,9 +108,10 @@ static pr_status_t forward_backward(bench_t *b, pr_error_t *err)
         mix[i] = 1;
     pr_batch_t batch = batch_of(b, adapter, mix);
     pr_grads_t grads = {.adapter = 0, .adapter_grad = b->grad};
+    const pr_sampling_t plain = {.temperature = 1, .top_p = 1};
     pr_status_t status;
     PR_GO(pr_forward(b->run, &batch, b->h, err));
-    PR_GO(pr_head_backward(b->engine.model, b->engine.policy.la, rows(b), b->h, b->ids, 1.0, likelihood_grad, NULL,
+    PR_GO(pr_head_backward(b->engine.model, b->engine.policy.la, rows(b), b->h, b->ids, &plain, likelihood_grad, NULL,
                            b->dh, NULL, err));
     PR_GO(pr_backward(b->run, &batch, b->dh, &grads, err));
 done:

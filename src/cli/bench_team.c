@@ -281,16 +281,31 @@ static double team_join(const pr_team_t *t, double v, bool sum)
 
 /* ---- one team, one round ---- */
 
+// What a fine-tune job does after its roll-out.
+static pr_status_t bench_step(const bench_t *b, pr_trainer_t *trainer, pr_step_stats_t *stats, pr_error_t *err)
+{
+    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL};
+    double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
+    pr_status_t status = PR_OK;
+    if (b->o->kl > 0) {
+        PR_GO(pr_trainer_reference(trainer, &r, ref, err));
+        r.ref = ref;
+    }
+    PR_GO(pr_trainer_step(trainer, &r, 1e-4, stats, err));
+done:
+    free(ref);
+    return status;
+}
+
 static pr_status_t timed_step(const bench_t *b, const pr_team_t *t, pr_trainer_t *trainer, grid_t *g, int round,
                               pr_error_t *err)
 {
-    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage};
     pr_step_stats_t stats;
-    PR_TRY(pr_trainer_step(trainer, &r, 1e-4, &stats, err)); // grows scratch memory
+    PR_TRY(bench_step(b, trainer, &stats, err)); // grows scratch memory
     g->loss = stats.loss;
     PR_TRY(t->agree(t, PR_OK, err)); // begin together
     double begin = pr_time_monotonic(), sent = pr_traffic_bytes();
-    PR_TRY(pr_trainer_step(trainer, &r, 1e-4, &stats, err));
+    PR_TRY(bench_step(b, trainer, &stats, err));
     PR_TRY(t->agree(t, PR_OK, err));
     g->seconds[round] = pr_time_monotonic() - begin;
     g->sent = team_join(t, pr_traffic_bytes() - sent, false);
@@ -305,7 +320,8 @@ static pr_status_t on_team(const bench_t *b, const pr_team_t *t, grid_t *g, int 
     pr_trainer_t *trainer = NULL;
     pr_adapter_options_t lora = {.r = o->lora_r, .alpha = o->lora_r};
     pr_trainer_options_t to = {.kl = o->kl,
-                               .temperature = 1,
+                               .kl_estimator = PR_KL_K2,
+                               .sampling = {.temperature = 1, .top_p = 1},
                                .clip_norm = 1,
                                .beta1 = 0.9,
                                .beta2 = 0.999,

@@ -14,6 +14,7 @@ int pr_cmd_run(int argc, char **argv); // also resume: the only verb that starts
 int pr_cmd_status(int argc, char **argv);
 int pr_cmd_front(int argc, char **argv);
 int pr_cmd_export(int argc, char **argv);
+int pr_cmd_clean(int argc, char **argv);
 int pr_cmd_tokenize(int argc, char **argv);
 int pr_cmd_generate(int argc, char **argv);
 int pr_cmd_logits(int argc, char **argv);
@@ -60,6 +61,7 @@ extern const pr_command_t pr_command_run;
 extern const pr_command_t pr_command_status;
 extern const pr_command_t pr_command_front;
 extern const pr_command_t pr_command_export;
+extern const pr_command_t pr_command_clean;
 extern const pr_command_t pr_command_tokenize;
 extern const pr_command_t pr_command_generate;
 extern const pr_command_t pr_command_logits;

@@ -2,13 +2,15 @@
  * is the policy of `params` aggregation, or with --aggregate regmean that of `regmean`; the other aggregations are not
  * one adapter. */
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "jobs/artifact.h"
 #include "jobs/identity.h"
 #include "jobs/job.h"
 #include "model/adapter.h"
-#include "store/results.h"
+#include "sweeps/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,7 @@
 
 typedef struct options {
     const char *dir, *out, *aggregate;
+    pr_texts_t set;
     pr_reals_t weights;
     int64_t seed; // -1: the sweep's first
     bool force;
@@ -30,17 +33,21 @@ static const pr_arg_t args[] = {
      "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params.", 0, 0, false},
     {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
      INT32_MAX, false},
+    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE",
+     "Overrides a key of the sweep's configuration, such as a model that has moved; may be repeated.", 0, 0, false},
     {"--force", PR_ARG_FLAG, offsetof(options_t, force), NULL, "Overwrite an adapter that is there.", 0, 0, false},
     PR_ARG_END,
 };
 
 const pr_command_t pr_command_export = {
     .name = "export",
-    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate params|regmean] [--seed S] [--force]",
+    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate params|regmean] [--seed S] [--set KEY=VALUE]... "
+                "[--force]",
     .summary = "Writes the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
             "concatenated. Python's peft loads it. With --aggregate regmean it is the adapter that a regmean search "
-            "evaluates at the point; this runs the experts on training prompts first.",
+            "evaluates at the point; this runs the experts on training prompts first. An expert that is not what its "
+            "fine-tune job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",
     .args = args,
 };
 
@@ -69,6 +76,16 @@ static pr_status_t pick_seed(const pr_config_t *c, int64_t wanted, int64_t *seed
     return pr_fail(err, PR_ERR_USAGE, "--seed: found %lld, which is not one of the sweep's seeds", (long long)wanted);
 }
 
+/* Without a journal nobody knows what an expert should be, which is said. */
+static pr_status_t check_expert(const char *results, const char *dir, bool given, pr_error_t *err)
+{
+    bool known;
+    PR_TRY(pr_artifact_check(dir, &known, err));
+    if (!known && !given)
+        pr_log(PR_LOG_WARN, "%s: no journal in %s, so that nothing tells whether the expert is whole", dir, results);
+    return PR_OK;
+}
+
 static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_t seed, experts_t *e, pr_error_t *err)
 {
     PR_TRY(pr_model_config_read(c->model, &e->model, err));
@@ -77,7 +94,9 @@ static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_
         if (o->weights.item[k] == 0)
             continue;
         char *dir = pr_expert_dir(c, o->dir, k, seed);
-        pr_status_t status = pr_adapter_read(dir, &e->model, &e->adapter[e->n], err);
+        pr_status_t status = check_expert(o->dir, dir, c->objective[k].adapter != NULL, err);
+        if (status == PR_OK)
+            status = pr_adapter_read(dir, &e->model, &e->adapter[e->n], err);
         free(dir);
         if (status != PR_OK)
             return status;
@@ -156,14 +175,10 @@ done:
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
-    char *path = pr_results_path(o->dir, "sweep.cfg");
-    pr_status_t status = pr_config_read(path, NULL, 0, &c, err);
-    free(path);
-    if (status == PR_OK) {
-        free(c->results); // where it was made; it may have been moved since
-        c->results = pr_strdup(o->dir);
-        status = export(c, o, err);
-    }
+    if (!pr_dir_exists(o->dir))
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: not a results directory", o->dir);
+    PR_TRY(pr_sweep_config_read(o->dir, o->set.item, o->set.n, PR_PLACE_POLICY, &c, err));
+    pr_status_t status = export(c, o, err);
     pr_config_free(&c);
     return status;
 }

@@ -24,7 +24,8 @@ typedef struct options {
 static const pr_arg_t args[] = {
     PR_ENGINE_MODEL(options_t, engine),
     {"DATA", PR_ARG_TEXT, offsetof(options_t, data), "FILE",
-     "JSON lines: {\"prompt\", \"chosen\", \"rejected\"}; {\"prompt\", \"response\", \"label\"}; or {\"text\", "
+     "JSON lines: {\"prompt\", \"chosen\", \"rejected\", \"margin\"}; {\"prompt\", \"response\", \"label\"}; or "
+     "{\"text\", "
      "\"label\"}.",
      0, 0, true},
     {"--out", PR_ARG_TEXT, offsetof(options_t, out), "FILE", "Where the head is written (safetensors).", 0, 0, true},
@@ -57,8 +58,9 @@ const pr_command_t pr_command_fit_reward = {
             "ridge regression with an intercept, pairs by the Bradley-Terry model. The file is what the objective "
             "linear_head takes as its option 'head'; a sweep that is given 'data' fits the head itself. JSON: out, "
             "kind, samples, fitted, held_out, holdout, ridge, rcond, steps, train_loss, tokens, seconds, and of the "
-            "samples held out: held_out_loss and held_out_accuracy of pairs; held_out_rmse, held_out_r2, and for "
-            "labels of 0 and 1 held_out_accuracy.",
+            "samples held out: held_out_loss of pairs; held_out_rmse and held_out_r2 of labels; held_out_accuracy "
+            "and held_out_base_rate, what answering always the same would give, of pairs and of labels 0 and 1. A "
+            "pair may have a \"margin\", by which the chosen response is to lead.",
     .args = args,
 };
 
@@ -92,6 +94,7 @@ static void print_figures(const options_t *o, const json_t *f)
            pairs ? "nats a pair" : "mean squared error");
     printf("of the samples held out\n");
     print_one(f, "held_out_accuracy", "accuracy");
+    print_one(f, "held_out_base_rate", "base rate");
     print_one(f, "held_out_loss", "loss");
     print_one(f, "held_out_rmse", "RMSE");
     print_one(f, "held_out_r2", "R2");

@@ -1,10 +1,12 @@
 /* paretorank front: the non-dominated points of a sweep, with what their policies said. */
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "report/table.h"
 #include "store/results.h"
+#include "sweeps/sweep.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +33,7 @@ const pr_command_t pr_command_front = {
     .synopsis = "DIR [--rows N] [--json | --csv]",
     .summary =
         "Prints the Pareto front of a sweep: weights, objectives with standard errors, a sample response a point.",
-    .help = "",
+    .help = "Shown is what the sweep wrote: a table whose hash is not the journal's is an error.",
     .args = args,
 };
 
@@ -225,6 +227,24 @@ done:
     return status;
 }
 
+/* A table that was changed since the sweep wrote it is not shown; where the journal says nothing of it, that is said.
+ */
+static pr_status_t check_tables(const options_t *o, pr_error_t *err)
+{
+    const char *const shown[] = {o->csv ? "front.csv" : "front.json", "samples.jsonl"};
+    for (int i = 0; i < (o->csv || o->json ? 1 : 2); i++) {
+        char *path = pr_results_path(o->dir, "%s", shown[i]);
+        bool there = pr_file_exists(path), known = false;
+        free(path);
+        if (i == 1 && !there)
+            continue; // a front can be shown without
+        PR_TRY(pr_sweep_check_table(o->dir, shown[i], &known, err));
+        if (!known && i == 0)
+            pr_log(PR_LOG_WARN, "%s: no journal says what %s should be, so it is shown unchecked", o->dir, shown[i]);
+    }
+    return PR_OK;
+}
+
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     char *json = pr_results_path(o->dir, "front.json"), *csv = pr_results_path(o->dir, "front.csv"),
@@ -233,10 +253,10 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     if (!pr_file_exists(json))
         status = pr_fail(err, PR_ERR_NOT_FOUND,
                          "%s: not there; a sweep writes it when it ends (see: paretorank status)", json);
-    else if (o->csv || o->json)
-        status = print_file(o->csv ? csv : json, err);
     else
-        status = print_table(o, json, samples, err);
+        status = check_tables(o, err);
+    if (status == PR_OK)
+        status = o->csv || o->json ? print_file(o->csv ? csv : json, err) : print_table(o, json, samples, err);
     free(json);
     free(csv);
     free(samples);

@@ -34,7 +34,7 @@ static const pr_arg_t args[] = {
      1e6, false},
     {"--top-p", PR_ARG_REAL, offsetof(options_t, top_p), "P",
      "Draw from the fewest tokens that hold this probability. Default: 1, all.", 1e-6, 1, false},
-    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", 0, 9.2e18, false},
+    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", 0, 0x1p63, false},
     {"--max-new-tokens", PR_ARG_INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.", 1,
      INT_MAX, false},
     {"--stop", PR_ARG_TEXTS, offsetof(options_t, stop), "TEXT",

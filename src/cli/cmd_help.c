@@ -57,10 +57,16 @@ static void print_keys(void)
     }
 }
 
-static void print_cell(const char *text)
+// A '|' would end the table's cell.
+static void print_in_cell(const char *text)
 {
     for (; *text; text++)
         printf(*text == '|' ? "\\|" : "%c", *text);
+}
+
+static void print_cell(const char *text)
+{
+    print_in_cell(text);
     printf(" | ");
 }
 
@@ -83,7 +89,8 @@ static void print_markdown(void)
         else
             print_cell(key->dflt);
         print_cell(key->range);
-        printf("%s |\n", key->help);
+        print_in_cell(key->help);
+        printf(" |\n");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/point_verbs.h"
 #include "pareto/dominance.h"
+#include "pareto/hv_estimate.h"
 #include "pareto/hypervolume.h"
 #include "pareto/indicators.h"
 #include "pareto/range.h"
@@ -16,8 +17,8 @@
 
 typedef struct options {
     const char *file, *front, *maximize, *reference, *ideal, *low, *high, *weights;
-    double power;
-    bool contributions, as_union, json;
+    double power, error;
+    bool exact, contributions, as_union, json;
 } options_t;
 
 static const pr_arg_t args[] = {
@@ -44,6 +45,14 @@ static const pr_arg_t args[] = {
      0, 0, false},
     {"--power", PR_ARG_REAL, offsetof(options_t, power), "P",
      "The exponent of GD, IGD and the averaged Hausdorff distance (default 1).", 1, 100, false},
+    {"--exact", PR_ARG_FLAG, offsetof(options_t, exact), NULL,
+     "The exact hypervolume, however long it takes. Default: exact where that takes seconds, else an estimate, which "
+     "is "
+     "named and has its error.",
+     0, 0, false},
+    {"--error", PR_ARG_REAL, offsetof(options_t, error), "E",
+     "An estimate of the hypervolume, sampled until its error is at most E times the volume, such as 0.001.", 1e-7, 1,
+     false},
     {"--contributions", PR_ARG_FLAG, offsetof(options_t, contributions), NULL,
      "Also print how much hypervolume each point adds alone.", 0, 0, false},
     {"--union", PR_ARG_FLAG, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one.", 0, 0, false},
@@ -55,11 +64,14 @@ static const pr_arg_t args[] = {
 
 const pr_command_t pr_command_indicators = {
     .name = "indicators",
-    .synopsis = "FILE [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights N|FILE] [--json]",
+    .synopsis = "FILE [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights N|FILE] [--exact | --error E] "
+                "[--json]",
     .summary = "Prints the hypervolume and other quality indicators of each set of points.",
     .help = "Spacing and sparsity are those of the non-dominated points; all else looks at the points as given. R2 is "
             "exact for two objectives, else the mean over the weights. Expected utility and maximum utility loss take "
-            "an objective that is minimised with a minus sign.\n" PR_POINT_FILE_HELP,
+            "an objective that is minimised with a minus sign. hypervolume_method is 'exact' or the estimate's name, "
+            "hypervolume_error half the width of its 99.9 % interval; the same points always give the same "
+            "estimate.\n" PR_POINT_FILE_HELP,
     .args = args,
 };
 
@@ -282,7 +294,36 @@ static double r2(const problem_t *p, const double *points, size_t n)
                      : pr_r2(points, n, (int)p->m, p->weights, p->n_weights, p->ideal);
 }
 
-static void measure_alone(const problem_t *p, const double *points, size_t n, results_t *r)
+/* Steps, about a nanosecond each. */
+static const double EXACT_STEPS = 2e9, ESTIMATE_STEPS = 2e9, CONTRIBUTION_STEPS = 1e9;
+
+static pr_hv_estimate_t hypervolume(const options_t *o, const problem_t *p, const double *points, size_t n)
+{
+    enum { DEFAULT_ERROR = 1000 };
+    pr_hv_estimate_t v = {.method = PR_HV_EXACT};
+    if (o->error > 0)
+        pr_hv_estimate(points, n, (int)p->m, p->reference, o->error, INFINITY, NULL, NULL, &v);
+    else
+        pr_hv_exact_or_estimate(points, n, (int)p->m, p->reference, o->exact ? INFINITY : EXACT_STEPS,
+                                1.0 / DEFAULT_ERROR, ESTIMATE_STEPS, NULL, NULL, &v);
+    return v;
+}
+
+/* *estimated: they are. Caller frees. */
+static double *contributions_of(const options_t *o, const problem_t *p, const double *points, size_t n, bool *estimated)
+{
+    double steps = o->exact ? INFINITY : CONTRIBUTION_STEPS, *found = pr_alloc(n, sizeof *found);
+    *estimated = !pr_hypervolume_contributions_within(points, n, (int)p->m, p->reference, &steps, found);
+    if (*estimated) {
+        double *error = pr_alloc(n, sizeof *error);
+        pr_hv_estimate_contributions(points, n, (int)p->m, p->reference, CONTRIBUTION_STEPS, NULL, NULL, found, error);
+        free(error);
+    }
+    return found;
+}
+
+static void measure_alone(const problem_t *p, const double *points, size_t n, const pr_hv_estimate_t *volume,
+                          results_t *r)
 {
     int m = (int)p->m;
     bool *kept = pr_alloc(n, sizeof *kept);
@@ -293,7 +334,7 @@ static void measure_alone(const problem_t *p, const double *points, size_t n, re
             memcpy(best + p->m * at++, points + i * p->m, p->m * sizeof *best);
     put(r, "points", (double)n);
     put(r, "cardinality", (double)count);
-    put(r, "hypervolume", pr_hypervolume(points, n, m, p->reference));
+    put(r, "hypervolume", volume->volume);
     put(r, "spacing", pr_spacing(best, count, m));
     put(r, "sparsity", pr_sparsity(best, count, m));
     put(r, "r2", r2(p, points, n));
@@ -317,18 +358,26 @@ static void measure_to_front(const problem_t *p, double power, const double *poi
     put(r, "average_hausdorff", pr_average_hausdorff(points, n, f, nf, m, power));
 }
 
-static void print_text(const problem_t *p, size_t set, const results_t *r, const double *contributions)
+static void print_text(const problem_t *p, size_t set, const results_t *r, const pr_hv_estimate_t *volume,
+                       const double *contributions, bool estimated)
 {
     if (p->sets.n_sets > 1)
         printf("%s# set %zu\n", set ? "\n" : "", set + 1);
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; i < r->n; i++) {
         if (!isnan(r->at[i].value))
             printf("%-22s %.15g\n", r->at[i].name, r->at[i].value);
+        if (volume->method != PR_HV_EXACT && strcmp(r->at[i].name, "hypervolume") == 0)
+            printf("%-22s %s\n%-22s %.3g\n", "hypervolume_method", pr_hv_method_name(volume->method),
+                   "hypervolume_error", volume->error);
+    }
+    if (estimated)
+        printf("%-22s %s\n", "contribution_method", pr_hv_method_name(PR_HV_BOXES));
     for (size_t i = p->sets.start[set]; i < p->sets.start[set + 1] && contributions; i++)
         printf("contribution line %-4zu %.15g\n", p->sets.rows[i].line, contributions[i - p->sets.start[set]]);
 }
 
-static json_t *json_of_set(const results_t *r, const double *contributions, size_t n)
+static json_t *json_of_set(const results_t *r, const pr_hv_estimate_t *volume, const double *contributions,
+                           bool estimated, size_t n)
 {
     json_t *set = json_object();
     for (size_t i = 0; i < r->n; i++) {
@@ -336,8 +385,13 @@ static json_t *json_of_set(const results_t *r, const double *contributions, size
         json_object_set_new(set, r->at[i].name,
                             count ? json_integer((json_int_t)r->at[i].value) : pr_json_real(r->at[i].value));
     }
-    if (contributions)
+    json_object_set_new(set, "hypervolume_method", json_string(pr_hv_method_name(volume->method)));
+    json_object_set_new(set, "hypervolume_error", pr_json_real(volume->error));
+    if (contributions) {
         json_object_set_new(set, "contributions", pr_point_json_numbers(contributions, n));
+        json_object_set_new(set, "contribution_method",
+                            json_string(pr_hv_method_name(estimated ? PR_HV_BOXES : PR_HV_EXACT)));
+    }
     return set;
 }
 
@@ -373,15 +427,17 @@ static void report(const options_t *o, const problem_t *p)
         const double *points = p->values + p->sets.start[s] * p->m;
         size_t n = p->sets.start[s + 1] - p->sets.start[s];
         results_t r = {.n = 0};
-        measure_alone(p, points, n, &r);
+        bool estimated = false;
+        pr_hv_estimate_t volume = hypervolume(o, p, points, n);
+        if (isinf(volume.volume))
+            pr_log(PR_LOG_WARN, "%s: the hypervolume of set %zu is above the range of numbers", p->sets.name, s + 1);
+        measure_alone(p, points, n, &volume, &r);
         measure_to_front(p, o->power, points, n, &r);
-        double *contributions = o->contributions ? pr_alloc(n, sizeof *contributions) : NULL;
-        if (contributions)
-            pr_hypervolume_contributions(points, n, (int)p->m, p->reference, contributions);
+        double *contributions = o->contributions ? contributions_of(o, p, points, n, &estimated) : NULL;
         if (sets)
-            json_array_append_new(sets, json_of_set(&r, contributions, n));
+            json_array_append_new(sets, json_of_set(&r, &volume, contributions, estimated, n));
         else
-            print_text(p, s, &r, contributions);
+            print_text(p, s, &r, &volume, contributions, estimated);
         free(contributions);
     }
     if (sets)
@@ -395,6 +451,8 @@ int pr_cmd_indicators(int argc, char **argv)
     int code = 0;
     if (!pr_cli_parse(&pr_command_indicators, argc, argv, &o, &code))
         return code;
+    if (o.exact && o.error > 0)
+        return pr_cli_usage(&pr_command_indicators, "expected --exact or --error, not both");
     pr_error_t err;
     problem_t problem = {0};
     pr_status_t status = problem_read(&o, &problem, &err);

@@ -6,6 +6,7 @@
 #include "jobs/job.h"
 #include "objective/objective.h"
 #include "store/results.h"
+#include "sweeps/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,21 +263,12 @@ static pr_status_t load(const pr_config_t *c, pr_error_t *err)
     return status;
 }
 
-// A results directory stands for the configuration it was made from.
-static pr_status_t read_config(const options_t *o, pr_config_t **out, pr_error_t *err)
-{
-    char *path = pr_dir_exists(o->config) ? pr_results_path(o->config, "sweep.cfg") : pr_strdup(o->config);
-    pr_status_t status = pr_config_read(path, o->set.item, o->set.n, out, err);
-    free(path);
-    return status;
-}
-
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
     pr_plan_t plan = {0};
     pr_status_t status;
-    PR_TRY(read_config(o, &c, err));
+    PR_TRY(pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &c, err));
     if (o->dump) {
         char *text = pr_config_dump(c);
         fputs(text, stdout);

@@ -1,10 +1,9 @@
 /* paretorank run: a sweep on the ranks that mpirun or srun started, or the rest of one that was stopped. */
 #include "base/duration.h"
-#include "base/file.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cli/cli.h"
 #include "mpi/run.h"
+#include "sweeps/place.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -22,7 +21,7 @@ typedef struct options {
 
 static const pr_arg_t args[] = {
     {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
-     "The sweep's configuration file, or a results directory to go on with.", 0, 0, true},
+     "The sweep's configuration file, or a results directory to go on with, wherever it is now.", 0, 0, true},
     {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
      0, false},
     {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N",
@@ -35,12 +34,16 @@ const pr_command_t pr_command_run = {
     .name = "run",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
     .summary = "Run a sweep, or go on with one that was stopped.",
-    .help = "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
-            "leaves out "
-            "mpirun's own notice when the exit code is not 0.) What is done "
-            "already is not done "
-            "again. SIGTERM, SIGINT and SIGUSR1 save what is running and end the run with exit code 1; the same "
-            "command continues it.",
+    .help =
+        "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
+        "leaves out "
+        "mpirun's own notice when the exit code is not 0.) What is done "
+        "already is not done "
+        "again. A results directory may have been moved, renamed or copied: it is worked in where it is, and model, "
+        "prompts, adapters and objectives' files are found as they were or, by their content, where they have moved "
+        "along; else --set names them. With --set results=OTHER a directory is read for its configuration only. "
+        "SIGTERM, SIGINT and SIGUSR1 save what is running and end the run with exit code 1; the same "
+        "command continues it.",
     .args = args,
 };
 
@@ -101,28 +104,19 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     if (s->live && !s->quiet)
         fprintf(stderr, "\r\033[K");
     json_t *indicators = pr_sweep_indicators(sweep);
-    if (json_array_size(indicators) > 0) { // so there are points
-        char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows),
-             *searches = pr_sweep_search_table(indicators);
-        printf("%s\n%s", table, searches);
-        free(table);
+    char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows);
+    if (table)
+        printf("%s", table);
+    if (json_array_size(indicators) > 0) {
+        char *searches = pr_sweep_search_table(indicators);
+        printf("\n%s", searches);
         free(searches);
     }
+    free(table);
     json_decref(indicators);
     if (complete)
         printf("results: %s\n", pr_sweep_dir(sweep));
     fflush(stdout);
-}
-
-/* A results directory stands for the configuration it was made from. */
-static pr_status_t read_config(const options_t *o, pr_config_t **out, pr_error_t *err)
-{
-    if (!pr_dir_exists(o->config))
-        return pr_config_read(o->config, o->set.item, o->set.n, out, err);
-    char *path = pr_path_join(o->config, "sweep.cfg");
-    pr_status_t status = pr_config_read(path, o->set.item, o->set.n, out, err);
-    free(path);
-    return status;
 }
 
 /* Do all ranks have a command line that they can use? One that had not must not leave the others waiting for it. */
@@ -154,7 +148,7 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     pr_status_t status = agree_on_options(w, code < 0, &err);
     if (status == PR_OK) {
         if (first)
-            status = read_config(o, &config, &err);
+            status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
         status = pr_run_sweep(w, config, status, &hooks, &err);
     }
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.

@@ -23,9 +23,52 @@ const pr_command_t pr_command_status = {
     .summary = "Say how far a sweep is.",
     .help = "Reads the journal only, so it may be asked from any shell while the sweep runs. state is running, "
             "finished, incomplete, "
-            "interrupted, or stopped (the run was killed; `paretorank run DIR` continues it).",
+            "interrupted, or stopped: the run was killed, and the same command, or `paretorank run DIR`, continues it. "
+            "Then the jobs that were running are named, with their ranks and hosts. elapsed is of all starts; speed is "
+            "of what runs now or, after the end, of the last start.",
     .args = args,
 };
+
+static void print_line(const char *what, const char *text)
+{
+    printf("%-12s%s\n", what, text);
+}
+
+static void print_killed(const json_t *details)
+{
+    const json_t *killed = json_object_get(details, "killed");
+    const char *names = json_string_value(json_object_get(killed, "names"));
+    char age[32];
+    if (!killed)
+        return;
+    pr_duration_format(json_number_value(json_object_get(killed, "last_line_age")), age, sizeof age);
+    printf("%-12sthe run was killed (no end in the journal; its last line is %s old): start the same command again\n",
+           "killed", age);
+    print_line("no end of", names && names[0] ? names : "no job: none was running");
+}
+
+static void print_text(const pr_progress_t *p, const json_t *details)
+{
+    const char *damage = json_string_value(json_object_get(details, "damage"));
+    json_int_t starts = json_integer_value(json_object_get(details, "starts"));
+    size_t i;
+    json_t *f;
+    print_line("sweep", json_string_value(json_object_get(details, "name")));
+    print_line("state", json_string_value(json_object_get(details, "state")));
+    char *text = pr_progress_text(p);
+    fputs(text, stdout);
+    free(text);
+    if (starts > 1)
+        printf("%-12s%lld\n", "starts", (long long)starts);
+    if (damage)
+        printf("%-12sjournal.jsonl: %s\n", "damage", damage);
+    print_killed(details);
+    json_array_foreach(json_object_get(details, "failures"), i, f)
+    {
+        printf("%-12s%s: %s\n", "failed", json_string_value(json_object_get(f, "label")),
+               json_string_value(json_object_get(f, "error")));
+    }
+}
 
 static int status_of(const options_t *o)
 {
@@ -34,21 +77,10 @@ static int status_of(const options_t *o)
     json_t *details = NULL;
     if (pr_sweep_status(o->dir, pr_time_wall(), &p, &details, &err) != PR_OK)
         return pr_cli_fail("status", &err);
-    if (o->json) {
+    if (o->json)
         pr_cli_print_json(details);
-    } else {
-        char *text = pr_progress_text(&p);
-        printf("sweep    %s\nstate    %s\n%s", json_string_value(json_object_get(details, "name")),
-               json_string_value(json_object_get(details, "state")), text);
-        free(text);
-        size_t i;
-        json_t *f;
-        json_array_foreach(json_object_get(details, "failures"), i, f)
-        {
-            printf("failed   %s: %s\n", json_string_value(json_object_get(f, "label")),
-                   json_string_value(json_object_get(f, "error")));
-        }
-    }
+    else
+        print_text(&p, details);
     json_decref(details);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
+#include "jobs/artifact.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,11 @@ static pr_status_t check_weights(const pr_engine_options_t *o, pr_error_t *err)
 static pr_status_t read_adapters(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
 {
     e->adapter = pr_alloc((size_t)o->adapters.n, sizeof(pr_adapter_t *));
-    for (; e->n_adapter < o->adapters.n; e->n_adapter++)
+    bool known;
+    for (; e->n_adapter < o->adapters.n; e->n_adapter++) {
+        PR_TRY(pr_artifact_check(o->adapters.item[e->n_adapter], &known, err)); // an expert of a results directory
         PR_TRY(pr_adapter_read(o->adapters.item[e->n_adapter], &e->model->config, &e->adapter[e->n_adapter], err));
+    }
     return PR_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "base/nearest.h"
 
 #include <errno.h>
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -54,12 +55,15 @@ static void expected(const pr_arg_t *arg, char *out, size_t size)
                        : arg->kind == PR_ARG_REALS ? "numbers such as 0.5,0.5 or 1/3,2/3"
                        : arg->kind == PR_ARG_INTS  ? "integers such as 1,2,3"
                                                    : "an integer";
-    if (arg->min == 0 && arg->max == 0)
-        snprintf(out, size, "%s", what);
-    else if (arg->max >= INT_MAX)
-        snprintf(out, size, "%s >= %.9g", what, arg->min);
+    double min = arg->min, max = arg->max;
+    if (min == 0 && max == 0) { // any
+        min = arg->kind == PR_ARG_REAL || arg->kind == PR_ARG_REALS ? -DBL_MAX : INT_MIN;
+        max = arg->kind == PR_ARG_REAL || arg->kind == PR_ARG_REALS ? DBL_MAX : INT_MAX;
+    }
+    if (max >= 0x1p63)
+        snprintf(out, size, "%s, %.10g to %lld", what, min, LLONG_MAX);
     else
-        snprintf(out, size, "%s, %.9g to %.9g", what, arg->min, arg->max);
+        snprintf(out, size, "%s, %.10g to %.10g", what, min, max);
 }
 
 static bool append_number(const pr_arg_t *arg, const char **p, void *at)

@@ -166,11 +166,13 @@ static pr_status_t check_fit(pr_plan_t *p, int objective, const json_t *options,
         pr_reward_data_free(&data);
         return pr_fail_in(err, "objective '%s'", p->config->objective[objective].name);
     }
+    const pr_objective_config_t *o = &p->config->objective[objective];
+    pr_status_t status = pr_objective_check_fit(o->name, o->type, options, data->pairs, err);
     *fit = (pr_plan_fit_t){.objective = objective, .pairs = data->pairs, .samples = data->n};
     for (int i = 0; i < data->n; i++)
         fit->held_out += pr_reward_data_held_out(data, i, holdout);
     pr_reward_data_free(&data);
-    return PR_OK;
+    return status;
 }
 
 // The head's width, as far as it can be told without the model's weights.

@@ -3,8 +3,10 @@
 #include "config/keys.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static pr_status_t check_name(const pr_config_t *c, const char *key, const char *name, pr_error_t *err)
 {
@@ -19,6 +21,44 @@ static pr_status_t check_name(const pr_config_t *c, const char *key, const char 
     return PR_OK;
 }
 
+/* Columns of cells.csv that every sweep has (report/table.h), beside w_NAME, NAME and se_NAME of each objective. */
+static const char *const fixed_columns[] = {"search", "seed", "level", "prompts", "tokens", "front", "point", "job"};
+static const char *const column_prefix[] = {"w_", "", "se_"};
+enum { PREFIXES = sizeof column_prefix / sizeof *column_prefix };
+
+/* Does an objective's column (0 weight, 1 mean, 2 standard error) have this name? */
+static bool is_column(const char *name, int which, const char *column)
+{
+    size_t n = strlen(column_prefix[which]);
+    return strncmp(column, column_prefix[which], n) == 0 && strcmp(column + n, name) == 0;
+}
+
+/* A table in which two columns have one name is read wrongly by everything that goes by names. */
+static pr_status_t check_columns(const pr_config_t *c, int i, const char *key, pr_error_t *err)
+{
+    const char *name = c->objective[i].name;
+    char column[80];
+    for (int which = 0; which < PREFIXES; which++) {
+        snprintf(column, sizeof column, "%s%s", column_prefix[which], name);
+        for (size_t f = 0; f < sizeof fixed_columns / sizeof *fixed_columns; f++)
+            if (strcmp(column, fixed_columns[f]) == 0)
+                return pr_fail(
+                    err, PR_ERR_CONFIG,
+                    "%s: %s: found \"%s\": its column \"%s\" of cells.csv would have the name of one that every "
+                    "sweep has; expected another name",
+                    c->path, key, name, column);
+        for (int j = 0; j < c->n_objectives; j++)
+            for (int other = 0; other < PREFIXES && j != i; other++)
+                if (is_column(c->objective[j].name, other, column))
+                    return pr_fail(
+                        err, PR_ERR_CONFIG,
+                        "%s: %s: found \"%s\" beside \"%s\": both would have a column \"%s\" in cells.csv (w_NAME "
+                        "is a weight, se_NAME a standard error); expected another name for one of them",
+                        c->path, key, name, c->objective[j].name, column);
+    }
+    return PR_OK;
+}
+
 static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
 {
     char key[48];
@@ -26,11 +66,23 @@ static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
     for (int i = 0; i < c->n_objectives; i++) {
         snprintf(key, sizeof key, "objectives[%d].name", i);
         PR_TRY(check_name(c, key, c->objective[i].name, err));
-        for (int j = 0; j < i; j++)
+        for (int j = 0; j < i; j++) {
             if (strcmp(c->objective[i].name, c->objective[j].name) == 0)
                 return pr_fail(err, PR_ERR_CONFIG, "%s: %s: found \"%s\" again, expected a name of its own", c->path,
                                key, c->objective[i].name);
+            if (strcasecmp(c->objective[i].name, c->objective[j].name) ==
+                0) // experts/, heads/ may lie on such a system
+                return pr_fail(
+                    err, PR_ERR_CONFIG,
+                    "%s: %s: found \"%s\" beside \"%s\": their files would be the same where upper and lower "
+                    "case are; expected names that differ in more",
+                    c->path, key, c->objective[i].name, c->objective[j].name);
+        }
         tunes = tunes || !c->objective[i].adapter;
+    }
+    for (int i = 0; i < c->n_objectives; i++) {
+        snprintf(key, sizeof key, "objectives[%d].name", i);
+        PR_TRY(check_columns(c, i, key, err));
     }
     if (tunes && !c->train_prompts)
         return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.train: missing; required as not every objective has an adapter",
@@ -57,6 +109,38 @@ static pr_status_t check_team(const pr_config_t *c, const char *key, const pr_te
     return PR_OK;
 }
 
+/* What is drawn, the log-probabilities of the loss, the KL and the entropy are of one distribution. Outside of a
+ * nucleus it has no probability where the base model has some, so that KL(base || policy), which k3 climbs down, is
+ * infinite. */
+static pr_status_t check_distribution(const pr_config_t *c, pr_error_t *err)
+{
+    const pr_finetune_config_t *f = &c->finetune;
+    if (f->top_p < 1 && f->kl > 0 && strcmp(f->kl_estimator, "k3") == 0)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: finetune.kl_estimator: found \"k3\" with finetune.top_p = %g, expected k1 or k2, "
+                       "finetune.top_p = 1 or finetune.kl = 0 (KL(base model || policy) is infinite)",
+                       c->path, f->top_p);
+    return PR_OK;
+}
+
+// Sequences and tokens that are held at a time are counted with int.
+static pr_status_t check_counts(const pr_config_t *c, pr_error_t *err)
+{
+    const pr_finetune_config_t *f = &c->finetune;
+    const pr_evaluate_config_t *e = &c->evaluate;
+    double tokens = (double)f->prompts_per_step * f->samples * f->max_new_tokens;
+    double responses = (double)(e->prompts > 0 ? e->prompts : 1) * e->samples;
+    if (tokens > INT_MAX)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: finetune: found prompts_per_step x samples x max_new_tokens = %d x %d x %d, expected at "
+                       "most %d tokens per step",
+                       c->path, f->prompts_per_step, f->samples, f->max_new_tokens, INT_MAX);
+    if (responses > INT_MAX / 2)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: evaluate: found prompts x samples = %d x %d, expected at most %d",
+                       c->path, e->prompts > 0 ? e->prompts : 1, e->samples, INT_MAX / 2);
+    return PR_OK;
+}
+
 static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
 {
     if (c->finetune.warmup > c->finetune.steps)
@@ -66,6 +150,8 @@ static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG,
                        "%s: evaluate.samples: found %d, expected 1 with evaluate.decoding = \"greedy\"", c->path,
                        c->evaluate.samples);
+    PR_TRY(check_distribution(c, err));
+    PR_TRY(check_counts(c, err));
     PR_TRY(check_team(c, "finetune", &c->finetune.team, err));
     return check_team(c, "evaluate", &c->evaluate.team, err);
 }

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "config/keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +43,14 @@ static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir,
     if (!o->type)
         o->type = pr_strdup(o->name);
     o->options = json_object();
-    for (int j = 0; j < node->n; j++)
-        if (!pr_section_knows(PR_SECTION_OBJECTIVE, node->child[j]->name))
-            json_object_set_new(o->options, node->child[j]->name, pr_node_json(node->child[j]));
+    for (int j = 0; j < node->n; j++) {
+        const pr_node_t *option = node->child[j];
+        if (pr_section_knows(PR_SECTION_OBJECTIVE, option->name))
+            continue;
+        if (option->kind == PR_NODE_REAL && !isfinite(option->r)) // JSON has no such number
+            return pr_key_wrong(option, label, option->name, "a number -1.7e308 to 1.7e308", err);
+        json_object_set_new(o->options, option->name, pr_node_json(option));
+    }
     return PR_OK;
 }
 

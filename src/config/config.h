@@ -38,12 +38,13 @@ typedef struct pr_finetune_config {
     int max_new_tokens;
     double temperature, top_p;
     double lr, beta1, beta2, eps, weight_decay;
-    int warmup;       // steps of linear warm-up
-    char *schedule;   // "constant" | "linear" | "cosine"
-    double kl;        // beta of KL(policy || reference), k3 estimator
-    double entropy;   // weight of an entropy bonus
-    double clip_norm; // global gradient norm; 0: off
-    char *loss_norm;  // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
+    int warmup;         // steps of linear warm-up
+    char *schedule;     // "constant" | "linear" | "cosine"
+    double kl;          // weight of the KL to the reference
+    char *kl_estimator; // "k1" | "k2" | "k3": learn/loss.h
+    double entropy;     // weight of an entropy bonus
+    double clip_norm;   // global gradient norm; 0: off
+    char *loss_norm;    // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
     int lora_r;
     double lora_alpha;
     bool lora_rslora;
@@ -104,6 +105,7 @@ typedef struct pr_config {
     int n_seeds;
     int64_t seeds[PR_MAX_SEEDS]; // one set of experts each
     pr_strings_t stop;           // stop strings of roll-outs and evaluation
+    char *truncated;             // "score" | "worst" | "drop": responses that max_new_tokens cut
     pr_finetune_config_t finetune;
     pr_evaluate_config_t evaluate;
     pr_regmean_config_t regmean;

@@ -32,7 +32,7 @@ typedef struct pr_key {
     size_t offset, count; // of the field, and of a list's int count
     int max_n;            // of a list
     double min, max;      // of numbers, and of each of a list
-    bool above;           // min itself is excluded
+    bool or_0;            // 0 is allowed beside min to max
 } pr_key_t;
 
 extern const pr_key_t pr_key_table[];

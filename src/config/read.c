@@ -4,7 +4,6 @@
 #include "base/nearest.h"
 #include "config/keys.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +37,7 @@ static pr_status_t wrong(const pr_key_t *key, const pr_node_t *node, const char 
 
 static bool in_range(const pr_key_t *key, double value)
 {
-    return isfinite(value) && (key->above ? value > key->min : value >= key->min) && value <= key->max;
+    return (value >= key->min && value <= key->max) || (key->or_0 && value == 0);
 }
 
 // A number of the key's kind and range; whole numbers stand for numbers.

@@ -33,6 +33,16 @@ static pr_status_t take_label(const json_t *object, const char *where, double *o
     return PR_OK;
 }
 
+static pr_status_t take_margin(const json_t *object, const char *where, double *out, pr_error_t *err)
+{
+    const json_t *v = json_object_get(object, "margin");
+    *out = json_number_value(v);
+    if (v && !json_is_null(v) && (!json_is_number(v) || !(*out >= 0) || !isfinite(*out)))
+        return pr_fail(err, PR_ERR_FORMAT, "%s: key 'margin': found %s, expected a number >= 0", where,
+                       json_is_number(v) ? "one that is not" : pr_json_type_name(v));
+    return PR_OK;
+}
+
 static pr_status_t take_pair(pr_reward_item_t *item, const json_t *object, const char *where, pr_error_t *err)
 {
     if (json_object_get(object, "prompt"))
@@ -40,6 +50,7 @@ static pr_status_t take_pair(pr_reward_item_t *item, const json_t *object, const
     else
         item->prompt = pr_strdup("");
     PR_TRY(take_text(object, "chosen", where, &item->text, err));
+    PR_TRY(take_margin(object, where, &item->label, err));
     return take_text(object, "rejected", where, &item->rejected, err);
 }
 

@@ -2,7 +2,8 @@
  *
  *   labels   {"text": TEXT, "label": NUMBER}  or  {"prompt": TEXT, "response": TEXT, "label": NUMBER}; a label may also
  *            be true or false, which is 1 or 0
- *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}; a prompt may be left out */
+ *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT, "margin": NUMBER}; a prompt may be left out, and so may the
+ *            margin by which the chosen one is to lead: 0 then */
 #ifndef PR_CONFIG_REWARD_DATA_H
 #define PR_CONFIG_REWARD_DATA_H
 
@@ -14,7 +15,7 @@ typedef struct pr_reward_item {
     char *prompt;   // NULL: the text is all there is
     char *text;     // the text, the response, or the chosen response
     char *rejected; // of a pair
-    double label;
+    double label;   // or a pair's margin
 } pr_reward_item_t;
 
 typedef struct pr_reward_data {

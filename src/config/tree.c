@@ -52,24 +52,50 @@ static pr_status_t check_utf8(const char *text, const char *where, pr_error_t *e
 
 /* ---- libconfig ---- */
 
-// libconfig 1.5 silently cuts integers without an L to 32 bits; put the L there. Lines stay what they are.
+// Is this an integer, decimal or with 0x, with or without L? errno is ERANGE where 64 bits do not hold it.
+static bool is_integer(const char *token, long long *value)
+{
+    char *end;
+    size_t sign = *token == '-' || *token == '+';
+    bool hex =
+        sign == 0 && token[0] == '0' && (token[1] == 'x' || token[1] == 'X') && isxdigit((unsigned char)token[2]);
+    if (!isdigit((unsigned char)token[sign]))
+        return false;
+    errno = 0;
+    *value = strtoll(token, &end, hex ? 16 : 10);
+    return strcmp(end, "") == 0 || strcmp(end, "L") == 0 || strcmp(end, "LL") == 0;
+}
+
+// Is this a number that is not 0, but that a double takes for 0?
+static bool vanishes(const char *token)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(token, &end);
+    return !isalpha((unsigned char)*token) && end != token && !*end && value == 0 && errno == ERANGE;
+}
+
+/* libconfig silently cuts integers without an L to 32 bits, and others to 64; put the L there, or refuse. Lines stay
+ * what they are. */
 static pr_status_t widen_token(const char *token, size_t len, const char *path, int line, pr_buf_t *out,
                                pr_error_t *err)
 {
-    char copy[64], *end;
-    pr_buf_add(out, token, len);
-    size_t digits = strspn(token + (*token == '-' || *token == '+'), "0123456789");
-    if (digits == 0 || digits + (*token == '-' || *token == '+') != len)
-        return PR_OK;
-    snprintf(copy, sizeof copy, "%.*s", (int)(len < 63 ? len : 63), token);
-    errno = 0;
-    long long value = strtoll(copy, &end, 10);
-    if (errno == ERANGE || len > 62)
-        return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found the integer %s, expected one of at most 64 bits", path, line,
-                       copy);
-    if (value > INT_MAX || value < INT_MIN)
-        pr_buf_puts(out, "L");
-    return PR_OK;
+    char *copy = pr_strndup(token, len);
+    long long value;
+    pr_status_t status = PR_OK;
+    if (is_integer(copy, &value)) {
+        if (errno == ERANGE)
+            status = pr_fail(err, PR_ERR_CONFIG, "%s:%d: found the integer %.60s, expected one from %lld to %lld", path,
+                             line, copy, LLONG_MIN, LLONG_MAX);
+        pr_buf_printf(out, value > INT_MAX || value < INT_MIN ? "%lldL" : "%lld", value);
+    } else {
+        if (vanishes(copy))
+            status = pr_fail(err, PR_ERR_CONFIG, "%s:%d: found the number %.60s, expected 0 or one from 2.2e-308 on",
+                             path, line, copy);
+        pr_buf_add(out, token, len);
+    }
+    free(copy);
+    return status;
 }
 
 // The length of the string or comment that starts at p, or 0. libconfig loses memory over one that does not end.
@@ -101,8 +127,8 @@ static size_t token_length(const char *p)
     return i;
 }
 
-/* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands before
- * p that is neither blank nor comment. */
+/* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands
+ * before p that is neither blank nor comment. */
 static pr_status_t check_comma(char last, const char *p, const char *path, int line, pr_error_t *err)
 {
     bool opens = last == '(' || last == '[', comma = last == ',';

@@ -41,3 +41,16 @@ void pr_advantages(pr_method_t method, int groups, int k, const double *reward, 
             a[i] = (r[i] - mean) * factor;
     }
 }
+
+void pr_kl_advantages(pr_method_t method, int groups, int k, double beta, const double *divergence, double *advantage)
+{
+    assert(k >= 2 || method == PR_METHOD_SCST);
+    double factor = method == PR_METHOD_SCST ? 1 : (double)k / (k - 1);
+    for (int g = 0; g < groups; g++) {
+        const double *d = divergence + (size_t)g * (size_t)k;
+        double *a = advantage + (size_t)g * (size_t)k, mean, std;
+        group_moments(k, d, &mean, &std);
+        for (int i = 0; i < k; i++)
+            a[i] -= beta * factor * (d[i] - mean);
+    }
+}

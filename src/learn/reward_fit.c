@@ -196,7 +196,7 @@ typedef struct pair_fit {
     const pr_team_t *team;
     int d;
     double ridge;
-    const double *w;
+    const double *w, *margin;
     bool curvature; // gradient and Hessian too
     double *sums;   // [d+3]: gradient, loss, count, how many w.z <= 0
     pr_spd_t *h;
@@ -212,11 +212,11 @@ static pr_status_t add_pairs(void *self, int batch, double *z, int first, int n,
 {
     pair_fit_t *p = self;
     size_t d = (size_t)p->d;
-    (void)first;
     for (int i = 0; i < n; i++) {
-        double *row = z + (size_t)i * d, m = dot(p->w, row, p->d);
+        double *row = z + (size_t)i * d, lead = dot(p->w, row, p->d),
+               m = p->margin ? lead - p->margin[first + i] : lead;
         p->sums[d] += pair_loss(m);
-        p->sums[d + 2] += m <= 0;
+        p->sums[d + 2] += lead <= 0;
         if (!p->curvature)
             continue;
         // The probability of the wrong answer, and what its product with the right one's weighs the row by.
@@ -306,10 +306,10 @@ done:
     return status;
 }
 
-pr_status_t pr_fit_pairs(const pr_team_t *team, const pr_features_t *z, double ridge, double *w, pr_fit_stats_t *stats,
-                         pr_error_t *err)
+pr_status_t pr_fit_pairs(const pr_team_t *team, const pr_features_t *z, const double *margin, double ridge, double *w,
+                         pr_fit_stats_t *stats, pr_error_t *err)
 {
-    pair_fit_t p = {.team = team, .d = z->d, .ridge = ridge};
+    pair_fit_t p = {.team = team, .d = z->d, .ridge = ridge, .margin = margin};
     pair_point_t there = {0};
     bool last = false;
     pr_status_t status;
@@ -338,7 +338,7 @@ typedef struct checking {
     const double *y, *w;
     double b;
     int d;
-    double sums[5]; // count, right answers, losses or squared errors, of y and of y y about a shift
+    double sums[6]; // count, right answers, losses or squared errors, of y and of y y about a shift, labels above 1/2
     double y_shift;
 } checking_t;
 
@@ -353,6 +353,7 @@ static pr_status_t check_labelled(void *self, int batch, double *x, int first, i
         c->sums[2] += (y - guess) * (y - guess);
         c->sums[3] += off;
         c->sums[4] += off * off;
+        c->sums[5] += y > 0.5;
     }
     return PR_OK;
 }
@@ -362,11 +363,12 @@ pr_status_t pr_check_labels(const pr_team_t *team, const pr_features_t *x, const
 {
     checking_t c = {.y = y, .w = w, .b = b, .d = x->d, .y_shift = b};
     PR_TRY(for_batches(team, x, check_labelled, &c, err));
-    team->sum_rows(team, c.sums, 5);
+    team->sum_rows(team, c.sums, 6);
     double n = c.sums[0], spread = c.sums[4] - c.sums[3] * c.sums[3] / n;
-    *out = (pr_fit_figures_t){.n = (long)n, .accuracy = NAN, .loss = NAN, .rmse = NAN, .r2 = NAN};
+    *out = (pr_fit_figures_t){.n = (long)n, .accuracy = NAN, .base_rate = NAN, .loss = NAN, .rmse = NAN, .r2 = NAN};
     if (n > 0) {
         out->accuracy = binary ? c.sums[1] / n : NAN;
+        out->base_rate = binary ? fmax(c.sums[5], n - c.sums[5]) / n : NAN;
         out->rmse = sqrt(c.sums[2] / n);
         out->r2 = spread > 1e-12 * c.sums[4] ? 1 - c.sums[2] / spread : NAN; // not of equal labels
     }
@@ -376,25 +378,26 @@ pr_status_t pr_check_labels(const pr_team_t *team, const pr_features_t *x, const
 static pr_status_t check_pair(void *self, int batch, double *z, int first, int n, pr_error_t *err)
 {
     checking_t *c = self;
-    (void)batch, (void)first, (void)err;
+    (void)batch, (void)err;
     for (int i = 0; i < n; i++) {
         double m = dot(c->w, z + (size_t)i * (size_t)c->d, c->d);
         c->sums[0]++;
         c->sums[1] += m > 0 ? 1 : m < 0 ? 0 : 0.5;
-        c->sums[2] += pair_loss(m);
+        c->sums[2] += pair_loss(c->y ? m - c->y[first + i] : m);
     }
     return PR_OK;
 }
 
-pr_status_t pr_check_pairs(const pr_team_t *team, const pr_features_t *z, const double *w, pr_fit_figures_t *out,
-                           pr_error_t *err)
+pr_status_t pr_check_pairs(const pr_team_t *team, const pr_features_t *z, const double *margin, const double *w,
+                           pr_fit_figures_t *out, pr_error_t *err)
 {
-    checking_t c = {.w = w, .d = z->d};
+    checking_t c = {.y = margin, .w = w, .d = z->d};
     PR_TRY(for_batches(team, z, check_pair, &c, err));
-    team->sum_rows(team, c.sums, 5);
+    team->sum_rows(team, c.sums, 6);
     double n = c.sums[0];
     *out = (pr_fit_figures_t){.n = (long)n, .rmse = NAN, .r2 = NAN};
     out->accuracy = n > 0 ? c.sums[1] / n : NAN;
+    out->base_rate = n > 0 ? 0.5 : NAN;
     out->loss = n > 0 ? c.sums[2] / n : NAN;
     return PR_OK;
 }

@@ -5,7 +5,8 @@
  * result.
  *
  *   labels   minimise  mean (y - w.x - b)^2 / 2 + ridge |w|^2 / 2
- *   pairs    minimise  mean log(1 + exp(-w.z))  + ridge |w|^2 / 2,   z = x(chosen) - x(rejected)
+ *   pairs    minimise  mean log(1 + exp(m - w.z))  + ridge |w|^2 / 2,   z = x(chosen) - x(rejected), m the pair's
+ * margin (Touvron et al. 2023, "Llama 2", 3.2.2), 0 where none is given
  *
  * As losses are means, a ridge means the same at any number of samples. */
 #ifndef PR_LEARN_REWARD_FIT_H
@@ -38,23 +39,25 @@ typedef struct pr_fit_stats {
  * features. */
 pr_status_t pr_fit_labels(const pr_team_t *team, const pr_features_t *x, const double *y, double ridge, double *w,
                           double *b, pr_fit_stats_t *stats, pr_error_t *err);
-/* w [d] from differences z. Errors: as pr_fit_labels; PR_ERR_NUMERIC also for pairs that some w tells apart without
- * error when ridge is 0, as no finite w is best then. */
-pr_status_t pr_fit_pairs(const pr_team_t *team, const pr_features_t *z, double ridge, double *w, pr_fit_stats_t *stats,
-                         pr_error_t *err);
+/* w [d] from differences z and margins of this team row's pairs (NULL: none). Errors: as pr_fit_labels; PR_ERR_NUMERIC
+ * also for pairs that some w tells apart without error when ridge is 0, as no finite w is best then. */
+pr_status_t pr_fit_pairs(const pr_team_t *team, const pr_features_t *z, const double *margin, double ridge, double *w,
+                         pr_fit_stats_t *stats, pr_error_t *err);
 
 /* How well w and b do on samples; NAN where there is nothing to tell from. */
 typedef struct pr_fit_figures {
     long n;
-    double accuracy; // pairs: share with w.z > 0, ties half; labels of 0 and 1: share on their side of 1/2
-    double loss;     // pairs: mean -log p(chosen)
-    double rmse, r2; // labels
+    double accuracy;  // pairs: share with w.z > 0, ties half; labels of 0 and 1: share on their side of 1/2
+    double base_rate; // what answering always the same would give: pairs 1/2; labels of 0 and 1: the share of the more
+                      // frequent one
+    double loss;      // pairs: mean -log p(chosen), margins taken off
+    double rmse, r2;  // labels
 } pr_fit_figures_t;
 
 /* binary: labels are 0 and 1. Errors: PR_ERR_MEMORY, those of the features. */
 pr_status_t pr_check_labels(const pr_team_t *team, const pr_features_t *x, const double *y, bool binary,
                             const double *w, double b, pr_fit_figures_t *out, pr_error_t *err);
-pr_status_t pr_check_pairs(const pr_team_t *team, const pr_features_t *z, const double *w, pr_fit_figures_t *out,
-                           pr_error_t *err);
+pr_status_t pr_check_pairs(const pr_team_t *team, const pr_features_t *z, const double *margin, const double *w,
+                           pr_fit_figures_t *out, pr_error_t *err);
 
 #endif

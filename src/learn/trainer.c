@@ -1,7 +1,7 @@
 #include "learn/trainer.h"
 #include "base/mem.h"
-#include "learn/loss.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +25,9 @@ typedef struct pr_slice {
     int *pick;       // [n_pick] row that predicts
     int32_t *target; // [n_pick]
     int *seq;        // [n_pick] sequence in the roll-out
+    size_t first;    // place of pick 0 among the roll-out's response tokens
     float *x, *h, *dh, *picked, *dpicked; // [n_row,d] x3, [n_pick,d] x2
-    float *ref, *mix;                     // [n_pick] reference log-probabilities; [n_seq] ones
+    float *mix;                           // [n_seq] ones
 } pr_slice_t;
 
 static pr_status_t allocate(pr_trainer_t *t, pr_error_t *err)
@@ -94,7 +95,6 @@ static void slice_clear(pr_slice_t *s)
     free(s->dh);
     free(s->picked);
     free(s->dpicked);
-    free(s->ref);
     free(s->mix);
     *s = (pr_slice_t){0};
 }
@@ -106,9 +106,8 @@ static pr_status_t slice_matrices(pr_slice_t *s, int d, pr_error_t *err)
     s->dh = pr_alloc_matrix(rows, sizeof(float));
     s->picked = pr_alloc_matrix(picks, sizeof(float));
     s->dpicked = pr_alloc_matrix(picks, sizeof(float));
-    s->ref = pr_alloc_matrix((size_t)s->n_pick, sizeof(float));
     s->mix = pr_alloc_matrix((size_t)s->n_seq, sizeof(float));
-    if (!s->x || !s->dh || !s->picked || !s->dpicked || !s->ref || !s->mix)
+    if (!s->x || !s->dh || !s->picked || !s->dpicked || !s->mix)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for a micro-batch of %d tokens", s->n_row);
     s->h = s->x;
     for (int i = 0; i < s->n_seq; i++)
@@ -116,11 +115,25 @@ static pr_status_t slice_matrices(pr_slice_t *s, int d, pr_error_t *err)
     return PR_OK;
 }
 
+// Response tokens of sequences first..last-1.
+static size_t tokens_between(const pr_rollout_t *r, int first, int last)
+{
+    size_t n = 0;
+    for (int i = first; i < last; i++)
+        n += (size_t)(r->start[i + 1] - r->start[i] - r->n_prompt[i]);
+    return n;
+}
+
+size_t pr_rollout_tokens(const pr_rollout_t *r)
+{
+    return tokens_between(r, 0, r->n_seq);
+}
+
 /* Sequences first..last-1 of the roll-out as one micro-batch. */
 static pr_status_t slice_make(pr_slice_t *s, const pr_rollout_t *r, int first, int last, int d, pr_error_t *err)
 {
     int tokens = r->start[last] - r->start[first];
-    *s = (pr_slice_t){.n_seq = last - first};
+    *s = (pr_slice_t){.n_seq = last - first, .first = tokens_between(r, 0, first)};
     s->start = pr_alloc((size_t)s->n_seq + 1, sizeof(int));
     s->token = pr_alloc((size_t)tokens, sizeof(int32_t));
     s->pick = pr_alloc((size_t)tokens, sizeof(int));
@@ -163,31 +176,45 @@ typedef struct pr_loss_call {
     const pr_rollout_t *r;
     const pr_slice_t *s;
     double token_weight;
-    double loss, kl, entropy;
+    double loss, entropy;
+    pr_kl_mean_t kl;
+    double *ref; // of the roll-out, to be filled
 } pr_loss_call_t;
 
-static void loss_block(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+static void loss_block(void *self, int first, int n, const float *logp, const float *entropy, float *g,
+                       float *g_entropy)
 {
     pr_loss_call_t *c = self;
+    const pr_trainer_options_t *o = &c->t->o;
     for (int i = 0; i < n; i++) {
         int row = first + i;
-        pr_token_loss_t l = {c->r->advantage[c->s->seq[row]], c->token_weight, c->t->o.kl, c->t->o.entropy};
-        double grad, lp = logp[i], ref = c->t->o.kl > 0 ? c->s->ref[row] : lp;
-        c->loss += pr_token_loss(&l, lp, ref, &grad);
-        c->kl += pr_k3(lp, ref);
-        c->entropy += entropy[i];
+        pr_token_loss_t l = {c->r->advantage[c->s->seq[row]], c->token_weight, o->kl_estimator, o->kl, o->entropy};
+        double lp = (double)logp[i], h = (double)entropy[i], grad, grad_h;
+        double ref = c->r->ref ? c->r->ref[c->s->first + (size_t)row] : NAN;
+        c->loss += pr_token_loss(&l, lp, ref, h, &grad, &grad_h);
+        c->entropy += h;
+        pr_kl_mean_add(&c->kl, lp, ref);
         g[i] = (float)grad;
+        g_entropy[i] = (float)grad_h;
     }
 }
 
-static pr_status_t reference_logp(pr_trainer_t *t, pr_slice_t *s, const pr_batch_t *b, pr_error_t *err)
+/* What is done with each micro-batch. */
+typedef pr_status_t (*pr_slice_fn)(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err);
+
+static pr_status_t slice_reference(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
 {
-    int d = t->model->part.d.n;
-    pr_batch_t base = *b;
-    base.n_adapter = 0;
-    PR_TRY(pr_forward(t->reference, &base, s->h, err));
-    gather_rows(s, d, s->h, s->picked);
-    return pr_head_logp(t->model, t->la, s->n_pick, s->picked, s->target, t->o.temperature, s->ref, NULL, err);
+    pr_batch_t b = {.n_seq = s->n_seq, .seq_start = s->start, .token = s->token};
+    float *ref = pr_alloc((size_t)s->n_pick, sizeof *ref);
+    pr_status_t status = PR_OK;
+    PR_GO(pr_forward(t->reference, &b, s->h, err));
+    gather_rows(s, t->model->part.d.n, s->h, s->picked);
+    PR_GO(pr_head_logp(t->model, t->la, s->n_pick, s->picked, s->target, t->o.sampling.temperature, ref, NULL, err));
+    for (int i = 0; i < s->n_pick; i++)
+        call->ref[s->first + (size_t)i] = (double)ref[i];
+done:
+    free(ref);
+    return status;
 }
 
 static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
@@ -200,11 +227,9 @@ static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t
                     .n_adapter = 1,
                     .adapter = &adapter,
                     .mix = s->mix};
-    if (t->o.kl > 0)
-        PR_TRY(reference_logp(t, s, &b, err));
     PR_TRY(pr_forward(t->policy, &b, s->h, err));
     gather_rows(s, d, s->h, s->picked);
-    PR_TRY(pr_head_backward(t->model, t->la, s->n_pick, s->picked, s->target, t->o.temperature, loss_block, call,
+    PR_TRY(pr_head_backward(t->model, t->la, s->n_pick, s->picked, s->target, &t->o.sampling, loss_block, call,
                             s->dpicked, NULL, err));
     scatter_rows(s, d, s->dpicked, s->dh);
     pr_grads_t g = {.adapter = 0, .adapter_grad = t->grad};
@@ -220,14 +245,6 @@ static int micro_end(const pr_rollout_t *r, int first, int end, int micro_tokens
     return last;
 }
 
-static long response_tokens(const pr_rollout_t *r)
-{
-    long n = 0;
-    for (int i = 0; i < r->n_seq; i++)
-        n += r->start[i + 1] - r->start[i] - r->n_prompt[i];
-    return n;
-}
-
 /* One past the last sequence of the team's rows 0..row-1: each row has about as many tokens; a row may have none. */
 static int row_end(const pr_rollout_t *r, int rows, int row)
 {
@@ -240,7 +257,9 @@ static int row_end(const pr_rollout_t *r, int rows, int row)
     return s;
 }
 
-static pr_status_t row_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_loss_call_t *call, pr_error_t *err)
+// The share of this rank's row of the team, micro-batch by micro-batch.
+static pr_status_t row_slices(pr_trainer_t *t, const pr_rollout_t *r, pr_slice_fn f, pr_loss_call_t *call,
+                              pr_error_t *err)
 {
     int end = row_end(r, t->team->rows, t->team->row + 1);
     for (int first = row_end(r, t->team->rows, t->team->row), last; first < end; first = last) {
@@ -250,7 +269,7 @@ static pr_status_t row_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_loss_call
         status = t->la->agree(t->la, status, err);
         call->s = &s;
         if (status == PR_OK)
-            status = slice_backward(t, &s, call, err);
+            status = f(t, &s, call, err);
         slice_clear(&s);
         if (status != PR_OK)
             return status;
@@ -258,20 +277,44 @@ static pr_status_t row_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_loss_call
     return PR_OK;
 }
 
+pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double *ref, pr_error_t *err)
+{
+    const pr_team_t *team = t->team;
+    size_t tokens = pr_rollout_tokens(r);
+    pr_loss_call_t call = {.t = t, .r = r, .ref = ref};
+    memset(ref, 0, tokens * sizeof *ref); // each row of the team fills in its own
+    pr_status_t status = row_slices(t, r, slice_reference, &call, err);
+    PR_TRY(team->agree(team, status, err));
+    team->sum_rows(team, ref, tokens);
+    return PR_OK;
+}
+
+void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence)
+{
+    size_t at = 0;
+    for (int i = 0; i < r->n_seq; i++) {
+        divergence[i] = 0;
+        for (size_t end = at + tokens_between(r, i, i + 1); at < end; at++)
+            divergence[i] += (double)logp[at] - ref[at];
+    }
+}
+
 pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
 {
     const pr_team_t *team = t->team;
-    long tokens = response_tokens(r);
+    long tokens = (long)pr_rollout_tokens(r);
+    assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
     pr_loss_call_t call = {.t = t, .r = r, .token_weight = 1.0 / (double)(t->o.sequence_norm ? r->n_seq : tokens)};
     memset(t->grad, 0, t->adapter->n_data * sizeof(float));
-    pr_status_t status = row_loss(t, r, &call, err);
+    pr_status_t status = row_slices(t, r, slice_backward, &call, err);
     PR_TRY(team->agree(team, status, err));
-    double sums[3] = {call.loss, call.kl, call.entropy};
+    double sums[] = {call.loss, call.entropy, call.kl.n, call.kl.d, call.kl.v, call.kl.dv, call.kl.vv};
     team->sum(team, t->grad, t->adapter->n_data); // every rank has what its rows and features give
-    team->sum_rows(team, sums, 3);
+    team->sum_rows(team, sums, sizeof sums / sizeof *sums);
+    pr_kl_mean_t kl = {sums[2], sums[3], sums[4], sums[5], sums[6]};
     *stats = (pr_step_stats_t){.loss = sums[0],
-                               .kl = sums[1] / (double)tokens,
-                               .entropy = sums[2] / (double)tokens,
+                               .kl = r->ref ? pr_kl_mean_of(&kl, t->o.sampling.top_p < 1) : NAN,
+                               .entropy = sums[1] / (double)tokens,
                                .grad_norm = pr_global_norm(t->grad, t->adapter->n_data),
                                .tokens = tokens};
     if (!isfinite(stats->loss) || !isfinite(stats->grad_norm))

@@ -1,8 +1,10 @@
-/* One expert being fine-tuned: a LoRA adapter, its optimizer, and the policy-gradient step on sampled responses. The
- * reference of the KL term is the base model without the adapter, so that there is no second copy of the weights. */
+/* One expert being fine-tuned: a LoRA adapter, its optimizer, and the policy-gradient step on sampled responses
+ * (learn/loss.h says what it climbs). The reference of the KL is the base model without the adapter, so that there is
+ * no second copy of the weights. */
 #ifndef PR_LEARN_TRAINER_H
 #define PR_LEARN_TRAINER_H
 
+#include "learn/loss.h"
 #include "learn/optim.h"
 #include "model/head.h"
 #include "model/team.h"
@@ -13,9 +15,10 @@
 typedef struct pr_trainer pr_trainer_t;
 
 typedef struct pr_trainer_options {
-    double kl;          // beta
-    double entropy;     // weight of the entropy bonus
-    double temperature; // of the policy that samples; log-probabilities are taken at it
+    double kl; // weight of the KL where it is a term of the loss: k2, k3
+    pr_kl_t kl_estimator;
+    double entropy;         // weight of the entropy bonus
+    pr_sampling_t sampling; // what responses were drawn with, not greedy; log-probabilities and entropy are of it
     bool sequence_norm; // loss is summed over a response and averaged over responses, instead of averaged over tokens
     double clip_norm;   // global gradient norm; 0: off
     double beta1, beta2, eps, weight_decay;
@@ -28,12 +31,15 @@ typedef struct pr_rollout {
     const int *start;    // [n_seq+1] first id of each sequence
     const int *n_prompt; // [n_seq] how many of its ids are the prompt
     const int32_t *ids;
-    const double *advantage; // [n_seq]
+    const double *advantage; // [n_seq]; with k1 the KL is part of it (pr_kl_advantages)
+    const double *ref;       // [response tokens, one sequence after the other] of pr_trainer_reference; NULL: not known
 } pr_rollout_t;
 
 typedef struct pr_step_stats {
-    double loss, kl, entropy; // kl: mean k3 a token; entropy: mean nats a token
-    double grad_norm;         // before clipping
+    double loss;
+    double kl;        // KL(policy || base), estimated (pr_kl_mean_of), in nats per token; NaN without ref
+    double entropy;   // of the distribution drawn from, mean in nats per token
+    double grad_norm; // before clipping
     double lr;
     long tokens; // response tokens trained on
 } pr_step_stats_t;
@@ -48,8 +54,17 @@ void pr_trainer_free(pr_trainer_t **t);
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t);
 /* Gradients of the last step, before scaling, laid out as adapter->data. */
 const float *pr_trainer_gradient(const pr_trainer_t *t);
-/* Loss and gradient of the roll-out (the same on every rank), without changing the adapter. Errors: PR_ERR_NUMERIC (a
- * loss or gradient that is not finite). */
+/* How many tokens of the roll-out are a response's. */
+size_t pr_rollout_tokens(const pr_rollout_t *r);
+/* ref [response tokens]: their log-probabilities under the base model at the sampling temperature, over its whole
+ * vocabulary; the same on every rank. Advantages and ref of r are not used. Errors: PR_ERR_MEMORY. */
+pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double *ref, pr_error_t *err);
+/* divergence [n_seq]: the sum of logp - ref over each response's tokens, logp [response tokens] being the roll-out's
+ * own. */
+void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence);
+
+/* Loss and gradient of the roll-out (the same on every rank), without changing the adapter. With k2 and k3 and a kl
+ * above 0, r->ref is needed. Errors: PR_ERR_NUMERIC (a loss or gradient that is not finite). */
 pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err);
 /* pr_trainer_loss, clipping, one AdamW step at learning rate lr. On error the adapter is unchanged. */
 pr_status_t pr_trainer_step(pr_trainer_t *t, const pr_rollout_t *r, double lr, pr_step_stats_t *stats, pr_error_t *err);

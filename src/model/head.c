@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t at(int row, int width)
 {
@@ -61,9 +62,11 @@ typedef struct block {
     float *logits; // [rows,V]
     float *max;    // [rows] of the logits
     float *log_z;  // [rows] log sum exp((logits - max) / temperature)
-    float *logp, *entropy, *g;
+    float *logp, *entropy, *g, *g_entropy;
     float *own;  // [rows] this column's maximum
     float *join; // [3,rows] what is added up over the columns
+    float *full; // [rows,V] all columns' logits, or NULL when they are not wanted
+    bool *keep;  // [V] a row's nucleus, or NULL
 } block_t;
 
 /* 4 MB of logits, which stay in a core's cache; at least 64 rows, so that the product is worth its while, and at most
@@ -74,7 +77,7 @@ static pr_status_t block_new(const pr_linalg_t *la, int n, int v, block_t *b, pr
     rows = rows < 64 ? 64 : rows > most ? most : rows;
     b->rows = rows < n ? rows : n;
     size_t r = (size_t)b->rows, width = (size_t)v;
-    b->logits = pr_alloc_matrix(r * (width + 9), sizeof(float));
+    b->logits = pr_alloc_matrix(r * (width + 10), sizeof(float));
     pr_status_t status =
         b->logits ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "no memory for %d rows of %d logits", b->rows, v);
     status = la->agree(la, status, err);
@@ -87,9 +90,29 @@ static pr_status_t block_new(const pr_linalg_t *la, int n, int v, block_t *b, pr
     b->logp = b->log_z + r;
     b->entropy = b->logp + r;
     b->g = b->entropy + r;
-    b->own = b->g + r;
+    b->g_entropy = b->g + r;
+    b->own = b->g_entropy + r;
     b->join = b->own + r;
     return PR_OK;
+}
+
+static void block_clear(block_t *b)
+{
+    free(b->logits);
+    free(b->full);
+    free(b->keep);
+}
+
+/* Room for nuclei of whole rows, which a column alone does not see. */
+static pr_status_t block_new_nucleus(const pr_model_t *m, const pr_linalg_t *la, block_t *b, pr_error_t *err)
+{
+    size_t v = (size_t)m->config.vocab;
+    b->keep = pr_alloc(v, sizeof *b->keep);
+    b->full = la->cols > 1 ? pr_alloc_matrix((size_t)b->rows * v, sizeof(float)) : NULL;
+    pr_status_t status = la->cols == 1 || b->full
+                             ? PR_OK
+                             : pr_fail(err, PR_ERR_MEMORY, "no memory for %d rows of %zu logits", b->rows, v);
+    return la->agree(la, status, err);
 }
 
 static pr_status_t check(const pr_model_t *m, int n, const int32_t *target, double temperature, pr_error_t *err)
@@ -157,10 +180,36 @@ static void split_rows(const pr_model_t *m, const pr_linalg_t *la, block_t *b, i
         finish_row(b, i, (double)sum[i], (double)mean[i] / (double)sum[i], (double)goal[i], inverse_t, entropy);
 }
 
-static void block_logp(const pr_model_t *m, const pr_linalg_t *la, block_t *b, int n, const float *h,
-                       const int32_t *target, float inverse_t, bool entropy)
+/* What is outside a row's nucleus is put so far down that it has no probability, and no part in sums: 1000 nats, and
+ * finite, so that what multiplies it stays a number. */
+static void keep_nuclei(const pr_model_t *m, const pr_linalg_t *la, block_t *b, int n, const int32_t *target,
+                        const pr_sampling_t *s)
 {
+    int v = m->config.vocab, own = m->head.out, first = la->cols == 1 ? 0 : m->part.vocab.first;
+    const float *full = b->logits;
+    if (la->cols > 1) {
+        int *bounds = pr_alloc((size_t)la->cols + 1, sizeof *bounds);
+        pr_part_bounds(&m->config, la->cols, PR_SPACE_VOCAB, bounds);
+        la->gather(la, n, b->logits, own, bounds, b->full);
+        free(bounds);
+        full = b->full;
+    }
+    for (int i = 0; i < n; i++) {
+        float *x = b->logits + at(i, own);
+        float low = pr_k_max(v, full + at(i, v)) - (float)(1000 * fmax(s->temperature, 1));
+        pr_nucleus_keep(s, v, full + at(i, v), target[i], b->keep);
+        for (int j = 0; j < own; j++)
+            x[j] = b->keep[first + j] ? x[j] : low;
+    }
+}
+
+static void block_logp(const pr_model_t *m, const pr_linalg_t *la, block_t *b, int n, const float *h,
+                       const int32_t *target, const pr_sampling_t *s, bool entropy)
+{
+    float inverse_t = (float)(1.0 / s->temperature);
     la->forward(la, &m->head, n, h, m->head.in, b->logits, m->head.out, false);
+    if (b->keep)
+        keep_nuclei(m, la, b, n, target, s);
     if (la->cols == 1)
         whole_rows(m, b, n, target, inverse_t, entropy);
     else
@@ -171,52 +220,63 @@ pr_status_t pr_head_logp(const pr_model_t *m, const pr_linalg_t *la, int n, cons
                          double temperature, float *logp, float *entropy, pr_error_t *err)
 {
     block_t b = {0};
+    const pr_sampling_t s = {.temperature = temperature, .top_p = 1};
     PR_TRY(check(m, n, target, temperature, err));
     PR_TRY(block_new(la, n, m->head.out, &b, err));
     for (int r = 0, k; r < n; r += k) {
         k = n - r < b.rows ? n - r : b.rows;
-        block_logp(m, la, &b, k, h + at(r, m->head.in), target + r, (float)(1.0 / temperature), entropy);
+        block_logp(m, la, &b, k, h + at(r, m->head.in), target + r, &s, entropy);
         for (int i = 0; i < k; i++) {
             logp[r + i] = b.logp[i];
             if (entropy)
                 entropy[r + i] = b.entropy[i];
         }
     }
-    free(b.logits);
+    block_clear(&b);
     return PR_OK;
 }
 
-// Logits become dloss/dlogits = g/T (onehot - softmax).
+// Logits become dloss/dlogits = 1/T [ g (onehot - q) - g_entropy q (log q + entropy) ].
 static void block_dlogits(const pr_model_t *m, int n, const int32_t *target, float inverse_t, block_t *b)
 {
     int v = m->head.out;
     for (int i = 0; i < n; i++) {
-        float *x = b->logits + at(i, v), c = b->g[i] * inverse_t;
+        float *x = b->logits + at(i, v), c = b->g[i] * inverse_t, e = b->g_entropy[i] * inverse_t;
         int k = own_index(m, target[i]);
-        pr_k_softmax_scaled(v, inverse_t, b->max[i], b->log_z[i], -c, x);
+        if (e == 0.0f)
+            pr_k_softmax_scaled(v, inverse_t, b->max[i], b->log_z[i], -c, x);
+        else
+            pr_k_softmax_tilted(v, inverse_t, b->max[i], b->log_z[i], -c - e * b->entropy[i], -e, x);
         if (k >= 0)
             x[k] += c;
     }
 }
 
 pr_status_t pr_head_backward(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, const int32_t *target,
-                             double temperature, pr_logp_grad_fn grad, void *self, float *dh, float *dw,
+                             const pr_sampling_t *s, pr_logp_grad_fn grad, void *self, float *dh, float *dw,
                              pr_error_t *err)
 {
     block_t b = {0};
-    PR_TRY(check(m, n, target, temperature, err));
+    pr_status_t status = PR_OK;
+    PR_TRY(check(m, n, target, s->temperature, err));
+    if (!(s->top_p > 0 && s->top_p <= 1))
+        return pr_fail(err, PR_ERR_CONFIG, "top_p: found %g, expected a number in (0,1]", s->top_p);
     PR_TRY(block_new(la, n, m->head.out, &b, err));
-    float inverse_t = (float)(1.0 / temperature);
+    if (s->top_p < 1)
+        PR_GO(block_new_nucleus(m, la, &b, err));
+    float inverse_t = (float)(1.0 / s->temperature);
     int v = m->head.out, d = m->head.in;
     for (int r = 0, k; r < n; r += k) {
         k = n - r < b.rows ? n - r : b.rows;
-        block_logp(m, la, &b, k, h + at(r, d), target + r, inverse_t, true);
-        grad(self, r, k, b.logp, b.entropy, b.g);
+        block_logp(m, la, &b, k, h + at(r, d), target + r, s, true);
+        memset(b.g_entropy, 0, (size_t)k * sizeof *b.g_entropy);
+        grad(self, r, k, b.logp, b.entropy, b.g, b.g_entropy);
         block_dlogits(m, k, target + r, inverse_t, &b);
         la->backward_input(la, &m->head, k, b.logits, v, dh + at(r, d), d, false);
         if (dw)
             la->backward_weight(la, &m->head, k, h + at(r, d), d, b.logits, v, dw);
     }
-    free(b.logits);
-    return PR_OK;
+done:
+    block_clear(&b);
+    return status;
 }

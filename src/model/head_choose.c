@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int first_maximum(int v, const float *x, float max)
 {
@@ -40,13 +41,13 @@ static void sift_down(candidate_t *heap, int n, int i)
     }
 }
 
-/* Samples from the smallest set of most probable tokens whose mass reaches top_p. Tokens under (1 - top_p) / v cannot
- * be in it (all of them together have less than 1 - top_p), so only the others are put into a heap, and only those of
- * the set are taken from it. p [v], summing to total, is destroyed. */
-static int choose_nucleus(int v, const float *p, double total, double top_p, double u)
+/* The smallest set of most probable tokens whose mass reaches top_p, as heap[n-1], heap[n-2] ... heap[n-taken], the
+ * most probable first; heap has room for v. Tokens under (1 - top_p) / v cannot be in it (all of them together have
+ * less than 1 - top_p), so only the others are put into the heap, and only those of the set are taken from it. p [v]
+ * sums to total. Returns taken. */
+static int nucleus(int v, const float *p, double total, double top_p, candidate_t *heap, int *n_heap, double *mass_of)
 {
     double cut = (1.0 - top_p) * total / (double)v, mass = 0;
-    candidate_t *heap = pr_alloc((size_t)v, sizeof *heap);
     int n = 0, taken = 0;
     for (int i = 0; i < v; i++)
         if ((double)p[i] >= cut)
@@ -61,7 +62,16 @@ static int choose_nucleus(int v, const float *p, double total, double top_p, dou
         heap[n - taken] = top;
         sift_down(heap, n - taken, 0);
     }
-    double want = u * mass, sum = 0;
+    *n_heap = n;
+    *mass_of = mass;
+    return taken;
+}
+
+static int choose_nucleus(int v, const float *p, double total, double top_p, double u, double *mass)
+{
+    candidate_t *heap = pr_alloc((size_t)v, sizeof *heap);
+    int n, taken = nucleus(v, p, total, top_p, heap, &n, mass);
+    double want = u * *mass, sum = 0;
     int choice = n > 0 ? heap[n - 1].id : 0;
     for (int i = 0; i < taken; i++) {
         choice = heap[n - 1 - i].id;
@@ -90,6 +100,28 @@ static int choose_all(int v, const float *p, const double *sums, double total, d
     return last; // rounding left the sum a little short of its total
 }
 
+void pr_nucleus_keep(const pr_sampling_t *s, int v, const float *logits, int must, bool *keep)
+{
+    int n_chunk = (v + PR_EXP_CHUNK - 1) / PR_EXP_CHUNK, n;
+    float *p = pr_alloc((size_t)v, sizeof *p);
+    double *sums = pr_alloc((size_t)n_chunk, sizeof *sums), total = 0, mass;
+    candidate_t *heap = pr_alloc((size_t)v, sizeof *heap), edge = {0};
+    memcpy(p, logits, (size_t)v * sizeof *p);
+    pr_k_exp_chunks(v, pr_k_max(v, logits), (float)(1.0 / s->temperature), p, sums); // as pr_choose_token does
+    for (int k = 0; k < n_chunk; k++)
+        total += sums[k];
+    int taken = nucleus(v, p, total, s->top_p, heap, &n, &mass);
+    candidate_t own = {p[must], must};
+    edge = taken > 0 && before(&own, &heap[n - taken]) ? heap[n - taken] : own;
+    for (int i = 0; i < v; i++) {
+        candidate_t c = {p[i], i};
+        keep[i] = !before(&edge, &c); // what is no number stays, so that it is seen
+    }
+    free(p);
+    free(sums);
+    free(heap);
+}
+
 int pr_choose_token(const pr_sampling_t *s, int v, float *logits, double u, float *logp)
 {
     float max = pr_k_max(v, logits);
@@ -105,9 +137,11 @@ int pr_choose_token(const pr_sampling_t *s, int v, float *logits, double u, floa
     pr_k_exp_chunks(v, max, (float)(1.0 / s->temperature), logits, sums);
     for (int k = 0; k < n_chunk; k++)
         total += sums[k];
-    int id = s->top_p < 1.0 ? choose_nucleus(v, logits, total, s->top_p, u) : choose_all(v, logits, sums, total, u);
+    double mass = total;
+    int id =
+        s->top_p < 1.0 ? choose_nucleus(v, logits, total, s->top_p, u, &mass) : choose_all(v, logits, sums, total, u);
     if (logp)
-        *logp = (float)log((double)logits[id] / total);
+        *logp = (float)log((double)logits[id] / mass);
     if (sums != stack_sums)
         free(sums);
     return id;

@@ -88,6 +88,8 @@ pr_k_lse_t pr_k_log_sum_exp(int v, const float *x, float scale, bool want_mean);
 void pr_k_subtract(int v, float max, float log_sum, float *x);
 /* x = c exp(scale (x - max) - log_sum). */
 void pr_k_softmax_scaled(int v, float scale, float max, float log_sum, float c, float *x);
+/* x = (a + b u) exp(u), u = scale (x - max) - log_sum: a row's gradient by way of its entropy too. */
+void pr_k_softmax_tilted(int v, float scale, float max, float log_sum, float a, float b, float *x);
 /* x = exp(scale (x - max)); returns the sum of each chunk of PR_EXP_CHUNK in sums. */
 enum { PR_EXP_CHUNK = 256 };
 void pr_k_exp_chunks(int v, float max, float scale, float *x, double *sums);

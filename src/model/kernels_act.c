@@ -179,6 +179,15 @@ PR_CLONES void pr_k_softmax_scaled(int v, float scale, float max, float log_sum,
         x[i] = c * pr_exp(scale * (x[i] - max) - log_sum);
 }
 
+PR_CLONES void pr_k_softmax_tilted(int v, float scale, float max, float log_sum, float a, float b, float *x)
+{
+    PR_SIMD
+    for (int i = 0; i < v; i++) {
+        float u = scale * (x[i] - max) - log_sum;
+        x[i] = (a + b * u) * pr_exp(u);
+    }
+}
+
 PR_CLONES void pr_k_exp_chunks(int v, float max, float scale, float *x, double *sums)
 {
     for (int first = 0, k = 0; first < v; first += PR_EXP_CHUNK, k++) {

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-static const char *const kept[] = {"template", "max_tokens", "truncate", "special_tokens", "about"};
+static const char *const kept[] = {"template", "max_tokens", "truncate", "special_tokens", "trim", "kind", "about"};
 
 static pr_status_t read_tensors(const char *path, const pr_safetensors_t *st, pr_linear_head_t *h, pr_error_t *err)
 {

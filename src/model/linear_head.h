@@ -2,9 +2,9 @@
  * text's last token. The file is safetensors:
  *
  *   weight [1,d], bias [1]   F32
- *   __metadata__             "template", "max_tokens", "truncate", "special_tokens": how a text is made of a prompt and
- *                            a response, as texts, and is needed to score as it was fitted; "about": JSON text, what it
- *                            was fitted on and what came of it, for people */
+ *   __metadata__             "template", "max_tokens", "truncate", "special_tokens", "trim": how a text is made of a
+ *                            prompt and a response, as texts, and is needed to score as it was fitted; "kind": "labels"
+ *                            or "pairs"; "about": JSON text, what it was fitted on and what came of it, for people */
 #ifndef PR_MODEL_LINEAR_HEAD_H
 #define PR_MODEL_LINEAR_HEAD_H
 

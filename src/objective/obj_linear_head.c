@@ -18,7 +18,7 @@ typedef struct linear {
     pr_linear_head_t *head; // NULL until it is fitted
     pr_templated_t text;
     json_t *options;
-    bool sigmoid;
+    char transform; // 'n'one, 's'igmoid or 'c'lip
     size_t batch_tokens;
 } linear_t;
 
@@ -28,7 +28,7 @@ static const pr_option_t options[] = {
      .kind = PR_OPT_FILE,
      .dflt = "",
      .help = "instead of a head: JSON lines to fit one on, {\"prompt\", \"chosen\", \"rejected\"} or {\"prompt\", "
-             "\"response\", \"label\"} or {\"text\", \"label\"}"},
+             "\"response\", \"label\"} or {\"text\", \"label\"}; a pair may have a \"margin\""},
     {.key = "ridge",
      .kind = PR_OPT_REAL,
      .dflt = "0.001",
@@ -44,8 +44,10 @@ static const pr_option_t options[] = {
     {.key = "transform",
      .kind = PR_OPT_STRING,
      .dflt = "\"none\"",
-     .choices = "none|sigmoid",
-     .help = "what is done to w.h + b"},
+     .choices = "none|sigmoid|clip",
+     .help =
+         "what is done to w.h + b: sigmoid for a head of pairs, whose differences are log-odds; clip, which cuts to "
+         "0..1, for one of labels, which predicts the label itself"},
     {.key = "template",
      .kind = PR_OPT_STRING,
      .dflt = "",
@@ -85,12 +87,37 @@ static bool linear_needs_fit(const json_t *opt)
 }
 
 /* ---- checks before a run ---- */
+static pr_status_t linear_check_fit(const json_t *opt, bool pairs, pr_error_t *err)
+{
+    const char *transform = json_string_value(json_object_get(opt, "transform")), *wrong = pairs ? "clip" : "sigmoid";
+    if (!transform || strcmp(transform, wrong) != 0)
+        return PR_OK;
+    return pr_fail(err, PR_ERR_CONFIG, "option 'transform': found %s, expected none or %s, as the head is fitted on %s",
+                   wrong, pairs ? "sigmoid" : "clip",
+                   pairs ? "pairs and gives log-odds" : "labels and predicts the label itself");
+}
+
+/* What a head was fitted on, where its file says so: "labels", "pairs" or NULL. */
+static pr_status_t check_kind(const json_t *opt, const pr_linear_head_t *head, pr_error_t *err)
+{
+    const char *kind = json_string_value(json_object_get(head->metadata, "kind")),
+               *about = json_string_value(json_object_get(head->metadata, "about"));
+    json_t *old = NULL; // files of earlier versions say it there only
+    if (!kind && about && pr_json_parse(about, strlen(about), "about", &old, NULL) == PR_OK)
+        kind = json_string_value(json_object_get(old, "kind"));
+    pr_status_t status = kind ? linear_check_fit(opt, strcmp(kind, "pairs") == 0, err) : PR_OK;
+    json_decref(old);
+    return status;
+}
+
 static pr_status_t check_head(const json_t *opt, const char *path, pr_error_t *err)
 {
     pr_linear_head_t *head = NULL;
     pr_templated_t text = {0};
     PR_TRY(pr_linear_head_read(path, &head, err));
     pr_status_t status = pr_templated_read(opt, head->metadata, path, &text, err);
+    if (status == PR_OK)
+        status = check_kind(opt, head, err);
     pr_templated_clear(&text);
     pr_linear_head_free(&head);
     return status;
@@ -132,6 +159,8 @@ static pr_status_t linear_attach(pr_objective_t *o, const char *file, pr_error_t
         status = pr_fail(err, PR_ERR_FORMAT, "%s: found %d weights, the model's hidden states have %d numbers", file,
                          head->d, self->model->config.d_model);
     if (status == PR_OK)
+        status = check_kind(self->options, head, err);
+    if (status == PR_OK)
         status = pr_templated_read(self->options, head->metadata, file, &text, err);
     if (status != PR_OK) {
         pr_linear_head_free(&head);
@@ -150,10 +179,10 @@ static pr_status_t linear_open(pr_objective_t *o, const json_t *opt, const pr_ob
     linear_t *self = o->self = pr_alloc(1, sizeof *self);
     *self = (linear_t){.model = env->model, .tokenizer = env->tokenizer, .la = env->la};
     self->options = json_incref((json_t *)(uintptr_t)opt);
-    self->sigmoid = *pr_option_string(opt, "transform") == 's';
+    self->transform = *pr_option_string(opt, "transform");
     self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
-    o->lo = self->sigmoid ? 0 : -INFINITY;
-    o->hi = self->sigmoid ? 1 : INFINITY;
+    o->lo = self->transform == 'n' ? -INFINITY : 0;
+    o->hi = self->transform == 'n' ? INFINITY : 1;
     pr_status_t status = pr_run_new(self->model, self->la, false, &self->run, err);
     if (status == PR_OK && !linear_needs_fit(opt)) {
         char *path = pr_option_path(opt, "head", env->dir);
@@ -166,14 +195,18 @@ static pr_status_t linear_open(pr_objective_t *o, const json_t *opt, const pr_ob
 }
 
 /* ---- scores ---- */
+static double transformed(const linear_t *self, double x)
+{
+    return self->transform == 's' ? 1 / (1 + exp(-x)) : self->transform == 'c' ? fmin(1, fmax(0, x)) : x;
+}
+
 static pr_status_t score_batch(const linear_t *self, const pr_packed_t *p, size_t first, size_t end, float *h,
                                double *scores, pr_error_t *err)
 {
     size_t d = (size_t)self->model->config.d_model;
     PR_TRY(pr_last_states(self->model, self->la, self->run, p, first, end, h, err));
     for (size_t i = first; i < end; i++) {
-        double x = pr_linear_head_score(self->head, h + (i - first) * d);
-        scores[i] = self->sigmoid ? 1 / (1 + exp(-x)) : x;
+        scores[i] = transformed(self, pr_linear_head_score(self->head, h + (i - first) * d));
     }
     return PR_OK;
 }
@@ -207,8 +240,8 @@ done:
 const pr_objective_type_t pr_objective_linear_head = {
     .name = "linear_head",
     .formula = "w.h + b with h the base model's hidden state, after the final norm, at the last token of the text; "
-               "sigmoid of it",
-    .range = "all numbers; [0, 1] with sigmoid",
+               "sigmoid of it, or cut to 0..1",
+    .range = "all numbers; [0, 1] with sigmoid or clip",
     .help =
         "A linear reward head on the base model, without adapters: a small file that `paretorank fit-reward` makes, "
         "or fitted by the sweep itself, before anything else, on preference pairs (Bradley-Terry model) or on "
@@ -221,5 +254,6 @@ const pr_objective_type_t pr_objective_linear_head = {
     .score = linear_score,
     .close = linear_close,
     .needs_fit = linear_needs_fit,
+    .check_fit = linear_check_fit,
     .attach = linear_attach,
 };

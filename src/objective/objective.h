@@ -82,9 +82,11 @@ struct pr_objective_type {
     /* scores [n], finite. Errors: PR_ERR_SCORER, PR_ERR_TIMEOUT, PR_ERR_NUMERIC. */
     pr_status_t (*score)(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err);
     void (*close)(pr_objective_t *o);
-    /* Of types that may rest on a file that a fit_reward job makes first; both NULL for the others. Whether one is
+    /* Of types that may rest on a file that a fit_reward job makes first; NULL for the others. Whether one is
      * needed, by resolved options; and takes it, after which score may be called. */
     bool (*needs_fit)(const json_t *options);
+    pr_status_t (*check_fit)(const json_t *options, bool pairs,
+                             pr_error_t *err); // can a fit on pairs, or labels, serve?
     pr_status_t (*attach)(pr_objective_t *o, const char *file, pr_error_t *err);
 };
 
@@ -98,9 +100,12 @@ const pr_objective_type_t *pr_objective_type(const char *name);
  * list). */
 pr_status_t pr_objective_resolve(const char *name, const char *type, const json_t *options, const char *dir,
                                  json_t **resolved, pr_error_t *err);
+/* What separates the words of a command, as far as they may name files. */
+#define PR_COMMAND_GAPS " \t\n'\";&|<>()"
 /* What the objective's values depend on, as canonical JSON: type, options without the incidental ones, and in place of
  * file names the hash of the content: of a file; of the .json and .safetensors files of a directory; of the files that
- * a command's words name (those under /usr and /bin apart, which come with the system). New reference. */
+ * a command's words name (those under /usr and /bin apart, which come with the system), so that it does not matter
+ * where they lie. New reference. */
 pr_status_t pr_objective_identity(const char *type, const json_t *resolved, const char *dir, json_t **identity,
                                   pr_error_t *err);
 
@@ -116,6 +121,9 @@ pr_status_t pr_objective_check_prompts(const char *name, const char *type, const
                                        const char *file, int n, char *const *prompt, pr_error_t *err);
 /* Must a head be fitted before this objective can score? options: as configured or resolved. */
 bool pr_objective_needs_fit(const char *type, const json_t *options);
+/* Do its options go with a head fitted on pairs (else on labels)? Errors: PR_ERR_CONFIG, naming the objective. */
+pr_status_t pr_objective_check_fit(const char *name, const char *type, const json_t *options, bool pairs,
+                                   pr_error_t *err);
 /* Gives an objective that needs it the fitted head in `file`. Errors name the objective. */
 pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err);
 /* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective. */

@@ -104,6 +104,15 @@ bool pr_objective_needs_fit(const char *type, const json_t *options)
     return t && t->needs_fit && t->needs_fit(options);
 }
 
+pr_status_t pr_objective_check_fit(const char *name, const char *type, const json_t *options, bool pairs,
+                                   pr_error_t *err)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    if (!t || !t->check_fit || t->check_fit(options, pairs, err) == PR_OK)
+        return PR_OK;
+    return pr_fail_in(err, "objective '%s' (%s)", name, t->name);
+}
+
 pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err)
 {
     assert(o->type->attach);

@@ -55,12 +55,15 @@ static pr_status_t wrong_type(const json_t *v, const char *expected, pr_error_t 
     return pr_fail(err, PR_ERR_CONFIG, "found %s, expected %s", pr_json_type_name(v), expected);
 }
 
+#define MAX_REAL 1e30 // of numbers without bounds of their own: sums and squares of them stay numbers
+
 static pr_status_t check_bounds(const pr_option_t *o, double x, pr_error_t *err)
 {
-    if (!isfinite(x))
-        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a finite number", x);
-    if (o->min < o->max && (x < o->min || x > o->max))
-        return pr_fail(err, PR_ERR_CONFIG, "found %g, expected a value from %g to %g", x, o->min, o->max);
+    bool bounded = o->min < o->max;
+    double min = bounded ? o->min : o->kind == PR_OPT_INT ? INT32_MIN : -MAX_REAL;
+    double max = bounded ? o->max : o->kind == PR_OPT_INT ? INT32_MAX : MAX_REAL;
+    if (!(x >= min && x <= max))
+        return pr_fail(err, PR_ERR_CONFIG, "found %.15g, expected a value from %.10g to %.10g", x, min, max);
     return PR_OK;
 }
 
@@ -69,8 +72,6 @@ static pr_status_t resolve_int(const pr_option_t *o, const json_t *v, json_t **o
     if (!json_is_integer(v))
         return wrong_type(v, "an integer", err);
     json_int_t x = json_integer_value(v);
-    if (x > INT32_MAX || x < INT32_MIN)
-        return pr_fail(err, PR_ERR_CONFIG, "found %lld, which is too large", (long long)x);
     PR_TRY(check_bounds(o, (double)x, err));
     *out = json_integer(x);
     return PR_OK;
@@ -335,24 +336,34 @@ static bool is_system_path(const char *path)
     return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/bin/", 5) == 0;
 }
 
-// A command's words, split at white space as a shell line would be, that are names of files.
+// A command's text with the hash of the content in place of every word that names a file, so that the same program is
+// the same wherever it lies.
 static pr_status_t hash_words(json_t *out, const char *text, const char *dir, pr_error_t *err)
 {
-    char *copy = pr_strdup(text), *rest = copy;
+    pr_buf_t b = {0};
     pr_status_t status = PR_OK;
-    for (char *word; status == PR_OK && (word = strsep(&rest, " \t\n'\";&|<>()"));) {
-        char *path = pr_path_join(dir, word);
-        if (*word && !is_system_path(word) && pr_file_exists(path) && !pr_dir_exists(path))
-            status = hash_into(out, word, path, err);
+    pr_buf_puts(&b, "");
+    for (const char *p = text; *p && status == PR_OK;) {
+        size_t gap = strspn(p, PR_COMMAND_GAPS), n = strcspn(p + gap, PR_COMMAND_GAPS);
+        char hex[PR_HASH_HEX], *word = pr_strndup(p + gap, n), *path = pr_path_join(dir, word);
+        bool file = *word && !is_system_path(word) && pr_file_exists(path);
+        pr_buf_add(&b, p, gap);
+        if (file)
+            status = pr_hash_file(path, hex, err);
+        pr_buf_printf(&b, "%s%s", file ? "content:" : "", file && status == PR_OK ? hex : word);
+        free(word);
         free(path);
+        p += gap + n;
     }
-    free(copy);
+    if (status == PR_OK)
+        json_array_append_new(out, json_string(b.data));
+    pr_buf_free(&b);
     return status;
 }
 
 static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char *dir, json_t *out, pr_error_t *err)
 {
-    json_t *files = json_object();
+    json_t *files = json_object(), *words = json_array();
     pr_status_t status = PR_OK;
     char *path = json_is_string(v) ? pr_path_join(dir, json_string_value(v)) : NULL;
     if (o->kind == PR_OPT_FILE)
@@ -361,10 +372,13 @@ static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char
         status = hash_dir(files, path, err);
     else
         for (size_t i = 0; status == PR_OK && i < json_array_size(v); i++)
-            status = hash_words(files, json_string_value(json_array_get(v, i)), dir, err);
-    if (o->kind == PR_OPT_COMMAND && status == PR_OK)
-        json_object_set_new(out, "words", json_deep_copy(v));
-    json_object_set_new(out, "files", files);
+            status = hash_words(words, json_string_value(json_array_get(v, i)), dir, err);
+    if (o->kind == PR_OPT_COMMAND)
+        json_object_set(out, "words", words);
+    else
+        json_object_set(out, "files", files);
+    json_decref(words);
+    json_decref(files);
     free(path);
     return status;
 }

@@ -90,23 +90,14 @@ static unsigned compare(const double *p, const double *q, size_t m)
     return seen;
 }
 
-static pr_archive_verdict_t meet_equal(pr_archive_t *a, size_t i, int64_t id)
-{
-    if (a->ids[i] <= id)
-        return PR_ARCHIVE_DUPLICATE;
-    a->ids[i] = id;
-    a->sorted = false;
-    return PR_ARCHIVE_REPLACED;
-}
-
 pr_archive_verdict_t pr_archive_insert(pr_archive_t *a, int64_t id, const double *point)
 {
     if (pr_row_has_nan(point, (int)a->m))
         return PR_ARCHIVE_NAN;
     for (size_t i = 0; i < a->size;) {
         unsigned seen = compare(point_at(a, i), point, a->m);
-        if (seen == 0)
-            return meet_equal(a, i, id);
+        if (seen == 0 && a->ids[i] == id)
+            return PR_ARCHIVE_DUPLICATE;
         if (seen == 2) { // the same few points dominate most newcomers: let them be met first
             if (i > 0) {
                 swap(a, i, i / 2);
@@ -164,11 +155,11 @@ static void sort_by_id(pr_archive_t *a)
     *a = sorted;
 }
 
-/* Keeps the rows that are non-dominated, and of duplicates all or the first. */
-static void filter(pr_archive_t *a, bool keep_duplicates)
+/* Keeps the rows that are non-dominated, equal ones among them. */
+static void filter(pr_archive_t *a)
 {
     bool *kept = pr_alloc(a->size, sizeof *kept);
-    pr_nondominated(a->points, a->size, (int)a->m, keep_duplicates, kept);
+    pr_nondominated(a->points, a->size, (int)a->m, true, kept);
     size_t size = 0;
     for (size_t i = 0; i < a->size; i++)
         if (kept[i]) {
@@ -178,6 +169,20 @@ static void filter(pr_archive_t *a, bool keep_duplicates)
         }
     a->size = size;
     free(kept);
+}
+
+/* Of the same point under the same id one stays; they are neighbours once sorted. */
+static void drop_repeated(pr_archive_t *a)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < a->size; i++) {
+        if (size > 0 && a->ids[i] == a->ids[size - 1] && compare(point_at(a, i), point_at(a, size - 1), a->m) == 0)
+            continue;
+        if (size < i)
+            put(a, size, a->ids[i], point_at(a, i));
+        size++;
+    }
+    a->size = size;
 }
 
 void pr_archive_insert_many(pr_archive_t *a, const int64_t *ids, const double *points, size_t n)
@@ -195,9 +200,9 @@ void pr_archive_insert_many(pr_archive_t *a, const int64_t *ids, const double *p
             put(a, a->size++, ids[i], points + i * a->m);
     free(kept);
     a->sorted = false;
-    filter(a, true);
+    filter(a);
     sort_by_id(a);
-    filter(a, false); // in the order of ids, the first of duplicates has the lowest
+    drop_repeated(a);
 }
 
 void pr_archive_merge(pr_archive_t *a, const pr_archive_t *other)

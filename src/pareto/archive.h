@@ -2,7 +2,7 @@
  *
  * All objectives are maximised (see pareto/dominance.h). What the archive holds depends only on the set of (id, point)
  * pairs that were offered, never on their order or on how they were spread over archives that are merged later: the
- * non-dominated points, and of exact duplicates the one with the lowest id. -0 is stored as 0. */
+ * non-dominated points, all of those with equal values under ids of their own, each pair once. -0 is stored as 0. */
 #ifndef PR_PARETO_ARCHIVE_H
 #define PR_PARETO_ARCHIVE_H
 
@@ -17,8 +17,7 @@ typedef struct pr_archive pr_archive_t;
 /* What became of an offered point. */
 typedef enum {
     PR_ARCHIVE_ADDED,     // it is in the archive now, and the points it dominates are not
-    PR_ARCHIVE_REPLACED,  // an equal point was there under a greater id; that id is replaced
-    PR_ARCHIVE_DUPLICATE, // an equal point is there under this or a lower id
+    PR_ARCHIVE_DUPLICATE, // an equal point is there under this id
     PR_ARCHIVE_DOMINATED, // a point there dominates it
     PR_ARCHIVE_NAN        // one value is NaN: it never enters
 } pr_archive_verdict_t;

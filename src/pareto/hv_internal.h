@@ -6,6 +6,20 @@
 #include "pareto/hv_steps.h"
 #include "pareto/sort.h"
 
+/* The points that are better than the reference, moved so that it is the origin. Objectives whose product would leave
+ * the range of numbers are scaled by powers of two. */
+typedef struct pr_hv_shifted {
+    double *u;      // [n,m]
+    uint32_t *rows; // [n] of the caller's points
+    size_t n, m;
+    bool infinite;
+    long exponent; // what is found of u is to be multiplied by 2^exponent
+} pr_hv_shifted_t;
+pr_hv_shifted_t pr_hv_shift(const double *points, size_t n, int m, const double *reference);
+void pr_hv_shifted_free(pr_hv_shifted_t *s);
+/* v 2^exponent; INFINITY above the range of numbers. */
+double pr_hv_unscale(const pr_hv_shifted_t *s, double v);
+
 double pr_hv2(const double *u, size_t n);
 double pr_hv3(const double *u, size_t n);
 
@@ -29,6 +43,9 @@ size_t pr_hv_insert_item(pr_hv_item_t *items, size_t n, pr_hv_item_t p);
 typedef struct pr_hv_work pr_hv_work_t;
 pr_hv_work_t *pr_hv_work_new(size_t n, size_t m);
 void pr_hv_work_free(pr_hv_work_t *work);
+
+/* How many steps may still be taken, infinitely many at first; below 0: what is returned means nothing. */
+double *pr_hv_work_left(pr_hv_work_t *work);
 
 /* The hypervolume for m >= 4; fastest when u holds no dominated points. */
 double pr_hv_many(pr_hv_work_t *work, const double *u, size_t n, size_t m);

@@ -2,6 +2,7 @@
 #include "pareto/hv_internal.h"
 
 #include <assert.h>
+#include <math.h>
 
 /* Memory of one recursion level, for points of d objectives. */
 typedef struct level {
@@ -17,6 +18,7 @@ struct pr_hv_work {
     pr_hv_item_t *items, *sorted;
     pr_hv_steps_t steps;
     pr_sorter_t sorter;
+    double left;
 };
 
 pr_hv_work_t *pr_hv_work_new(size_t n, size_t m)
@@ -24,6 +26,7 @@ pr_hv_work_t *pr_hv_work_new(size_t n, size_t m)
     pr_hv_work_t *w = pr_alloc(1, sizeof *w);
     *w = (pr_hv_work_t){.n = n,
                         .m = m,
+                        .left = INFINITY,
                         .levels = pr_alloc(m + 1, sizeof(level_t)),
                         .order = pr_alloc(n, sizeof(uint32_t)),
                         .items = pr_alloc(n, sizeof(pr_hv_item_t)),
@@ -50,6 +53,11 @@ void pr_hv_work_free(pr_hv_work_t *w)
     pr_hv_steps_free(&w->steps);
     pr_sorter_free(&w->sorter);
     free(w);
+}
+
+double *pr_hv_work_left(pr_hv_work_t *w)
+{
+    return &w->left;
 }
 
 /* order [n]: rows of u by column k. */
@@ -95,9 +103,10 @@ static double hv4(pr_hv_work_t *w, const double *u, size_t n)
     sort_column(w, u, n, 4, 3, true, w->order);
     double volume = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && w->left >= 0; i++) {
         bool covered = false;
         pr_hv_item_t p = w->items[w->order[i]];
+        w->left -= (double)(16 + 4 * kept);
         double added = pr_hv3_exclusive(&w->steps, w->sorted, kept, kept, &p, &covered);
         if (covered)
             continue;
@@ -195,9 +204,10 @@ static double sweep(pr_hv_work_t *w, const double *u, size_t n, size_t m)
     sort_column(w, u, n, m, m - 1, true, level->order);
     double volume = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && w->left >= 0; i++) {
         const double *p = u + level->order[i] * m;
         bool covered = false;
+        w->left -= (double)(16 + kept * kept);
         double added = exclusive(w, level->list, kept, m - 1, p, &covered);
         if (covered)
             continue;

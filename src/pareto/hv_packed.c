@@ -61,6 +61,7 @@ typedef struct packed {
     packed_level_t *levels; // [m + 1]
     pr_hv_item_t *items;    // [n]
     pr_hv_steps_t steps;
+    double left; // steps that may still be taken; below 0: what is returned means nothing
 } packed_t;
 
 bool pr_hv_packed_fits(size_t n, size_t m)
@@ -226,18 +227,21 @@ typedef double (*sweep_fn)(packed_t *w, const int16_t *rows, size_t n, size_t d)
 PACKED_INLINE double sweep(packed_t *w, const int16_t *rows, size_t n, size_t d, size_t groups, sweep_fn self)
 {
     size_t stride = groups * LANES;
-    if (n <= FEW)
+    if (n <= FEW) {
+        w->left -= (double)(n * d);
         return volume_of_few(w, rows, n, d, groups);
-    if (d == 3)
-        return hv3(w, rows, n, stride);
-    if (d == 4 && n > WIDE)
-        return hv4(w, rows, n, stride);
+    }
+    if (d == 3 || (d == 4 && n > WIDE)) {
+        w->left -= (double)(d == 3 ? 8 * n : 2 * n * n);
+        return d == 3 ? hv3(w, rows, n, stride) : hv4(w, rows, n, stride);
+    }
     packed_level_t level = w->levels[d];
     double volume = 0;
     size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && w->left >= 0; i++) {
         const int16_t *row = rows + i * stride;
         lanes_t p[MAX_GROUPS];
+        w->left -= (double)(8 + 2 * kept);
         for (size_t g = 0; g < groups; g++)
             p[g] = ((const lanes_t *)row)[g];
         ((int16_t *)p)[d - 1] = 0;
@@ -267,7 +271,8 @@ static packed_t packed_new(size_t n, size_t m, size_t stride)
                   pr_alloc(n * m, sizeof(double)),
                   pr_alloc(m + 1, sizeof(packed_level_t)),
                   pr_alloc(n, sizeof(pr_hv_item_t)),
-                  pr_hv_steps_new(n)};
+                  pr_hv_steps_new(n),
+                  0};
     for (size_t d = 4; d <= m; d++)
         w.levels[d] = (packed_level_t){pr_alloc_matrix(n * stride, sizeof(int16_t)),
                                        pr_alloc_matrix(n * stride, sizeof(int16_t))};
@@ -300,7 +305,7 @@ static void rank_objective(packed_t *w, const double *u, size_t k, pr_sorter_t *
     }
 }
 
-double pr_hv_packed(const double *u, size_t n, size_t m)
+double pr_hv_packed(const double *u, size_t n, size_t m, double *steps)
 {
     assert(pr_hv_packed_fits(n, m));
     size_t groups = m <= LANES ? 1 : 2;
@@ -318,7 +323,9 @@ double pr_hv_packed(const double *u, size_t n, size_t m)
     for (size_t i = 0; i < n; i++) // order is that of the last objective now
         for (size_t k = 0; k < m; k++)
             rows[i * stride + k] = rank[k * n + order[i]];
+    w.left = *steps - (double)(n * m);
     double volume = (groups == 1 ? sweep_one_group : sweep_two_groups)(&w, rows, n, m);
+    *steps = w.left;
     free(rows);
     free(rank);
     free(order);

@@ -6,17 +6,35 @@
 #include <assert.h>
 #include <math.h>
 
-/* The points that are better than the reference, moved so that it is the origin. */
-typedef struct shifted {
-    double *u;      // [n,m]
-    uint32_t *rows; // [n] of the caller's points
-    size_t n, m;
-    bool infinite;
-} shifted_t;
-
-static shifted_t shift(const double *points, size_t n, int m, const double *reference)
+/* Products that overflow or vanish have no differences: where those of some objectives could, each objective is brought
+ * to [0,1), which is exact. */
+static void scale(pr_hv_shifted_t *s)
 {
-    shifted_t s = {pr_alloc(n * (size_t)m, sizeof(double)), pr_alloc(n, sizeof(uint32_t)), 0, (size_t)m, false};
+    enum { SAFE = 900, MOST = 64 };
+    long sum = 0;
+    long widest = 0; // of any product of some objectives
+    if (s->m > MOST || s->n == 0)
+        return;
+    int exponent[MOST];
+    for (size_t k = 0; k < s->m; k++) {
+        double most = 0;
+        for (size_t i = 0; i < s->n; i++)
+            most = fmax(most, s->u[i * s->m + k]);
+        frexp(most, &exponent[k]);
+        sum += exponent[k];
+        widest += abs(exponent[k]);
+    }
+    if (widest < SAFE)
+        return;
+    for (size_t i = 0; i < s->n * s->m; i++)
+        s->u[i] = scalbn(s->u[i], -exponent[i % s->m]);
+    s->exponent = sum;
+}
+
+pr_hv_shifted_t pr_hv_shift(const double *points, size_t n, int m, const double *reference)
+{
+    pr_hv_shifted_t s = {
+        .u = pr_alloc(n * (size_t)m, sizeof(double)), .rows = pr_alloc(n, sizeof(uint32_t)), .m = (size_t)m};
     for (size_t i = 0; i < n; i++) {
         bool inside = true;
         bool infinite = false;
@@ -30,16 +48,24 @@ static shifted_t shift(const double *points, size_t n, int m, const double *refe
         s.n += inside;
         s.infinite |= inside && infinite;
     }
+    if (!s.infinite)
+        scale(&s);
     return s;
 }
 
-static void shifted_free(shifted_t *s)
+void pr_hv_shifted_free(pr_hv_shifted_t *s)
 {
     free(s->u);
     free(s->rows);
 }
 
-static void drop_dominated(shifted_t *s)
+double pr_hv_unscale(const pr_hv_shifted_t *s, double v)
+{
+    long e = s->exponent < -4000 ? -4000 : s->exponent > 4000 ? 4000 : s->exponent; // beyond, all is 0 or infinite
+    return e ? scalbn(v, (int)e) : v;
+}
+
+static void drop_dominated(pr_hv_shifted_t *s)
 {
     bool *kept = pr_alloc(s->n, sizeof *kept);
     pr_nondominated(s->u, s->n, (int)s->m, false, kept);
@@ -61,30 +87,51 @@ static double hv1(const double *u, size_t n)
     return most;
 }
 
-static double hv_many(shifted_t *s)
+static double hv_many(pr_hv_shifted_t *s, double *steps)
 {
     enum { WORTH = 1000 }; // below, the sweeps find dominated points as cheaply themselves
     if (s->n > WORTH)
         drop_dominated(s);
     if (pr_hv_packed_fits(s->n, s->m))
-        return pr_hv_packed(s->u, s->n, s->m);
+        return pr_hv_packed(s->u, s->n, s->m, steps);
     pr_hv_work_t *work = pr_hv_work_new(s->n, s->m);
+    *pr_hv_work_left(work) = *steps;
     double volume = pr_hv_many(work, s->u, s->n, s->m);
+    *steps = *pr_hv_work_left(work);
     pr_hv_work_free(work);
     return volume;
 }
 
-double pr_hypervolume(const double *points, size_t n, int m, const double *reference)
+/* Sorting and tries, for up to three objectives. */
+static double sweep_steps(size_t n)
+{
+    return floor(8 * (double)n * (1 + log2((double)n + 1)));
+}
+
+bool pr_hypervolume_within(const double *points, size_t n, int m, const double *reference, double *steps,
+                           double *volume)
 {
     assert(m >= 1 && n < INT32_MAX);
-    shifted_t s = shift(points, n, m, reference);
     static double (*const by_dimension[])(const double *, size_t) = {hv1, pr_hv2, pr_hv3};
-    double volume = s.infinite ? INFINITY : m <= 3 ? by_dimension[m - 1](s.u, s.n) : hv_many(&s);
-    shifted_free(&s);
+    *steps -= sweep_steps(n);
+    if (*steps < 0)
+        return false;
+    pr_hv_shifted_t s = pr_hv_shift(points, n, m, reference);
+    double found = s.infinite ? INFINITY : m <= 3 ? by_dimension[m - 1](s.u, s.n) : hv_many(&s, steps);
+    if (*steps >= 0)
+        *volume = pr_hv_unscale(&s, found);
+    pr_hv_shifted_free(&s);
+    return *steps >= 0;
+}
+
+double pr_hypervolume(const double *points, size_t n, int m, const double *reference)
+{
+    double steps = INFINITY, volume = NAN;
+    pr_hypervolume_within(points, n, m, reference, &steps, &volume);
     return volume;
 }
 
-static void contributions1(const shifted_t *s, double *contributions)
+static void contributions1(const pr_hv_shifted_t *s, double *contributions)
 {
     size_t best = 0;
     double second = 0;
@@ -100,7 +147,8 @@ static void contributions1(const shifted_t *s, double *contributions)
 
 /* What points[from..to), which lie left of and below the corner p, take from the rectangle between (left, low) and p.
  */
-static double covered_area(const shifted_t *s, const uint32_t *order, size_t from, size_t to, double left, double low)
+static double covered_area(const pr_hv_shifted_t *s, const uint32_t *order, size_t from, size_t to, double left,
+                           double low)
 {
     double area = 0;
     for (size_t i = from; i < to; i++) {
@@ -115,7 +163,7 @@ static double covered_area(const shifted_t *s, const uint32_t *order, size_t fro
 
 /* The region that only p covers lies in the rectangle between its neighbours on the staircase; within it, other points
  * between p and the next corner (in descending x) may cover a part. */
-static void contributions2(const shifted_t *s, double *contributions)
+static void contributions2(const pr_hv_shifted_t *s, double *contributions)
 {
     uint32_t *order = pr_alloc(s->n, sizeof *order);
     for (size_t i = 0; i < s->n; i++)
@@ -137,7 +185,7 @@ static void contributions2(const shifted_t *s, double *contributions)
     free(order);
 }
 
-static void contributions3(const shifted_t *s, double *contributions)
+static void contributions3(const pr_hv_shifted_t *s, double *contributions)
 {
     uint32_t *order = pr_alloc(s->n, sizeof *order);
     uint32_t *key = pr_alloc(s->n, sizeof *key);
@@ -166,28 +214,47 @@ static void contributions3(const shifted_t *s, double *contributions)
 }
 
 /* Each point against all others; the others stand in front of it by a swap of the first row. */
-static void contributions_many(const shifted_t *s, double *contributions)
+static void contributions_many(const pr_hv_shifted_t *s, double *contributions, double *steps)
 {
     pr_hv_work_t *work = pr_hv_work_new(s->n, s->m + 1);
     double *others = pr_alloc(s->n * s->m, sizeof *others);
+    *pr_hv_work_left(work) = *steps;
     memcpy(others, s->u, s->n * s->m * sizeof *others);
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < s->n && *pr_hv_work_left(work) >= 0; i++) {
         memcpy(others + i * s->m, s->u, s->m * sizeof *others); // row 0 in the place of row i
+        *pr_hv_work_left(work) -= (double)(s->n * s->n);        // to clip the others
         contributions[s->rows[i]] = pr_hv_exclusive(work, others + s->m, s->n - 1, s->m, s->u + i * s->m);
         memcpy(others + i * s->m, s->u + i * s->m, s->m * sizeof *others);
     }
+    *steps = *pr_hv_work_left(work);
     free(others);
     pr_hv_work_free(work);
 }
 
-void pr_hypervolume_contributions(const double *points, size_t n, int m, const double *reference, double *contributions)
+bool pr_hypervolume_contributions_within(const double *points, size_t n, int m, const double *reference, double *steps,
+                                         double *contributions)
 {
     assert(m >= 1 && n < INT32_MAX);
-    shifted_t s = shift(points, n, m, reference);
+    static void (*const by_dimension[])(const pr_hv_shifted_t *, double *) = {contributions1, contributions2,
+                                                                              contributions3};
+    *steps -= m == 3 ? 8 * (double)n * (double)n : sweep_steps(n);
+    if (*steps < 0)
+        return false;
+    pr_hv_shifted_t s = pr_hv_shift(points, n, m, reference);
     for (size_t i = 0; i < n; i++)
         contributions[i] = s.infinite ? NAN : 0;
-    static void (*const by_dimension[])(const shifted_t *, double *) = {contributions1, contributions2, contributions3};
-    if (s.n && !s.infinite)
-        (m <= 3 ? by_dimension[m - 1] : contributions_many)(&s, contributions);
-    shifted_free(&s);
+    if (s.n && !s.infinite && m <= 3)
+        by_dimension[m - 1](&s, contributions);
+    else if (s.n && !s.infinite)
+        contributions_many(&s, contributions, steps);
+    for (size_t i = 0; i < s.n; i++)
+        contributions[s.rows[i]] = pr_hv_unscale(&s, contributions[s.rows[i]]);
+    pr_hv_shifted_free(&s);
+    return *steps >= 0;
+}
+
+void pr_hypervolume_contributions(const double *points, size_t n, int m, const double *reference, double *contributions)
+{
+    double steps = INFINITY;
+    pr_hypervolume_contributions_within(points, n, m, reference, &steps, contributions);
 }

@@ -19,10 +19,17 @@
 #ifndef PR_PARETO_HYPERVOLUME_H
 #define PR_PARETO_HYPERVOLUME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* points [n,m], reference [m]. 0 for no points. */
+/* points [n,m], reference [m]. 0 for no points; INFINITY also where the volume is above the range of numbers. From five
+ * objectives on the time may grow beyond all bounds with n and m: see pr_hypervolume_within(). */
 double pr_hypervolume(const double *points, size_t n, int m, const double *reference);
+/* The same within a bound of work: false, and *volume as it was, when it takes more than *steps steps. What was taken
+ * is subtracted from *steps. A step is about a nanosecond; steps are counted, not timed, so that what is found does not
+ * depend on the machine. */
+bool pr_hypervolume_within(const double *points, size_t n, int m, const double *reference, double *steps,
+                           double *volume);
 
 /* contributions [n]: how much each point alone adds, that is the hypervolume of all minus that of all but it (so what a
  * dominated point would still cover does not count for the one that dominates it); 0 for dominated points, for each of
@@ -30,5 +37,8 @@ double pr_hypervolume(const double *points, size_t n, int m, const double *refer
  * O(n log n) for m = 2, O(n^2) for m = 3. */
 void pr_hypervolume_contributions(const double *points, size_t n, int m, const double *reference,
                                   double *contributions);
+/* The same within a bound of work; false: contributions hold nothing. */
+bool pr_hypervolume_contributions_within(const double *points, size_t n, int m, const double *reference, double *steps,
+                                         double *contributions);
 
 #endif

@@ -1,5 +1,6 @@
 #include "pareto/indicators.h"
 #include "base/mem.h"
+#include "pareto/boxtree.h"
 #include "pareto/dominance.h"
 #include "pareto/sort.h"
 
@@ -8,8 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* How far a is from r, in the sense of one indicator. */
-typedef double (*distance_fn)(const double *a, const double *r, size_t m);
+/* ---- how far a is from r, in the sense of each indicator ---- */
 
 static double lack_difference(const double *a, const double *r, size_t m)
 {
@@ -45,30 +45,67 @@ static double euclidean_lack(const double *a, const double *r, size_t m)
     return sqrt(sum);
 }
 
-/* The least distance from one row of front to the set. */
-static double nearest(const double *points, size_t n, const double *row, size_t m, distance_fn distance)
+/* How much r lacks of a. */
+static double euclidean_excess(const double *a, const double *r, size_t m)
 {
-    double least = INFINITY;
-    for (size_t i = 0; i < n; i++)
-        least = fmin(least, distance(points + i * m, row, m));
-    return least;
+    return euclidean_lack(r, a, m);
 }
 
+/* ---- how far a point of a box is at least: what lacks least is the box's best corner ---- */
+
+static double lack_difference_bound(const double *low, const double *high, const double *r, size_t m)
+{
+    (void)low;
+    return lack_difference(high, r, m);
+}
+
+static double lack_factor_bound(const double *low, const double *high, const double *r, size_t m)
+{
+    (void)low;
+    return lack_factor(high, r, m);
+}
+
+static double euclidean_bound(const double *low, const double *high, const double *r, size_t m)
+{
+    double sum = 0;
+    for (size_t k = 0; k < m; k++) {
+        double d = fmax(fmax(low[k] - r[k], r[k] - high[k]), 0);
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+static double euclidean_lack_bound(const double *low, const double *high, const double *r, size_t m)
+{
+    (void)low;
+    return euclidean_lack(high, r, m);
+}
+
+static double euclidean_excess_bound(const double *low, const double *high, const double *r, size_t m)
+{
+    (void)high;
+    return euclidean_excess(low, r, m);
+}
+
+/* ---- the indicators ---- */
+
 static double greatest_lack(const double *points, size_t n, const double *front, size_t n_front, size_t m,
-                            distance_fn distance)
+                            pr_distance_fn distance, pr_bound_fn bound)
 {
     if (n == 0 || n_front == 0)
         return NAN;
+    pr_boxtree_t *tree = pr_boxtree_new(points, n, m);
     double most = -INFINITY;
     for (size_t j = 0; j < n_front; j++)
-        most = fmax(most, nearest(points, n, front + j * m, m, distance));
+        most = fmax(most, pr_boxtree_least(tree, front + j * m, distance, bound));
+    pr_boxtree_free(&tree);
     return most;
 }
 
 double pr_epsilon_additive(const double *points, size_t n, const double *front, size_t n_front, int m)
 {
     assert(m >= 1);
-    return greatest_lack(points, n, front, n_front, (size_t)m, lack_difference);
+    return greatest_lack(points, n, front, n_front, (size_t)m, lack_difference, lack_difference_bound);
 }
 
 /* The sign of column k in both sets, 0 when it is not the same everywhere. */
@@ -93,19 +130,22 @@ double pr_epsilon_multiplicative(const double *points, size_t n, const double *f
         if (sign == 0 || common_sign(front, n_front, (size_t)m, k, sign) == 0)
             return NAN;
     }
-    return greatest_lack(points, n, front, n_front, (size_t)m, lack_factor);
+    return greatest_lack(points, n, front, n_front, (size_t)m, lack_factor, lack_factor_bound);
 }
 
 /* ( mean over from of (least distance to to)^p )^(1/p). */
-static double power_mean(const double *from, size_t n_from, const double *to, size_t n_to, size_t m, double p)
+static double power_mean(const double *from, size_t n_from, const double *to, size_t n_to, size_t m,
+                         pr_distance_fn distance, pr_bound_fn bound, double p)
 {
     if (n_from == 0 || n_to == 0)
         return NAN;
+    pr_boxtree_t *tree = pr_boxtree_new(to, n_to, m);
     double sum = 0;
     for (size_t i = 0; i < n_from; i++) {
-        double d = nearest(to, n_to, from + i * m, m, euclidean);
+        double d = pr_boxtree_least(tree, from + i * m, distance, bound);
         sum += p == 1 ? d : pow(d, p);
     }
+    pr_boxtree_free(&tree);
     double mean = sum / (double)n_from;
     return p == 1 ? mean : pow(mean, 1 / p);
 }
@@ -113,13 +153,13 @@ static double power_mean(const double *from, size_t n_from, const double *to, si
 double pr_gd(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
 {
     assert(m >= 1 && p >= 1);
-    return power_mean(points, n, front, n_front, (size_t)m, p);
+    return power_mean(points, n, front, n_front, (size_t)m, euclidean, euclidean_bound, p);
 }
 
 double pr_igd(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
 {
     assert(m >= 1 && p >= 1);
-    return power_mean(front, n_front, points, n, (size_t)m, p);
+    return power_mean(front, n_front, points, n, (size_t)m, euclidean, euclidean_bound, p);
 }
 
 double pr_average_hausdorff(const double *points, size_t n, const double *front, size_t n_front, int m, double p)
@@ -129,26 +169,34 @@ double pr_average_hausdorff(const double *points, size_t n, const double *front,
     return gd > igd || isnan(gd) ? gd : igd;
 }
 
+bool pr_igd_plus_within(const double *points, size_t n, const double *front, size_t n_front, int m, double steps,
+                        bool (*stop)(void *self), void *self, double *igd)
+{
+    enum { OFTEN = 256 };
+    assert(m >= 1);
+    bool ok = true;
+    double sum = 0;
+    pr_boxtree_t *tree = n && n_front ? pr_boxtree_new(points, n, (size_t)m) : NULL;
+    for (size_t j = 0; tree && ok && j < n_front; j++) {
+        sum += pr_boxtree_least(tree, front + j * (size_t)m, euclidean_lack, euclidean_lack_bound);
+        ok = pr_boxtree_steps(tree) <= steps && !(stop && j % OFTEN == 0 && stop(self));
+    }
+    *igd = tree ? sum / (double)n_front : NAN;
+    pr_boxtree_free(&tree);
+    return ok;
+}
+
 double pr_igd_plus(const double *points, size_t n, const double *front, size_t n_front, int m)
 {
-    assert(m >= 1);
-    double sum = 0;
-    for (size_t j = 0; j < n_front; j++)
-        sum += nearest(points, n, front + j * (size_t)m, (size_t)m, euclidean_lack);
-    return n && n_front ? sum / (double)n_front : NAN;
+    double igd = NAN;
+    pr_igd_plus_within(points, n, front, n_front, m, INFINITY, NULL, NULL, &igd);
+    return igd;
 }
 
 double pr_gd_plus(const double *points, size_t n, const double *front, size_t n_front, int m)
 {
     assert(m >= 1);
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        double least = INFINITY;
-        for (size_t j = 0; j < n_front; j++)
-            least = fmin(least, euclidean_lack(points + i * (size_t)m, front + j * (size_t)m, (size_t)m));
-        sum += least;
-    }
-    return n && n_front ? sum / (double)n : NAN;
+    return power_mean(points, n, front, n_front, (size_t)m, euclidean_excess, euclidean_excess_bound, 1);
 }
 
 static uint32_t *row_numbers(size_t n)

@@ -5,10 +5,12 @@
  * is passed, so filter first where an indicator is meant for the non-dominated points only. An indicator that is not
  * defined for its arguments (an empty set, for most) is NaN.
  *
- * d(a,b) is the Euclidean distance. */
+ * d(a,b) is the Euclidean distance. Least distances are found in a tree: O((n + n_front) log n) for few objectives, and
+ * never more than the n n_front of looking at all. */
 #ifndef PR_PARETO_INDICATORS_H
 #define PR_PARETO_INDICATORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The smallest eps such that each point of front is weakly dominated by a point of the set moved up by eps:
@@ -37,6 +39,10 @@ double pr_average_hausdorff(const double *points, size_t n, const double *front,
  * Pareto compliant. GD+: the mean over the set of the same distance to front. Ishibuchi, Masuda, Tanigaki & Nojima
  * (2015), "Modified distance calculation in generational distance and inverted generational distance", EMO. */
 double pr_igd_plus(const double *points, size_t n, const double *front, size_t n_front, int m);
+/* IGD+ within a bound of work: false when it takes more than `steps` steps (about a nanosecond each) or stop() (NULL:
+ * never) is true. */
+bool pr_igd_plus_within(const double *points, size_t n, const double *front, size_t n_front, int m, double steps,
+                        bool (*stop)(void *self), void *self, double *igd);
 double pr_gd_plus(const double *points, size_t n, const double *front, size_t n_front, int m);
 
 /* Spacing, the standard deviation of the distances to the nearest neighbour: sqrt( 1/(n-1) sum_i (mean - d_i)^2 ), d_i

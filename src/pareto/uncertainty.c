@@ -22,13 +22,13 @@ double pr_statistic_expected_utility(const double *points, size_t n, int m, void
 }
 
 typedef struct resampler {
-    const pr_scores_t *runs;
-    size_t n_runs, n_prompts, m;
+    const pr_scores_t *run;
+    size_t n_prompts, m;
+    bool whole;
     pr_statistic_fn statistic;
     void *context;
     size_t *prompt_count; // [n_prompts] how often each is drawn
-    size_t *run_count;    // [n_runs]
-    double *means;        // [most points of a run,m]
+    double *means;        // [n_points,m]
 } resampler_t;
 
 /* The mean of one point over the drawn prompts it has a score for; false when there is none. */
@@ -46,25 +46,16 @@ static bool mean_of_point(const resampler_t *r, const double *scores, double *me
             mean[k] += times * row[k];
     }
     for (size_t k = 0; k < r->m; k++)
-        mean[k] /= drawn;
+        mean[k] = drawn > 0 ? mean[k] / drawn : NAN;
     return drawn > 0;
-}
-
-static double statistic_of_run(const resampler_t *r, const pr_scores_t *run)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < run->n_points; i++)
-        n += mean_of_point(r, run->scores + i * r->n_prompts * r->m, r->means + n * r->m);
-    return r->statistic(r->means, n, (int)r->m, r->context);
 }
 
 static double statistic_of_draw(const resampler_t *r)
 {
-    double sum = 0;
-    for (size_t i = 0; i < r->n_runs; i++)
-        if (r->run_count[i])
-            sum += (double)r->run_count[i] * statistic_of_run(r, r->runs + i);
-    return sum / (double)r->n_runs;
+    size_t n = 0;
+    for (size_t i = 0; i < r->run->n_points; i++)
+        n += mean_of_point(r, r->run->scores + i * r->n_prompts * r->m, r->means + n * r->m) || r->whole;
+    return r->statistic(r->means, n, (int)r->m, r->context);
 }
 
 /* Counts n draws of 0..n-1; stream tells prompts and runs apart. */
@@ -104,56 +95,85 @@ static void summarise(double *values, size_t n, double level, pr_interval_t *out
     out->high = quantile(values, n, 1 - (1 - level) / 2);
 }
 
-static resampler_t resampler_new(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, size_t m)
+pr_status_t pr_resample(const pr_scores_t *run, size_t n_prompts, int m, pr_statistic_fn statistic, void *context,
+                        const pr_resampling_t *how, double *values, pr_error_t *err)
 {
-    size_t most = 0;
-    for (size_t i = 0; i < n_runs; i++)
-        most = runs[i].n_points > most ? runs[i].n_points : most;
-    resampler_t r = {.runs = runs, .n_runs = n_runs, .n_prompts = n_prompts, .m = m};
-    r.prompt_count = pr_alloc(n_prompts, sizeof *r.prompt_count);
-    r.run_count = pr_alloc(n_runs, sizeof *r.run_count);
-    r.means = pr_alloc(most * m, sizeof *r.means);
-    for (size_t i = 0; i < n_prompts; i++)
-        r.prompt_count[i] = 1;
-    for (size_t i = 0; i < n_runs; i++)
-        r.run_count[i] = 1;
-    return r;
+    resampler_t r = {.run = run,
+                     .n_prompts = n_prompts,
+                     .m = (size_t)m,
+                     .whole = how->whole,
+                     .statistic = statistic,
+                     .context = context,
+                     .prompt_count = pr_alloc(n_prompts, sizeof(size_t)),
+                     .means = pr_alloc(run->n_points * (size_t)m, sizeof(double))};
+    pr_rng_key_t key = pr_rng_key(how->seed, "bootstrap", "");
+    bool stopped = false;
+    for (size_t p = 0; p < n_prompts; p++)
+        r.prompt_count[p] = 1;
+    values[0] = statistic_of_draw(&r);
+    for (size_t i = 0; i < how->resamples && !stopped; i++) {
+        draw(&key, i, 0, r.prompt_count, n_prompts);
+        values[1 + i] = statistic_of_draw(&r);
+        stopped = how->stop && how->stop(how->self);
+    }
+    free(r.prompt_count);
+    free(r.means);
+    return stopped ? pr_fail(err, PR_ERR_INTERRUPTED, "bootstrap: stopped") : PR_OK;
 }
 
-static void resampler_free(resampler_t *r)
+/* The mean of value `at` over the runs, each as often as it was drawn. */
+static double mean_of_runs(const double *const *values, const size_t *run_count, size_t n_runs, size_t at)
 {
-    free(r->prompt_count);
-    free(r->run_count);
-    free(r->means);
+    double sum = 0;
+    for (size_t i = 0; i < n_runs; i++)
+        if (run_count[i])
+            sum += (double)run_count[i] * values[i][at];
+    return sum / (double)n_runs;
+}
+
+pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, const pr_bootstrap_t *how,
+                                  pr_interval_t *out, pr_error_t *err)
+{
+    assert(how->resamples >= 2 && how->level > 0 && how->level < 1);
+    size_t *run_count = pr_alloc(n_runs, sizeof *run_count);
+    double *mean = pr_alloc(how->resamples, sizeof *mean);
+    pr_rng_key_t key = pr_rng_key(how->seed, "bootstrap", "");
+    for (size_t i = 0; i < n_runs; i++)
+        run_count[i] = 1;
+    pr_interval_t found = {.estimate = mean_of_runs(values, run_count, n_runs, 0)};
+    bool finite = isfinite(found.estimate);
+    for (size_t i = 0; i < how->resamples && finite; i++) {
+        draw(&key, i, 1, run_count, n_runs);
+        mean[i] = mean_of_runs(values, run_count, n_runs, 1 + i);
+        finite = isfinite(mean[i]);
+    }
+    if (finite) {
+        summarise(mean, how->resamples, how->level, &found);
+        *out = found;
+    }
+    free(mean);
+    free(run_count);
+    return finite ? PR_OK : pr_fail(err, PR_ERR_NUMERIC, "bootstrap: the statistic is not a finite number");
 }
 
 pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, int m, pr_statistic_fn statistic,
                          void *context, const pr_bootstrap_t *how, pr_interval_t *out, pr_error_t *err)
 {
-    assert(m >= 1 && how->resamples >= 2 && how->level > 0 && how->level < 1);
     if (n_runs == 0 || n_prompts == 0)
         return pr_fail(err, PR_ERR_NUMERIC, "bootstrap: %zu runs and %zu prompts, expected one of each at least",
                        n_runs, n_prompts);
-    resampler_t r = resampler_new(runs, n_runs, n_prompts, (size_t)m);
-    r.statistic = statistic;
-    r.context = context;
-    pr_interval_t found = {.estimate = statistic_of_draw(&r)};
-    double *values = pr_alloc(how->resamples, sizeof *values);
-    pr_rng_key_t key = pr_rng_key(how->seed, "bootstrap", "");
-    bool finite = isfinite(found.estimate);
-    for (size_t i = 0; i < how->resamples && finite; i++) {
-        draw(&key, i, 0, r.prompt_count, n_prompts);
-        draw(&key, i, 1, r.run_count, n_runs);
-        values[i] = statistic_of_draw(&r);
-        finite = isfinite(values[i]);
+    pr_resampling_t each = {.resamples = how->resamples, .seed = how->seed};
+    size_t row = 1 + how->resamples;
+    double *values = pr_alloc(n_runs * row, sizeof *values);
+    const double **of_run = pr_alloc(n_runs, sizeof *of_run);
+    for (size_t i = 0; i < n_runs; i++) {
+        of_run[i] = values + i * row;
+        pr_resample(&runs[i], n_prompts, m, statistic, context, &each, values + i * row, NULL);
     }
-    if (finite) {
-        summarise(values, how->resamples, how->level, &found);
-        *out = found;
-    }
+    pr_status_t status = pr_resampled_interval(of_run, n_runs, how, out, err);
+    free(of_run);
     free(values);
-    resampler_free(&r);
-    return finite ? PR_OK : pr_fail(err, PR_ERR_NUMERIC, "bootstrap: the statistic is not a finite number");
+    return status;
 }
 
 /* Pairs in runs of equal neighbours among rows, compared on x, and on y too where y is given. */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,26 @@ typedef struct pr_bootstrap {
     double level;
     uint64_t seed;
 } pr_bootstrap_t;
+
+/* The two halves of pr_bootstrap(), for numbers that are kept, shared by several intervals or may be stopped.
+ *
+ * values [1 + resamples]: the statistic of one run's points over all prompts, then over each resample's. With `whole`,
+ * a point without any prompt is a row of NaN, so that row i is always the same point; else it is left out. Draws depend
+ * on the seed and the resample alone: the same for every run. stop (NULL: never) is asked once a resample. Errors:
+ * PR_ERR_INTERRUPTED when it says so. */
+typedef struct pr_resampling {
+    size_t resamples;
+    uint64_t seed;
+    bool whole;
+    bool (*stop)(void *self);
+    void *self;
+} pr_resampling_t;
+pr_status_t pr_resample(const pr_scores_t *run, size_t n_prompts, int m, pr_statistic_fn statistic, void *context,
+                        const pr_resampling_t *how, double *values, pr_error_t *err);
+/* What follows from the values [1 + resamples] of each of n_runs runs, which are drawn with replacement too. Errors:
+ * PR_ERR_NUMERIC when one of them is NaN or infinite. */
+pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, const pr_bootstrap_t *how,
+                                  pr_interval_t *out, pr_error_t *err);
 
 /* The percentile bootstrap (Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 13) of a statistic of
  * points whose coordinates are means over prompts. Each resample draws n_prompts prompts with replacement, the same

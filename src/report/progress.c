@@ -128,9 +128,11 @@ char *pr_progress_text(const pr_progress_t *p)
 {
     pr_buf_t b = {0};
     char rate[32];
-    pr_buf_printf(&b, "%-12s", "phase");
-    pr_text_cut(&b, p->phase, 64);
-    pr_buf_puts(&b, "\n");
+    if (strcmp(p->phase, "ended") != 0) { // which the state says
+        pr_buf_printf(&b, "%-12s", "phase");
+        pr_text_cut(&b, p->phase, 64);
+        pr_buf_puts(&b, "\n");
+    }
     if (p->jobs_total > 0)
         pr_buf_printf(&b, "%-12s%ld/%ld done, %d running, %ld failed\n", "jobs", p->jobs_done, p->jobs_total,
                       p->running, p->failed);

@@ -22,6 +22,11 @@ static json_t *by_objective(int k, const char *const *objective, const double *v
 
 static void put_sample(pr_buf_t *b, int k, const char *const *objective, const pr_sample_line_t *s)
 {
+    if (s->line) {
+        pr_buf_puts(b, s->line);
+        pr_buf_puts(b, "\n");
+        return;
+    }
     json_t *line =
         json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "search", text_value(s->search, 0), "seed", s->seed, "weights",
                   by_objective(k, objective, s->w), "prompt", text_value(s->prompt, s->prompt_len), "response",

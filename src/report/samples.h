@@ -15,6 +15,7 @@ typedef struct pr_sample_line {
     const char *response; // any bytes
     size_t response_len;  // bytes; 0: up to the NUL
     const double *score;  // [K]
+    const char *line;     // a whole line as it was written before, which stands for all of the above; or NULL
 } pr_sample_line_t;
 
 /* One object a line: {"search", "seed", "weights": {objective: w}, "prompt", "response", "scores": {objective: v}}, in

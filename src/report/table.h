@@ -21,7 +21,7 @@ typedef struct pr_table_point {
     int n_prompts;
     long tokens;     // generated
     const char *job; // identity of the job that evaluated it
-    bool front;      // in the non-dominated set
+    bool front;      // no point dominates it; of several points with equal values all are on the front
 } pr_table_point_t;
 
 typedef struct pr_table {

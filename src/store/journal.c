@@ -163,14 +163,32 @@ typedef struct pr_reader {
     size_t len, cap; // bytes in it
     size_t scanned;  // of which so many hold no newline
     bool skipping;   // within a line that is too long
+    bool last;       // what is read now has no newline
 } pr_reader_t;
+
+/* What a tool that converts text puts around lines is not the line's. */
+static void strip(bool first, const char **line, size_t *len)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    if (first && *len >= 3 && memcmp(*line, mark, 3) == 0) {
+        *line += 3;
+        *len -= 3;
+    }
+    if (*len > 0 && (*line)[*len - 1] == '\r')
+        (*len)--;
+}
 
 static pr_status_t take_line(pr_reader_t *r, const char *line, size_t len)
 {
+    size_t number = r->stats.lines + r->stats.skipped + 1;
+    strip(number == 1, &line, &len);
     json_t *value = r->skipping || len > MAX_LINE ? NULL : parse_line(line, len);
     r->skipping = false;
     if (!value) {
+        if (r->stats.skipped < PR_JOURNAL_NAMED)
+            r->stats.damaged[r->stats.skipped] = number;
         r->stats.skipped++;
+        r->stats.torn = r->last;
         return PR_OK;
     }
     r->stats.lines++;
@@ -211,6 +229,7 @@ static pr_status_t read_all(pr_reader_t *r, int fd, const char *path)
             continue;
         if (n < 0)
             return pr_fail(r->err, PR_ERR_NOT_FOUND, "%s: cannot read the journal: %s", path, strerror(errno));
+        r->last = n == 0;
         if (n == 0)
             return r->len > 0 || r->skipping ? take_line(r, r->buf, r->len) : PR_OK;
         r->len += (size_t)n;
@@ -236,4 +255,31 @@ pr_status_t pr_journal_read(const char *path, pr_journal_fn fn, void *self, pr_j
     if (stats)
         *stats = r.stats;
     return status;
+}
+
+/* "lines 3, 7 and 9", "lines 1, 2, ... and 8, and 4 more". */
+static void name_lines(const pr_journal_stats_t *s, size_t n, pr_buf_t *b)
+{
+    size_t named = n < PR_JOURNAL_NAMED ? n : PR_JOURNAL_NAMED;
+    pr_buf_puts(b, n == 1 ? "line " : "lines ");
+    for (size_t i = 0; i < named; i++)
+        pr_buf_printf(b, "%s%zu", i == 0 ? "" : i + 1 == named ? " and " : ", ", s->damaged[i]);
+    if (n > named)
+        pr_buf_printf(b, ", and %zu more", n - named);
+}
+
+void pr_journal_damage(const pr_journal_stats_t *s, char *out, size_t size)
+{
+    pr_buf_t b = {0};
+    size_t whole = s->skipped - s->torn, last = s->lines + s->skipped;
+    pr_buf_puts(&b, "");
+    if (whole > 0) {
+        pr_buf_printf(&b, "%zu line%s damaged (", whole, whole == 1 ? "" : "s");
+        name_lines(s, whole, &b);
+        pr_buf_puts(&b, ")");
+    }
+    if (s->torn)
+        pr_buf_printf(&b, "%sits last line is cut short (line %zu)", whole ? ", and " : "", last);
+    snprintf(out, size, "%s", b.data);
+    pr_buf_free(&b);
 }

@@ -6,8 +6,9 @@
  * crc is the CRC-32 (8 lower-case hexadecimal digits) of the line's bytes before `,"crc":`, closed with `}`; it is
  * always the last key. A line that is cut short, whose crc does not fit or that is not such an object is skipped and
  * counted; appending after a cut line starts on a new line. A last line that lacks nothing but its newline is good: it
- * becomes whole with the next append, and a line must not turn good after a reader has passed it over. Rank 0 is the
- * only writer. */
+ * becomes whole with the next append, and a line must not turn good after a reader has passed it over. A carriage
+ * return at a line's end and a byte order mark at the file's beginning, as tools that convert text leave them, are no
+ * damage. Rank 0 is the only writer. */
 #ifndef PR_STORE_JOURNAL_H
 #define PR_STORE_JOURNAL_H
 
@@ -30,12 +31,17 @@ pr_status_t pr_journal_append(pr_journal_t *j, const char *event, const json_t *
 
 /* Called for each good line in order; returns a status that, when not PR_OK, ends the reading. line is borrowed. */
 typedef pr_status_t (*pr_journal_fn)(void *self, const char *event, const json_t *line, pr_error_t *err);
+enum { PR_JOURNAL_NAMED = 8 };
 typedef struct pr_journal_stats {
-    size_t lines;   // good lines
-    size_t skipped; // torn or damaged lines
+    size_t lines;                     // good lines
+    size_t skipped;                   // torn or damaged lines
+    size_t damaged[PR_JOURNAL_NAMED]; // the numbers of the first of those, from 1
+    bool torn;                        // the last of those has no newline: the writer was stopped within it
 } pr_journal_stats_t;
 /* Reads a journal as a stream; one that is not there has no lines. Lines over 64 MiB are skipped. fn and stats may be
  * NULL. Errors: what fn returned, PR_ERR_NOT_FOUND (cannot be read). */
 pr_status_t pr_journal_read(const char *path, pr_journal_fn fn, void *self, pr_journal_stats_t *stats, pr_error_t *err);
+/* "2 lines damaged (lines 3 and 7)", "its last line is cut short (line 9)"; "" when nothing was skipped. */
+void pr_journal_damage(const pr_journal_stats_t *stats, char *out, size_t size);
 
 #endif

@@ -1,10 +1,13 @@
 #include "store/results.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "store/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +17,8 @@
 
 struct pr_results {
     char *dir;
-    int lock;
+    int lock;    // .lock
+    int journal; // journal.jsonl, for its lock only
 };
 
 // ---- the lock ----
@@ -56,36 +60,91 @@ static pr_status_t write_owner(int fd, const char *path, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t take_lock(const char *dir, const char *path, int *out, pr_error_t *err)
+/* Opens a file of the directory to be locked; fd -1 with errno ENOENT only where it is not there and is not to be. */
+static pr_status_t open_lock(const char *path, int flags, int *fd, pr_error_t *err)
+{
+    struct stat st;
+    *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | flags, 0666);
+    if (*fd < 0)
+        return pr_fail(err, errno == ENOENT && !(flags & O_CREAT) ? PR_ERR_NOT_FOUND : PR_ERR_IO, "%s: cannot open: %s",
+                       path, strerror(errno));
+    if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode))
+        return PR_OK;
+    close(*fd);
+    return pr_fail(err, PR_ERR_IO, "%s: not a regular file", path);
+}
+
+static pr_status_t last_owner(void *self, const char *event, const json_t *line, pr_error_t *err)
+{
+    const json_t *host = json_object_get(line, "host"), *pid = json_object_get(line, "pid");
+    (void)err;
+    if (strcmp(event, "sweep_start") == 0 && json_is_string(host) && json_is_integer(pid))
+        snprintf(self, 320, "process %lld on %s", (long long)json_integer_value(pid), json_string_value(host));
+    return PR_OK;
+}
+
+/* Who has the directory: .lock says it, or where that was removed the journal's last start. */
+static void name_owner(const char *dir, int lock, char owner[320])
+{
+    read_owner(lock, owner, 320);
+    if (strcmp(owner, "another process") != 0)
+        return;
+    char *path = pr_path_join(dir, "journal.jsonl");
+    pr_journal_read(path, last_owner, owner, NULL, NULL);
+    free(path);
+}
+
+/* lock: .lock's open file. */
+static pr_status_t lock_file(const char *dir, const char *path, int fd, int lock, pr_error_t *err)
 {
     char owner[320];
-    struct stat st;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (fd < 0)
-        return pr_fail(err, PR_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    pr_status_t status = PR_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        status = pr_fail(err, PR_ERR_IO, "%s: not a regular file", path);
-    } else if (try_lock(fd) == 0) {
-        status = write_owner(fd, path, err);
-    } else if (errno == EAGAIN || errno == EACCES) {
-        read_owner(fd, owner, sizeof owner);
-        status = pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
-    } else {
-        status = pr_fail(err, PR_ERR_IO, "%s: cannot lock: %s", path, strerror(errno));
+    if (try_lock(fd) == 0)
+        return PR_OK;
+    if (errno != EAGAIN && errno != EACCES)
+        return pr_fail(err, PR_ERR_IO, "%s: cannot lock: %s", path, strerror(errno));
+    name_owner(dir, lock, owner);
+    return pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
+}
+
+static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
+{
+    char *path = pr_path_join(dir, ".lock");
+    int fd = -1;
+    pr_status_t status = open_lock(path, O_CREAT | O_NOFOLLOW, &fd, err);
+    if (status == PR_OK) {
+        status = lock_file(dir, path, fd, fd, err);
+        if (status != PR_OK)
+            close(fd);
     }
-    if (status == PR_OK)
-        *out = fd;
-    else
-        close(fd);
+    free(path);
+    *out = status == PR_OK ? fd : -1;
     return status;
 }
 
-bool pr_results_locked(const char *dir, char *owner, size_t size)
+/* The journal's own lock, which holds where somebody has removed .lock. */
+static pr_status_t take_journal(const char *dir, int flags, int lock, int *out, pr_error_t *err)
+{
+    char *path = pr_path_join(dir, "journal.jsonl");
+    bool fresh = !pr_file_exists(path);
+    int fd = -1;
+    pr_status_t status = open_lock(path, flags, &fd, err);
+    if (status == PR_OK) {
+        status = lock_file(dir, path, fd, lock, err);
+        if (status != PR_OK)
+            close(fd);
+        else if (fresh)
+            pr_sync_dir_of(path);
+    }
+    free(path);
+    *out = status == PR_OK ? fd : -1;
+    return status;
+}
+
+static bool is_locked(const char *dir, const char *name, char *owner, size_t size)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char *path = pr_results_path(dir, ".lock");
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    char *path = pr_results_path(dir, "%s", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     free(path);
     if (fd < 0)
         return false;
@@ -94,6 +153,61 @@ bool pr_results_locked(const char *dir, char *owner, size_t size)
         read_owner(fd, owner, size);
     close(fd);
     return locked;
+}
+
+bool pr_results_locked(const char *dir, char *owner, size_t size)
+{
+    if (is_locked(dir, ".lock", owner, size))
+        return true;
+    if (owner && size > 0)
+        snprintf(owner, size, "another process");
+    return is_locked(dir, "journal.jsonl", NULL, 0);
+}
+
+/* Is the open file still the one of that name? */
+static bool same_file(const char *path, int fd)
+{
+    struct stat named, held;
+    return stat(path, &named) == 0 && fstat(fd, &held) == 0 && named.st_dev == held.st_dev &&
+           named.st_ino == held.st_ino;
+}
+
+static pr_status_t restore_lock(pr_results_t *r, const char *path, pr_error_t *err)
+{
+    int fd = -1;
+    pr_error_t why;
+    pr_status_t status = take_lock(r->dir, &fd, &why);
+    if (status == PR_OK)
+        status = write_owner(fd, path, &why);
+    if (status != PR_OK) {
+        if (fd >= 0)
+            close(fd);
+        return pr_fail(err, PR_ERR_LOCKED,
+                       "%s: was removed while this run held it, and cannot be had again (%s): stopped", path, why.text);
+    }
+    close(r->lock);
+    r->lock = fd;
+    pr_log(PR_LOG_WARN, "%s: was removed while this run holds the directory; put back", path);
+    return PR_OK;
+}
+
+pr_status_t pr_results_check(pr_results_t *r, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    char *journal = pr_path_join(r->dir, "journal.jsonl"), *lock = pr_path_join(r->dir, ".lock");
+    if (!same_file(journal, r->journal))
+        status = pr_fail(err, PR_ERR_LOCKED,
+                         "%s: was removed, replaced or moved away under this run: stopped, as another run could begin "
+                         "here; put it back, or move the directory back, and start the same command again",
+                         journal);
+    else if (!same_file(lock, r->lock))
+        status = restore_lock(r, lock, err);
+    if (status == PR_OK &&
+        try_lock(r->journal) != 0) // a lock of the process goes when it closes another open file of it
+        status = pr_fail(err, PR_ERR_LOCKED, "%s: the lock was lost to another process: stopped", journal);
+    free(journal);
+    free(lock);
+    return status;
 }
 
 // ---- the directory ----
@@ -110,24 +224,45 @@ static pr_status_t make_folders(const char *dir, pr_error_t *err)
     return PR_OK;
 }
 
+/* flags: for the journal. folders: whether what a run needs is made. */
+static pr_status_t hold(const char *dir, int flags, bool folders, pr_results_t **out, pr_error_t *err)
+{
+    int lock = -1, journal = -1;
+    char *path = pr_path_join(dir, ".lock");
+    pr_status_t status;
+    PR_GO(take_lock(dir, &lock, err));
+    PR_GO(take_journal(dir, flags, lock, &journal, err));
+    PR_GO(write_owner(lock, path, err));
+    if (folders)
+        PR_GO(make_folders(dir, err));
+    pr_results_t *r = pr_alloc(1, sizeof *r);
+    *r = (pr_results_t){.dir = pr_strdup(dir), .lock = lock, .journal = journal};
+    *out = r;
+done:
+    free(path);
+    if (status != PR_OK && lock >= 0)
+        close(lock);
+    if (status != PR_OK && journal >= 0)
+        close(journal);
+    return status;
+}
+
 pr_status_t pr_results_open(const char *dir, pr_results_t **out, pr_error_t *err)
 {
-    int lock = -1;
     PR_TRY(pr_mkdirs(dir, err));
-    char *path = pr_path_join(dir, ".lock");
-    pr_status_t status = take_lock(dir, path, &lock, err);
+    return hold(dir, O_CREAT, true, out, err);
+}
+
+pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err)
+{
+    if (!pr_dir_exists(dir))
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", dir);
+    char *path = pr_path_join(dir, "journal.jsonl");
+    bool there = pr_file_exists(path);
     free(path);
-    PR_TRY(status);
-    status = make_folders(dir, err);
-    if (status != PR_OK) {
-        close(lock);
-        return status;
-    }
-    pr_results_t *r = pr_alloc(1, sizeof *r);
-    r->dir = pr_strdup(dir);
-    r->lock = lock;
-    *out = r;
-    return PR_OK;
+    if (!there)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no journal.jsonl here: not a results directory", dir);
+    return hold(dir, 0, false, out, err);
 }
 
 void pr_results_close(pr_results_t **r)
@@ -137,10 +272,31 @@ void pr_results_close(pr_results_t **r)
     // Emptied, so that nobody who comes next is told of a process that has gone.
     if (ftruncate((*r)->lock, 0) != 0)
         errno = 0;
+    close((*r)->journal);
     close((*r)->lock);
     free((*r)->dir);
     free(*r);
     *r = NULL;
+}
+
+bool pr_results_has_work(const char *dir, char *what, size_t size)
+{
+    static const char *const names[] = {"cells.csv", "front.json", "experts/*/adapter_model.safetensors",
+                                        "heads/*.safetensors", "checkpoints/*.ckpt"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
+        glob_t g = {0};
+        pr_buf_t pattern = {0};
+        for (const char *c = dir; *c; c++) // the directory's own name is no pattern
+            pr_buf_printf(&pattern, strchr("*?[\\", *c) ? "\\%c" : "%c", *c);
+        pr_buf_printf(&pattern, "/%s", names[i]);
+        found = glob(pattern.data, 0, NULL, &g) == 0 && g.gl_pathc > 0;
+        if (found && what)
+            snprintf(what, size, "%s", g.gl_pathv[0] + strlen(dir) + 1);
+        globfree(&g);
+        pr_buf_free(&pattern);
+    }
+    return found;
 }
 
 const char *pr_results_dir(const pr_results_t *r)
@@ -164,7 +320,7 @@ char *pr_results_path(const char *dir, const char *format, ...)
 
 // ---- what a killed process left ----
 
-static bool is_temporary(const char *name)
+bool pr_results_is_temporary(const char *name)
 {
     const char *mark = strstr(name, ".tmp-");
     for (const char *next; mark && (next = strstr(mark + 1, ".tmp-"));)
@@ -191,7 +347,7 @@ static void sweep_folder(int parent, const char *name, int depth)
             continue;
         if (S_ISDIR(st.st_mode) && depth > 0)
             sweep_folder(fd, e->d_name, depth - 1);
-        else if (S_ISREG(st.st_mode) && is_temporary(e->d_name))
+        else if (S_ISREG(st.st_mode) && pr_results_is_temporary(e->d_name))
             unlinkat(fd, e->d_name, 0);
     }
     closedir(d);

@@ -9,19 +9,32 @@
 
 typedef struct pr_results pr_results_t;
 
-/* Makes the directory (and experts/, checkpoints/) where needed and takes its lock: an fcntl lock on DIR/.lock, which
- * the kernel gives back when the process dies, holding host and process id for the message. The lock belongs to the
- * open file, so that a second open in the same process is refused too (where the file system knows only the lock that
- * belongs to a process, that one is taken). Errors: PR_ERR_LOCKED (names who has it), PR_ERR_IO. */
+/* Makes the directory (and experts/, checkpoints/) where needed and takes its lock: fcntl locks on DIR/journal.jsonl,
+ * which no second run can do without, and on DIR/.lock, which holds host and process id for the message. The kernel
+ * gives them back when the process dies. They belong to the open files, so that a second open in the same process is
+ * refused too (where the file system knows only locks that belong to a process, those are taken). Errors: PR_ERR_LOCKED
+ * (names who has it), PR_ERR_IO. */
 pr_status_t pr_results_open(const char *dir, pr_results_t **out, pr_error_t *err);
+/* As pr_results_open for a directory that is there, and makes nothing in it but .lock: for commands that tidy up.
+ * Errors: also PR_ERR_NOT_FOUND (no such directory, or no journal in it). */
+pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err);
 /* Gives the lock back. .lock itself stays: removing it would let two processes lock two files of that name. */
 void pr_results_close(pr_results_t **r);
+/* Is what was locked still what a second run would find? A .lock that was removed is put back, with a warning. Errors:
+ * PR_ERR_LOCKED: the journal was removed, replaced or moved away, or somebody else holds the new .lock: whoever writes
+ * here must stop. */
+pr_status_t pr_results_check(pr_results_t *r, pr_error_t *err);
 /* Whether a living process holds DIR's lock, and who, as in "process 123 on node7" (owner may be NULL). Takes no lock
  * and makes nothing: for commands that only look. */
 bool pr_results_locked(const char *dir, char *owner, size_t size);
+/* Does the directory hold what only a sweep with a journal leaves: a table, an expert, a head, a checkpoint? *what: the
+ * name of one, relative to dir (may be NULL). */
+bool pr_results_has_work(const char *dir, char *what, size_t size);
 /* Removes files that a killed process left half-written (*.tmp-<digits>) here and up to two folders down. Follows no
  * links. */
 void pr_results_sweep_temporaries(const pr_results_t *r);
+/* Is it the name of such a file? */
+bool pr_results_is_temporary(const char *name);
 const char *pr_results_dir(const pr_results_t *r);
 /* DIR/name with printf-like name. Caller frees. */
 char *pr_results_path(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));

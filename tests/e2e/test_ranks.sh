@@ -42,7 +42,7 @@ code=0
 wait "$mpirun" || code=$?
 [ "$code" -eq 1 ] || fail "a signal to an idle worker: exit code $code"
 expect 0 "$paretorank" status "$work/idle"
-grep -q '^state    interrupted' "$work/out" || fail "a signal to an idle worker: $(cat "$work/out")"
+grep -q '^state  *interrupted' "$work/out" || fail "a signal to an idle worker: $(cat "$work/out")"
 ls "$work/idle/checkpoints/"finetune-*.ckpt >/dev/null || fail "the running job was not saved"
 
 tiny 2 "$work/reference" >/dev/null 2>&1 || fail "the reference sweep"
@@ -67,8 +67,11 @@ for rank in 0 2; do
   [ "$code" -ne 0 ] || fail "a dead rank $rank was not noticed"
   for pid in $others; do gone "$pid"; done
   expect 0 "$paretorank" status "$work/dead$rank"
-  grep -q '^state    stopped' "$work/out" || fail "rank $rank died: $(cat "$work/out")"
-  tiny 3 "$work/dead$rank" >/dev/null 2>&1 || fail "going on after the death of rank $rank"
+  grep -q '^state  *stopped' "$work/out" || fail "rank $rank died: $(cat "$work/out")"
+  grep -q '^killed  *the run was killed (no end in the journal' "$work/out" || fail "rank $rank died: $(cat "$work/out")"
+  [ "$rank" -eq 0 ] || grep -q "^no end of .*-s1 (rank $rank on " "$work/out" || fail "the dead rank is not named: $(cat "$work/out")"
+  tiny 3 "$work/dead$rank" >/dev/null 2>"$work/err" || fail "going on after the death of rank $rank"
+  grep -q 'the last run was killed' "$work/err" || fail "the next run does not tell of it: $(cat "$work/err")"
   same_file "$work/reference/cells.csv" "$work/dead$rank/cells.csv"
 done
 

@@ -51,7 +51,7 @@ run 3 two
 want_rows two 4
 cp -r "$work/two" "$work/two-again"
 rm "$work/two-again/journal.jsonl"
-run 1 two --set "results=\"$work/two-again\"" # from nothing but files that no journal speaks of
+expect 3 "$paretorank" run "$work/two.cfg" --set "results=\"$work/two-again\"" # what was done is not known any more
 same_file "$work/two/cells.csv" "$work/two-again/cells.csv"
 
 # K = 5, with two reward models.

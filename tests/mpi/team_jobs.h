@@ -139,16 +139,18 @@ static inline pr_config_t *tj_config(const char *results, tj_options_t o)
                   "adapter = \"%s/a2\"; }, { name = \"empathy\"; adapter = \"%s/a3\"; }, { name = \"brevity\"; } );\n",
                   o.program ? o.program : "exec sh", tj_dir, tj_dir, tj_dir);
     pr_buf_printf(&b,
-                  "finetune = { steps = %d; prompts_per_step = %d; samples = 2; max_new_tokens = 5; lr = %g; kl = "
+                  "finetune = { steps = %d; prompts_per_step = %d; samples = 2; max_new_tokens = 5; lr = 0.02; kl = "
                   "0.05; eps = 1e-3; clip_norm = %g; checkpoint_every = 1; micro_tokens = 128; lora = { r = 2; alpha = "
                   "8.0; }; };\n",
-                  TJ_STEPS, TJ_PROMPTS, o.lr > 0 ? o.lr : 0.02, o.lr > 0 ? 0.0 : 1.0);
+                  TJ_STEPS, TJ_PROMPTS, o.lr > 0 ? 0.0 : 1.0);
     pr_buf_printf(&b,
                   "evaluate = { prompts = %d; max_new_tokens = 6; };\nsearch = { type = \"grid\"; divisions = 1; };",
                   TJ_PROMPTS);
     pr_buf_t file = {0};
     pr_buf_printf(&file, "%s/sweep.cfg", tj_dir);
     TJ_OK(pr_config_parse(b.data, file.data, NULL, 0, &c, &err));
+    if (o.lr > 0) // more than a file may say
+        c->finetune.lr = o.lr;
     pr_buf_free(&b);
     pr_buf_puts(&b, c->results);
     pr_buf_puts(&b, "/checkpoints");
@@ -249,7 +251,11 @@ static inline pr_status_t tj_run(pr_job_env_t *env, const json_t *spec, tj_job_t
     *result = NULL;
     memset(err, 0, sizeof *err);
     pr_status_t status = pr_job_run(env, spec, &hooks, result, err);
-    CHECK(status == PR_OK || *result == NULL);
+    if (status != PR_OK) { // at most what it generated for nothing
+        CHECK(!*result || json_object_get(*result, "tokens"));
+        json_decref(*result);
+        *result = NULL;
+    }
     CHECK(status != PR_OK || !pr_team_is_leader(t) || *result);
     pr_error_t leader = *err;
     leader.status = status;

@@ -80,12 +80,12 @@ static void pairs(const pr_team_t *t)
     pr_fit_stats_t stats, alone;
     pr_fit_figures_t found;
     pr_error_t err;
-    CHECK(pr_fit_pairs(t, &fm, 0.05, w, &stats, &err) == PR_OK);
-    CHECK(pr_fit_pairs(pr_team_local(), &fa, 0.05, expected, &alone, &err) == PR_OK);
+    CHECK(pr_fit_pairs(t, &fm, NULL, 0.05, w, &stats, &err) == PR_OK);
+    CHECK(pr_fit_pairs(pr_team_local(), &fa, NULL, 0.05, expected, &alone, &err) == PR_OK);
     CHECK(largest_difference(w, expected, D) < 1e-10);
     CHECK(stats.n == N && stats.steps == alone.steps && fabs(stats.loss - alone.loss) < 1e-12);
     same_everywhere(t, w, D);
-    CHECK(pr_check_pairs(t, &fm, w, &found, &err) == PR_OK);
+    CHECK(pr_check_pairs(t, &fm, NULL, w, &found, &err) == PR_OK);
     CHECK(found.n == N && found.accuracy > 0.6 && fabs(found.loss - stats.loss) < 1e-12);
     free(all.y);
     free(mine.y);
@@ -107,7 +107,7 @@ static void singular(const pr_team_t *t)
     pr_error_t err;
     CHECK(pr_fit_labels(t, &f, mine.y, 0, w, &b, &stats, &err) == PR_ERR_NUMERIC);
     CHECK(strstr(err.text, "set ridge to"));
-    CHECK(pr_fit_pairs(t, &f, 0, w, &stats, &err) == PR_ERR_NUMERIC);
+    CHECK(pr_fit_pairs(t, &f, NULL, 0, w, &stats, &err) == PR_ERR_NUMERIC);
     CHECK(pr_fit_labels(t, &f, mine.y, 1e-3, w, &b, &stats, &err) == PR_OK); // the team goes on
     free(mine.y);
 }

@@ -66,6 +66,8 @@ static pr_status_t on_finished(void *self, const char *id, int rank, const char 
     (void)rank, (void)host, (void)err;
     CHECK(s->state[i] == RUNNING);
     s->running--;
+    CHECK(status == PR_OK || json_number_value(json_object_get(result, "seconds")) >= 0);
+    CHECK(status == PR_OK || json_is_number(json_object_get(result, "seconds")));
     if (status == PR_OK) {
         CHECK(s->failures[i] == 0);
         CHECK(json_integer_value(json_object_get(result, "square")) == (json_int_t)i * i);

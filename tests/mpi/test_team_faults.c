@@ -166,7 +166,7 @@ static void bad_advantage(grid_t *g)
     pr_adapter_options_t ao = {.r = 2, .alpha = 4};
     pr_rng_key_t key = pr_rng_key(1, "advantage", "");
     pr_trainer_options_t to = {
-        .kl = 0.1, .temperature = 1, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .micro_tokens = 12};
+        .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .micro_tokens = 12};
     pr_adapter_t *a = NULL;
     pr_trainer_t *t = NULL;
     pr_step_stats_t well, stats;
@@ -179,7 +179,7 @@ static void bad_advantage(grid_t *g)
         n_prompt[i] = 2;
         advantage[i] = i % 2 ? 1 : -1;
     }
-    pr_rollout_t r = {N, start, n_prompt, ids, advantage};
+    pr_rollout_t r = {N, start, n_prompt, ids, advantage, NULL};
     TJ_OK(pr_adapter_new(&g->env->model->config, &ao, &key, &a, &err));
     TJ_OK(pr_trainer_new(g->env->model, g->team, a, &to, &t, &err));
     TJ_OK(pr_trainer_loss(t, &r, &well, &err));

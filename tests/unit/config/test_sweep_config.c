@@ -167,13 +167,14 @@ START_TEST(wrong_values_are_located)
 {
     refuse("retries = \"x\";", "/tmp/x/a.cfg:3: retries: found the string \"x\", expected an integer 0 to 100");
     refuse("\n\nfinetune = {\n lr = \"a\"; };",
-           "/tmp/x/a.cfg:6: finetune.lr: found the string \"a\", expected a number > 0");
-    refuse("finetune = { steps = 1.5; };", "finetune.steps: found the number 1.5, expected an integer >= 1");
+           "/tmp/x/a.cfg:6: finetune.lr: found the string \"a\", expected a number 1e-12 to 1000");
+    refuse("finetune = { steps = 1.5; };", "finetune.steps: found the number 1.5, expected an integer 1 to 2147483647");
     refuse("finetune = { steps = 3000000000; };", "found the integer 3000000000");
-    refuse("finetune = { samples = 1; };", "finetune.samples: found the integer 1, expected an integer >= 2");
-    refuse("finetune = { top_p = 0; };", "expected a number above 0, at most 1");
-    refuse("finetune = { lr = 0.0; };", "> 0");
-    refuse("finetune = { lr = 1e400; };", "finetune.lr: found the number inf");
+    refuse("finetune = { samples = 1; };",
+           "finetune.samples: found the integer 1, expected an integer 2 to 2147483647");
+    refuse("finetune = { top_p = 0; };", "finetune.top_p: found the integer 0, expected a number 1e-6 to 1");
+    refuse("finetune = { lr = 0.0; };", "finetune.lr: found the number 0, expected a number 1e-12 to 1000");
+    refuse("finetune = { lr = 1e400; };", "finetune.lr: found the number inf, expected a number 1e-12 to 1000");
     refuse("finetune = { method = \"ppo\"; };", "expected one of rloo | scst | grpo");
     refuse("finetune = { method = \"\"; };", "expected one of");
     refuse("finetune = { lora = 3; };", "finetune.lora: found the integer 3, expected a group");
@@ -220,6 +221,88 @@ START_TEST(wrong_values_are_located)
 }
 END_TEST
 
+/* What single precision or an int does not hold is refused by name, with both ends of what is allowed. */
+START_TEST(numbers_that_do_not_fit)
+{
+    static const char *const temperature = "found the number 1e-40, expected a number 1e-6 to 1e6";
+    refuse("finetune = { temperature = 1e-40; };", temperature);
+    refuse("evaluate = { temperature = 1e-40; };", temperature);
+    refuse("finetune = { temperature = 1e7; };", "found the number 10000000, expected a number 1e-6 to 1e6");
+    refuse("finetune = { eps = 1e-300; };", "finetune.eps: found the number 1e-300, expected a number 1e-30 to 1e6");
+    refuse("finetune = { lr = 1e30; };", "finetune.lr: found the number 1e+30, expected a number 1e-12 to 1000");
+    refuse("finetune = { lora = { alpha = 1e30; }; };", "expected a number 1e-6 to 1e6");
+    refuse("finetune = { kl = 1e-40; };", "finetune.kl: found the number 1e-40, expected a number 0, or 1e-30 to 1e6");
+    refuse("finetune = { kl = -0.1; };", "expected a number 0, or 1e-30 to 1e6");
+    refuse("finetune = { clip_norm = 1e-300; };", "expected a number 0, or 1e-30 to 1e30");
+    refuse("finetune = { beta2 = 0.99999999; };", "found the number 0.99999999, expected a number 0 to 0.999999");
+    refuse("finetune = { steps = 4294967298; };",
+           "finetune.steps: found the integer 4294967298, expected an integer 1 to 2147483647");
+    refuse("finetune = { steps = 0x100000002; };", "found the integer 4294967298, expected an integer 1 to 2147483647");
+    refuse("finetune = { steps = 0x80000000; };", "found the integer 2147483648, expected an integer 1 to 2147483647");
+    refuse("seed = 0xFFFFFFFFFFFFFFFFFF;", "a.cfg:3: found the integer 0xFFFFFFFFFFFFFFFFFF, expected one from -9223");
+    refuse("seed = 9223372036854775808L;", "found the integer 9223372036854775808L, expected one from -9223");
+    refuse("finetune = { kl = 1e-400; };", "a.cfg:3: found the number 1e-400, expected 0 or one from 2.2e-308 on");
+    refuse("finetune = { steps = -1; };", "expected an integer 1 to 2147483647");
+    refuse("seed = -1;", "seed: found the integer -1, expected an integer 0 to 9223372036854775807");
+    refuse("seeds = [2147483648];", "expected a list of integers 0 to 2147483647");
+    refuse("reference = [1e300, 0];", "expected a list of numbers -1e30 to 1e30");
+    refuse("search = { type = \"random\"; alpha = 1e-5; };", "expected a number 0.001 to 1e6");
+    refuse("search = { scalar = [1e-40, 1]; };", "expected a list of numbers 0, or 1e-30 to 1e30");
+    refuse("finetune = { team = { cols = 65537; }; };", "expected an integer 1 to 65536");
+    refuse("finetune = { prompts_per_step = 2000000000; };", "finetune: found prompts_per_step x samples x");
+    refuse("evaluate = { decoding = \"sample\"; samples = 2000000000; };", "evaluate: found prompts x samples");
+}
+END_TEST
+
+/* The ends themselves are allowed, and a seed is kept to its last digit. */
+START_TEST(ends_of_ranges)
+{
+    const char *set[] = {"seed=0x7FFFFFFFFFFFFFFF",   "finetune.temperature=1e-6", "finetune.kl=0",
+                         "finetune.steps=2147483647", "finetune.eps=1e-30",        "seeds=[0,2147483647]"};
+    pr_config_t *c = parse_with(MINIMAL, set, sizeof set / sizeof *set);
+    ck_assert_int_eq(c->seed, INT64_MAX);
+    ck_assert_int_eq(c->finetune.steps, INT32_MAX);
+    ck_assert_double_eq(c->finetune.kl, 0);
+    ck_assert_double_eq(c->finetune.temperature, 1e-6);
+    ck_assert_double_gt((double)(float)c->finetune.eps, 0);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* Every range in the table of keys has two ends. */
+START_TEST(ranges_have_two_ends)
+{
+    size_t n, numbers = 0;
+    const pr_config_key_t *key = pr_config_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        if (strstr(key[i].type, "integer") || strstr(key[i].type, "number")) {
+            ck_assert_msg(strstr(key[i].range, " to "), "%s: %s", key[i].key, key[i].range);
+            numbers++;
+        }
+    ck_assert_uint_gt(numbers, 40);
+}
+END_TEST
+
+/* What is drawn, log-probabilities, KL and entropy are of one distribution, or refused together. */
+START_TEST(distributions_that_do_not_go_together)
+{
+    refuse("finetune = { kl_estimator = \"k4\"; };", "finetune.kl_estimator: found the string \"k4\"");
+    refuse("finetune = { kl_estimator = \"k3\"; top_p = 0.9; };",
+           "finetune.kl_estimator: found \"k3\" with finetune.top_p = 0.9, expected k1 or k2");
+    static const char *const good[][3] = {
+        {"finetune.kl_estimator=k3", "finetune.top_p=0.9", "finetune.kl=0"},
+        {"finetune.kl_estimator=k3", "finetune.top_p=1", "finetune.temperature=0.5"},
+        {"finetune.kl_estimator=k2", "finetune.top_p=0.9", "finetune.temperature=0.5"},
+        {"finetune.kl_estimator=k1", "finetune.top_p=0.9", "finetune.entropy=0.1"},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        const char *set[] = {good[i][0], good[i][1], good[i][2]};
+        pr_config_t *c = parse_with(MINIMAL, set, 3);
+        pr_config_free(&c);
+    }
+}
+END_TEST
+
 START_TEST(unknown_keys_name_the_nearest)
 {
     refuse("retrys = 1;", "/tmp/x/a.cfg:3: unknown key 'retrys'; the nearest known one is 'retries'");
@@ -243,6 +326,16 @@ START_TEST(objectives_are_checked)
         {"objectives = ( { name = \"a b\"; adapter = \"x\"; } );", "objectives[0].name: found \"a b\""},
         {"objectives = ( { name = \"a\"; adapter = \"x\"; }, { name = \"a\"; adapter = \"y\"; } );",
          "a name of its own"},
+        {"objectives = ( { name = \"a\"; adapter = \"x\"; }, { name = \"A\"; adapter = \"y\"; } );",
+         "objectives[1].name: found \"A\" beside \"a\": their files would be the same"},
+        {"objectives = ( { name = \"a\"; adapter = \"x\"; }, { name = \"w_a\"; adapter = \"y\"; } );",
+         "both would have a column \"w_a\""},
+        {"objectives = ( { name = \"se_a\"; adapter = \"x\"; }, { name = \"a\"; adapter = \"y\"; } );",
+         "both would have a column \"se_a\""},
+        {"objectives = ( { name = \"w_w_a\"; adapter = \"x\"; }, { name = \"w_a\"; adapter = \"y\"; } );",
+         "both would have a column \"w_w_a\""},
+        {"objectives = ( { name = \"level\"; adapter = \"x\"; } );",
+         "objectives[0].name: found \"level\": its column \"level\" of cells.csv"},
         {"objectives = ( { name = \"a\"; adapter = 1; } );", "objectives[0].adapter: found the integer 1"},
         {"objectives = ( { name = \"a\"; minimize = 1; } );", "expected true or false"},
     };
@@ -289,7 +382,7 @@ START_TEST(overrides)
     ck_assert_str_eq(c->objective[2].name, "new");
     pr_config_free(&c);
     refuse_with(MINIMAL, "finetune.steps=x",
-                "--set finetune.steps=x: finetune.steps: found the string \"x\", expected an integer >= 1");
+                "--set finetune.steps=x: finetune.steps: found the string \"x\", expected an integer 1 to 2147483647");
     refuse_with(MINIMAL, "finetune.stepz=3",
                 "--set finetune.stepz=3: unknown key 'finetune.stepz'; the nearest known one is 'finetune.steps'");
     refuse_with(MINIMAL, "finetune.steps", "expected key=value");
@@ -455,6 +548,10 @@ int main(void)
     tcase_add_test(tcase, all_kinds_are_read);
     tcase_add_test(tcase, searches_times_aggregations);
     tcase_add_test(tcase, wrong_values_are_located);
+    tcase_add_test(tcase, numbers_that_do_not_fit);
+    tcase_add_test(tcase, ends_of_ranges);
+    tcase_add_test(tcase, ranges_have_two_ends);
+    tcase_add_test(tcase, distributions_that_do_not_go_together);
     tcase_add_test(tcase, unknown_keys_name_the_nearest);
     tcase_add_test(tcase, objectives_are_checked);
     tcase_add_test(tcase, overrides);

@@ -178,12 +178,12 @@ static void check_fit(const char *file, bool of_pairs)
     ck_assert(rest.n > 5 && rest.n < N / 2 && fit.n + rest.n == N);
     must(pr_fit_reward(&k.in, &out, &err), &err);
     if (of_pairs)
-        must(pr_fit_pairs(pr_team_local(), &x, k.in.ridge, w, &stats, &err), &err);
+        must(pr_fit_pairs(pr_team_local(), &x, NULL, k.in.ridge, w, &stats, &err), &err);
     else
         must(pr_fit_labels(pr_team_local(), &x, fit.y, k.in.ridge, w, &b, &stats, &err), &err);
     compare_weights(out.head, w, b);
     if (of_pairs)
-        must(pr_check_pairs(pr_team_local(), &z, w, &held, &err), &err);
+        must(pr_check_pairs(pr_team_local(), &z, NULL, w, &held, &err), &err);
     else
         must(pr_check_labels(pr_team_local(), &z, rest.y, true, w, b, &held, &err), &err);
     ck_assert_double_eq(figure(&out, "samples"), N);

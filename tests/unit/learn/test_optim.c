@@ -83,22 +83,47 @@ START_TEST(advantages)
 }
 END_TEST
 
-/* The derivative is that of the loss (finite differences); k3 is zero at equality and positive elsewhere. */
-START_TEST(token_loss_and_its_derivative)
+static double token_loss(const pr_token_loss_t *l, double lp, double ref, double entropy)
+{
+    double unused, unused_h;
+    return pr_token_loss(l, lp, ref, entropy, &unused, &unused_h);
+}
+
+/* The derivatives are those of the loss (finite differences), for every estimator of the KL. */
+START_TEST(token_loss_and_its_derivatives)
 {
     const double h = 1e-6;
-    for (double lp = -6; lp < -0.1; lp += 0.7)
-        for (double ref = -6; ref < -0.1; ref += 0.9) {
-            pr_token_loss_t l = {.advantage = 0.8, .weight = 0.25, .kl = 0.3};
-            double grad, unused;
-            pr_token_loss(&l, lp, ref, &grad);
-            double numeric =
-                (pr_token_loss(&l, lp + h, ref, &unused) - pr_token_loss(&l, lp - h, ref, &unused)) / (2 * h);
-            ck_assert_double_eq_tol(grad, numeric, 1e-6 * (1 + fabs(numeric)));
-            ck_assert_double_ge(pr_k3(lp, ref), 0);
-        }
-    ck_assert_double_eq(pr_k3(-2, -2), 0);
-    ck_assert_double_eq_tol(pr_k3(-1, -2), exp(-1) + 1 - 1, 1e-12);
+    for (int estimator = PR_KL_K1; estimator <= PR_KL_K3; estimator++)
+        for (double lp = -6; lp < -0.1; lp += 0.7)
+            for (double ref = -6; ref < -0.1; ref += 0.9) {
+                pr_token_loss_t l = {0.8, 0.25, (pr_kl_t)estimator, 0.3, 0.2};
+                double grad, grad_h, s = 1.3;
+                pr_token_loss(&l, lp, ref, s, &grad, &grad_h);
+                double by_lp = (token_loss(&l, lp + h, ref, s) - token_loss(&l, lp - h, ref, s)) / (2 * h);
+                double by_h = (token_loss(&l, lp, ref, s + h) - token_loss(&l, lp, ref, s - h)) / (2 * h);
+                ck_assert_double_eq_tol(grad, by_lp, 1e-6 * (1 + fabs(by_lp)));
+                ck_assert_double_eq_tol(grad_h, by_h, 1e-6);
+            }
+}
+END_TEST
+
+/* By hand: -A lp, then the term of the KL, weights 1. */
+START_TEST(token_losses_are_what_their_names_say)
+{
+    const double expected[] = {0, 0.5, exp(-1) + 1 - 1};
+    for (int estimator = PR_KL_K1; estimator <= PR_KL_K3; estimator++) {
+        pr_token_loss_t l = {2, 1, (pr_kl_t)estimator, 1, 0};
+        ck_assert_double_eq_tol(token_loss(&l, -1, -2, 7), 2 + expected[estimator], 1e-12);
+        ck_assert_double_eq_tol(token_loss(&l, -2, -2, 7), 4, 1e-12);
+        l.kl = 0; // and no reference is needed
+        ck_assert_double_eq_tol(token_loss(&l, -1, NAN, 7), 2, 1e-12);
+    }
+    pr_kl_t kl;
+    pr_error_t err;
+    ck_assert_int_eq(pr_kl_parse("k2", &kl, &err), PR_OK);
+    ck_assert_int_eq(kl, PR_KL_K2);
+    ck_assert_int_eq(pr_kl_parse("k4", &kl, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "k4"));
 }
 END_TEST
 
@@ -110,7 +135,8 @@ int main(void)
     tcase_add_test(c, schedules);
     tcase_add_test(c, clipping);
     tcase_add_test(c, advantages);
-    tcase_add_test(c, token_loss_and_its_derivative);
+    tcase_add_test(c, token_loss_and_its_derivatives);
+    tcase_add_test(c, token_losses_are_what_their_names_say);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_ENV);

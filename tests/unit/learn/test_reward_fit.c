@@ -131,7 +131,7 @@ static void check_pairs(int n, int d, double ridge)
     long double *g = pr_alloc((size_t)d, sizeof *g), *h = pr_alloc((size_t)(d * d), sizeof *h);
     pr_fit_stats_t stats = {0};
     pr_error_t err;
-    ck_assert_msg(pr_fit_pairs(pr_team_local(), &f, ridge, w, &stats, &err) == PR_OK, "%s", err.text);
+    ck_assert_msg(pr_fit_pairs(pr_team_local(), &f, NULL, ridge, w, &stats, &err) == PR_OK, "%s", err.text);
     // The best weights, by Newton steps in long double from there.
     memcpy(better, w, (size_t)d * sizeof *w);
     double loss = 0;
@@ -161,6 +161,43 @@ START_TEST(pairs)
     check_pairs(80, 6, 0.1);
     check_pairs(20, 30, 1e-3); // can be told apart; the ridge keeps the weights finite
     check_pairs(90, 1, 0);
+}
+END_TEST
+
+static double always_one(int i, int j)
+{
+    (void)i, (void)j;
+    return 1;
+}
+
+/* One feature that is 1 in every pair, and one margin m: the best w solves ridge w = 1 / (1 + exp(w - m)). */
+START_TEST(margins)
+{
+    enum { N = 20 };
+    double m[N], w;
+    samples_t s = samples_new(0, N, 1, always_one);
+    pr_features_t f = samples_features(&s, samples_batches(N));
+    pr_fit_stats_t stats;
+    pr_fit_figures_t found;
+    pr_error_t err;
+    static const double margins_[] = {0, 0.5, 3};
+    for (size_t k = 0; k < 3; k++) {
+        double lo = 0, hi = 100, ridge = 0.1;
+        for (int i = 0; i < N; i++)
+            m[i] = margins_[k];
+        for (int i = 0; i < 200; i++) {
+            double mid = (lo + hi) / 2;
+            *(ridge * mid < 1 / (1 + exp(mid - m[0])) ? &lo : &hi) = mid;
+        }
+        ck_assert_msg(pr_fit_pairs(pr_team_local(), &f, m, ridge, &w, &stats, &err) == PR_OK, "%s", err.text);
+        ck_assert_double_eq_tol(w, lo, 1e-8);
+        ck_assert_double_eq_tol(stats.loss, log1p(exp(m[0] - w)), 1e-10);
+        ck_assert_int_eq(pr_check_pairs(pr_team_local(), &f, m, &w, &found, &err), PR_OK);
+        ck_assert_double_eq_tol(found.loss, stats.loss, 1e-10);
+        ck_assert_double_eq(found.accuracy, 1);
+        ck_assert_double_eq(found.base_rate, 0.5);
+    }
+    free(s.y);
 }
 END_TEST
 
@@ -195,7 +232,7 @@ START_TEST(figures)
         s.y[i] = 0.3;
     ck_assert_int_eq(pr_check_labels(pr_team_local(), &f, s.y, false, w, b, &found, &err), PR_OK);
     ck_assert(isnan(found.r2));
-    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, w, &found, &err), PR_OK);
+    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, NULL, w, &found, &err), PR_OK);
     right = 0;
     for (int i = 0; i < N; i++) {
         double m = 0;
@@ -207,10 +244,10 @@ START_TEST(figures)
     ck_assert_double_eq_tol(found.accuracy, right / N, 1e-15);
     ck_assert_double_eq_tol(found.loss, loss, 1e-14);
     memset(w, 0, sizeof w);
-    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, w, &found, &err), PR_OK);
+    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, NULL, w, &found, &err), PR_OK);
     ck_assert_double_eq_tol(found.accuracy, 0.5, 1e-15);
     fz.n_batch = f.n_batch = 0;
-    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, w, &found, &err), PR_OK);
+    ck_assert_int_eq(pr_check_pairs(pr_team_local(), &fz, NULL, w, &found, &err), PR_OK);
     ck_assert(found.n == 0 && isnan(found.accuracy) && isnan(found.loss));
     ck_assert_int_eq(pr_check_labels(pr_team_local(), &f, s.y, false, w, b, &found, &err), PR_OK);
     ck_assert(found.n == 0 && isnan(found.rmse) && isnan(found.r2));
@@ -238,14 +275,14 @@ static void fails(bool of_pairs, int n, int d, double (*feature)(int, int), doub
     double *w = pr_alloc((size_t)d, sizeof *w), b;
     pr_fit_stats_t stats;
     pr_error_t err = {0};
-    pr_status_t status = of_pairs ? pr_fit_pairs(pr_team_local(), &f, ridge, w, &stats, &err)
+    pr_status_t status = of_pairs ? pr_fit_pairs(pr_team_local(), &f, NULL, ridge, w, &stats, &err)
                                   : pr_fit_labels(pr_team_local(), &f, s.y, ridge, w, &b, &stats, &err);
     ck_assert_msg(status == PR_ERR_NUMERIC, "%s, not '%s'", err.text, text);
     ck_assert_msg(strstr(err.text, text), "%s, not '%s'", err.text, text);
     // What it says to set is enough.
     double advised = strstr(err.text, "set ridge to ") ? strtod(strstr(err.text, "set ridge to ") + 13, NULL) : 0;
     if (advised > 0 && of_pairs)
-        ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, advised, w, &stats, &err), PR_OK);
+        ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, NULL, advised, w, &stats, &err), PR_OK);
     else if (advised > 0)
         ck_assert_int_eq(pr_fit_labels(pr_team_local(), &f, s.y, advised, w, &b, &stats, &err), PR_OK);
     free(w);
@@ -271,12 +308,12 @@ START_TEST(nothing_and_failures)
     pr_fit_stats_t stats;
     pr_error_t err;
     ck_assert_int_eq(pr_fit_labels(pr_team_local(), &f, s.y, 1, w, &b, &stats, &err), PR_ERR_FORMAT);
-    ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, 1, w, &stats, &err), PR_ERR_FORMAT);
+    ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, NULL, 1, w, &stats, &err), PR_ERR_FORMAT);
     f.n_batch = 3;
     s.fails_at = 2;
     ck_assert_int_eq(pr_fit_labels(pr_team_local(), &f, s.y, 1, w, &b, &stats, &err), PR_ERR_FORMAT);
     ck_assert_str_eq(err.text, "batch 2 fails");
-    ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, 1, w, &stats, &err), PR_ERR_FORMAT);
+    ck_assert_int_eq(pr_fit_pairs(pr_team_local(), &f, NULL, 1, w, &stats, &err), PR_ERR_FORMAT);
     ck_assert_str_eq(err.text, "batch 2 fails");
     free(s.y);
 }
@@ -288,6 +325,7 @@ int main(void)
     TCase *t = tcase_create("reward fits");
     tcase_add_test(t, labels);
     tcase_add_test(t, pairs);
+    tcase_add_test(t, margins);
     tcase_add_test(t, figures);
     tcase_add_test(t, equations_without_a_solution);
     tcase_add_test(t, nothing_and_failures);

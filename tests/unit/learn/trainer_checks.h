@@ -61,6 +61,20 @@ static inline void compare(const subject_t *s, const char *prefix, const float *
     ck_assert_int_gt(compared, 0);
 }
 
+// The loss of the same tokens without a KL, averaged over the tokens.
+static inline double plain_loss(subject_t *s, const double *ref)
+{
+    pr_trainer_t *t;
+    pr_step_stats_t stats;
+    pr_trainer_options_t o = {
+        .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 100000};
+    pr_rollout_t r = {s->f.n_seq, s->start, s->n_prompt, s->f.ids, s->advantage, ref};
+    FIXTURE_OK(pr_trainer_new(s->f.m, fixture_team, s->adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
+    pr_trainer_free(&t);
+    return stats.loss;
+}
+
 static inline void check_loss(const char *dir, const char *loss_key, const char *prefix, bool sequence, double kl,
                               int micro)
 {
@@ -69,25 +83,84 @@ static inline void check_loss(const char *dir, const char *loss_key, const char 
     pr_step_stats_t stats;
     load(&s, dir);
     pr_trainer_options_t o = {.kl = kl,
-                              .temperature = 1,
+                              .kl_estimator = PR_KL_K3,
+                              .sampling = {.temperature = 1, .top_p = 1},
                               .sequence_norm = sequence,
                               .beta1 = 0.9,
                               .beta2 = 0.999,
                               .eps = 1e-8,
                               .micro_tokens = micro};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
+    r.ref = ref;
     FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
     double expected = json_number_value(json_object_get(s.f.json, loss_key));
     if (sequence) // the fixture's loss holds the advantage times log-probabilities, as ours does
         ck_assert_double_eq_tol(stats.loss, expected, 1e-4 * fabs(expected));
-    if (kl > 0)
-        ck_assert_double_eq_tol(stats.kl, json_number_value(json_object_get(s.f.json, "pg.kl_k3_mean")),
-                                1e-4 * stats.kl);
+    if (kl > 0) { // the advantage's part of the loss aside, its mean over the tokens
+        double k3 = json_number_value(json_object_get(s.f.json, "pg.kl_k3_mean"));
+        ck_assert_double_eq_tol((stats.loss - plain_loss(&s, ref)) / kl, k3, 1e-4 * k3);
+    }
     ck_assert_int_eq(stats.tokens, (long)s.f.n_seq * (s.f.len - s.n_prompt[0]));
     compare(&s, prefix, pr_trainer_gradient(t));
+    free(ref);
     pr_trainer_free(&t);
     unload(&s);
+}
+
+/* Gradient of a loss with everything in it: temperature, a nucleus, an entropy bonus, a KL. grad: [adapter->n_data],
+ * the caller frees. */
+static inline float *sampled_gradient(const char *dir, const pr_trainer_options_t *o, size_t *n, pr_step_stats_t *stats)
+{
+    subject_t s = {0};
+    pr_trainer_t *t;
+    load(&s, dir);
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
+    FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, o, &t, err));
+    FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
+    r.ref = ref;
+    FIXTURE_OK(pr_trainer_loss(t, &r, stats, err));
+    *n = s.adapter->n_data;
+    float *grad = pr_alloc(*n, sizeof *grad);
+    memcpy(grad, pr_trainer_gradient(t), *n * sizeof *grad);
+    free(ref);
+    pr_trainer_free(&t);
+    unload(&s);
+    return grad;
+}
+
+/* What a team finds is what one process alone finds. */
+static inline void check_sampled(const char *dir, pr_kl_t estimator, double top_p, double temperature)
+{
+    const pr_team_t *team = fixture_team;
+    pr_trainer_options_t o = {.kl = 0.3,
+                              .kl_estimator = estimator,
+                              .entropy = 0.2,
+                              .sampling = {.temperature = temperature, .top_p = top_p},
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .micro_tokens = 40};
+    pr_step_stats_t stats, expected;
+    size_t n;
+    float *grad = sampled_gradient(dir, &o, &n, &stats);
+    fixture_set_team(pr_team_local());
+    float *alone = sampled_gradient(dir, &o, &n, &expected);
+    fixture_set_team(team);
+    double apart = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        apart += pow((double)grad[i] - (double)alone[i], 2);
+        all += pow((double)alone[i], 2);
+    }
+    ck_assert_msg(sqrt(apart) < 1e-4 * sqrt(all), "%s: the gradient is %g away", dir, sqrt(apart / all));
+    ck_assert_double_eq_tol(stats.loss, expected.loss, 1e-4 * (1 + fabs(expected.loss)));
+    ck_assert_double_eq_tol(stats.kl, expected.kl, 1e-4 * (1 + fabs(expected.kl)));
+    ck_assert_double_eq_tol(stats.entropy, expected.entropy, 1e-4 * (1 + expected.entropy));
+    free(grad);
+    free(alone);
 }
 
 #endif

@@ -103,10 +103,11 @@ typedef struct loss {
     float *logp; // [n] or NULL
 } loss_t;
 
-static inline void loss_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+static inline void loss_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g,
+                             float *g_entropy)
 {
     loss_t *l = self;
-    (void)entropy;
+    (void)entropy, (void)g_entropy;
     for (int i = 0; i < n; i++) {
         l->f(l->t, first + i, logp[i], &l->sum, &g[i], l->more);
         if (l->logp)
@@ -143,11 +144,12 @@ static inline double run_loss(setup_t *s, const target_t *t, loss_fn f, const fl
                               float *dw, float *logp)
 {
     loss_t loss = {t, f, more, 0, logp};
+    const pr_sampling_t plain = {.temperature = 1, .top_p = 1};
     size_t d = (size_t)s->d;
     float *dt = pr_alloc((size_t)t->n * d, sizeof *dt), *dh = pr_alloc((size_t)s->rows * d, sizeof *dh);
     FIXTURE_OK(pr_forward(s->run, &s->b, s->h, err));
     gather(t);
-    FIXTURE_OK(pr_head_backward(s->f.m, fixture_la, t->n, t->h, t->token, 1.0, loss_grad, &loss, dt, dw, err));
+    FIXTURE_OK(pr_head_backward(s->f.m, fixture_la, t->n, t->h, t->token, &plain, loss_grad, &loss, dt, dw, err));
     for (int i = 0; i < t->n; i++)
         memcpy(dh + (size_t)t->row[i] * d, dt + (size_t)i * d, d * sizeof *dh);
     FIXTURE_OK(pr_backward(s->run, &s->b, dh, g, err));

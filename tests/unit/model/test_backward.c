@@ -56,9 +56,11 @@ static double loss(problem_t *p)
     return sum;
 }
 
-static void loss_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+static const pr_sampling_t sampling = {.temperature = 0.8, .top_p = 1};
+
+static void loss_grad(void *self, int first, int n, const float *logp, const float *entropy, float *g, float *g_entropy)
 {
-    (void)self, (void)entropy;
+    (void)self, (void)entropy, (void)g_entropy;
     for (int i = 0; i < n; i++)
         g[i] = (float)(coefficient(first + i) + (double)logp[i] / 10);
 }
@@ -66,8 +68,8 @@ static void loss_grad(void *self, int first, int n, const float *logp, const flo
 static void gradients(problem_t *p, const pr_grads_t *g, float *head)
 {
     TINY_OK(pr_forward(p->run, &p->t.b, p->h, err));
-    TINY_OK(
-        pr_head_backward(p->m, pr_linalg_local(), p->rows, p->h, p->target, 0.8, loss_grad, NULL, p->dh, head, err));
+    TINY_OK(pr_head_backward(p->m, pr_linalg_local(), p->rows, p->h, p->target, &sampling, loss_grad, NULL, p->dh, head,
+                             err));
     TINY_OK(pr_backward(p->run, &p->t.b, p->dh, g, err));
 }
 
@@ -229,7 +231,8 @@ START_TEST(test_blocks)
         b.n_seq = 1, b.seq_start = start, b.token = p.t.token + p.t.start[s];
         size_t first = (size_t)p.t.start[s] * (size_t)p.d;
         TINY_OK(pr_forward(p.run, &p.t.b, p.h, err)); // of all rows, so that the head's gradient is as before
-        TINY_OK(pr_head_backward(p.m, pr_linalg_local(), p.rows, p.h, p.target, 0.8, loss_grad, NULL, p.dh, NULL, err));
+        TINY_OK(pr_head_backward(p.m, pr_linalg_local(), p.rows, p.h, p.target, &sampling, loss_grad, NULL, p.dh, NULL,
+                                 err));
         TINY_OK(pr_forward(p.run, &b, p.h, err));
         TINY_OK(pr_backward(p.run, &b, p.dh + first, &(pr_grads_t){.adapter = 0, .adapter_grad = parts}, err));
         free(logp);

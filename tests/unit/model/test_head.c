@@ -169,49 +169,109 @@ START_TEST(test_head_errors)
 }
 END_TEST
 
-static void some_gradient(void *self, int first, int n, const float *logp, const float *entropy, float *g)
+typedef struct token_p {
+    int id;
+    double p;
+} token_p_t;
+
+static int by_probability(const void *a, const void *b)
 {
-    float *kept = self;
+    const token_p_t *x = a, *y = b;
+    return x->p != y->p ? (x->p < y->p) - (x->p > y->p) : x->id - y->id;
+}
+
+/* q [v]: what is drawn from, in double: softmax(x / t), of the nucleus alone when top_p < 1; must < 0, or a token that
+ * the nucleus is made large enough for. */
+static void distribution(int v, const float *x, double temperature, double top_p, int must, double *q)
+{
+    token_p_t *t = pr_alloc((size_t)v, sizeof *t);
+    double lse = reference_lse(v, x, temperature), mass = 0;
+    bool in = must < 0;
+    for (int i = 0; i < v; i++)
+        t[i] = (token_p_t){i, exp((double)x[i] / temperature - lse)};
+    qsort(t, (size_t)v, sizeof *t, by_probability);
+    for (int i = 0; i < v; i++) {
+        bool kept = top_p == 1 || mass < top_p || !in;
+        q[t[i].id] = kept ? t[i].p : 0;
+        mass += q[t[i].id];
+        in = in || t[i].id == must;
+    }
+    for (int i = 0; i < v; i++)
+        q[i] /= mass;
+    free(t);
+}
+
+typedef struct head_grad {
+    bool entropy; // has a part in the loss
+    float logp[500], h[500], g[500], g_entropy[500];
+} head_grad_t;
+
+static void some_gradient(void *self, int first, int n, const float *logp, const float *entropy, float *g,
+                          float *g_entropy)
+{
+    head_grad_t *kept = self;
     for (int i = 0; i < n; i++) {
-        ck_assert(logp[i] <= 0 && entropy[i] >= 0);
-        g[i] = kept[first + i] = (float)cos(first + i);
+        ck_assert(logp[i] <= 0 && entropy[i] >= 0 && g_entropy[i] == 0);
+        g[i] = kept->g[first + i] = (float)cos(first + i);
+        if (kept->entropy)
+            g_entropy[i] = (float)sin(3 * (first + i));
+        kept->g_entropy[first + i] = g_entropy[i];
+        kept->logp[first + i] = logp[i];
+        kept->h[first + i] = entropy[i];
     }
 }
 
-/* dlogits = g/T (onehot - softmax), by hand. */
+typedef struct head_sums {
+    head_grad_t g;
+    double *dh, *dw; // [n,d], [v,d]
+} head_sums_t;
+
+// log q, the entropy of q and the derivatives by states and weights, from their definitions.
+static void expect_row(const head_case_t *c, const pr_sampling_t *s, int i, const float *x, head_sums_t *e)
+{
+    double q[61], h = 0;
+    distribution(c->v, x, s->temperature, s->top_p, c->target[i], q);
+    for (int j = 0; j < c->v; j++)
+        h -= q[j] > 0 ? q[j] * log(q[j]) : 0;
+    ck_assert_double_eq_tol((double)e->g.logp[i], log(q[c->target[i]]), 2e-5);
+    ck_assert_double_eq_tol((double)e->g.h[i], h, 1e-5);
+    for (int j = 0; j < c->v; j++) {
+        double dl = (double)e->g.g[i] * ((j == c->target[i]) - q[j]);
+        if (q[j] > 0)
+            dl -= (double)e->g.g_entropy[i] * q[j] * (log(q[j]) + h);
+        for (int k = 0; k < c->d; k++) {
+            e->dh[i * c->d + k] += dl / s->temperature * (double)c->m->head.data[j * c->d + k];
+            e->dw[j * c->d + k] += dl / s->temperature * (double)c->h[i * c->d + k];
+        }
+    }
+}
+
+/* dlogits = 1/T [ g (onehot - q) - g_entropy q (log q + entropy) ], by hand, at temperatures and nuclei. */
 START_TEST(test_head_backward)
 {
+    static const pr_sampling_t cases[] = {{false, 0.7, 1}, {false, 1, 0.8}, {false, 1.6, 0.5}, {false, 0.5, 1e-6}};
     head_case_t c = head_case(500);
-    const double t = 0.7;
     size_t nd = (size_t)(c.n * c.d), vd = (size_t)(c.v * c.d);
-    float *g = pr_alloc(500, sizeof *g), *dh = pr_alloc(nd, sizeof *dh), *dw = pr_alloc(vd, sizeof *dw);
-    float *logits = pr_alloc((size_t)(c.n * c.v), sizeof *logits), *dh2 = pr_alloc(nd, sizeof *dh2);
-    double *expected = pr_alloc(vd, sizeof *expected);
-    TINY_OK(pr_head_backward(c.m, pr_linalg_local(), c.n, c.h, c.target, t, some_gradient, g, dh, dw, err));
+    float *dh = pr_alloc(nd, sizeof *dh), *dw = pr_alloc(vd, sizeof *dw), *dh2 = pr_alloc(nd, sizeof *dh2);
+    float *logits = pr_alloc((size_t)(c.n * c.v), sizeof *logits);
+    head_sums_t e = {.g.entropy = _i % 2, .dh = pr_alloc(nd, sizeof *e.dh), .dw = pr_alloc(vd, sizeof *e.dw)};
+    const pr_sampling_t *s = &cases[_i / 2];
+    TINY_OK(pr_head_backward(c.m, pr_linalg_local(), c.n, c.h, c.target, s, some_gradient, &e.g, dh, dw, err));
     pr_head_logits(c.m, pr_linalg_local(), c.n, c.h, logits);
-    for (int i = 0; i < c.n; i++) {
-        const float *x = logits + i * c.v;
-        double lse = reference_lse(c.v, x, t), dx[24] = {0};
-        for (int j = 0; j < c.v; j++) {
-            double dl = (double)g[i] / t * ((j == c.target[i]) - exp((double)x[j] / t - lse));
-            for (int k = 0; k < c.d; k++) {
-                dx[k] += dl * (double)c.m->head.data[j * c.d + k];
-                expected[j * c.d + k] += dl * (double)c.h[i * c.d + k];
-            }
-        }
-        for (int k = 0; k < c.d; k++)
-            ck_assert_double_eq_tol((double)dh[i * c.d + k], dx[k], 2e-5);
-    }
+    for (int i = 0; i < c.n; i++)
+        expect_row(&c, s, i, logits + i * c.v, &e);
+    for (size_t i = 0; i < nd; i++)
+        ck_assert_double_eq_tol((double)dh[i], e.dh[i], 3e-5);
     for (size_t i = 0; i < vd; i++)
-        ck_assert_double_eq_tol((double)dw[i], expected[i], 2e-4);
-    TINY_OK(pr_head_backward(c.m, pr_linalg_local(), c.n, c.h, c.target, t, some_gradient, g, dh2, NULL, err));
+        ck_assert_double_eq_tol((double)dw[i], e.dw[i], 3e-4);
+    TINY_OK(pr_head_backward(c.m, pr_linalg_local(), c.n, c.h, c.target, s, some_gradient, &e.g, dh2, NULL, err));
     ck_assert(memcmp(dh, dh2, nd * sizeof *dh) == 0);
-    free(g);
+    free(e.dh);
+    free(e.dw);
     free(dh);
     free(dh2);
     free(dw);
     free(logits);
-    free(expected);
     head_case_free(&c);
 }
 END_TEST
@@ -232,49 +292,28 @@ START_TEST(test_greedy)
 }
 END_TEST
 
-typedef struct token_p {
-    int id;
-    double p;
-} token_p_t;
-
-static int by_probability(const void *a, const void *b)
-{
-    const token_p_t *x = a, *y = b;
-    return x->p != y->p ? (x->p < y->p) - (x->p > y->p) : x->id - y->id;
-}
-
 /* Over a fine grid of u, every token comes as often as its probability says: all of them, or the nucleus's. */
 static void frequencies(int v, double scale, double temperature, double top_p)
 {
     enum { N = 20000 };
     float *x = pr_alloc((size_t)v, sizeof *x), *copy = pr_alloc((size_t)v, sizeof *copy), logp;
-    token_p_t *t = pr_alloc((size_t)v, sizeof *t);
-    double *share = pr_alloc((size_t)v, sizeof *share), *expected = pr_alloc((size_t)v, sizeof *expected), mass = 0;
+    double *share = pr_alloc((size_t)v, sizeof *share), *expected = pr_alloc((size_t)v, sizeof *expected);
     for (int i = 0; i < v; i++)
         x[i] = (float)(scale * noise((uint64_t)i, 8));
-    double lse = reference_lse(v, x, temperature);
-    for (int i = 0; i < v; i++)
-        t[i] = (token_p_t){i, exp((double)x[i] / temperature - lse)};
-    qsort(t, (size_t)v, sizeof *t, by_probability);
-    int kept = 0;
-    while (kept < v && mass < top_p)
-        mass += t[kept++].p;
-    for (int i = 0; i < kept; i++)
-        expected[t[i].id] = t[i].p / mass;
+    distribution(v, x, temperature, top_p, -1, expected);
     pr_sampling_t s = {.temperature = temperature, .top_p = top_p};
     for (int k = 0; k < N; k++) {
         memcpy(copy, x, (size_t)v * sizeof *x);
         int id = pr_choose_token(&s, v, copy, (k + 0.5) / N, &logp);
         ck_assert(id >= 0 && id < v);
         share[id] += 1.0 / N;
-        ck_assert_double_eq_tol((double)logp, (double)x[id] / temperature - lse, 2e-5);
+        ck_assert_double_eq_tol((double)logp, log(expected[id]), 2e-5);
     }
     for (int i = 0; i < v; i++) // a token's interval of u may gain or lose one grid point at each end
         ck_assert_msg(fabs(share[i] - expected[i]) < 2.5 / N, "v %d T %g p %g token %d: %g, expected %g", v,
                       temperature, top_p, i, share[i], expected[i]);
     free(x);
     free(copy);
-    free(t);
     free(share);
     free(expected);
 }
@@ -293,6 +332,32 @@ START_TEST(test_top_p)
     frequencies(700, 2, 0.7, 0.9);
     frequencies(300, 0.1, 1.3, 0.99);
     frequencies(40, 3, 1, 1e-6); // the most probable only
+}
+END_TEST
+
+/* The nucleus is that of the definition, ties by id; a token that has to be in it stretches it, what is no number
+ * stays. */
+START_TEST(test_nucleus)
+{
+    enum { V = 700 };
+    float x[V];
+    bool keep[V];
+    double q[V];
+    pr_sampling_t s = {.temperature = 0.9, .top_p = 0.6};
+    for (int i = 0; i < V; i++)
+        x[i] = (float)noise((uint64_t)(i / 2), 8); // in pairs of equal ones
+    for (int must = -1; must < V; must += 50) {
+        distribution(V, x, s.temperature, s.top_p, must, q);
+        int first = 0;
+        while (q[first] == 0)
+            first++;
+        pr_nucleus_keep(&s, V, x, must < 0 ? first : must, keep);
+        for (int i = 0; i < V; i++)
+            ck_assert_int_eq(keep[i], q[i] > 0);
+    }
+    x[77] = NAN;
+    pr_nucleus_keep(&s, V, x, 3, keep);
+    ck_assert(keep[77] && keep[3]);
 }
 END_TEST
 
@@ -321,10 +386,11 @@ int main(void)
     tcase_add_test(t, test_activations);
     tcase_add_test(t, test_logp);
     tcase_add_test(t, test_head_errors);
-    tcase_add_test(t, test_head_backward);
+    tcase_add_loop_test(t, test_head_backward, 0, 8);
     tcase_add_test(t, test_greedy);
     tcase_add_test(t, test_sampling);
     tcase_add_test(t, test_top_p);
+    tcase_add_test(t, test_nucleus);
     tcase_add_test(t, test_not_a_number);
     suite_add_tcase(s, t);
     return run_suite(s);

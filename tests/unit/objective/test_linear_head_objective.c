@@ -117,8 +117,10 @@ START_TEST(settings_of_the_file)
     base_t b;
     pr_error_t err;
     pr_objective_t *o = NULL;
-    open_base(&b, json_pack("{s:s, s:s, s:s, s:s}", "template", "Q: {prompt} A:{response}", "max_tokens", "3",
-                            "truncate", "start", "special_tokens", "false"));
+    open_base(&b, json_pack("{s:s, s:s, s:s, s:s, s:s}", "template", "Q: {prompt} A:{response}", "max_tokens", "3",
+                            "truncate", "start", "special_tokens", "false", "trim", "true"));
+    ck_assert_int_eq(try_open("linear_head", "{'head': 'head.safetensors', 'trim': false}", &b.env, &o, &err),
+                     PR_ERR_CONFIG);
     check_scores(&b, "{'head': 'head.safetensors'}", "Q: ", " A:", false, 3, false);
     check_scores(&b, "{'head': 'head.safetensors', 'max_tokens': 3}", "Q: ", " A:", false, 3, false);
     ck_assert_int_eq(try_open("linear_head", "{'head': 'head.safetensors', 'max_tokens': 4}", &b.env, &o, &err),
@@ -133,6 +135,63 @@ START_TEST(settings_of_the_file)
     json_object_set_new(b.head.metadata, "truncate", json_string("middle"));
     must(pr_linear_head_write(b.file, &b.head, &err), &err);
     ck_assert_int_eq(try_open("linear_head", "{'head': 'head.safetensors'}", &b.env, &o, &err), PR_ERR_FORMAT);
+    close_base(&b);
+}
+END_TEST
+
+/* A head of labels predicts the label, one of pairs gives log-odds: what is done to its number must go with that. */
+START_TEST(transforms_go_with_what_was_fitted)
+{
+    static const char *const kinds[] = {"labels", "pairs"}, *const transforms[] = {"clip", "sigmoid"};
+    base_t b;
+    pr_error_t err;
+    open_base(&b, json_object());
+    for (int in_about = 0; in_about < 2; in_about++)
+        for (int k = 0; k < 2; k++)
+            for (int t = 0; t < 2; t++) {
+                pr_objective_t *o = NULL;
+                char about[40], options[80];
+                snprintf(about, sizeof about, "{\"kind\":\"%s\"}", kinds[k]);
+                json_object_clear(b.head.metadata);
+                json_object_set_new(b.head.metadata, in_about ? "about" : "kind",
+                                    json_string(in_about ? about : kinds[k]));
+                must(pr_linear_head_write(b.file, &b.head, &err), &err);
+                snprintf(options, sizeof options, "{'head': 'head.safetensors', 'transform': '%s'}", transforms[t]);
+                pr_status_t status = try_open("linear_head", options, &b.env, &o, &err);
+                ck_assert_int_eq(status, k == t ? PR_OK : PR_ERR_CONFIG);
+                if (k != t) {
+                    ck_assert_msg(strstr(err.text, kinds[k]) && strstr(err.text, transforms[t]), "%s", err.text);
+                    continue;
+                }
+                ck_assert(o->lo == 0 && o->hi == 1);
+                pr_objective_close(&o);
+            }
+    json_t *sigmoid = options_of("{'transform': 'sigmoid', 'data': 'x'}");
+    ck_assert_int_eq(pr_objective_check_fit("it", "linear_head", sigmoid, true, &err), PR_OK);
+    ck_assert_int_eq(pr_objective_check_fit("it", "linear_head", sigmoid, false, &err), PR_ERR_CONFIG);
+    ck_assert_int_eq(pr_objective_check_fit("it", "brevity", sigmoid, false, &err), PR_OK);
+    json_decref(sigmoid);
+    close_base(&b);
+}
+END_TEST
+
+START_TEST(clip)
+{
+    base_t b;
+    pr_error_t err;
+    pr_objective_t *o = NULL;
+    static const float bias[] = {1e4F, -1e4F};
+    pr_sample_t s = {.prompt = prompts[0], .response = responses[0], .response_len = strlen(responses[0])};
+    open_base(&b, json_object());
+    for (int i = 0; i < 2; i++) {
+        double score;
+        b.head.bias = bias[i];
+        must(pr_linear_head_write(b.file, &b.head, &err), &err);
+        must(try_open("linear_head", "{'head': 'head.safetensors', 'transform': 'clip'}", &b.env, &o, &err), &err);
+        must(pr_objective_score(o, &s, 1, &score, &err), &err);
+        ck_assert_double_eq(score, i == 0 ? 1 : 0);
+        pr_objective_close(&o);
+    }
     close_base(&b);
 }
 END_TEST
@@ -249,6 +308,8 @@ int main(void)
     tcase_add_test(t, scores);
     tcase_add_test(t, settings_of_the_file);
     tcase_add_test(t, given_later);
+    tcase_add_test(t, transforms_go_with_what_was_fitted);
+    tcase_add_test(t, clip);
     tcase_add_test(t, bad_options);
     tcase_add_test(t, identity);
     suite_add_tcase(s, t);

@@ -228,7 +228,7 @@ START_TEST(packed_and_plain_recursion_agree)
                     u[i] += 2;
                 pr_hv_work_t *work = pr_hv_work_new(n, m);
                 ck_assert(pr_hv_packed_fits(n, m));
-                assert_close(pr_hv_packed(u, n, m), pr_hv_many(work, u, n, m), 1e-12);
+                assert_close(pr_hv_packed(u, n, m, &(double){INFINITY}), pr_hv_many(work, u, n, m), 1e-12);
                 pr_hv_work_free(work);
                 free(u);
             }

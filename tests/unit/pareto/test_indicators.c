@@ -190,6 +190,86 @@ START_TEST(reference_rule_and_normalisation)
 }
 END_TEST
 
+/* Each indicator by its definition, looking at all pairs. */
+static void slow_distances(const double *a, size_t n, const double *r, size_t n_r, size_t m, double *igd,
+                           double *igd_plus, double *epsilon)
+{
+    *igd = *igd_plus = 0;
+    *epsilon = -INFINITY;
+    for (size_t j = 0; j < n_r; j++) {
+        double d = INFINITY, plus = INFINITY, lack = INFINITY;
+        for (size_t i = 0; i < n; i++) {
+            double squares = 0, lacks = 0, most = -INFINITY;
+            for (size_t k = 0; k < m; k++) {
+                double x = r[j * m + k] - a[i * m + k];
+                squares += x * x;
+                lacks += x > 0 ? x * x : 0;
+                most = fmax(most, x);
+            }
+            d = fmin(d, sqrt(squares));
+            plus = fmin(plus, sqrt(lacks));
+            lack = fmin(lack, most);
+        }
+        *igd += d / (double)n_r;
+        *igd_plus += plus / (double)n_r;
+        *epsilon = fmax(*epsilon, lack);
+    }
+}
+
+START_TEST(the_tree_finds_what_a_look_at_all_finds)
+{
+    for (size_t m = 1; m <= 8; m++)
+        for (uint64_t seed = 0; seed < 12; seed++) {
+            size_t n = 1 + (size_t)seed * 37, n_r = 1 + (size_t)(seed * 53 % 290);
+            double *a = random_points(seed, (point_kind_t)(seed % KINDS), n, m);
+            double *r = random_points(seed + 50, (point_kind_t)(seed / 2 % KINDS), n_r, m);
+            double igd, igd_plus, epsilon, gd, mirrored;
+            slow_distances(a, n, r, n_r, m, &igd, &igd_plus, &epsilon);
+            assert_close(pr_igd(a, n, r, n_r, (int)m, 1), igd, 1e-12);
+            assert_close(pr_igd_plus(a, n, r, n_r, (int)m), igd_plus, 1e-12);
+            ck_assert_double_eq(pr_epsilon_additive(a, n, r, n_r, (int)m), epsilon);
+            slow_distances(r, n_r, a, n, m, &gd, &mirrored, &epsilon);
+            assert_close(pr_gd(a, n, r, n_r, (int)m, 1), gd, 1e-12);
+            for (size_t i = 0; i < n * m; i++) // GD+ is the IGD+ of everything turned round
+                a[i] = -a[i];
+            for (size_t i = 0; i < n_r * m; i++)
+                r[i] = -r[i];
+            slow_distances(r, n_r, a, n, m, &gd, &mirrored, &epsilon);
+            for (size_t i = 0; i < n * m; i++)
+                a[i] = -a[i];
+            for (size_t i = 0; i < n_r * m; i++)
+                r[i] = -r[i];
+            assert_close(pr_gd_plus(a, n, r, n_r, (int)m), mirrored, 1e-12);
+            free(a);
+            free(r);
+        }
+}
+END_TEST
+
+static bool at_once(void *self)
+{
+    ++*(int *)self;
+    return true;
+}
+
+/* Steps are counted, so that this says nothing of the machine: all pairs would be 10^10 times 3. */
+START_TEST(large_sets_take_few_steps)
+{
+    enum { N = 100000 };
+    double *a = random_points(1, LINEAR, N, 3), *b = random_points(2, LINEAR, N, 3), igd;
+    int calls = 0;
+    ck_assert(pr_igd_plus_within(a, N, a, N, 3, 1e3 * N, NULL, NULL, &igd));
+    ck_assert_double_eq(igd, 0);
+    ck_assert(pr_igd_plus_within(a, N, b, N, 3, 1e4 * N, NULL, NULL, &igd));
+    ck_assert_double_gt(igd, 0);
+    ck_assert(!pr_igd_plus_within(a, N, b, N, 3, 1e4, NULL, NULL, &igd));
+    ck_assert(!pr_igd_plus_within(a, N, b, N, 3, INFINITY, at_once, &calls, &igd));
+    ck_assert_int_eq(calls, 1);
+    free(a);
+    free(b);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("indicators");
@@ -203,5 +283,7 @@ int main(void)
     tcase_add_test(t, undefined_is_nan);
     tcase_add_test(t, cardinality_counts_distinct_points);
     tcase_add_test(t, reference_rule_and_normalisation);
+    tcase_add_test(t, the_tree_finds_what_a_look_at_all_finds);
+    tcase_add_test(t, large_sets_take_few_steps);
     return run_case(t, "indicators");
 }

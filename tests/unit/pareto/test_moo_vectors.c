@@ -1,6 +1,7 @@
 /* Values of moocore's test suite, where it is present: PARETORANK_VECTORS, or beside the source directory. */
 #include "base/file.h"
 #include "base/json.h"
+#include "pareto/hv_estimate.h"
 #include "pareto/hypervolume.h"
 #include "pareto/points_file.h"
 #include "points.h"
@@ -65,6 +66,12 @@ static void check_hypervolumes(const json_t *entry)
         double expected = strtod(text, NULL);
         ck_assert_msg(fabs(found - expected) <= printed_tolerance(text) * fabs(expected), "%s: set %zu: %.17g, not %s",
                       file, set, found, text);
+        pr_hv_estimate_t e;
+        ck_assert(pr_hv_estimate(p.values + p.start[set] * (size_t)p.m, p.start[set + 1] - p.start[set], p.m, reference,
+                                 0.02, 1e8, NULL, NULL, &e));
+        ck_assert_msg(fabs(e.volume - found) <= e.error + 1e-12 * found, "%s: set %zu: estimated %.9g with error %.3g",
+                      file, set, e.volume, e.error);
+        ck_assert_msg(e.error <= 0.03 * found, "%s: set %zu: %.9g with error %.3g", file, set, e.volume, e.error);
         set++;
     }
     ck_assert_uint_eq(set, p.n_sets);

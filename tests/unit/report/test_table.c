@@ -259,11 +259,14 @@ END_TEST
 
 START_TEST(samples_jsonl)
 {
-    static const pr_sample_line_t sample[] = {{"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, m0},
-                                              {"+params", 2, w1, "", 0, "", 0, s1}};
-    ck_assert_int_eq(pr_write_samples(path, 3, names, sample, 2, &err), PR_OK);
+    static const pr_sample_line_t sample[] = {{"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, m0, NULL},
+                                              {"+params", 2, w1, "", 0, "", 0, s1, NULL},
+                                              {.line = "{\"kept\": 1}"}};
+    ck_assert_int_eq(pr_write_samples(path, 3, names, sample, 3, &err), PR_OK);
     char *text = get_text(), *second = strchr(text, '\n') + 1;
-    json_t *a = json_loadb(text, (size_t)(second - text), JSON_ALLOW_NUL, NULL), *b = json_loads(second, 0, NULL);
+    json_t *a = json_loadb(text, (size_t)(second - text), JSON_ALLOW_NUL, NULL),
+           *b = json_loads(second, JSON_DISABLE_EOF_CHECK, NULL);
+    ck_assert_str_eq(strchr(second, '\n') + 1, "{\"kept\": 1}\n");
     ck_assert(a && b);
     ck_assert_str_eq(json_string_value(json_object_get(a, "prompt")), "How\nare \"you\"?");
     ck_assert_uint_eq(json_string_length(json_object_get(a, "response")), 7);

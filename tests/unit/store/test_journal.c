@@ -232,6 +232,65 @@ START_TEST(hostile_lines)
 }
 END_TEST
 
+/* As tools that convert text leave it: carriage returns, and a byte order mark in front. */
+START_TEST(line_ends_of_other_systems)
+{
+    pr_found_t f;
+    pr_buf_t b = {0};
+    size_t len;
+    append_range(0, 4);
+    char *text = get_file(path, &len);
+    pr_buf_puts(&b, "\xEF\xBB\xBF");
+    for (size_t i = 0; i < len; i++)
+        pr_buf_puts(&b, text[i] == '\n' ? "\r\n" : (char[2]){text[i], 0});
+    put_file(path, b.data, b.len);
+    read_journal(&f);
+    ck_assert_int_eq(f.n, 4);
+    ck_assert_uint_eq(f.stats.skipped, 0);
+    append_range(4, 2); // and it is gone on with
+    read_journal(&f);
+    ck_assert_int_eq(f.n, 6);
+    ck_assert_uint_eq(f.stats.skipped, 0);
+    put_file(path, b.data, b.len - 1); // the last line lacks its newline, but not its carriage return
+    read_journal(&f);
+    ck_assert_int_eq(f.n, 4);
+    free(text);
+    pr_buf_free(&b);
+}
+END_TEST
+
+/* Which lines are damaged is known, and told in words. */
+START_TEST(damage_is_named)
+{
+    static const struct {
+        const char *damage; // a character for each line: '.' is good
+        const char *words;
+        bool torn;
+    } cases[] = {{"....", "", false},
+                 {"..x.", "1 line damaged (line 3)", false},
+                 {"x.x.x", "3 lines damaged (lines 1, 3 and 5)", false},
+                 {"...x", "its last line is cut short (line 4)", true},
+                 {".x.x", "1 line damaged (line 2), and its last line is cut short (line 4)", true},
+                 {"xxxxxxxxxx", "10 lines damaged (lines 1, 2, 3, 4, 5, 6, 7 and 8, and 2 more)", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_journal_stats_t stats;
+        char words[256];
+        size_t len, n = strlen(cases[i].damage), line = 0;
+        unlink(path);
+        append_range(0, (int)n);
+        char *text = get_file(path, &len);
+        for (char *at = text; *at; at = strchr(at, '\n') + 1, line++)
+            if (cases[i].damage[line] == 'x')
+                at[3] ^= 1;
+        put_file(path, text, len - cases[i].torn);
+        ck_assert_int_eq(pr_journal_read(path, NULL, NULL, &stats, &err), PR_OK);
+        pr_journal_damage(&stats, words, sizeof words);
+        ck_assert_str_eq(words, cases[i].words);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(a_line_too_long_is_skipped)
 {
     pr_found_t f;
@@ -417,6 +476,8 @@ int main(void)
     tcase_add_test(tcase, cut_at_every_byte);
     tcase_add_test(tcase, every_bit_flipped);
     tcase_add_test(tcase, hostile_lines);
+    tcase_add_test(tcase, line_ends_of_other_systems);
+    tcase_add_test(tcase, damage_is_named);
     tcase_add_test(tcase, a_line_too_long_is_skipped);
     tcase_add_test(tcase, short_writes_and_interrupts);
     tcase_add_test(tcase, disk_full);

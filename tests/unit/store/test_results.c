@@ -1,3 +1,5 @@
+#include "base/log.h"
+#include "store/journal.h"
 #include "store/results.h"
 
 #include "store_files.h"
@@ -10,6 +12,7 @@ static char *dir;
 static void set_up(void)
 {
     make_folder();
+    pr_log_set_level(PR_LOG_ERROR);
     dir = pr_path_join(folder, "sweep/x");
 }
 
@@ -183,6 +186,84 @@ START_TEST(odd_bytes_in_the_lock_do_no_harm)
 }
 END_TEST
 
+/* The lock is held on what a second run cannot do without: removing .lock lets nobody in, and it is put back. */
+START_TEST(a_removed_lock_lets_nobody_in)
+{
+    char owner[300] = "";
+    pr_results_t *r = open_results(), *second = NULL;
+    pr_journal_t *j = NULL;
+    json_t *start = json_pack("{s:s, s:i}", "host", "node7", "pid", 123);
+    ck_assert_int_eq(pr_journal_open(in_folder("sweep/x/journal.jsonl"), &j, &err), PR_OK);
+    ck_assert_int_eq(pr_journal_append(j, "sweep_start", start, true, &err), PR_OK);
+    json_decref(start);
+    pr_journal_close(&j);
+    ck_assert_int_eq(unlink(in_folder("sweep/x/.lock")), 0);
+    ck_assert(pr_results_locked(dir, owner, sizeof owner));
+    ck_assert_int_eq(pr_results_open(dir, &second, &err), PR_ERR_LOCKED);
+    ck_assert_ptr_nonnull(strstr(err.text, "process 123 on node7 works in this results directory"));
+    ck_assert_int_eq(pr_results_check(r, &err), PR_OK);
+    expect_locked_by(getpid()); // .lock names this process again
+    pr_results_close(&r);
+    r = open_results();
+    pr_results_close(&r);
+}
+END_TEST
+
+/* Whoever holds a journal that is no longer the one of that name must stop. */
+START_TEST(a_journal_that_went_away_is_noticed)
+{
+    static const char *const commands[] = {"rm journal.jsonl", "mv journal.jsonl kept",
+                                           "cp journal.jsonl c; mv c journal.jsonl", "cd ..; mv x y; mkdir x"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char command[256];
+        pr_results_t *r = open_results();
+        ck_assert_int_eq(pr_results_check(r, &err), PR_OK);
+        snprintf(command, sizeof command, "cd '%s' && { %s; }", dir, commands[i]);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(pr_results_check(r, &err), PR_ERR_LOCKED);
+        ck_assert_ptr_nonnull(strstr(err.text, "journal.jsonl: was removed, replaced or moved away"));
+        pr_results_close(&r);
+    }
+}
+END_TEST
+
+START_TEST(holding_makes_nothing)
+{
+    pr_results_t *r = NULL;
+    ck_assert_int_eq(pr_results_hold(dir, &r, &err), PR_ERR_NOT_FOUND);
+    ck_assert(!pr_dir_exists(dir));
+    ck_assert_int_eq(pr_mkdirs(dir, &err), PR_OK);
+    ck_assert_int_eq(pr_results_hold(dir, &r, &err), PR_ERR_NOT_FOUND);
+    put_file(in_folder("sweep/x/journal.jsonl"), "", 0);
+    ck_assert_int_eq(pr_results_hold(dir, &r, &err), PR_OK);
+    expect_locked_by(getpid());
+    ck_assert_int_eq(count_files(dir), 1);
+    pr_results_close(&r);
+}
+END_TEST
+
+START_TEST(work_is_found)
+{
+    static const char *const files[] = {"cells.csv", "front.json", "experts/a-s1/adapter_model.safetensors",
+                                        "heads/a.safetensors", "checkpoints/finetune-0.ckpt"};
+    pr_results_t *r = open_results();
+    char what[256];
+    put_file(in_folder("sweep/x/sweep.cfg"), "x", 1);
+    ck_assert(!pr_results_has_work(dir, what, sizeof what)); // an empty journal is no sign of any
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = pr_path_join(dir, files[i]), *parent = pr_path_dir(path);
+        ck_assert_int_eq(pr_mkdirs(parent, &err), PR_OK);
+        put_file(path, "x", 1);
+        ck_assert(pr_results_has_work(dir, what, sizeof what));
+        ck_assert_str_eq(what, files[i]);
+        ck_assert_int_eq(unlink(path), 0);
+        free(path);
+        free(parent);
+    }
+    pr_results_close(&r);
+}
+END_TEST
+
 static bool there(const char *name)
 {
     struct stat st;
@@ -234,6 +315,10 @@ int main(void)
     tcase_add_test(tcase, another_process_is_refused_until_it_dies);
     tcase_add_test(tcase, never_two_inside);
     tcase_add_test(tcase, odd_bytes_in_the_lock_do_no_harm);
+    tcase_add_test(tcase, a_removed_lock_lets_nobody_in);
+    tcase_add_test(tcase, a_journal_that_went_away_is_noticed);
+    tcase_add_test(tcase, holding_makes_nothing);
+    tcase_add_test(tcase, work_is_found);
     tcase_add_test(tcase, sweeps_temporaries_only);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -90,6 +90,7 @@ typedef struct play {
     int workers;                                                      // jobs running at once
     uint64_t shuffle;                                                 // which running job ends next; 0: the oldest
     int stop_after;                                                   // ends; 0: none
+    bool same_words;                                                  // of failures
     bool (*fails)(const json_t *spec, int attempt, pr_status_t *why); // NULL: none
     // what happened
     int ended, given, fits, finetunes, evaluates;
@@ -190,7 +191,7 @@ static inline void play_checkpoint(const play_t *p, const json_t *spec, double *
     pr_error_t err;
     char *path = pr_results_path(pr_sweep_dir(p->sweep), "checkpoints/evaluate-%s.ckpt",
                                  json_string_value(json_object_get(spec, "id")));
-    json_t *meta = json_object(), *said = json_array();
+    json_t *meta = json_pack("{s:O}", "job", json_object_get(spec, "id")), *said = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(said, json_string("said"));
     char *text = json_dumps(said, JSON_COMPACT);
@@ -254,7 +255,11 @@ static inline pr_status_t play_end_job(play_t *p, int i, pr_error_t *err)
     memmove(&p->running[i], &p->running[i + 1], (size_t)(--p->n_running - i) * sizeof p->running[0]);
     if (!p->fails || !p->fails(spec, attempt, &why))
         result = fit ? play_fit(p, spec) : tune ? play_finetune(p, spec) : play_evaluate(p, spec);
-    pr_status_t status = pr_sweep_finished(p->sweep, id, &who, why, why == PR_OK ? "" : "made to fail", result, err);
+    char text[64]; // other words every time, unless told otherwise: the same failure twice is final
+    snprintf(text, sizeof text, p->same_words ? "made to fail" : "made to fail (attempt %d)", attempt);
+    if (why != PR_OK)
+        result = json_pack("{s:o, s:i}", "seconds", pr_json_real(0.125), "tokens", 3);
+    pr_status_t status = pr_sweep_finished(p->sweep, id, &who, why, why == PR_OK ? "" : text, result, err);
     if (why == PR_OK)
         *(fit ? &p->fits : tune ? &p->finetunes : &p->evaluates) += 1;
     p->ended++;

@@ -60,7 +60,7 @@ START_TEST(every_prefix_of_the_journal)
     int total = done_in(journal, strlen(journal)), prefixes = 0;
     ck_assert_int_ge(total, 20);
     shell("cp -r %s/whole %s/prefix", play_dir, play_dir);
-    for (const char *at = journal; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL, prefixes++) {
+    for (const char *at = strchr(journal, '\n') + 1; at; at = strchr(at, '\n'), at = at ? at + 1 : NULL, prefixes++) {
         size_t n = (size_t)(at - journal);
         write_journal("prefix", journal, n);
         ck_assert_int_eq(go_on("prefix", "whole", searches, (uint64_t)prefixes % 3), total - done_in(journal, n));
@@ -80,10 +80,51 @@ START_TEST(a_journal_torn_anywhere)
     for (uint64_t i = 0; i < 40; i++) {
         size_t n = pr_rng_below(&key, strlen(journal), i, 0, 0, 0);
         bool whole_line = journal[n] == '\n'; // it lacks only its newline: good
+        if (n < (size_t)(strchr(journal, '\n') - journal))
+            continue; // nothing is left: another test
         write_journal("torn", journal, n);
         ck_assert_int_eq(go_on("torn", "torn-whole", searches, i % 3),
                          total - done_in(journal, whole_line ? n + 1 : n));
     }
+    free(journal);
+}
+END_TEST
+
+static void refused(const char *results, const char *words)
+{
+    pr_config_t *c = play_config(results, searches);
+    play_t p = {.workers = 1};
+    pr_error_t err;
+    ck_assert_int_eq(play_open(&p, c, &err), PR_ERR_FORMAT);
+    ck_assert_msg(strstr(err.text, words) != NULL, "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(err.text, "put the journal back, or move the results away to begin anew"));
+    play_close(&p);
+    pr_config_free(&c);
+}
+
+/* A journal of which nothing is left, beside results, is told; nothing is begun anew, and nothing written. */
+START_TEST(a_journal_cut_to_nothing)
+{
+    play_simple("nothing-whole", searches);
+    char *journal = play_read("nothing-whole", "journal.jsonl");
+    shell("cp -r %s/nothing-whole %s/nothing", play_dir, play_dir);
+    write_journal("nothing", "", 0);
+    refused("nothing", "journal.jsonl: empty, but cells.csv is there");
+    shell("rm %s/nothing/journal.jsonl", play_dir);
+    refused("nothing", "journal.jsonl: empty, but cells.csv is there");
+    write_journal("nothing", journal, 20);
+    refused("nothing", "journal.jsonl: no good line: its last line is cut short (line 1), but cells.csv is there");
+    write_journal("nothing", "a\nb\n", 4);
+    refused("nothing", "journal.jsonl: no good line: 2 lines damaged (lines 1 and 2), but cells.csv is there");
+    static const char *const files[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl"};
+    for (size_t i = 0; i < 4; i++)
+        play_same("nothing-whole", "nothing", files[i]);
+    shell("cd %s/nothing && rm *.csv *.json samples.jsonl", play_dir);
+    refused("nothing", "but experts/a-s1/adapter_model.safetensors is there");
+    shell("rm -r %s/nothing/experts", play_dir);
+    refused("nothing", "but checkpoints/");
+    shell("rm -r %s/nothing/checkpoints", play_dir);
+    ck_assert_int_gt(go_on("nothing", "nothing-whole", searches, 0), 10);
     free(journal);
 }
 END_TEST
@@ -281,6 +322,7 @@ int main(void)
     tcase_set_timeout(t, 240);
     tcase_add_test(t, every_prefix_of_the_journal);
     tcase_add_test(t, a_journal_torn_anywhere);
+    tcase_add_test(t, a_journal_cut_to_nothing);
     tcase_add_test(t, a_damaged_journal);
     tcase_add_test(t, foreign_lines);
     tcase_add_test(t, a_changed_expert);

@@ -1,0 +1,232 @@
+#include "sweeps/clean.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "jobs/artifact.h"
+#include "store/journal.h"
+#include "store/results.h"
+#include "sweeps/sweep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What the journal says. */
+typedef struct pr_clean_fold {
+    json_t *tuned;  // id of a fine-tune job that is done -> its label
+    json_t *last;   // label -> the id that wrote it last
+    json_t *tables; // the last "tables" line
+    char state[32];
+} pr_clean_fold_t;
+
+static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
+{
+    pr_clean_fold_t *f = self;
+    const char *id = json_string_value(json_object_get(line, "job")),
+               *label = json_string_value(json_object_get(line, "label")),
+               *state = json_string_value(json_object_get(line, "state"));
+    (void)err;
+    if (strcmp(event, "sweep_start") == 0)
+        snprintf(f->state, sizeof f->state, "stopped");
+    if (strcmp(event, "sweep_end") == 0)
+        snprintf(f->state, sizeof f->state, "%s", state ? state : "");
+    if (strcmp(event, "tables") == 0) {
+        json_decref(f->tables);
+        f->tables = json_incref((json_t *)(uintptr_t)line);
+    }
+    if (id && label && strcmp(event, "job_done") == 0 &&
+        json_is_string(json_object_get(json_object_get(line, "result"), "expert"))) {
+        json_object_set_new(f->tuned, id, json_string(label));
+        json_object_set_new(f->last, label, json_string(id));
+    }
+    return PR_OK;
+}
+
+/* Finished, and with every table as it was written. */
+static bool is_finished(const char *dir, const pr_clean_fold_t *f)
+{
+    static const char *const names[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl", "metrics.json"};
+    bool good = strcmp(f->state, "finished") == 0 && json_is_true(json_object_get(f->tables, "complete"));
+    for (size_t i = 0; i < sizeof names / sizeof *names && good; i++) {
+        char hash[PR_HASH_HEX], *path = pr_results_path(dir, "%s", names[i]);
+        const char *expected = json_string_value(json_object_get(json_object_get(f->tables, "files"), names[i]));
+        good = expected && pr_hash_file(path, hash, NULL) == PR_OK && strcmp(hash, expected) == 0;
+        free(path);
+    }
+    return good;
+}
+
+/* Does a later run of the sweep read the prompts' scores of its points whatever happens? */
+static pr_status_t check_evaluations(const char *dir, const pr_clean_fold_t *f, bool finished, pr_error_t *err)
+{
+    char *path = pr_results_path(dir, "sweep.cfg");
+    pr_config_t *c = NULL;
+    pr_status_t status = PR_OK;
+    if (!finished)
+        PR_GO(pr_fail(
+            err, PR_ERR_USAGE,
+            "%s: the sweep is not finished (state: %s), or a table is not what it wrote: the checkpoints of its "
+            "points are still needed",
+            dir, f->state[0] ? f->state : "none"));
+    PR_GO(pr_config_read(path, NULL, 0, &c, err));
+    for (int i = 0; i < c->n_searches; i++)
+        if (c->search[i].n_fidelity > 0)
+            PR_GO(
+                pr_fail(err, PR_ERR_USAGE,
+                        "%s: search '%s' has fidelity: it compares points by their prompts' own scores, so a later run "
+                        "needs the checkpoints of its points",
+                        dir, c->search[i].name));
+done:
+    pr_config_free(&c);
+    free(path);
+    return status;
+}
+
+/* ---- the files ---- */
+
+typedef struct pr_cleaner {
+    const char *dir;
+    const pr_clean_fold_t *f;
+    char *cells; // cells.csv of a finished sweep, which names its jobs; NULL: not finished
+    bool evaluations, dry;
+    pr_clean_t *out;
+    pr_error_t *err;
+} pr_cleaner_t;
+
+/* "finetune-<id>.ckpt" -> id; false for another name. */
+static bool job_of(const char *name, const char *kind, char id[PR_HASH_HEX])
+{
+    size_t n = strlen(kind);
+    if (strncmp(name, kind, n) != 0 || name[n] != '-' || strlen(name + n + 1) != PR_HASH_HEX - 1 + strlen(".ckpt") ||
+        strcmp(name + n + PR_HASH_HEX, ".ckpt") != 0)
+        return false;
+    snprintf(id, PR_HASH_HEX, "%.32s", name + n + 1);
+    return true;
+}
+
+/* Is the expert of a fine-tune job there, and whole? Then its checkpoint has nothing to give. */
+static bool expert_is_there(const pr_cleaner_t *c, const char *id)
+{
+    const char *label = json_string_value(json_object_get(c->f->tuned, id)),
+               *last = label ? json_string_value(json_object_get(c->f->last, label)) : NULL;
+    bool known = false;
+    if (!last || strcmp(last, id) != 0)
+        return false;
+    char *path = pr_results_path(c->dir, "experts/%s", label);
+    bool good = pr_artifact_check(path, &known, NULL) == PR_OK && known;
+    free(path);
+    return good;
+}
+
+/* PR_CLEAN_KINDS: it stays. */
+static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
+{
+    char id[PR_HASH_HEX];
+    if (job_of(name, "finetune", id))
+        return expert_is_there(c, id) ? PR_CLEAN_TUNED : c->cells ? PR_CLEAN_LEFT : PR_CLEAN_KINDS;
+    if (!job_of(name, "evaluate", id) || !c->cells)
+        return PR_CLEAN_KINDS;
+    if (!strstr(c->cells, id)) // with fidelity cells.csv does not name all; then c->cells is not asked for
+        return PR_CLEAN_LEFT;
+    return c->evaluations ? PR_CLEAN_EVALUATION : PR_CLEAN_KINDS;
+}
+
+static pr_status_t drop(pr_cleaner_t *c, int folder, const char *name, pr_clean_kind_t kind)
+{
+    struct stat st;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+        return PR_OK;
+    if (!c->dry && unlinkat(folder, name, 0) != 0 && errno != ENOENT)
+        return pr_fail(c->err, PR_ERR_IO, "%s: %s: cannot delete: %s", c->dir, name, strerror(errno));
+    c->out->files[kind]++;
+    c->out->bytes[kind] += (uint64_t)st.st_blocks * 512;
+    return PR_OK;
+}
+
+/* Everything of one folder, and of those in it down to depth. Follows no links. */
+static pr_status_t clean_folder(pr_cleaner_t *c, int parent, const char *name, int depth, bool checkpoints)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    pr_status_t status = PR_OK;
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return PR_OK;
+    }
+    for (struct dirent *e; status == PR_OK && (e = readdir(d));) {
+        struct stat st;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        pr_clean_kind_t kind = pr_results_is_temporary(e->d_name) ? PR_CLEAN_TEMPORARY
+                               : checkpoints                      ? kind_of(c, e->d_name)
+                                                                  : PR_CLEAN_KINDS;
+        if (S_ISDIR(st.st_mode) && depth > 0)
+            status = clean_folder(c, fd, e->d_name, depth - 1, depth == 2 && strcmp(e->d_name, "checkpoints") == 0);
+        else if (kind != PR_CLEAN_KINDS)
+            status = drop(c, fd, e->d_name, kind);
+    }
+    closedir(d);
+    return status;
+}
+
+static bool has_fidelity(const char *dir)
+{
+    char *path = pr_results_path(dir, "sweep.cfg");
+    pr_config_t *c = NULL;
+    bool has = pr_config_read(path, NULL, 0, &c, NULL) != PR_OK; // who cannot tell keeps all
+    for (int i = 0; c && i < c->n_searches; i++)
+        has = has || c->search[i].n_fidelity > 0;
+    pr_config_free(&c);
+    free(path);
+    return has;
+}
+
+static pr_status_t clean(pr_cleaner_t *c, pr_error_t *err)
+{
+    size_t n;
+    char *path = pr_results_path(c->dir, "cells.csv");
+    pr_status_t status = PR_OK;
+    if (c->out->finished && !has_fidelity(c->dir))
+        status = pr_file_read(path, 0, &c->cells, &n, err);
+    free(path);
+    PR_TRY(status);
+    int fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", c->dir, strerror(errno));
+    status = clean_folder(c, fd, ".", 2, false);
+    close(fd);
+    free(c->cells);
+    return status;
+}
+
+pr_status_t pr_sweep_clean(const char *dir, bool evaluations, bool dry, pr_clean_t *out, pr_error_t *err)
+{
+    pr_results_t *r = NULL;
+    pr_clean_fold_t f = {.tuned = json_object(), .last = json_object()};
+    char *journal = pr_results_path(dir, "journal.jsonl");
+    pr_cleaner_t c = {.dir = dir, .f = &f, .evaluations = evaluations, .dry = dry, .out = out, .err = err};
+    pr_status_t status;
+    *out = (pr_clean_t){0};
+    PR_GO(pr_results_hold(dir, &r, err));
+    PR_GO(pr_journal_read(journal, fold, &f, NULL, err));
+    if (!f.state[0])
+        PR_GO(pr_fail(err, PR_ERR_FORMAT, "%s: tells of no sweep, so that nothing here is known to be done", journal));
+    out->finished = is_finished(dir, &f);
+    if (evaluations)
+        PR_GO(check_evaluations(dir, &f, out->finished, err));
+    PR_GO(clean(&c, err));
+done:
+    pr_results_close(&r);
+    json_decref(f.tuned);
+    json_decref(f.last);
+    json_decref(f.tables);
+    free(journal);
+    return status;
+}
