@@ -73,20 +73,12 @@ void pr_job_env_free(pr_job_env_t **e)
     *e = NULL;
 }
 
-/* Appends one prompt's tokens; room: tokens that must fit behind it. */
-static pr_status_t add_prompt(pr_job_env_t *env, pr_prompt_set_t *s, int i, const char *file, int room, pr_error_t *err)
+/* Appends one prompt's tokens. */
+static pr_status_t add_prompt(pr_prompt_set_t *s, int i, pr_error_t *err)
 {
     int32_t *ids;
-    size_t n;
-    PR_TRY(pr_tokenizer_encode(env->tokenizer, s->text[i], strlen(s->text[i]), true, &ids, &n, err));
-    int longest = env->model->config.max_pos - room;
-    if (n == 0 || n > (size_t)(longest > 0 ? longest : 0)) {
-        free(ids);
-        return pr_fail(err, PR_ERR_FORMAT,
-                       "%s: prompt %d: found %zu tokens, expected 1 to %d (the model's %d less %d new ones)", file,
-                       i + 1, n, longest, env->model->config.max_pos, room);
-    }
-    size_t at = (size_t)s->start[i];
+    size_t n, at = (size_t)s->start[i];
+    PR_TRY(pr_prompt_tokens(&s->reader, i, NULL, s->text[i], &ids, &n, err));
     s->ids = pr_realloc(s->ids, at + n, sizeof *s->ids);
     memcpy(s->ids + at, ids, n * sizeof *ids);
     s->start[i + 1] = (int)(at + n);
@@ -99,6 +91,7 @@ static pr_status_t load_prompts(pr_job_env_t *env, const char *file, int room, p
     pr_prompts_t *p = NULL;
     pr_status_t status = PR_OK;
     PR_TRY(pr_prompts_load(file, &p, err));
+    s->reader = (pr_prompt_reader_t){env->tokenizer, &env->model->config, file, room, 0, 0};
     s->n = p->n;
     s->text = pr_alloc((size_t)p->n, sizeof *s->text);
     s->start = pr_alloc((size_t)p->n + 1, sizeof *s->start);
@@ -106,22 +99,36 @@ static pr_status_t load_prompts(pr_job_env_t *env, const char *file, int room, p
         s->text[i] = pr_strdup(p->text[i]);
     pr_prompts_free(&p);
     for (int i = 0; i < s->n; i++)
-        PR_GO(add_prompt(env, s, i, file, room, err));
+        PR_GO(add_prompt(s, i, err));
 done:
     return status;
 }
 
 /* What a head will be fitted on is read before the first job, so that nothing wrong with it is found hours later. */
-static pr_status_t check_data(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
+static pr_status_t check_data(const pr_job_env_t *env, const pr_objective_config_t *o, pr_error_t *err)
 {
     pr_reward_data_t *data = NULL;
-    char *path = pr_path_join(c->dir, json_string_value(json_object_get(o->options, "data")));
+    char *path = pr_path_join(env->config->dir, json_string_value(json_object_get(o->options, "data")));
     pr_status_t status = pr_reward_data_load(path, &data, err);
     if (status == PR_OK)
         status = pr_objective_check_fit(o->name, o->type, o->options, data->pairs, err);
+    if (status == PR_OK)
+        status = pr_reward_data_check_tokens(data, path, o->options, env->tokenizer, &env->model->config, err);
     pr_reward_data_free(&data);
     free(path);
     return status;
+}
+
+/* Can an objective's own model read the prompts? */
+static pr_status_t check_prompts(const pr_job_env_t *env, const pr_objective_config_t *o, pr_error_t *err)
+{
+    const pr_config_t *c = env->config;
+    const pr_prompt_set_t *const sets[] = {&env->train, &env->eval};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (sets[i]->n > 0)
+            PR_TRY(pr_objective_check_prompts(o->name, o->type, o->options, c->dir, sets[i]->reader.file, sets[i]->n,
+                                              sets[i]->text, err));
+    return PR_OK;
 }
 
 // Does this rank take part in an objective's scores?
@@ -139,9 +146,10 @@ static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
     if (env->objective[k] || !scores_here(env, k))
         return PR_OK; // open since an earlier attempt, or none of ours
     PR_TRY(pr_objective_open(o->name, o->type, o->options, &oe, &env->objective[k], err));
-    if (pr_team_is_leader(env->team) && pr_objective_needs_fit(o->type, o->options))
-        return check_data(c, o, err);
-    return PR_OK;
+    if (!pr_team_is_leader(env->team))
+        return PR_OK;
+    PR_TRY(check_prompts(env, o, err));
+    return pr_objective_needs_fit(o->type, o->options) ? check_data(env, o, err) : PR_OK;
 }
 
 // One after the other, as opening one may be collective.
@@ -250,6 +258,12 @@ pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
     PR_TRY(find_worst(env, err));
     env->loaded = true;
     return PR_OK;
+}
+
+void pr_job_env_tell(const pr_job_env_t *env)
+{
+    pr_prompt_tell(&env->train.reader);
+    pr_prompt_tell(&env->eval.reader);
 }
 
 void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)

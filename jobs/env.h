@@ -6,6 +6,7 @@
 #include "aggregate/regmean.h"
 #include "base/hash.h"
 #include "jobs/job.h"
+#include "jobs/prompt_tokens.h"
 #include "learn/response.h"
 #include "objective/objective.h"
 
@@ -13,6 +14,7 @@
 typedef struct pr_prompt_set {
     int n;
     char **text;
+    pr_prompt_reader_t reader;
     int *start;   // [n+1]
     int32_t *ids; // with what the tokenizer's template adds
 } pr_prompt_set_t;

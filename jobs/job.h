@@ -23,6 +23,9 @@ void pr_job_env_set_team(pr_job_env_t *env, const pr_team_t *team);
 /* Loads everything that the sweep will need, so that bad input is found before the first job. */
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);
 
+/* Warnings of what was loaded, for one rank of a run to give. */
+void pr_job_env_tell(const pr_job_env_t *env);
+
 /* The declared ranges [K] of the sweep's objectives, once loaded (may be infinite). On the leader. */
 void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi);
 

@@ -172,7 +172,10 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     if (pr_world_rank(r->w) == 0)
         status = pr_sweep_check_ranks(c, pr_world_size(r->w), err);
     PR_TRY(pr_world_agree(r->w, status, err));
-    return form_teams(r, &r->phase[0].team, err);
+    PR_TRY(form_teams(r, &r->phase[0].team, err));
+    if (r->env && pr_world_rank(r->w) <= 1) // rank 0 has none where others work
+        pr_job_env_tell(r->env);
+    return PR_OK;
 }
 
 /* Rank 0 learns the objectives' ranges from a rank that has them open, and opens the sweep. */

@@ -21,7 +21,9 @@ size_t pr_pointset_add(pr_pointset_t *set, const pr_point_t *p, bool *is_new);
 size_t pr_pointset_find(const pr_pointset_t *set, const pr_point_t *p);
 void pr_pointset_free(pr_pointset_t *set);
 
-/* Parses [text, end): k non-negative numbers (integers, decimals or fractions) between commas or white space. */
+/* Parses [text, end): k non-negative numbers (integers, decimals or fractions) between commas or white space. They are
+ * taken as they are written; numbers that would need a common denominator from 2^62 on, such as those that NumPy and
+ * Python print of a double, as the nearest doubles over a power of two. *out is set on success only. */
 pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err);
 /* The point whose weights are in the same proportions and sum to 1; false for the zero vector. */
 bool pr_point_normalise(pr_point_t *p, int k);

@@ -1,6 +1,6 @@
-/* Points from a file: one a line, K numbers (integers, decimals or fractions such as 1/3) between white space or
- * commas;
- * '#' begins a comment; empty lines are skipped. On the simplex a line gives proportions: "1 1 2" is 1/4, 1/4, 1/2. */
+/* Points from a file: one a line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
+ * fractions such as 1/3) between white space or commas; '#' begins a comment; empty lines and a byte order mark are
+ * skipped. On the simplex a line gives proportions: "1 1 2" is 1/4, 1/4, 1/2. */
 #include "sweeps/search_internal.h"
 
 #include "base/file.h"
@@ -55,7 +55,7 @@ pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *
     pr_pointset_t set = {.k = s->k};
     if (!s->spec->file || !s->spec->file[0])
         return pr_search_bad(s->spec, err, "file: found nothing, expected the name of a file of points");
-    PR_TRY(pr_file_read(s->spec->file, MAX_FILE, &data, &len, err));
+    PR_TRY(pr_file_read_text(s->spec->file, MAX_FILE, &data, &len, err));
     pr_status_t status = PR_OK;
     for (const char *at = data, *end = data + len; status == PR_OK && at < end;) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));

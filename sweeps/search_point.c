@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Numbers of a point stay below this, so that the product of two fits 128 bits and every comparison is exact. */
@@ -102,6 +103,7 @@ static bool scale_ten(ratio_t *r, int64_t e)
     return true;
 }
 
+/* TOO_FINE: what is written is a number, but not one of 62 bits. */
 typedef enum { NUMBER_OK, NUMBER_BAD, NUMBER_TOO_FINE } number_t;
 
 static number_t read_exponent(const char **at, const char *end, int64_t *exponent)
@@ -136,6 +138,19 @@ static bool read_fraction(const char **at, const char *end, int64_t *value, int 
     return fits;
 }
 
+/* -0 as printf and NumPy write it: "-0", "-0.0", "-0.000e+00". */
+static bool is_negative_zero(const char *at, const char *end)
+{
+    if (at == end || *at != '-' || ++at == end || *at != '0')
+        return false;
+    while (at < end && (*at == '0' || *at == '.'))
+        at++;
+    if (at < end && (*at == 'e' || *at == 'E'))
+        for (at++; at < end && (isdigit((unsigned char)*at) || *at == '+' || *at == '-');)
+            at++;
+    return at == end;
+}
+
 /* One of "3", "0.25", "1e-3", "1/4", the whole of [at, end). */
 static number_t read_number(const char *at, const char *end, ratio_t *r)
 {
@@ -144,6 +159,8 @@ static number_t read_number(const char *at, const char *end, ratio_t *r)
     int64_t exponent = 0;
     if (at < end && *at == '+')
         at++;
+    else if (is_negative_zero(at, end))
+        return NUMBER_OK;
     if (!read_digits(&at, end, &r->num, &whole))
         return NUMBER_TOO_FINE;
     if (at < end && *at == '/' && whole > 0) {
@@ -212,31 +229,128 @@ static bool next_field(const char **at, const char *end, bool first, const char 
     return true;
 }
 
-pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err)
+/* ---- numbers that no 62 bits hold ---- */
+
+static const char *skip_digits(const char *at, const char *end)
+{
+    while (at < end && isdigit((unsigned char)*at))
+        at++;
+    return at;
+}
+
+/* Is [at, end) written as read_number() has it, at any length? */
+static bool is_number(const char *at, const char *end)
+{
+    const char *first = at += at < end && *at == '+', *part;
+    at = skip_digits(at, end);
+    bool digits = at > first;
+    if (digits && at < end && *at == '/')
+        return skip_digits(at + 1, end) == end && at + 1 < end;
+    if (at < end && *at == '.') {
+        part = skip_digits(at + 1, end);
+        digits = digits || part > at + 1;
+        at = part;
+    }
+    if (digits && at < end && (*at == 'e' || *at == 'E')) {
+        at += 1 + (at + 1 < end && (at[1] == '-' || at[1] == '+'));
+        part = skip_digits(at, end);
+        digits = part > at;
+        at = part;
+    }
+    return digits && at == end;
+}
+
+/* The nearest double of a field that is_number(); it may be infinite. */
+static double nearest_double(const char *at, size_t len)
+{
+    char *copy = pr_strndup(at, len), *slash = strchr(copy, '/');
+    double x = strtod(copy, NULL);
+    if (slash)
+        x /= strtod(slash + 1, NULL);
+    free(copy);
+    return x;
+}
+
+/* k doubles over a power of two that leaves room for their sum: exact where they are not smaller than it by 2^9. */
+static bool round_point(const double *x, int k, pr_point_t *out)
+{
+    double sum = 0;
+    int exponent;
+    for (int i = 0; i < k; i++)
+        sum += x[i];
+    if (!isfinite(sum))
+        return false;
+    frexp(sum, &exponent); // sum < 2^exponent
+    int shift = 61 - (exponent > 1 ? exponent : 1);
+    if (shift < 0)
+        return false;
+    *out = (pr_point_t){.den = INT64_C(1) << shift};
+    for (int i = 0; i < k; i++)
+        out->num[i] = llround(ldexp(x[i], shift));
+    pr_point_reduce(out, k);
+    return true;
+}
+
+/* ---- a point's text ---- */
+
+typedef struct field {
+    const char *at;
+    size_t len;
+} field_t;
+
+static pr_status_t bad_field(const field_t *f, int i, const char *expected, pr_error_t *err)
+{
+    return pr_fail(err, PR_ERR_FORMAT, "weight %d: found '%.*s', expected %s", i + 1, f->len < 40 ? (int)f->len : 40,
+                   f->at, expected);
+}
+
+/* As it is written; *fine: that takes more than 62 bits. */
+static pr_status_t exact_point(const field_t *f, int k, pr_point_t *out, bool *fine, pr_error_t *err)
 {
     pr_point_t p = {.den = 1};
-    const char *field = NULL;
-    size_t len = 0;
-    int n = 0;
-    while (next_field(&text, end, n == 0, &field, &len)) {
+    *fine = false;
+    for (int i = 0; i < k; i++) {
         ratio_t r;
-        int shown = len < 40 ? (int)len : 40;
-        number_t status = n < k ? read_number(field, field + len, &r) : NUMBER_OK;
+        number_t status = read_number(f[i].at, f[i].at + f[i].len, &r);
+        if (status == NUMBER_TOO_FINE && !is_number(f[i].at, f[i].at + f[i].len))
+            status = NUMBER_BAD;
         if (status == NUMBER_BAD)
-            return pr_fail(err, PR_ERR_FORMAT,
-                           "weight %d: found '%.*s', expected a non-negative number such as 0.25 or 1/4", n + 1, shown,
-                           field);
-        if (status == NUMBER_TOO_FINE || (n < k && !append_ratio(&p, n, r)))
-            return pr_fail(err, PR_ERR_FORMAT,
-                           "weight %d: found '%.*s', expected weights with a common denominator below 2^62", n + 1,
-                           shown, field);
-        n++;
+            return bad_field(&f[i], i, "a non-negative number such as 0.25 or 1/4", err);
+        *fine = *fine || status == NUMBER_TOO_FINE || !append_ratio(&p, i, r);
     }
-    if (n != k)
-        return pr_fail(err, PR_ERR_FORMAT, "found %d weights, expected %d", n, k);
+    if (*fine)
+        return PR_OK;
     pr_point_reduce(&p, k);
     *out = p;
     return PR_OK;
+}
+
+/* Of doubles, as they were before they were printed with all their digits. */
+static pr_status_t rounded_point(const field_t *f, int k, pr_point_t *out, pr_error_t *err)
+{
+    double x[PR_MAX_OBJECTIVES];
+    int largest = 0;
+    for (int i = 0; i < k; i++) {
+        x[i] = nearest_double(f[i].at, f[i].len);
+        if (!isfinite(x[i]))
+            return bad_field(&f[i], i, "a number that a double holds", err);
+        largest = x[i] > x[largest] ? i : largest;
+    }
+    return round_point(x, k, out) ? PR_OK : bad_field(&f[largest], largest, "weights whose sum is below 2^61", err);
+}
+
+pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err)
+{
+    field_t field[PR_MAX_OBJECTIVES], f = {0};
+    bool fine;
+    int n = 0;
+    for (; next_field(&text, end, n == 0, &f.at, &f.len); n++)
+        if (n < k)
+            field[n] = f;
+    if (n != k)
+        return pr_fail(err, PR_ERR_FORMAT, "found %d weights, expected %d", n, k);
+    PR_TRY(exact_point(field, k, out, &fine, err));
+    return fine ? rounded_point(field, k, out, err) : PR_OK;
 }
 
 pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err)

@@ -55,6 +55,45 @@ pr_status_t pr_file_read(const char *path, size_t max, char **data, size_t *len,
     return PR_OK;
 }
 
+pr_status_t pr_check_fetched(const char *path, const void *data, size_t len, pr_error_t *err)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/";
+    enum { LARGEST = 1024 }; // of a pointer, as its specification says
+    if (len < sizeof pointer || len >= LARGEST || memcmp(data, pointer, sizeof pointer - 1) != 0)
+        return PR_OK;
+    return pr_fail(err, PR_ERR_FORMAT,
+                   "%s: found a Git LFS pointer, not the file that it stands for (fetch it: git lfs pull)", path);
+}
+
+// The name of an encoding that is not UTF-8, told by its byte order mark or by the NUL in its first character.
+static const char *other_encoding(const char *data, size_t len)
+{
+    if (len >= 4 && (memcmp(data, "\xFF\xFE\0\0", 4) == 0 || memcmp(data, "\0\0\xFE\xFF", 4) == 0))
+        return "UTF-32";
+    if (len >= 2 && (memcmp(data, "\xFF\xFE", 2) == 0 || memcmp(data, "\xFE\xFF", 2) == 0))
+        return "UTF-16";
+    return len >= 2 && len % 2 == 0 && !data[0] != !data[1] ? "UTF-16" : NULL;
+}
+
+pr_status_t pr_file_read_text(const char *path, size_t max, char **data, size_t *len, pr_error_t *err)
+{
+    PR_TRY(pr_file_read(path, max, data, len, err));
+    const char *encoding = other_encoding(*data, *len);
+    pr_status_t status = pr_check_fetched(path, *data, *len, err);
+    if (encoding)
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected UTF-8 (convert it: iconv -f %s -t UTF-8)", path,
+                         encoding, encoding);
+    if (status != PR_OK) {
+        free(*data);
+        return status;
+    }
+    if (*len >= 3 && memcmp(*data, "\xEF\xBB\xBF", 3) == 0) {
+        *len -= 3;
+        memmove(*data, *data + 3, *len + 1);
+    }
+    return PR_OK;
+}
+
 pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err)
 {
     int fd;

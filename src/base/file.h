@@ -11,6 +11,13 @@
  * over max bytes (0: no limit). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (too large). */
 pr_status_t pr_file_read(const char *path, size_t max, char **data, size_t *len, pr_error_t *err);
 
+/* The same for a text: a byte order mark at its beginning is left out, and what is not the text at all is an error that
+ * says so: UTF-16 or UTF-32, or a Git LFS pointer. Errors: those of pr_file_read, PR_ERR_FORMAT. */
+pr_status_t pr_file_read_text(const char *path, size_t max, char **data, size_t *len, pr_error_t *err);
+/* PR_ERR_FORMAT if the bytes of path are the small file that Git LFS leaves in place of one that it has not fetched,
+ * else PR_OK. */
+pr_status_t pr_check_fetched(const char *path, const void *data, size_t len, pr_error_t *err);
+
 /* A read-only map of a file. */
 typedef struct pr_map {
     const unsigned char *data;

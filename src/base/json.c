@@ -7,25 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-pr_status_t pr_json_parse(const char *text, size_t len, const char *where, json_t **out, pr_error_t *err)
+pr_status_t pr_json_load_with(const char *path, size_t max, unsigned flags, json_t **out, pr_error_t *err)
 {
-    json_error_t e;
-    json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
-    if (!value)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: line %d, column %d: not valid JSON: %s", where, e.line, e.column,
-                       e.text);
-    *out = value;
-    return PR_OK;
+    char *text;
+    size_t len;
+    PR_TRY(pr_file_read_text(path, max, &text, &len, err));
+    pr_status_t status = pr_json_parse_with(text, len, flags, path, out, err);
+    free(text);
+    return status;
 }
 
 pr_status_t pr_json_load(const char *path, size_t max, json_t **out, pr_error_t *err)
 {
-    char *text;
-    size_t len;
-    PR_TRY(pr_file_read(path, max, &text, &len, err));
-    pr_status_t status = pr_json_parse(text, len, path, out, err);
-    free(text);
-    return status;
+    return pr_json_load_with(path, max, 0, out, err);
+}
+
+bool pr_json_is_none(const json_t *value)
+{
+    return !value || (json_is_null(value) && !pr_json_special(value));
 }
 
 json_t *pr_json_real(double x)
@@ -64,6 +63,11 @@ const char *pr_json_type_name(const json_t *value)
 {
     static const char *const names[] = {"an object", "an array", "a string", "an integer",
                                         "a number",  "true",     "false",    "null"};
+    const char *special = pr_json_special(value);
+    if (special)
+        return special;
+    if (json_is_real(value) && fabs(json_real_value(value)) >= 0x1p63)
+        return "a number past 2^63";
     return value ? names[json_typeof(value)] : "nothing";
 }
 
@@ -77,7 +81,7 @@ pr_status_t pr_json_get_int(const json_t *obj, const char *key, int64_t dflt, in
                             pr_error_t *err)
 {
     const json_t *v = json_object_get(obj, key);
-    if (v && !json_is_null(v) && !json_is_integer(v))
+    if (!pr_json_is_none(v) && !json_is_integer(v))
         return wrong(v, key, "an integer", where, err);
     *out = json_is_integer(v) ? json_integer_value(v) : dflt;
     return PR_OK;
@@ -87,7 +91,7 @@ pr_status_t pr_json_get_real(const json_t *obj, const char *key, double dflt, do
                              pr_error_t *err)
 {
     const json_t *v = json_object_get(obj, key);
-    if (v && !json_is_null(v) && !json_is_number(v))
+    if (!pr_json_is_none(v) && !json_is_number(v))
         return wrong(v, key, "a number", where, err);
     *out = json_is_number(v) ? json_number_value(v) : dflt;
     return PR_OK;
@@ -97,7 +101,7 @@ pr_status_t pr_json_get_bool(const json_t *obj, const char *key, bool dflt, bool
                              pr_error_t *err)
 {
     const json_t *v = json_object_get(obj, key);
-    if (v && !json_is_null(v) && !json_is_boolean(v))
+    if (!pr_json_is_none(v) && !json_is_boolean(v))
         return wrong(v, key, "true or false", where, err);
     *out = json_is_boolean(v) ? json_is_true(v) : dflt;
     return PR_OK;
@@ -107,7 +111,7 @@ pr_status_t pr_json_get_string(const json_t *obj, const char *key, const char *d
                                const char *where, pr_error_t *err)
 {
     const json_t *v = json_object_get(obj, key);
-    if (v && !json_is_null(v) && !json_is_string(v))
+    if (!pr_json_is_none(v) && !json_is_string(v))
         return wrong(v, key, "a string", where, err);
     *out = json_is_string(v) ? json_string_value(v) : dflt;
     return PR_OK;

@@ -8,11 +8,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Parses a whole JSON file (at most max bytes, 0: no limit). Caller json_decref()s. Errors name file, line and column.
- */
+/* Reading. Files are taken as Python's json module writes them: with NaN, Infinity, integers of any size and half
+ * surrogate pairs (U+FFFD here). jansson has no such numbers: an integer past 63 bits becomes a real number, and one
+ * that is not finite a null of its own, which pr_json_special() tells apart and which no look-up below takes for a
+ * missing value. Two members of one name are an error. A byte order mark at the beginning is passed over. */
+
+/* Parses a whole JSON file (at most max bytes, 0: no limit). Caller json_decref()s. Errors name file, line and column;
+ * a Git LFS pointer or UTF-16 is named as such. */
 pr_status_t pr_json_load(const char *path, size_t max, json_t **out, pr_error_t *err);
 /* Parses text; where is put before the message. */
 pr_status_t pr_json_parse(const char *text, size_t len, const char *where, json_t **out, pr_error_t *err);
+enum { PR_JSON_NUL_KEYS = 1 /* keys may hold NUL: to be read with json_object_keylen_foreach */ };
+/* The same with flags of PR_JSON_... */
+pr_status_t pr_json_load_with(const char *path, size_t max, unsigned flags, json_t **out, pr_error_t *err);
+pr_status_t pr_json_parse_with(const char *text, size_t len, unsigned flags, const char *where, json_t **out,
+                               pr_error_t *err);
+/* "NaN", "Infinity" or "-Infinity" for a value that was read as such, else NULL. */
+const char *pr_json_special(const json_t *value);
+/* Is the value missing (NULL) or null? A number that is not finite is not. */
+bool pr_json_is_none(const json_t *value);
 /* JSON lines: calls each() for every line of a file (at most max bytes) that is not blank, with its value and
  * "path:line", until one is not PR_OK. A byte order mark is passed over. Errors: those of reading, parsing and each().
  */
@@ -43,7 +57,7 @@ pr_status_t pr_json_get_bool(const json_t *obj, const char *key, bool dflt, bool
 /* *out points into obj (or is dflt). */
 pr_status_t pr_json_get_string(const json_t *obj, const char *key, const char *dflt, const char **out,
                                const char *where, pr_error_t *err);
-/* The name of a value's type for messages: "an object", "a string", ... */
+/* The name of a value's type for messages: "an object", "a string", "NaN", ... */
 const char *pr_json_type_name(const json_t *value);
 
 #endif

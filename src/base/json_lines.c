@@ -32,10 +32,10 @@ pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, vo
 {
     char *data;
     size_t len;
-    PR_TRY(pr_file_read(path, max, &data, &len, err));
+    PR_TRY(pr_file_read_text(path, max, &data, &len, err));
     pr_status_t status = PR_OK;
     int line = 1;
-    for (size_t i = len >= 3 && memcmp(data, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; i < len && status == PR_OK; line++) {
+    for (size_t i = 0; i < len && status == PR_OK; line++) {
         const char *end = memchr(data + i, '\n', len - i);
         size_t n = end ? (size_t)(end - data) - i : len - i;
         if (!is_blank(data + i, n))

@@ -1,4 +1,5 @@
 /* paretorank logits: next-token logits of a sequence. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
@@ -36,6 +37,15 @@ const pr_command_t pr_command_logits = {
     .args = args,
 };
 
+// Those that no logit is; the logarithm of a probability of zero is one.
+static size_t count_odd(const float *logits, size_t n)
+{
+    size_t odd = 0;
+    for (size_t i = 0; i < n; i++)
+        odd += isnan(logits[i]) || logits[i] == INFINITY;
+    return odd;
+}
+
 static void print_row(const float *logits, int v)
 {
     putchar('[');
@@ -50,6 +60,9 @@ static void print_row(const float *logits, int v)
 
 static void print_json(const float *logits, size_t rows, int v, bool all)
 {
+    size_t odd = count_odd(logits, rows * (size_t)v);
+    if (odd > 0)
+        pr_log(PR_LOG_WARN, "%zu of %zu logits are not finite", odd, rows * (size_t)v);
     printf("{\"logits\": %s", all ? "[" : "");
     for (size_t i = 0; i < rows; i++) {
         printf("%s", i ? ", " : "");
@@ -60,11 +73,15 @@ static void print_json(const float *logits, size_t rows, int v, bool all)
 
 static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v, pr_error_t *err)
 {
+    if (count_odd(logits, (size_t)v) > 0)
+        return pr_fail(err, PR_ERR_NUMERIC, "the logits are not finite");
     pr_log_softmax(1, v, logits);
     for (int k = 0; k < 10 && k < v; k++) {
         int32_t best = 0;
         for (int i = 1; i < v; i++)
             best = logits[i] > logits[best] ? i : best;
+        if (logits[best] == -INFINITY)
+            break; // no other token is possible
         char *text;
         size_t len;
         PR_TRY(pr_tokenizer_decode(t, &best, 1, false, &text, &len, err));

@@ -1,4 +1,5 @@
 /* paretorank score: log-probabilities of a text's tokens, or what a sequence classifier says of it. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
@@ -29,26 +30,12 @@ const pr_command_t pr_command_score = {
     .summary = "Log-probabilities of a text's tokens; for a classification model its scores.",
     .help =
         "JSON of a language model: ids; logprobs, one for every token but the first, given those before it; their sum, "
-        "mean and perplexity. JSON of a classification model: scores, one a label.",
+        "mean and perplexity. JSON of a classification model: scores, one per label, read without the padding tokens "
+        "at the "
+        "text's end, as by the objective reward_model. A number that is not finite is null in its place, with a "
+        "warning.",
     .args = args,
 };
-
-static void classify(const pr_engine_t *e, int n, const int32_t *ids, const float *h, bool json)
-{
-    int labels = e->model->config.n_label, d = e->model->config.d_model;
-    float *scores = pr_alloc((size_t)labels, sizeof *scores);
-    json_t *list = json_array();
-    pr_head_scores(e->model, e->policy.la, 1, h + (size_t)(n - 1) * (size_t)d, scores);
-    for (int i = 0; i < labels; i++)
-        json_array_append_new(list, pr_json_real((double)scores[i]));
-    json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_cli_ids_json(ids, (size_t)n));
-    if (json)
-        pr_cli_print_json(v);
-    for (int i = 0; i < labels && !json; i++)
-        printf("%.9g\n", (double)scores[i]);
-    json_decref(v);
-    free(scores);
-}
 
 static pr_status_t hidden(const pr_engine_t *e, int n, const int32_t *ids, float *h, pr_error_t *err)
 {
@@ -58,6 +45,49 @@ static pr_status_t hidden(const pr_engine_t *e, int n, const int32_t *ids, float
     PR_TRY(pr_run_new(e->model, e->policy.la, false, &run, err));
     pr_status_t status = pr_forward(run, &batch, h, err);
     pr_run_free(&run);
+    return status;
+}
+
+// A number that JSON does not have is null there, in its own place; it is told here.
+static void tell_odd(const char *what, double x)
+{
+    if (!isfinite(x))
+        pr_log(PR_LOG_WARN, "%s is not finite (%s)", what, isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity");
+}
+
+static void print_scores(int labels, const float *scores, const int32_t *ids, size_t n, bool json)
+{
+    json_t *list = json_array();
+    char what[48];
+    for (int i = 0; i < labels; i++) {
+        snprintf(what, sizeof what, "the score of label %d", i);
+        tell_odd(what, (double)scores[i]);
+        json_array_append_new(list, pr_json_real((double)scores[i]));
+        if (!json)
+            printf("%.9g\n", isnan(scores[i]) ? NAN : (double)scores[i]);
+    }
+    json_t *v = json_pack("{s:o, s:o}", "scores", list, "ids", pr_cli_ids_json(ids, n));
+    if (json)
+        pr_cli_print_json(v);
+    json_decref(v);
+}
+
+// The scores stand where the objective reward_model has them.
+static pr_status_t classify(const pr_engine_t *e, const int32_t *ids, size_t n, bool json, pr_error_t *err)
+{
+    int32_t nothing;
+    size_t d = (size_t)e->model->config.d_model, read = n;
+    int labels = e->model->config.n_label;
+    const int32_t *scored = pr_head_scored(&e->model->config, ids, &read, &nothing);
+    float *h = pr_alloc_matrix(read * d, sizeof *h), *scores = pr_alloc((size_t)labels, sizeof *scores);
+    pr_status_t status = h ? hidden(e, (int)read, scored, h, err)
+                           : pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu tokens", read);
+    if (status == PR_OK) {
+        pr_head_scores(e->model, e->policy.la, 1, h + (read - 1) * d, scores);
+        print_scores(labels, scores, ids, n, json);
+    }
+    free(h);
+    free(scores);
     return status;
 }
 
@@ -80,49 +110,54 @@ static pr_status_t policy_logp(const pr_engine_t *e, int n, const int32_t *ids, 
 static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
 {
     double sum = 0;
+    int odd = 0;
     json_t *list = json_array();
     for (int i = 0; i < n - 1; i++) {
         sum += (double)logp[i];
+        odd += !isfinite(logp[i]);
         json_array_append_new(list, pr_json_real((double)logp[i]));
     }
-    double mean = n > 1 ? sum / (n - 1) : 0;
+    double mean = n > 1 ? sum / (n - 1) : 0, perplexity = exp(-mean);
+    if (odd)
+        pr_log(PR_LOG_WARN, "%d of %d log-probabilities are not finite", odd, n - 1);
+    else
+        tell_odd("the perplexity", perplexity);
     json_t *v = json_pack("{s:o, s:o, s:o, s:o, s:o}", "ids", pr_cli_ids_json(ids, (size_t)n), "logprobs", list, "sum",
-                          pr_json_real(sum), "mean", pr_json_real(mean), "perplexity", pr_json_real(exp(-mean)));
+                          pr_json_real(sum), "mean", pr_json_real(mean), "perplexity", pr_json_real(perplexity));
     if (json)
         pr_cli_print_json(v);
     else
-        printf("%d tokens, log-probability %.6g, %.6g a token, perplexity %.6g\n", n, sum, mean, exp(-mean));
+        printf("%d tokens, log-probability %.6g, %.6g per token, perplexity %.6g\n", n, sum, mean, perplexity);
     json_decref(v);
+}
+
+static pr_status_t log_probabilities(const pr_engine_t *e, const int32_t *ids, int n, bool json, pr_error_t *err)
+{
+    float *logp = pr_alloc((size_t)n, sizeof *logp), *h = NULL;
+    pr_status_t status = PR_OK;
+    if (e->n_adapter > 0) {
+        PR_GO(policy_logp(e, n, ids, logp, err));
+    } else if (n > 1) {
+        h = pr_alloc_matrix((size_t)n * (size_t)e->model->config.d_model, sizeof *h);
+        PR_GO(h ? hidden(e, n, ids, h, err) : pr_fail(err, PR_ERR_MEMORY, "not enough memory for %d tokens", n));
+        PR_GO(pr_head_logp(e->model, e->policy.la, n - 1, h, ids + 1, 1.0, logp, NULL, err));
+    }
+    print_logp(n, ids, logp, json);
+done:
+    free(h);
+    free(logp);
+    return status;
 }
 
 static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 {
     int32_t *ids = NULL;
-    float *h = NULL, *logp = NULL;
     size_t n;
-    pr_status_t status;
-    PR_GO(pr_engine_open(&o->engine, o->text != NULL, e, err));
-    PR_GO(pr_engine_ids(e, &o->ids, o->text, &ids, &n, err));
-    h = pr_alloc_matrix(n * (size_t)e->model->config.d_model, sizeof *h);
-    logp = pr_alloc(n, sizeof *logp);
-    if (!h)
-        PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu tokens", n));
-    bool classifier = e->model->config.n_label > 0;
-    if (classifier || e->n_adapter == 0)
-        PR_GO(hidden(e, (int)n, ids, h, err));
-    if (classifier) {
-        classify(e, (int)n, ids, h, o->json);
-        goto done;
-    }
-    if (e->n_adapter > 0)
-        PR_GO(policy_logp(e, (int)n, ids, logp, err));
-    else if (n > 1)
-        PR_GO(pr_head_logp(e->model, e->policy.la, (int)n - 1, h, ids + 1, 1.0, logp, NULL, err));
-    print_logp((int)n, ids, logp, o->json);
-done:
+    PR_TRY(pr_engine_open(&o->engine, o->text != NULL, e, err));
+    PR_TRY(pr_engine_ids(e, &o->ids, o->text, &ids, &n, err));
+    pr_status_t status = e->model->config.n_label > 0 ? classify(e, ids, n, o->json, err)
+                                                      : log_probabilities(e, ids, (int)n, o->json, err);
     free(ids);
-    free(h);
-    free(logp);
     return status;
 }
 

@@ -186,7 +186,9 @@ pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const ch
         if (*n > 0)
             memcpy(*ids, given->item, *n * sizeof **ids);
     }
-    pr_status_t status = *n > 0 ? PR_OK : pr_fail(err, PR_ERR_FORMAT, "found no token, expected one or more");
+    pr_status_t status = PR_OK;
+    if (*n == 0 && e->model->config.n_label == 0)
+        status = pr_fail(err, PR_ERR_FORMAT, "found no token, expected one or more");
     for (size_t i = 0; i < *n && status == PR_OK; i++)
         if ((*ids)[i] < 0 || (*ids)[i] >= vocab)
             status = pr_fail(err, PR_ERR_FORMAT, "token %zu: found the id %d, expected 0 to %d, as the model has them",

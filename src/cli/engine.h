@@ -103,7 +103,7 @@ void pr_engine_close(pr_engine_t *e);
 /* MODEL_DIR/tokenizer.json; dir may also be a tokenizer's file itself. */
 pr_status_t pr_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err);
 /* ids [n] as given (copied), or else text's, with the special tokens that the tokenizer adds. Caller frees. Errors:
- * PR_ERR_FORMAT for an empty sequence or an id that the model does not have. */
+ * PR_ERR_FORMAT for an empty sequence, where the model is not a classifier, or an id that the model does not have. */
 pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids, size_t *n,
                           pr_error_t *err);
 /* An array of ids. New reference. */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "config/reward_data.h"
+#include "jobs/prompt_tokens.h"
 #include "learn/response.h"
 #include "model/adapter.h"
 #include "model/linear_head.h"
@@ -71,27 +72,31 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
 
 /* ---- prompts ---- */
 
+static pr_status_t load_tokenizer(const pr_plan_t *p, pr_tokenizer_t **out, pr_error_t *err)
+{
+    char *path = pr_path_join(p->config->model, "tokenizer.json");
+    pr_status_t status = pr_tokenizer_load(path, out, err);
+    free(path);
+    return status;
+}
+
 static pr_status_t measure_prompts(const pr_plan_t *p, const pr_tokenizer_t *t, const char *path, int new_tokens,
                                    int *count, int *longest, double *mean, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
+    pr_prompt_reader_t reader = {t, &p->model, path, new_tokens, 0, 0};
     PR_TRY(pr_prompts_load(path, &prompts, err));
-    int room = p->model.max_pos - new_tokens;
     double total = 0;
     pr_status_t status = PR_OK;
     for (int i = 0; i < prompts->n; i++) {
         int32_t *ids;
         size_t n;
-        PR_GO(pr_tokenizer_encode(t, prompts->text[i], strlen(prompts->text[i]), true, &ids, &n, err));
+        PR_GO(pr_prompt_tokens(&reader, i, prompts->id[i], prompts->text[i], &ids, &n, err));
         free(ids);
-        if (n == 0 || (long)n > room)
-            PR_GO(
-                pr_fail(err, PR_ERR_FORMAT,
-                        "%s: prompt %d ('%.40s'): found %zu tokens, expected 1 to %d (the model's %d less %d new ones)",
-                        path, i + 1, prompts->id[i], n, room, p->model.max_pos, new_tokens));
         *longest = (int)n > *longest ? (int)n : *longest;
         total += (double)n;
     }
+    pr_prompt_tell(&reader);
     *count = prompts->n;
     *mean = total / prompts->n;
 done:
@@ -118,9 +123,8 @@ static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     pr_tokenizer_t *t = NULL;
-    char *path = pr_path_join(c->model, "tokenizer.json");
     pr_status_t status;
-    PR_GO(pr_tokenizer_load(path, &t, err));
+    PR_GO(load_tokenizer(p, &t, err));
     PR_GO(check_stops(p, t, err));
     if (c->train_prompts)
         PR_GO(measure_prompts(p, t, c->train_prompts, c->finetune.max_new_tokens, &p->n_train, &p->longest_train,
@@ -132,13 +136,25 @@ static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
                       c->eval_prompts, p->n_eval));
     p->prompts = c->evaluate.prompts ? c->evaluate.prompts : p->n_eval;
 done:
-    free(path);
-    if (t)
-        pr_tokenizer_free(&t);
+    pr_tokenizer_free(&t);
     return status;
 }
 
 /* ---- objectives ---- */
+
+static pr_status_t load_data(const pr_plan_t *p, const json_t *options, pr_reward_data_t **out, pr_error_t *err)
+{
+    pr_tokenizer_t *t = NULL;
+    char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "data")));
+    pr_status_t status;
+    PR_GO(pr_reward_data_load(path, out, err));
+    PR_GO(load_tokenizer(p, &t, err));
+    PR_GO(pr_reward_data_check_tokens(*out, path, options, t, &p->model, err));
+done:
+    pr_tokenizer_free(&t);
+    free(path);
+    return status;
+}
 
 // What a head will be fitted on, read to its end.
 static pr_status_t check_fit(pr_plan_t *p, int objective, const json_t *options, pr_error_t *err)
@@ -146,13 +162,12 @@ static pr_status_t check_fit(pr_plan_t *p, int objective, const json_t *options,
     pr_reward_data_t *data = NULL;
     double holdout = json_number_value(json_object_get(options, "holdout"));
     pr_plan_fit_t *fit = &p->fit[p->fit_jobs++];
-    char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "data")));
-    pr_status_t status = pr_reward_data_load(path, &data, err);
-    free(path);
-    if (status != PR_OK)
+    if (load_data(p, options, &data, err) != PR_OK) {
+        pr_reward_data_free(&data);
         return pr_fail_in(err, "objective '%s'", p->config->objective[objective].name);
+    }
     const pr_objective_config_t *o = &p->config->objective[objective];
-    status = pr_objective_check_fit(o->name, o->type, options, data->pairs, err);
+    pr_status_t status = pr_objective_check_fit(o->name, o->type, options, data->pairs, err);
     *fit = (pr_plan_fit_t){.objective = objective, .pairs = data->pairs, .samples = data->n};
     for (int i = 0; i < data->n; i++)
         fit->held_out += pr_reward_data_held_out(data, i, holdout);
@@ -174,6 +189,27 @@ static pr_status_t check_head(const pr_plan_t *p, const json_t *options, pr_erro
     return status;
 }
 
+// Can an objective's own model read the prompts?
+static pr_status_t try_prompts(const pr_plan_t *p, int objective, const json_t *options, pr_error_t *err)
+{
+    const pr_config_t *c = p->config;
+    const pr_objective_config_t *o = &c->objective[objective];
+    const char *const files[] = {c->train_prompts, c->eval_prompts};
+    if (!pr_objective_type(o->type)->check_prompts)
+        return PR_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        pr_prompts_t *prompts = NULL;
+        if (!files[i])
+            continue;
+        PR_TRY(pr_prompts_load(files[i], &prompts, err));
+        pr_status_t status =
+            pr_objective_check_prompts(o->name, o->type, options, c->dir, files[i], prompts->n, prompts->text, err);
+        pr_prompts_free(&prompts);
+        PR_TRY(status);
+    }
+    return PR_OK;
+}
+
 static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
@@ -186,6 +222,8 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
             status = check_fit(p, k, resolved, err);
         else if (strcmp(o->type, "linear_head") == 0)
             status = check_head(p, resolved, err);
+        if (status == PR_OK)
+            status = try_prompts(p, k, resolved, err);
         json_decref(resolved);
     }
     return status;

@@ -269,8 +269,11 @@ pr_status_t pr_config_read(const char *path, const char *const *overrides, int n
 {
     char *text;
     size_t len;
-    PR_TRY(pr_file_read(path, MAX_FILE, &text, &len, err));
-    pr_status_t status;
+    pr_status_t status = pr_file_read_text(path, MAX_FILE, &text, &len, err);
+    if (status == PR_ERR_FORMAT && err)
+        err->status = PR_ERR_CONFIG; // a sweep's file is the configuration, whatever is wrong with it
+    if (status != PR_OK)
+        return status == PR_ERR_FORMAT ? PR_ERR_CONFIG : status;
     if (strlen(text) != len)
         status = pr_fail(err, PR_ERR_CONFIG, "%s: byte %zu: found a NUL character, expected text", path, strlen(text));
     else

@@ -39,7 +39,7 @@ static pr_status_t add_object(void *self, const json_t *object, const char *wher
     if (json_string_length(prompt) > PR_MAX_PROMPT_BYTES)
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'prompt': found %zu bytes, expected at most %d", where,
                        json_string_length(prompt), PR_MAX_PROMPT_BYTES);
-    if (id && !json_is_null(id) && !plain_string(id) && !json_is_integer(id))
+    if (!pr_json_is_none(id) && !plain_string(id) && !json_is_integer(id))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'id': found %s, expected a string or an integer", where,
                        pr_json_type_name(id));
     if (p->n == PR_MAX_PROMPTS)

@@ -65,7 +65,7 @@ pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_
 /* Reads a PEFT directory. target_modules as list or regular expression (full match), "all-linear", rank_pattern,
  * alpha_pattern, use_rslora, fan_in_fan_out. What changes the function and is not supported (use_dora, bias other than
  * "none", modules_to_save, lora on embeddings or the head, layer_replication, ...) is PR_ERR_UNSUPPORTED and named.
- * Every tensor must be used and every shape must fit. */
+ * Every tensor must be used, every shape must fit and every number be finite. */
 pr_status_t pr_adapter_read(const char *dir, const pr_model_config_t *c, pr_adapter_t **out, pr_error_t *err);
 /* Writes DIR/adapter_model.safetensors and DIR/adapter_config.json so that Python's peft loads them (rank_pattern and
  * alpha_pattern where slots differ). base is put into base_model_name_or_path (may be NULL). */

@@ -66,15 +66,17 @@ static const char *const must_be_off[] = {
 
 static bool is_off(const json_t *v)
 {
-    return !v || json_is_null(v) || json_is_false(v) || (json_is_object(v) && json_object_size(v) == 0) ||
+    return pr_json_is_none(v) || json_is_false(v) || (json_is_object(v) && json_object_size(v) == 0) ||
            (json_is_array(v) && json_array_size(v) == 0);
 }
 
 static pr_status_t unsupported(const char *path, const char *key, const json_t *v, const char *expected,
                                pr_error_t *err)
 {
-    char *text = pr_json_text(v, JSON_ENCODE_ANY | JSON_COMPACT);
-    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", path, key, text ? text : "?", expected);
+    const char *name = pr_json_special(v);
+    char *text = pr_json_text(v, JSON_COMPACT);
+    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", path, key, name ? name : text,
+            expected);
     free(text);
     return PR_ERR_UNSUPPORTED;
 }
@@ -85,7 +87,7 @@ static pr_status_t check_initialisation(const json_t *root, const char *path, pr
     static const char *const harmless[] = {"gaussian", "eva", "orthogonal", "mica"};
     const json_t *v = json_object_get(root, "init_lora_weights");
     const char *name = json_string_value(v);
-    if (!v || json_is_null(v) || json_is_boolean(v))
+    if (pr_json_is_none(v) || json_is_boolean(v))
         return PR_OK;
     for (size_t i = 0; name && i < sizeof harmless / sizeof *harmless; i++)
         if (strcmp(name, harmless[i]) == 0)
@@ -209,7 +211,7 @@ static pr_status_t mark(const tensors_t *x, const pr_tensor_t *t, float *to, pr_
 static pr_status_t copy(const tensors_t *x, const pr_tensor_t *t, float *to, pr_error_t *err)
 {
     (void)x;
-    return pr_tensor_to_float(t, 0, t->n, to, err);
+    return pr_tensor_read(t, 0, t->n, to, err);
 }
 
 static pr_status_t check_all_used(const tensors_t *x, pr_error_t *err)

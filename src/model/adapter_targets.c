@@ -51,7 +51,7 @@ static pr_status_t read_choice(const reader_t *k, const char *key, choice_t *out
 {
     char where[1024];
     const json_t *v = json_object_get(k->root, key);
-    if (!v || json_is_null(v))
+    if (pr_json_is_none(v))
         return PR_OK;
     if (json_is_array(v)) {
         out->list = v;
@@ -83,7 +83,7 @@ static pr_status_t read_override(const reader_t *k, const char *key, override_t 
     char where[1024];
     const char *name;
     json_t *value, *v = json_object_get(k->root, key);
-    if (!v || json_is_null(v))
+    if (pr_json_is_none(v))
         return PR_OK;
     if (!json_is_object(v))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key '%s': found %s, expected an object", k->path, key,
@@ -130,7 +130,7 @@ static pr_status_t check_layers_pattern(const reader_t *k, const pr_model_config
     const json_t *v = json_object_get(k->root, "layers_pattern");
     if (json_is_array(v) && json_array_size(v) == 1)
         v = json_array_get(v, 0);
-    if (!v || json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0))
+    if (pr_json_is_none(v) || (json_is_array(v) && json_array_size(v) == 0))
         return PR_OK;
     const char *name = json_string_value(v);
     if (!name || (*name && strcmp(name, own) != 0))
@@ -144,7 +144,7 @@ static pr_status_t read_layers(const reader_t *k, const pr_model_config_t *c, co
 {
     const json_t *v = json_object_get(k->root, "layers_to_transform");
     *out = NULL;
-    if (!v || json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0))
+    if (pr_json_is_none(v) || (json_is_array(v) && json_array_size(v) == 0))
         return PR_OK;
     if (!k->targets.list)
         return pr_fail(err, PR_ERR_UNSUPPORTED,

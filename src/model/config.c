@@ -42,8 +42,12 @@ const char *pr_arch_name(pr_arch_t arch)
 pr_status_t pr_config_unsupported(const pr_config_source_t *s, const char *key, const json_t *value,
                                   const char *expected, pr_error_t *err)
 {
-    char *text = value ? pr_json_text(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", s->path, key, text ? text : "nothing",
+    const char *name = pr_json_special(value);
+    char *text = value && !name ? pr_json_text(value, JSON_COMPACT) : NULL;
+    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", s->path, key,
+            text   ? text
+            : name ? name
+                   : "nothing",
             expected);
     free(text);
     return PR_ERR_UNSUPPORTED;
@@ -53,7 +57,7 @@ pr_status_t pr_config_size(const pr_config_source_t *s, const char *key, int dfl
 {
     const json_t *v = json_object_get(s->root, key);
     int64_t value;
-    if (dflt == 0 && (!v || json_is_null(v)))
+    if (dflt == 0 && pr_json_is_none(v))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key '%s': found %s, expected an integer in 1..%d", s->path, key,
                        pr_json_type_name(v), max);
     PR_TRY(pr_json_get_int(s->root, key, dflt, &value, s->path, err));
@@ -156,7 +160,7 @@ static pr_status_t read_head_dim(const pr_config_source_t *s, const family_t *f,
 {
     const json_t *given = json_object_get(s->root, "head_dim");
     int dflt = f->head_dim && !given ? f->head_dim : c->d_model / c->n_head;
-    if ((!given || json_is_null(given)) && (c->d_model % c->n_head) && !(f->head_dim && !given))
+    if (pr_json_is_none(given) && (c->d_model % c->n_head) && !(f->head_dim && !given))
         return pr_fail(err, PR_ERR_FORMAT,
                        "%s: key 'num_attention_heads': found %d, expected a divisor of hidden_size %d", s->path,
                        c->n_head, c->d_model);
@@ -183,6 +187,38 @@ static pr_status_t read_biases(const pr_config_source_t *s, pr_model_config_t *c
     return PR_OK;
 }
 
+/* Settings of other families, which would change what is computed: files of the llama family that have them were made
+ * for another program. What says that there is no such thing (null, false, 0, a multiplier of 1) is passed over. */
+static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
+{
+    static const char *const keys[] = {"alibi",
+                                       "attention_multiplier",
+                                       "attention_out_bias",
+                                       "attn_logit_softcapping",
+                                       "clip_qkv",
+                                       "embedding_multiplier",
+                                       "final_logit_softcapping",
+                                       "logit_scale",
+                                       "logits_scaling",
+                                       "no_rope_layers",
+                                       "num_experts",
+                                       "num_local_experts",
+                                       "qk_layernorm",
+                                       "query_pre_attn_scalar",
+                                       "residual_multiplier",
+                                       "use_alibi",
+                                       "use_parallel_residual",
+                                       "use_qk_norm"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *v = json_object_get(s->root, keys[i]);
+        bool factor = strstr(keys[i], "multiplier") || strstr(keys[i], "scal");
+        double off = factor ? 1 : 0;
+        if (!pr_json_is_none(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == off))
+            return pr_config_unsupported(s, keys[i], v, "no such key in a model of this family", err);
+    }
+    return PR_OK;
+}
+
 static pr_status_t read_llama(const pr_config_source_t *s, const family_t *f, pr_model_config_t *c, pr_error_t *err)
 {
     PR_TRY(pr_config_size(s, "hidden_size", 0, MAX_WIDTH, &c->d_model, err));
@@ -195,6 +231,7 @@ static pr_status_t read_llama(const pr_config_source_t *s, const family_t *f, pr
     PR_TRY(read_activation(s, "hidden_act", "silu", &c->act, err));
     PR_TRY(read_eps(s, "rms_norm_eps", f->norm_eps, &c->norm_eps, err));
     PR_TRY(read_biases(s, c, err));
+    PR_TRY(refuse_foreign(s, err));
     PR_TRY(pr_config_read_rope(s, c, err));
     return pr_config_read_window(s, c, err);
 }
@@ -204,7 +241,7 @@ static pr_status_t read_labels(const pr_config_source_t *s, pr_model_config_t *c
 {
     const json_t *names = json_object_get(s->root, "id2label");
     int dflt = 2;
-    if (names && !json_is_null(names)) {
+    if (!pr_json_is_none(names)) {
         if (!json_is_object(names) || json_object_size(names) == 0 || json_object_size(names) > MAX_LABELS)
             return pr_fail(err, PR_ERR_FORMAT, "%s: key 'id2label': found %s of %zu, expected an object of 1..%d names",
                            s->path, pr_json_type_name(names), json_object_size(names), MAX_LABELS);
@@ -218,7 +255,7 @@ static pr_status_t read_architecture(const pr_config_source_t *s, const family_t
 {
     static const char *const language[] = {"ForCausalLM", "LMHeadModel", "Model", ""};
     const json_t *list = json_object_get(s->root, "architectures");
-    if (!list || json_is_null(list))
+    if (pr_json_is_none(list))
         return PR_OK;
     const char *name = json_string_value(json_array_get(list, 0));
     if (!json_is_array(list) || (json_array_size(list) > 0 && !name))
@@ -243,9 +280,12 @@ static pr_status_t read_architecture(const pr_config_source_t *s, const family_t
 
 static pr_status_t read_common(const pr_config_source_t *s, const family_t *f, pr_model_config_t *c, pr_error_t *err)
 {
-    const json_t *quantization = json_object_get(s->root, "quantization_config");
-    if (quantization && !json_is_null(quantization))
-        return pr_config_unsupported(s, "quantization_config", quantization, "weights in F32, F16 or BF16", err);
+    static const char *const quantized[] = {"quantization_config", "compression_config"};
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *v = json_object_get(s->root, quantized[i]);
+        if (!pr_json_is_none(v))
+            return pr_config_unsupported(s, quantized[i], v, "weights in F32, F16 or BF16", err);
+    }
     PR_TRY(pr_config_size(s, "vocab_size", 0, MAX_VOCAB, &c->vocab, err));
     PR_TRY(pr_json_get_bool(s->root, "tie_word_embeddings", f->tied, &c->tied_head, s->path, err));
     PR_TRY(read_architecture(s, f, c, err));

@@ -39,9 +39,6 @@ typedef struct pr_model_config {
     double rope_theta, rope_factor; // linear, llama3
     double rope_low, rope_high;     // llama3: low_freq_factor, high_freq_factor
     int rope_original_pos;          // llama3: original_max_position_embeddings
-    bool rope_exact;                // config.json says "rope_dtype": "float32" (a key of ours)
-    bool rope_bf16;             // frequencies are rounded to bfloat16, as PyTorch's model.to(bfloat16) does with them;
-                                // set by pr_model_load for weights stored so, unless rope_exact
     int *window;                // [n_layer] sliding attention: a token sees itself and the window-1 before it; 0: no
                                 // window; NULL when no layer has one
     int bos, pad;               // -1: none
@@ -59,8 +56,8 @@ void pr_model_config_clear(pr_model_config_t *c);
 const char *pr_arch_name(pr_arch_t arch);
 /* Number of parameters, counted from the shapes (a tied head once). */
 int64_t pr_model_config_params(const pr_model_config_t *c);
-/* inv_freq [head_dim/2]: the angle a position of each rotated pair (i, i + head_dim/2), with the scaling applied.
- * Only for configurations with rope != PR_ROPE_NONE. */
-void pr_model_config_rope(const pr_model_config_t *c, double *inv_freq);
+/* inv_freq [head_dim/2]: the angle per position of each rotated pair (i, i + head_dim/2), with the scaling applied; in
+ * float, as PyTorch computes it, however the weights are stored. Only for configurations with rope != PR_ROPE_NONE. */
+void pr_model_config_rope(const pr_model_config_t *c, float *inv_freq);
 
 #endif

@@ -21,7 +21,7 @@ static pr_status_t add_eos(const pr_config_source_t *s, const json_t *v, pr_mode
 static pr_status_t read_eos(const pr_config_source_t *s, pr_model_config_t *c, pr_error_t *err)
 {
     const json_t *v = json_object_get(s->root, "eos_token_id");
-    if (!v || json_is_null(v))
+    if (pr_json_is_none(v))
         return PR_OK;
     if (!json_is_array(v))
         return add_eos(s, v, c, err);
@@ -83,7 +83,8 @@ pr_status_t pr_config_read_tokens(const pr_config_source_t *s, const pr_config_s
         PR_TRY(read_eos(generation, c, err));
         PR_TRY(read_stops(generation, c, err));
         PR_TRY(read_token(generation, "bos_token_id", &c->bos, err));
-        PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));
+        if (!c->n_label) // a classifier generates nothing: its scores stand before config.json's padding
+            PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));
     }
     if (c->n_eos == 0)
         PR_TRY(read_eos(s, c, err));
@@ -113,7 +114,7 @@ static pr_status_t read_window_size(const pr_config_source_t *s, const pr_model_
     *window = 0;
     if (c->arch == PR_ARCH_QWEN2 || c->arch == PR_ARCH_QWEN3)
         PR_TRY(pr_json_get_bool(s->root, "use_sliding_window", false, &use, s->path, err));
-    if (!use || json_is_null(given))
+    if (!use || (given && pr_json_is_none(given)))
         return PR_OK;
     return pr_config_size(s, "sliding_window", 4096, INT_MAX, window, err);
 }
@@ -149,7 +150,7 @@ pr_status_t pr_config_read_window(const pr_config_source_t *s, pr_model_config_t
     int window, first = 0;
     const json_t *types = json_object_get(s->root, "layer_types");
     PR_TRY(read_window_size(s, c, &window, err));
-    if (types && !json_is_null(types) && c->arch != PR_ARCH_MISTRAL)
+    if (!pr_json_is_none(types) && c->arch != PR_ARCH_MISTRAL)
         return read_layer_types(s, types, window, c, err);
     if (!window)
         return PR_OK;

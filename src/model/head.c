@@ -28,6 +28,18 @@ void pr_head_logits(const pr_model_t *m, const pr_linalg_t *la, int n, const flo
     free(bounds);
 }
 
+const int32_t *pr_head_scored(const pr_model_config_t *c, const int32_t *id, size_t *n, int32_t *nothing)
+{
+    if (*n == 0) {
+        *nothing = c->n_eos ? c->eos[0] : c->bos >= 0 ? c->bos : c->pad >= 0 ? c->pad : 0;
+        *n = 1;
+        return nothing;
+    }
+    while (*n > 1 && id[*n - 1] == c->pad)
+        --*n;
+    return id;
+}
+
 void pr_head_scores(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *scores)
 {
     assert(m->score.data);

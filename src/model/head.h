@@ -16,6 +16,10 @@ void pr_log_softmax(int n, int v, float *x);
  * so that n x V floats are never held. */
 pr_status_t pr_head_logp(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, const int32_t *target,
                          double temperature, float *logp, float *entropy, pr_error_t *err);
+/* What a sequence classifier reads of a text's tokens id [*n], as Hugging Face's do: without the padding tokens at
+ * their end, but at least one token; the score stands at the last. No token at all is read as one end-of-text token.
+ * Returns id or nothing [1], where that token is put, and sets *n, which becomes at least 1. */
+const int32_t *pr_head_scored(const pr_model_config_t *c, const int32_t *id, size_t *n, int32_t *nothing);
 /* scores [n,n_label] = h [n,d] St of a sequence classifier (the caller picks each sequence's last token's row). */
 void pr_head_scores(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *scores);
 

@@ -3,20 +3,9 @@
 #include "model/safetensors.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 static const char *const kept[] = {"template", "max_tokens", "truncate", "special_tokens", "trim", "kind", "about"};
-
-static pr_status_t read_values(const pr_tensor_t *t, float *out, pr_error_t *err)
-{
-    PR_TRY(pr_tensor_to_float(t, 0, t->n, out, err));
-    for (int64_t i = 0; i < t->n; i++)
-        if (!isfinite(out[i]))
-            return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%s': element %lld is not finite", t->file, t->name,
-                           (long long)i);
-    return PR_OK;
-}
 
 static pr_status_t read_tensors(const char *path, const pr_safetensors_t *st, pr_linear_head_t *h, pr_error_t *err)
 {
@@ -31,8 +20,8 @@ static pr_status_t read_tensors(const char *path, const pr_safetensors_t *st, pr
         return pr_fail(err, PR_ERR_FORMAT, "%s: tensor 'bias': found %lld elements, expected 1", path, (long long)b->n);
     h->d = (int)w->shape[1];
     h->weight = pr_alloc((size_t)h->d, sizeof *h->weight);
-    PR_TRY(read_values(w, h->weight, err));
-    return read_values(b, &h->bias, err);
+    PR_TRY(pr_tensor_read(w, 0, w->n, h->weight, err));
+    return pr_tensor_read(b, 0, 1, &h->bias, err);
 }
 
 pr_status_t pr_linear_head_read(const char *path, pr_linear_head_t **out, pr_error_t *err)

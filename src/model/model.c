@@ -91,7 +91,7 @@ static pr_status_t convert(loader_t *l, const pr_tensor_t *t, float *out, pr_err
     for (int64_t at = 0; at < t->n; at += CHUNK) {
         int64_t n = t->n - at < CHUNK ? t->n - at : CHUNK;
         hash_part(l, t, (size_t)at * width, (size_t)n * width);
-        PR_TRY(pr_tensor_to_float(t, at, n, out + at, err));
+        PR_TRY(pr_tensor_read(t, at, n, out + at, err));
         pr_tensor_release_part(l->files, t, (size_t)at * width, (size_t)n * width);
     }
     return PR_OK;
@@ -105,6 +105,7 @@ static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, pr_error_t
     if (t->dtype == PR_DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
         hash_part(l, t, 0, t->bytes);
         *s->at = (const float *)(const void *)t->data;
+        PR_TRY(pr_tensor_check_finite(t, 0, t->n, *s->at, err));
         l->mapped = true;
         l->m->bytes += t->bytes;
     } else {
@@ -158,7 +159,7 @@ static pr_status_t read_file(void *self, const pr_model_spec_t *s, size_t first,
     const pr_tensor_t *t = find_tensor(l, s);
     size_t width = t->bytes / (size_t)t->n, at = first * width;
     l->used[t - pr_safetensors_at(l->files, 0)] = true;
-    PR_TRY(pr_tensor_to_float(t, (int64_t)first, (int64_t)n, out, err));
+    PR_TRY(pr_tensor_read(t, (int64_t)first, (int64_t)n, out, err));
     if (t != l->reading || at < l->released) {
         l->reading = t;
         l->released = 0;
@@ -202,12 +203,6 @@ static pr_status_t hash_config(loader_t *l, pr_error_t *err)
     return status;
 }
 
-// Whether the weights are stored in bfloat16, by the first of them.
-static bool stored_bf16(const pr_safetensors_t *files)
-{
-    return pr_safetensors_count(files) > 0 && pr_safetensors_at(files, 0)->dtype == PR_DTYPE_BF16;
-}
-
 static pr_status_t load(loader_t *l, pr_error_t *err)
 {
     PR_TRY(pr_model_config_read(l->dir, &l->m->config, err));
@@ -218,7 +213,6 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     l->m->layer = pr_alloc((size_t)l->m->config.n_layer, sizeof *l->m->layer);
     PR_TRY(hash_config(l, err));
     PR_TRY(pr_safetensors_open_model(l->dir, &l->files, err));
-    l->m->config.rope_bf16 = stored_bf16(l->files) && !l->m->config.rope_exact;
     l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
     PR_TRY(load_tensors(l, err));
     warn_unused(l);
@@ -280,13 +274,14 @@ void pr_model_free(pr_model_t **m)
 static void fill_rope(const pr_model_config_t *c, int n_pos, float *cosines, float *sines)
 {
     int half = c->head_dim / 2;
-    double *freq = pr_alloc((size_t)half, sizeof *freq);
+    float *freq = pr_alloc((size_t)half, sizeof *freq);
     pr_model_config_rope(c, freq);
     for (int p = 0; p < n_pos; p++)
         for (int i = 0; i < half; i++) {
             size_t at = (size_t)p * (size_t)half + (size_t)i;
-            cosines[at] = (float)cos(p * freq[i]);
-            sines[at] = (float)sin(p * freq[i]);
+            float angle = (float)p * freq[i];
+            cosines[at] = (float)cos((double)angle);
+            sines[at] = (float)sin((double)angle);
         }
     free(freq);
 }

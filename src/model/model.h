@@ -42,7 +42,7 @@ typedef struct pr_model {
     struct pr_model_storage *storage;
 } pr_model_t;
 
-/* Loads DIR. Checks that every expected tensor is there with the shape that config.json says.
+/* Loads DIR. Checks that every expected tensor is there with the shape that config.json says and holds finite numbers.
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED, PR_ERR_MEMORY. */
 pr_status_t pr_model_load(const char *dir, pr_model_t **out, pr_error_t *err);
 /* The part of column col of cols. Local: no rank ever holds the whole model. Errors: as pr_model_load, and

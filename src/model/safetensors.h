@@ -64,6 +64,12 @@ size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 /* Converts n elements from element `first` on to float (exact for F32, F16, BF16; F64 is rounded). Errors:
  * PR_ERR_UNSUPPORTED dtype. */
 pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
+/* PR_ERR_FORMAT, naming file, tensor and element, when one of values [n], elements `first` on of the tensor, is NaN or
+ * an infinity. One pass at the speed of memory. */
+pr_status_t pr_tensor_check_finite(const pr_tensor_t *t, int64_t first, int64_t n, const float *values,
+                                   pr_error_t *err);
+/* Both, for weights: converts and checks, piece by piece while it is in the cache. */
+pr_status_t pr_tensor_read(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
 /* The error of a tensor whose type this program does not compute with. */
 pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err);
 /* The pages of a tensor that has been converted are given back to the kernel (they can be read again from the file). */

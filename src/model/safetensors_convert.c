@@ -1,6 +1,8 @@
 #include "model/safetensors.h"
 
 #include <assert.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 static inline float from_bits(uint32_t bits)
@@ -70,6 +72,43 @@ pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, f
     default:
         return pr_tensor_unsupported(t, err);
     }
+}
+
+// Bits of all exponents, so that the loop has no branch: a number is not finite when all of its exponent's are set.
+static bool all_finite(const float *x, size_t n)
+{
+    uint32_t odd = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        odd |= (bits & 0x7f800000u) == 0x7f800000u;
+    }
+    return !odd;
+}
+
+pr_status_t pr_tensor_check_finite(const pr_tensor_t *t, int64_t first, int64_t n, const float *values, pr_error_t *err)
+{
+    if (all_finite(values, (size_t)n))
+        return PR_OK;
+    int64_t i = 0;
+    while (isfinite(values[i]))
+        i++;
+    return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': element %lld: found %s, expected finite numbers", t->file,
+                   t->name, (long long)(first + i),
+                   isnan(values[i])  ? "NaN"
+                   : values[i] > 0.f ? "Infinity"
+                                     : "-Infinity");
+}
+
+pr_status_t pr_tensor_read(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err)
+{
+    enum { PIECE = 1 << 15 }; // floats; stays in a core's cache
+    for (int64_t at = 0, m; at < n; at += m) {
+        m = n - at < PIECE ? n - at : PIECE;
+        PR_TRY(pr_tensor_to_float(t, first + at, m, out + at, err));
+        PR_TRY(pr_tensor_check_finite(t, first + at, m, out + at, err));
+    }
+    return n > 0 ? PR_OK : pr_tensor_to_float(t, first, n, out, err);
 }
 
 pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err)

@@ -144,6 +144,7 @@ done:
 static pr_status_t parse_header(const char *path, const pr_map_t *map, json_t **header, body_t *body, pr_error_t *err)
 {
     uint64_t n = 0;
+    PR_TRY(pr_check_fetched(path, map->data, map->len, err));
     if (map->len < 8)
         return pr_fail(err, PR_ERR_FORMAT, "%s: found %zu bytes, expected at least the 8 of a header length", path,
                        map->len);

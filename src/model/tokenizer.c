@@ -59,10 +59,32 @@ static pr_status_t load(pr_tokenizer_t *t, const json_t *root, const char *path,
     return pr_tok_load_template(t, root, path, err);
 }
 
+pr_status_t pr_tokenizer_check_present(const char *path, pr_error_t *err)
+{
+    static const char *const others[] = {"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+                                         "tekken.json",     "vocab.json",   "vocab.txt"};
+    if (pr_file_exists(path))
+        return PR_OK;
+    char *dir = pr_path_dir(path);
+    pr_status_t status = PR_OK;
+    for (size_t i = 0; i < sizeof others / sizeof *others && status == PR_OK; i++) {
+        char *other = pr_path_join(dir, others[i]);
+        if (pr_file_exists(other))
+            status = pr_fail(err, PR_ERR_UNSUPPORTED,
+                             "%s: no such file; found %s, which is not read (convert it: in Python, "
+                             "AutoTokenizer.from_pretrained(dir).save_pretrained(dir) of transformers)",
+                             path, others[i]);
+        free(other);
+    }
+    free(dir);
+    return status != PR_OK ? status : pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such file", path);
+}
+
 pr_status_t pr_tokenizer_load(const char *path, pr_tokenizer_t **out, pr_error_t *err)
 {
     json_t *root;
-    PR_TRY(pr_json_load(path, MAX_FILE, &root, err));
+    PR_TRY(pr_tokenizer_check_present(path, err));
+    PR_TRY(pr_json_load_with(path, MAX_FILE, PR_JSON_NUL_KEYS, &root, err));
     pr_tokenizer_t *t = pr_alloc(1, sizeof *t);
     pr_tok_trie_init(&t->raw);
     pr_tok_trie_init(&t->normalized);
@@ -89,6 +111,12 @@ int pr_tokenizer_id(const pr_tokenizer_t *t, const char *token)
 bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id)
 {
     return id >= 0 && pr_tok_vocab_has(&t->vocab, (uint32_t)id) && t->special[id];
+}
+
+bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, size_t n)
+{
+    size_t k = t->n_prefix;
+    return k > 0 && n > k && ids[k] == ids[k - 1] && (uint32_t)ids[k - 1] == t->prefix[k - 1];
 }
 
 const char *pr_tokenizer_token(const pr_tokenizer_t *t, int id, size_t *len)

@@ -5,11 +5,11 @@
  * The results are those of the Rust library `tokenizers`. What it does not take from the file is not taken here either:
  * "truncation" and "padding" (they are the caller's), and the id of an added token that the model's vocabulary lacks
  * (it is the next free one; a warning says so where the file has another). Unlike the library, two tokens with one id
- * are an error. Not supported: models other than BPE, dropout, word prefixes and suffixes, tokens with NUL in their
- * text. Normalizers: NFC NFD NFKC NFKD Lowercase Prepend Replace Strip. Pre-tokenizers: ByteLevel Split Digits
- * Metaspace Punctuation Whitespace WhitespaceSplit BertPreTokenizer CharDelimiterSplit. Decoders: ByteLevel Replace
- * ByteFallback Fuse Strip Metaspace. Post-processors: ByteLevel TemplateProcessing BertProcessing RobertaProcessing.
- * Sequences of each. Regular expressions are Oniguruma's, run by PCRE2 (see tokenizer_regex.c for what is refused). */
+ * are an error. Not supported: models other than BPE, dropout, word prefixes and suffixes. Normalizers: NFC NFD NFKC
+ * NFKD Lowercase Prepend Replace Strip. Pre-tokenizers: ByteLevel Split Digits Metaspace Punctuation Whitespace
+ * WhitespaceSplit BertPreTokenizer CharDelimiterSplit. Decoders: ByteLevel Replace ByteFallback Fuse Strip Metaspace.
+ * Post-processors: ByteLevel TemplateProcessing BertProcessing RobertaProcessing. Sequences of each. Regular
+ * expressions are Oniguruma's, run by PCRE2 (see tokenizer_regex.c for what is refused). */
 #ifndef PR_MODEL_TOKENIZER_H
 #define PR_MODEL_TOKENIZER_H
 
@@ -21,7 +21,10 @@
 
 typedef struct pr_tokenizer pr_tokenizer_t;
 
-/* Loads a tokenizer.json (path of the file). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED. */
+/* PR_OK when a tokenizer.json (path of the file) is there. Errors: PR_ERR_NOT_FOUND, PR_ERR_UNSUPPORTED (a tokenizer's
+ * file in another format lies in its place). */
+pr_status_t pr_tokenizer_check_present(const char *path, pr_error_t *err);
+/* Loads it. Errors: as above, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED. */
 pr_status_t pr_tokenizer_load(const char *path, pr_tokenizer_t **out, pr_error_t *err);
 void pr_tokenizer_free(pr_tokenizer_t **t);
 
@@ -38,6 +41,9 @@ bool pr_tokenizer_is_special(const pr_tokenizer_t *t, int id);
  * exist; a regular expression that runs away). err may be NULL. */
 pr_status_t pr_tokenizer_encode(const pr_tokenizer_t *t, const char *text, size_t len, bool add_special, int32_t **ids,
                                 size_t *n, pr_error_t *err);
+/* Do ids [n], as pr_tokenizer_encode gave them with add_special, begin with the last of the tokens that the template
+ * puts before a text and then with the same again, which the text itself brought? */
+bool pr_tokenizer_start_doubled(const pr_tokenizer_t *t, const int32_t *ids, size_t n);
 /* The text of one token as the vocabulary has it, [*len] bytes that may hold NUL; NULL for an id that it lacks.
  * Borrowed from the tokenizer. */
 const char *pr_tokenizer_token(const pr_tokenizer_t *t, int id, size_t *len);

@@ -47,8 +47,8 @@ pr_status_t pr_tok_load_pattern(const json_t *obj, const char *where, pr_tok_pat
         *regex = NULL;
     if (json_is_string(re)) {
         out->kind = PR_TOK_REGEX;
-        if (regex)
-            *regex = json_string_value(re);
+        if (regex && strlen(json_string_value(re)) == json_string_length(re))
+            *regex = json_string_value(re); // none of the known ones otherwise
         return pr_tok_regex_compile(json_string_value(re), json_string_length(re), where, &out->re, err);
     }
     if (!json_is_string(text) || !json_string_length(text))
@@ -119,14 +119,15 @@ static pr_status_t measure(const json_t *vocab, const json_t *added, const char 
 {
     const char *token;
     json_t *v;
+    size_t len;
     uint32_t id = 0;
     char where[WHERE];
     snprintf(where, sizeof where, "%.700s: vocab", file);
-    json_object_foreach((json_t *)(uintptr_t)vocab, token, v)
+    json_object_keylen_foreach((json_t *)(uintptr_t)vocab, token, len, v)
     {
         PR_TRY(check_id(v, token, where, &id, err));
         *largest = id > *largest ? id : *largest;
-        *bytes += strlen(token);
+        *bytes += len;
     }
     size_t i;
     json_array_foreach(added, i, v)
@@ -156,14 +157,15 @@ static pr_status_t load_vocab(pr_tokenizer_t *t, const json_t *vocab, const json
     pr_tok_vocab_init(&t->vocab, tokens, (uint32_t)size);
     const char *token;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)vocab, token, v)
+    size_t len;
+    json_object_keylen_foreach((json_t *)(uintptr_t)vocab, token, len, v)
     {
         PR_TRY(check_id(v, token, file, &id, err));
         if (pr_tok_vocab_has(&t->vocab, id))
             return pr_fail(err, PR_ERR_FORMAT, "%s: vocab: \"%.100s\" and \"%.*s\" have the same id %u", file, token,
                            (int)(t->vocab.length[id] < 100 ? t->vocab.length[id] : 100),
                            t->vocab.bytes.data + t->vocab.offset[id], id);
-        pr_tok_vocab_add(&t->vocab, token, strlen(token), id, true);
+        pr_tok_vocab_add(&t->vocab, token, len, id, true);
     }
     return PR_OK;
 }
@@ -295,13 +297,14 @@ static pr_status_t check_settings(const json_t *model, const char *where, pr_err
 static pr_status_t load_settings(pr_tokenizer_t *t, const json_t *model, const char *where, pr_error_t *err)
 {
     const char *unk;
+    const json_t *unk_text = json_object_get(model, "unk_token");
     PR_TRY(check_settings(model, where, err));
     PR_TRY(pr_json_get_bool(model, "fuse_unk", false, &t->fuse_unk, where, err));
     PR_TRY(pr_json_get_bool(model, "byte_fallback", false, &t->byte_fallback, where, err));
     PR_TRY(pr_json_get_bool(model, "ignore_merges", false, &t->ignore_merges, where, err));
     PR_TRY(pr_json_get_string(model, "unk_token", NULL, &unk, where, err));
     t->has_unk = unk != NULL;
-    t->unk_id = unk ? pr_tok_vocab_find_model(&t->vocab, unk, strlen(unk)) : PR_TOK_NONE;
+    t->unk_id = unk ? pr_tok_vocab_find_model(&t->vocab, unk, json_string_length(unk_text)) : PR_TOK_NONE;
     index_chars(t);
     t->cut_at_mark = can_cut(t, unk);
     return PR_OK;
@@ -325,7 +328,7 @@ pr_status_t pr_tok_load_model(pr_tokenizer_t *t, const json_t *root, const char 
     if (!json_is_array(merges))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'merges': found %s, expected an array", where,
                        pr_json_type_name(merges));
-    if (added && !json_is_null(added) && !json_is_array(added))
+    if (!pr_json_is_none(added) && !json_is_array(added))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'added_tokens': found %s, expected an array", file,
                        pr_json_type_name(added));
     PR_TRY(load_vocab(t, vocab, added, where, err));

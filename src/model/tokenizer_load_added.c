@@ -130,12 +130,14 @@ static pr_status_t add_checked(const pr_tokenizer_t *t, ids_t *x, const json_t *
 }
 
 /* The ids that a name of the template stands for. */
-static pr_status_t add_named(const pr_tokenizer_t *t, ids_t *x, const json_t *names, const char *name,
+static pr_status_t add_named(const pr_tokenizer_t *t, ids_t *x, const json_t *names, const json_t *name,
                              const char *where, pr_error_t *err)
 {
-    const json_t *list = json_object_get(json_object_get(names, name), "ids");
+    const json_t *entry = json_object_getn(names, json_string_value(name), json_string_length(name));
+    const json_t *list = json_object_get(entry, "ids");
     if (!json_is_array(list))
-        return pr_fail(err, PR_ERR_FORMAT, "%s: special token \"%.100s\" has no list of ids", where, name);
+        return pr_fail(err, PR_ERR_FORMAT, "%s: special token \"%.100s\" has no list of ids", where,
+                       json_string_value(name));
     size_t i;
     json_t *v;
     json_array_foreach(list, i, v)
@@ -172,10 +174,10 @@ static pr_status_t read_template(const pr_tokenizer_t *t, const json_t *value, c
     json_array_foreach(single, i, item)
     {
         const char *sequence = json_string_value(json_object_get(json_object_get(item, "Sequence"), "id"));
-        const char *special = json_string_value(json_object_get(json_object_get(item, "SpecialToken"), "id"));
+        const json_t *special = json_object_get(json_object_get(item, "SpecialToken"), "id");
         if (sequence && strcmp(sequence, "A") == 0)
             texts++;
-        else if (special && texts < 2)
+        else if (json_is_string(special) && texts < 2)
             PR_TRY(add_named(t, &around[texts], names, special, where, err));
         else
             return pr_fail(err, PR_ERR_FORMAT, "%s: single[%zu]: expected a SpecialToken or the Sequence A", where, i);
@@ -219,6 +221,5 @@ pr_status_t pr_tok_load_template(pr_tokenizer_t *t, const json_t *root, const ch
     char where[WHERE];
     const json_t *value = json_object_get(root, "post_processor");
     snprintf(where, sizeof where, "%.700s: post_processor", file);
-    return !value || json_is_null(value) ? PR_OK
-                                         : pr_tok_load_sequence(t, value, "processors", where, load_processor, err);
+    return pr_json_is_none(value) ? PR_OK : pr_tok_load_sequence(t, value, "processors", where, load_processor, err);
 }

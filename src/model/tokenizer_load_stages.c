@@ -29,7 +29,7 @@ static pr_status_t load_part(pr_tokenizer_t *t, const json_t *root, const char *
     char where[WHERE];
     const json_t *value = json_object_get(root, key);
     snprintf(where, sizeof where, "%.700s: %s", file, key);
-    return !value || json_is_null(value) ? PR_OK : pr_tok_load_sequence(t, value, members, where, one, err);
+    return pr_json_is_none(value) ? PR_OK : pr_tok_load_sequence(t, value, members, where, one, err);
 }
 
 /* ---- normalizer ---- */
@@ -247,6 +247,6 @@ static pr_status_t load_decoder(pr_tokenizer_t *t, const json_t *v, const char *
 pr_status_t pr_tok_load_decoders(pr_tokenizer_t *t, const json_t *root, const char *file, pr_error_t *err)
 {
     const json_t *value = json_object_get(root, "decoder");
-    t->has_decoder = value && !json_is_null(value);
+    t->has_decoder = !pr_json_is_none(value);
     return load_part(t, root, file, "decoder", "decoders", load_decoder, err);
 }

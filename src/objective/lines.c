@@ -37,14 +37,12 @@ static pr_status_t check_utf8(const char *path, const char *text, size_t len, pr
 
 pr_status_t pr_read_lines(const char *path, pr_line_fn each, void *self, pr_error_t *err)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; // a byte order mark, which some editors write
     char *data;
     size_t len;
-    PR_TRY(pr_file_read(path, MAX_FILE, &data, &len, err));
+    PR_TRY(pr_file_read_text(path, MAX_FILE, &data, &len, err));
     pr_status_t status = check_utf8(path, data, len, err);
-    size_t skip = len >= 3 && memcmp(data, mark, 3) == 0 ? 3 : 0;
     if (status == PR_OK)
-        status = each_line(path, data + skip, len - skip, each, self, err);
+        status = each_line(path, data, len, each, self, err);
     free(data);
     return status;
 }

@@ -188,7 +188,8 @@ static pr_status_t take_reply(batch_t *b, const json_t *reply, const char *line,
 
 static pr_status_t take_line(batch_t *b, const char *line, size_t len, pr_error_t *err)
 {
-    json_t *reply = json_loadb(line, len, 0, NULL);
+    json_t *reply = NULL;
+    (void)pr_json_parse(line, len, "reply", &reply, NULL);
     pr_status_t status = json_is_object(reply)
                              ? take_reply(b, reply, line, len, err)
                              : nonsense(line, len, "a line of JSON such as {\"id\": 1, \"score\": 0.5}", err);

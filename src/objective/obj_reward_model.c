@@ -82,9 +82,7 @@ static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
 {
     pr_model_config_t c = {0};
     char *tokenizer = pr_path_join(model_dir, "tokenizer.json");
-    pr_status_t status = PR_OK;
-    if (!pr_file_exists(tokenizer))
-        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such file", tokenizer);
+    pr_status_t status = pr_tokenizer_check_present(tokenizer, err);
     free(tokenizer);
     PR_TRY(status);
     PR_TRY(pr_model_config_read(model_dir, &c, err));
@@ -99,6 +97,37 @@ static pr_status_t reward_check(const json_t *opt, const char *dir, pr_error_t *
         return pr_fail(err, PR_ERR_CONFIG, "option 'template': found no {response} in it");
     char *model_dir = pr_option_path(opt, "model", dir);
     pr_status_t status = check_dir(model_dir, pr_option_int(opt, "label"), err);
+    free(model_dir);
+    return status;
+}
+
+static pr_status_t check_texts(const json_t *opt, const char *model_dir, const pr_model_config_t *c, int n,
+                               char *const *prompt, pr_error_t *err)
+{
+    pr_tokenizer_t *t = NULL;
+    pr_templated_t text = {0};
+    char *path = pr_path_join(model_dir, "tokenizer.json");
+    pr_status_t status;
+    PR_GO(pr_templated_read(opt, NULL, model_dir, &text, err));
+    PR_GO(pr_tokenizer_load(path, &t, err));
+    for (int i = 0; i < n && status == PR_OK; i++)
+        if ((status = pr_templated_check(&text, t, c, prompt[i], "", 0, err)) != PR_OK)
+            pr_fail_in(err, "prompt %d, as %s reads it", i + 1, path);
+done:
+    pr_templated_clear(&text);
+    pr_tokenizer_free(&t);
+    free(path);
+    return status;
+}
+
+static pr_status_t reward_check_prompts(const json_t *opt, const char *dir, int n, char *const *prompt, pr_error_t *err)
+{
+    pr_model_config_t c = {0};
+    char *model_dir = pr_option_path(opt, "model", dir);
+    pr_status_t status = pr_model_config_read(model_dir, &c, err);
+    if (status == PR_OK)
+        status = check_texts(opt, model_dir, &c, n, prompt, err);
+    pr_model_config_clear(&c);
     free(model_dir);
     return status;
 }
@@ -219,6 +248,7 @@ const pr_objective_type_t pr_objective_reward_model = {
     .options = options,
     .collective = true,
     .check = reward_check,
+    .check_prompts = reward_check_prompts,
     .open = reward_open,
     .score = reward_score,
     .close = reward_close,

@@ -89,6 +89,15 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
     return status;
 }
 
+pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,
+                                       const char *file, int n, char *const *prompt, pr_error_t *err)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    if (t && t->check_prompts && t->check_prompts(options, dir, n, prompt, err) != PR_OK)
+        return pr_fail_in(err, "objective '%s' (%s): %s", name, type, file);
+    return PR_OK;
+}
+
 bool pr_objective_needs_fit(const char *type, const json_t *options)
 {
     const pr_objective_type_t *t = pr_objective_type(type);

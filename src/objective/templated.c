@@ -1,5 +1,6 @@
 #include "objective/templated.h"
 #include "base/mem.h"
+#include "model/tokens.h"
 #include "objective/text.h"
 
 #include <assert.h>
@@ -24,25 +25,13 @@ static void fill_template(const char *template, const char *prompt, pr_span_t re
     }
 }
 
-// As Hugging Face's classifiers do, the score stands at the last token that is not padding.
-static size_t without_padding(const pr_model_config_t *c, const int32_t *id, size_t n)
-{
-    while (n > 1 && id[n - 1] == c->pad)
-        n--;
-    return n;
-}
-
 static void add_sequence(const pr_templated_t *t, const pr_model_config_t *c, const int32_t *id, size_t n,
                          pr_packed_t *packed)
 {
-    int32_t nothing = c->n_eos ? c->eos[0] : c->bos >= 0 ? c->bos : c->pad >= 0 ? c->pad : 0;
-    if (n == 0) {
-        pr_packed_add(packed, &nothing, 1);
-        return;
-    }
-    size_t cut = n > t->max_tokens ? n - t->max_tokens : 0;
-    const int32_t *from = t->keep_end ? id + cut : id;
-    pr_packed_add(packed, from, without_padding(c, from, n - cut));
+    int32_t nothing;
+    size_t cut = n > t->max_tokens ? n - t->max_tokens : 0, left = n - cut;
+    const int32_t *scored = pr_head_scored(c, t->keep_end && id ? id + cut : id, &left, &nothing);
+    pr_packed_add(packed, scored, left);
 }
 
 void pr_templated_fit(pr_templated_t *t, const pr_model_config_t *c)
@@ -70,6 +59,21 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
     if (status == PR_OK)
         add_sequence(t, c, id, n, out);
     free(id);
+    return status;
+}
+
+pr_status_t pr_templated_check(const pr_templated_t *t, const pr_tokenizer_t *tokenizer, const pr_model_config_t *c,
+                               const char *prompt, const char *response, size_t response_len, pr_error_t *err)
+{
+    pr_packed_t one = {0};
+    pr_templated_t how = *t;
+    if (pr_tokenizer_size(tokenizer) <= c->vocab)
+        return PR_OK;
+    pr_templated_fit(&how, c);
+    pr_status_t status = pr_templated_add(&how, tokenizer, c, prompt, response, response_len, &one, err);
+    if (status == PR_OK)
+        status = pr_tokens_check(tokenizer, c, one.token, one.start[1], err);
+    pr_packed_free(&one);
     return status;
 }
 
@@ -102,7 +106,7 @@ static pr_status_t one_setting(const char *key, const char *dflt, const json_t *
 {
     const json_t *v = json_object_get(options, key);
     const char *said = json_string_value(json_object_get(metadata, key));
-    char *given = v && !json_is_null(v) ? as_text(v) : NULL;
+    char *given = !pr_json_is_none(v) ? as_text(v) : NULL;
     if (given && said && strcmp(given, said) != 0) {
         pr_fail(err, PR_ERR_CONFIG, "option '%s': found \"%.200s\", but %s was fitted with \"%.200s\"", key, given,
                 where, said);

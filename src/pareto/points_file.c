@@ -198,7 +198,7 @@ pr_status_t pr_points_load(const char *path, pr_points_t *out, pr_error_t *err)
     bool is_stdin = strcmp(path, "-") == 0;
     char *text = NULL;
     size_t len = 0;
-    PR_TRY(is_stdin ? read_stdin(&text, &len, err) : pr_file_read(path, 0, &text, &len, err));
+    PR_TRY(is_stdin ? read_stdin(&text, &len, err) : pr_file_read_text(path, 0, &text, &len, err));
     return parse_text(pr_strdup(is_stdin ? "stdin" : path), text, len, out, err);
 }
 

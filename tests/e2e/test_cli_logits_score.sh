@@ -71,7 +71,53 @@ for name in ("reward-gpt2", "reward-llama"):
             got = run("score", d, *what, "--json")
             assert got["ids"] == ids
             close(got["scores"], scores, 1e-4)
+# A classifier's score stands at the last token that is not padding (here 1), as in the objective; no token is the end-of-text one.
+for name in ("reward-gpt2", "reward-llama"):
+    d = f"{fixtures}/{name}"
+    score = lambda ids: run("score", d, "--ids", csv(ids), "--json")["scores"]
+    assert score([5, 9, 33, 1, 1]) == score([5, 9, 33]) != score([5, 9, 33, 1, 7])
+    assert score([1, 1, 1]) == score([1])
+d = f"{fixtures}/reward-gpt2"
+got, eos = run("score", d, "--text", "", "--json"), json.load(open(d + "/config.json"))["eos_token_id"]
+assert got == {"scores": run("score", d, "--ids", eos, "--json")["scores"], "ids": []}, got
 P
+
+# Numbers that are not finite, of weights so large that a product overflows, and a perplexity past the largest number.
+python3 - "$fixtures" "$work" <<'P' || fail "models of large weights"
+import json, shutil, struct, sys
+fixtures, work = sys.argv[1:]
+def scaled(name, to, changes):
+    """The fixture with tensors, or their first rows, times a factor."""
+    shutil.copytree(f"{fixtures}/{name}", f"{work}/{to}")
+    path = f"{work}/{to}/model.safetensors"
+    data = bytearray(open(path, "rb").read())
+    n = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + n])
+    for tensor, first_row, factor in changes:
+        b, e = header[tensor]["data_offsets"]
+        if first_row:
+            e = b + (e - b) // header[tensor]["shape"][0]
+        at, count = 8 + n + b, (e - b) // 4
+        struct.pack_into(f"<{count}f", data, at, *(x * factor for x in struct.unpack_from(f"<{count}f", data, at)))
+    open(path, "wb").write(data)
+scaled("llama", "large", [("lm_head.weight", False, 1e4)])
+scaled("llama", "infinite", [("lm_head.weight", False, 3e37), ("model.norm.weight", False, 1e3)])
+scaled("extra-reward-gpt2-2label", "label", [("score.weight", True, 1e37), ("transformer.ln_f.weight", False, 1e6)])
+P
+value='import json, sys; v = json.load(sys.stdin); '
+expect 0 "the perplexity is not finite (Infinity)" score "$work/large" --text "Hello there" --json
+python3 -c "$value"'assert v["perplexity"] is None and v["mean"] < -1000 and None not in v["logprobs"], v' <"$work/out" ||
+  fail "a perplexity past the largest number"
+expect 0 "log-probabilities are not finite" score "$work/infinite" --text "Hello there" --json
+python3 -c "$value"'assert None in v["logprobs"] and len(v["logprobs"]) == len(v["ids"]) - 1, v' <"$work/out" ||
+  fail "log-probabilities that are not finite"
+expect 0 "logits are not finite" logits "$work/infinite" --prompt "Hello there" --json
+python3 -c "$value"'assert None in v["logits"] and len(v["logits"]) == 620, v' <"$work/out" || fail "logits that are not finite"
+expect 1 "the logits are not finite" logits "$work/infinite" --prompt "Hello there"
+[ ! -s "$work/out" ] || fail "logits that are not finite: $(cat "$work/out")"
+expect 0 "the score of label 0 is not finite" score "$work/label" --text Hello --json
+python3 -c "$value"'assert v["scores"][0] is None and v["scores"][1] is not None and len(v["scores"]) == 2, v' <"$work/out" ||
+  fail "a label that is not finite"
 
 expect 0 "" logits "$fixtures/gpt2" --prompt "I feel tired and"
 [ "$(wc -l <"$work/out")" -eq 10 ] || fail "the likeliest tokens: $(cat "$work/out")"

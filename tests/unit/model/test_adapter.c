@@ -409,6 +409,42 @@ START_TEST(refuses_what_is_not_there)
 }
 END_TEST
 
+START_TEST(refuses_numbers_that_are_not_finite)
+{
+    static const float odd[] = {NAN, INFINITY, -INFINITY};
+    pr_error_t err = {0};
+    use_model("llama");
+    for (size_t i = 0; i < 3; i++) {
+        pr_adapter_t *a = read_fixture("llama", "alpha"), *b = NULL;
+        pr_adapter_at(a, 1, PR_SLOT_V)->b[7] = odd[i];
+        ck_assert_int_eq(pr_adapter_write(scratch, a, &config, NULL, NULL), PR_OK);
+        pr_adapter_free(&a);
+        check_error("odd", pr_adapter_read(scratch, &config, &b, &err), PR_ERR_FORMAT, err.text,
+                    i == 0 ? "adapter_model.safetensors|layers.1.self_attn.v_proj.lora_B.weight'|element 7|NaN"
+                           : "adapter_model.safetensors|layers.1.self_attn.v_proj.lora_B.weight'|element 7|Infinity");
+        ck_assert_ptr_null(b);
+    }
+}
+END_TEST
+
+START_TEST(names_git_lfs_pointers)
+{
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:"
+                                  "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
+    pr_error_t err = {0};
+    use_model("llama");
+    pr_adapter_t *a = read_fixture("llama", "alpha"), *b = NULL;
+    ck_assert_int_eq(pr_adapter_write(scratch, a, &config, NULL, NULL), PR_OK);
+    pr_adapter_free(&a);
+    scratch_text("adapter_model.safetensors", pointer);
+    check_error("weights", pr_adapter_read(scratch, &config, &b, &err), PR_ERR_FORMAT, err.text,
+                "adapter_model.safetensors|Git LFS pointer|git lfs pull");
+    scratch_text("adapter_config.json", pointer);
+    check_error("settings", pr_adapter_read(scratch, &config, &b, &err), PR_ERR_FORMAT, err.text,
+                "adapter_config.json|Git LFS pointer");
+}
+END_TEST
+
 START_TEST(survives_mutation)
 {
     char path[512], *text;
@@ -622,6 +658,8 @@ int main(void)
     tcase_add_test(t, one_of_two_c_proj);
     tcase_add_loop_test(t, refuses_adapter, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(t, refuses_what_is_not_there);
+    tcase_add_test(t, refuses_numbers_that_are_not_finite);
+    tcase_add_test(t, names_git_lfs_pointers);
     tcase_add_test(t, survives_mutation);
     tcase_add_test(t, concatenation_is_the_sum);
     tcase_add_test(t, reduction_keeps_the_sum);

@@ -169,6 +169,11 @@ static const struct {
     {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"llama3\",\"rope_theta\":9.0," LLAMA3 "}}", ORIGINAL, 256},
     {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":4}}", FACTOR, 4},
     {PR_ARCH_LLAMA, "{\"partial_rotary_factor\":1.0}", ROPE, PR_ROPE_DEFAULT},
+    {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"default\",\"factor\":1.0,\"beta_fast\":null}}", ROPE,
+     PR_ROPE_DEFAULT},
+    {PR_ARCH_LLAMA, "{\"rope_dtype\":\"float32\"}", ROPE, PR_ROPE_DEFAULT},
+    {PR_ARCH_LLAMA, "{\"final_logit_softcapping\":null,\"logit_scale\":1.0,\"num_experts\":0,\"use_qk_norm\":false}",
+     KV, 4},
     {PR_ARCH_MISTRAL, "{}", WINDOW_0, 4096},
     {PR_ARCH_MISTRAL, "{\"sliding_window\":null}", WINDOW_0, 0},
     {PR_ARCH_MISTRAL, "{\"sliding_window\":16}", WINDOW_0, 16},
@@ -247,38 +252,51 @@ END_TEST
 
 /* ---- rotary frequencies ---- */
 
-START_TEST(default_and_linear_frequencies)
+/* Of transformers 5.24's LlamaRotaryEmbedding, with head_dim 12 and 8192 positions; "" where config.json says nothing.
+ * Its powers may be one unit in the last place off. */
+static const struct {
+    const char *change;
+    double f[6];
+} frequencies[] = {
+    {"{\"rope_theta\":10000.0}",
+     {1.0, 0.2154434472322464, 0.04641588404774666, 0.009999999776482582, 0.002154434332624078,
+      0.00046415894757956266}},
+    {"{\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":3}}",
+     {0.3333333432674408, 0.07181448489427567, 0.015471961349248886, 0.003333333181217313, 0.0007181447581388056,
+      0.00015471964434254915}},
+    {"{\"rope_scaling\":{\"rope_type\":\"linear\",\"type\":null,\"factor\":0.5}}",
+     {2.0, 0.4308868944644928, 0.09283176809549332, 0.019999999552965164, 0.004308868665248156, 0.0009283178951591253}},
+    {"{\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":3,\"rope_theta\":5.0},\"rope_theta\":7.0}",
+     {0.3333333432674408, 0.25490817427635193, 0.19493450224399567, 0.14907120168209076, 0.11399839073419571,
+      0.08717736601829529}},
+    {"{\"rope_parameters\":{\"rope_type\":\"llama3\",\"rope_theta\":5e5," LLAMA3 "},\"rope_scaling\":{}}",
+     {1.0, 0.11224619299173355, 0.0015749010490253568, 0.00017677668074611574, 1.9842507754219696e-05,
+      2.2272474780038465e-06}},
+    {"{\"rope_scaling\":{\"rope_type\":\"llama3\"," LLAMA3 "},\"original_max_position_embeddings\":512}",
+     {1.0, 0.2154434472322464, 0.04346875473856926, 0.0012499999720603228, 0.0002693042915780097,
+      5.801986844744533e-05}},
+    {"{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4}}",
+     {1.0, 0.2154434472322464, 0.04641588404774666, 0.009999999776482582, 0.001406003488227725, 5.801986844744533e-05}},
+    // rope_scaling beside rope_parameters: the latter's base does not count either
+    {"{\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5},\"rope_scaling\":{\"type\":\"linear\","
+     "\"factor\":2.0}}",
+     {0.5, 0.1077217236161232, 0.02320794202387333, 0.004999999888241291, 0.001077217166312039,
+      0.00023207947378978133}},
+    {"{\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5},\"rope_scaling\":{\"type\":\"linear\","
+     "\"factor\":2.0},\"rope_theta\":777.0}",
+     {0.5, 0.16490474343299866, 0.05438715219497681, 0.017937399446964264, 0.0059159244410693645,
+      0.001951128477230668}},
+};
+
+START_TEST(frequencies_of_transformers)
 {
-    double f[6], g[6];
-    pr_model_config_t c = read_well(PR_ARCH_LLAMA, "{\"rope_theta\":10000.0}");
+    float f[6];
+    pr_model_config_t c = read_well(PR_ARCH_LLAMA, frequencies[_i].change);
     pr_model_config_rope(&c, f);
-    pr_model_config_clear(&c);
-    ck_assert_double_eq(f[0], 1);
-    ck_assert_double_eq_tol(f[3], 0.01, 1e-15); // 10000^(-6/12)
-    c = read_well(PR_ARCH_LLAMA, "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":4.0}}");
-    pr_model_config_rope(&c, g);
     pr_model_config_clear(&c);
     for (int i = 0; i < 6; i++)
-        ck_assert_double_eq_tol(g[i], f[i] / 4, 1e-15);
-}
-END_TEST
-
-// By hand, with theta 10000, head_dim 12, factor 8, low 1, high 4, original length 256: wavelengths 2 pi / f below
-// 256/4 = 64 are kept, above 256 divided by 8, between them blended.
-START_TEST(llama3_frequencies)
-{
-    double f[6];
-    pr_model_config_t c = read_well(PR_ARCH_LLAMA, "{\"rope_scaling\":{\"rope_type\":\"llama3\"," LLAMA3 "}}");
-    pr_model_config_rope(&c, f);
-    pr_model_config_clear(&c);
-    ck_assert_double_eq(f[0], 1);                                                     // wavelength 6.28
-    ck_assert_double_eq_tol(f[1], 0.21544346900318836, 1e-15);                        // 29.2
-    double plain = 0.046415888336127795, smooth = (256 * plain / (2 * M_PI) - 1) / 3; // 135.4: blended
-    ck_assert_double_eq_tol(smooth, 0.29705114, 1e-8);
-    ck_assert_double_eq_tol(f[2], ((1 - smooth) / 8 + smooth) * plain, 1e-15);
-    ck_assert_double_eq_tol(f[2], 0.017866392, 1e-9);
-    ck_assert_double_eq_tol(f[3], 0.01 / 8, 1e-15); // 628
-    ck_assert_double_eq_tol(f[5], 0.00046415888336127795 / 8, 1e-15);
+        ck_assert_msg(fabs((double)f[i] - frequencies[_i].f[i]) <= 1.2e-7 * frequencies[_i].f[i],
+                      "%s: %d: %.9g not %.9g", frequencies[_i].change, i, (double)f[i], frequencies[_i].f[i]);
 }
 END_TEST
 
@@ -336,9 +354,29 @@ static const struct {
     {PR_ARCH_LLAMA,
      "{\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4}}", F,
      "'high_freq_factor'|4"},
-    {PR_ARCH_LLAMA,
-     "{\"rope_scaling\":{\"type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4}}", F,
-     "'original_max_position_embeddings'|nothing"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"type\":null}}", U, "rope_scaling|'type'|null|default"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"type\":null,\"factor\":2.0}}", U, "'type'|null"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"rope_type\":null,\"type\":\"linear\",\"factor\":2.0}}", U,
+     "'rope_type'|null"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"factor\":2.0}}", U, "rope_scaling|'factor'|2.0|rope_type 'default'"},
+    {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":1e4,\"factor\":4}}", U,
+     "rope_parameters|'factor'|4"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2,\"attention_factor\":1.2}}", U,
+     "'attention_factor'|1.2|linear"},
+    {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"default\",\"mrope_section\":[2,2,2]}}", U,
+     "'mrope_section'"},
+    {PR_ARCH_QWEN3,
+     "{\"rope_parameters\":{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":2.0,\"rope_theta\":1e6}}}", U,
+     "rope_parameters|'full_attention'|all layers"},
+    {PR_ARCH_LLAMA, "{\"rope_scaling\":{\"sliding_attention\":null}}", U, "rope_scaling|'sliding_attention'|null"},
+    {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":null}}", F, "'rope_theta'|null"},
+    {PR_ARCH_LLAMA, "{\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2,\"partial_rotary_factor\":0.5}}", U,
+     "rope_parameters|'partial_rotary_factor'"},
+    {PR_ARCH_LLAMA, "{\"rope_dtype\":\"stored\"}", U, "'rope_dtype'|stored|float32"},
+    {PR_ARCH_LLAMA, "{\"attn_logit_softcapping\":50.0}", U, "'attn_logit_softcapping'|50"},
+    {PR_ARCH_LLAMA, "{\"logits_scaling\":8}", U, "'logits_scaling'|8"},
+    {PR_ARCH_MISTRAL, "{\"num_local_experts\":8}", U, "'num_local_experts'|8"},
+    {PR_ARCH_LLAMA, "{\"compression_config\":{\"format\":\"int\"}}", U, "'compression_config'"},
     {PR_ARCH_LLAMA, "{\"rope_theta\":0}", F, "'rope_theta'"},
     {PR_ARCH_LLAMA, "{\"rope_theta\":-3.5}", F, "'rope_theta'"},
     {PR_ARCH_LLAMA, "{\"partial_rotary_factor\":0.5}", U, "'partial_rotary_factor'|0.5|1"},
@@ -427,8 +465,7 @@ int main(void)
     tcase_add_loop_test(t, reads_variant, 0, (int)(sizeof variants / sizeof *variants));
     tcase_add_test(t, reads_sizes);
     tcase_add_test(t, prefers_generation_config);
-    tcase_add_test(t, default_and_linear_frequencies);
-    tcase_add_test(t, llama3_frequencies);
+    tcase_add_loop_test(t, frequencies_of_transformers, 0, (int)(sizeof frequencies / sizeof *frequencies));
     tcase_add_loop_test(t, refuses_setting, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(t, refuses_broken_files);
     tcase_add_test(t, survives_mutation);

@@ -69,7 +69,7 @@ START_TEST(refuses)
     t[0] = (pr_tensor_t){.name = "weight", .n_dim = 1, .shape = {4}, .n = 4, .data = good};
     refuse(t, 2, "'weight': found 1 dimensions");
     t[0] = (pr_tensor_t){.name = "weight", .n_dim = 2, .shape = {1, 4}, .n = 4, .data = bad};
-    refuse(t, 2, "tensor 'weight': element 2 is not finite");
+    refuse(t, 2, "tensor 'weight': element 2: found Infinity");
     t[0].data = good;
     t[1] = (pr_tensor_t){.name = "bias", .n_dim = 1, .shape = {2}, .n = 2, .data = good};
     refuse(t, 2, "'bias': found 2 elements");

@@ -132,9 +132,9 @@ START_TEST(tables_of_positions_grow)
     ck_assert_int_eq(pr_model_rope_reserve(m, 128, &err), PR_OK);
     for (int p = 0; p < 128; p++)
         for (int i = 0; i < 6; i++) {
-            double angle = p * pow(10000, -2.0 * i / 12);
-            ck_assert(fabs((double)m->rope_cos[p * 6 + i] - cos(angle)) < 1e-7);
-            ck_assert(fabs((double)m->rope_sin[p * 6 + i] - sin(angle)) < 1e-7);
+            double angle = p * pow(10000, -2.0 * i / 12), near = 1e-7 + angle * 2e-7; // angles are float's
+            ck_assert(fabs((double)m->rope_cos[p * 6 + i] - cos(angle)) < near);
+            ck_assert(fabs((double)m->rope_sin[p * 6 + i] - sin(angle)) < near);
         }
     check_error("past the end", pr_model_rope_reserve(m, 129, &err), PR_ERR_FORMAT, err.text, "129|128");
     pr_model_free(&m);
@@ -182,6 +182,9 @@ typedef struct {
     const char *reshape; // a tensor whose shape gets a 1 in front
     const char *extra;   // header text of further tensors of 4 zero bytes each, with %zu for the offset
     int n_extra;
+    const char *poison; // a tensor whose element `at` becomes odd
+    int64_t at;
+    float odd;
 } dress_t;
 
 static uint16_t narrow(float x, bool bfloat)
@@ -201,8 +204,12 @@ static void add_data(pr_buf_t *data, const pr_tensor_t *t, const dress_t *d)
 {
     float *x = pr_alloc((size_t)t->n, sizeof *x);
     ck_assert_int_eq(pr_tensor_to_float(t, 0, t->n, x, NULL), PR_OK);
+    if (d->poison && strcmp(d->poison, t->name) == 0)
+        x[d->at] = d->odd;
     for (int64_t i = 0; i < t->n; i++) {
         uint16_t h = narrow(x[i], d->dtype[0] == 'B');
+        if (d->dtype[1] == '1' && !isfinite(x[i]))
+            h = isnan(x[i]) ? 0x7e00 : x[i] > 0 ? 0x7c00 : 0xfc00;
         if (strcmp(d->dtype, "F32") == 0)
             pr_buf_add(data, &x[i], 4);
         else
@@ -328,6 +335,47 @@ START_TEST(identity_is_of_the_content)
     ck_assert_str_ne(m->hash, n->hash);
     pr_model_free(&n);
     pr_model_free(&m);
+}
+END_TEST
+
+/* ---- numbers that are not finite ---- */
+
+static void refuse_odd(const char *fixture, const dress_t *d, int cols, const char *found)
+{
+    pr_error_t err = {0};
+    char words[300];
+    pr_model_t *m = NULL;
+    pr_status_t status = PR_OK;
+    dress(fixture, d);
+    for (int col = 0; col < cols && status == PR_OK; col++) {
+        status = pr_model_load_part(scratch, cols, col, &m, &err);
+        if (status == PR_OK)
+            pr_model_free(&m);
+    }
+    snprintf(words, sizeof words, "model.safetensors|tensor '%s'|element %lld|%s", d->poison, (long long)d->at, found);
+    check_error(d->dtype, status, PR_ERR_FORMAT, err.text, words);
+}
+
+START_TEST(refuses_numbers_that_are_not_finite)
+{
+    static const char *const dtypes[] = {"F32", "F16", "BF16"};
+    for (size_t i = 0; i < 3; i++)
+        for (int cols = 1; cols <= 2; cols++) {
+            refuse_odd("llama", &(dress_t){.dtype = dtypes[i], .poison = "lm_head.weight", .at = 29759, .odd = NAN},
+                       cols, "NaN");
+            refuse_odd(
+                "llama",
+                &(dress_t){
+                    .dtype = dtypes[i], .poison = "model.layers.1.mlp.down_proj.weight", .at = 3001, .odd = INFINITY},
+                cols, "Infinity");
+            refuse_odd("llama",
+                       &(dress_t){.dtype = dtypes[i], .poison = "model.norm.weight", .at = 0, .odd = -INFINITY}, cols,
+                       "-Infinity");
+        }
+    refuse_odd("gpt2",
+               &(dress_t){.dtype = "F32", .unaligned = true, .poison = "transformer.wpe.weight", .at = 17, .odd = NAN},
+               1, "NaN");
+    refuse_odd("reward-llama", &(dress_t){.dtype = "F32", .poison = "score.weight", .at = 5, .odd = NAN}, 1, "NaN");
 }
 END_TEST
 
@@ -574,6 +622,7 @@ int main(void)
     tcase_add_test(t, a_writable_copy_is_equal_and_private);
     tcase_add_test(t, loads_the_same_in_other_clothes);
     tcase_add_test(t, identity_is_of_the_content);
+    tcase_add_test(t, refuses_numbers_that_are_not_finite);
     tcase_add_test(t, refuses_broken_directories);
     tcase_add_test(t, a_tied_head_ignores_its_copy);
     tcase_add_test(t, refuses_integer_weights);

@@ -121,11 +121,69 @@ START_TEST(agrees_with_the_reference)
 }
 END_TEST
 
+// Tokens with U+0000 in every place that a token may have, and one without any character, as the library has them.
+static const char with_nul[] =
+    "{\"added_tokens\":[{\"id\":9,\"content\":\"<\\u0000>\",\"single_word\":false,\"lstrip\":false,\"rstrip"
+    "\":false,\"normalized\":false,\"special\":true},{\"id\":10,\"content\":\"[\\u0000x\",\"single_word\":false"
+    ",\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":false}],\"normalizer\":null,\"pre_to"
+    "kenizer\":null,\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<"
+    "\\u0000>\",\"type_i"
+    "d\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id"
+    "\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}],\"special_tokens\":{\"<\\u0000>\":{\"id\":\"<\\u0000>\","
+    "\"ids\":[9],\"tokens"
+    "\":[\"<\\u0000>\"]}}},\"decoder\":{\"type\":\"Fuse\"},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_to"
+    "ken\":\"?\\u0000\",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":false"
+    ",\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{\"\":0,\"\\u0000\":1,\"a\":2,\"b\":3,\"a\\u0000\":4,"
+    "\"a\\u0000b\":5,\"\\u0000\\u0000\":6,\"?\\u0000\":7,\" \":8},\"merges"
+    "\":[[\"a\",\"\\u0000\"],[\"a\\u0000\",\"b\"],[\"\\u0000\",\"\\u0000\"]]}}";
+
+static const struct {
+    const char *text;
+    size_t len;
+    int32_t ids[6];
+    size_t n;
+    const char *decoded; // all of them
+    size_t decoded_len;
+} nul_cases[] = {{"a\0b", 3, {9, 5}, 2, "<\0>a\0b", 6},
+                 {"\0\0a", 3, {9, 6, 2}, 3, "<\0>\0\0a", 6},
+                 {"a\0\0b z", 6, {9, 4, 1, 3, 8, 7}, 6, "<\0>a\0\0b ?\0", 10},
+                 {"<\0>a\0b[\0xa", 10, {9, 9, 5, 10, 2}, 5, "<\0><\0>a\0b[\0xa", 13}};
+
+START_TEST(tokens_with_nul)
+{
+    char path[] = "/tmp/test_tokenizer_XXXXXX";
+    pr_error_t err = {0};
+    pr_tokenizer_t *t = NULL;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    ck_assert_int_eq(pr_file_write(path, with_nul, sizeof with_nul - 1, &err), PR_OK);
+    ck_assert_msg(pr_tokenizer_load(path, &t, &err) == PR_OK, "%s", err.text);
+    unlink(path);
+    ck_assert_int_eq(pr_tokenizer_size(t), 11);
+    for (size_t i = 0; i < sizeof nul_cases / sizeof *nul_cases; i++) {
+        int32_t *ids;
+        size_t n, len;
+        char *text;
+        ck_assert_int_eq(pr_tokenizer_encode(t, nul_cases[i].text, nul_cases[i].len, true, &ids, &n, &err), PR_OK);
+        ck_assert_uint_ge(n, nul_cases[i].n);
+        ck_assert_mem_eq(ids, nul_cases[i].ids, nul_cases[i].n * sizeof *ids);
+        ck_assert_int_eq(pr_tokenizer_decode(t, ids, nul_cases[i].n, false, &text, &len, &err), PR_OK);
+        ck_assert_uint_eq(len, nul_cases[i].decoded_len);
+        ck_assert_mem_eq(text, nul_cases[i].decoded, len);
+        free(text);
+        free(ids);
+    }
+    pr_tokenizer_free(&t);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tokenizer forms");
     TCase *tc = tcase_create("forms");
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, tokens_with_nul);
     tcase_add_test(tc, agrees_with_the_reference);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

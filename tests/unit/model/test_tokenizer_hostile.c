@@ -75,7 +75,7 @@ START_TEST(refuses_bad_models)
     refuse_model("\"vocab\":{\"a\":3,\"b\":3},\"merges\":[]", PR_ERR_FORMAT, "have the same id 3");
     refuse_model("\"vocab\":{\"a\":-1},\"merges\":[]", PR_ERR_FORMAT, "found -1, expected 0 to 16777215");
     refuse_model("\"vocab\":{\"a\":16777216},\"merges\":[]", PR_ERR_FORMAT, "found 16777216");
-    refuse_model("\"vocab\":{\"a\":9223372036854775808},\"merges\":[]", PR_ERR_FORMAT, "not valid JSON");
+    refuse_model("\"vocab\":{\"a\":9223372036854775808},\"merges\":[]", PR_ERR_FORMAT, "past 2^63");
     refuse_model("\"vocab\":{\"a\":1.5},\"merges\":[]", PR_ERR_FORMAT, "found a number, expected an integer");
     refuse_model("\"vocab\":{\"a\":null},\"merges\":[]", PR_ERR_FORMAT, "found null, expected an integer");
     refuse_model("\"vocab\":{\"a\":0},\"merges\":[\"a b\"]", PR_ERR_FORMAT, "merges[0]: \"b\" is not in");

@@ -1,0 +1,77 @@
+#include "jobs/prompt_tokens.h"
+#include "base/log.h"
+#include "model/tokens.h"
+#include "objective/templated.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static pr_status_t check_length(const pr_prompt_reader_t *r, size_t n, pr_error_t *err)
+{
+    int positions = r->model->max_pos, room = positions - r->new_tokens;
+    if (room < 1)
+        return pr_fail(err, PR_ERR_FORMAT, "found %zu tokens, but %d new ones leave no room for any in the model's %d",
+                       n, r->new_tokens, positions);
+    if (n == 0)
+        return pr_fail(err, PR_ERR_FORMAT, "found no token, expected 1 to %d", room);
+    if (n > (size_t)room)
+        return pr_fail(err, PR_ERR_FORMAT, "found %zu tokens, expected %s%d (the model's %d less %d new ones)", n,
+                       room > 1 ? "1 to " : "", room, positions, r->new_tokens);
+    return PR_OK;
+}
+
+pr_status_t pr_prompt_tokens(pr_prompt_reader_t *r, int i, const char *id, const char *text, int32_t **ids, size_t *n,
+                             pr_error_t *err)
+{
+    pr_status_t status = pr_tokenizer_encode(r->tokenizer, text, strlen(text), true, ids, n, err);
+    bool encoded = status == PR_OK;
+    if (status == PR_OK)
+        status = check_length(r, *n, err);
+    if (status == PR_OK)
+        status = pr_tokens_check(r->tokenizer, r->model, *ids, *n, err);
+    if (status != PR_OK) {
+        if (encoded)
+            free(*ids);
+        *ids = NULL;
+        return id ? pr_fail_in(err, "%s: prompt %d ('%.40s')", r->file, i + 1, id)
+                  : pr_fail_in(err, "%s: prompt %d", r->file, i + 1);
+    }
+    if (pr_tokenizer_start_doubled(r->tokenizer, *ids, *n)) {
+        r->first_doubled = r->n_doubled == 0 ? i + 1 : r->first_doubled;
+        r->n_doubled++;
+    }
+    return PR_OK;
+}
+
+void pr_prompt_tell(const pr_prompt_reader_t *r)
+{
+    if (r->n_doubled > 0)
+        pr_log(
+            PR_LOG_WARN,
+            "%s: %d prompt%s (the first: prompt %d) begin%s with the token that the tokenizer puts before every text, "
+            "and have it twice",
+            r->file, r->n_doubled, r->n_doubled == 1 ? "" : "s", r->first_doubled, r->n_doubled == 1 ? "s" : "");
+}
+
+static pr_status_t check_item(const pr_reward_item_t *item, const pr_templated_t *how, const pr_tokenizer_t *t,
+                              const pr_model_config_t *model, pr_error_t *err)
+{
+    PR_TRY(pr_templated_check(how, t, model, item->prompt, item->text, strlen(item->text), err));
+    const char *other = item->rejected;
+    return other ? pr_templated_check(how, t, model, item->prompt, other, strlen(other), err) : PR_OK;
+}
+
+pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const json_t *options,
+                                        const pr_tokenizer_t *t, const pr_model_config_t *model, pr_error_t *err)
+{
+    pr_templated_t how = {0};
+    if (pr_tokenizer_size(t) <= model->vocab)
+        return PR_OK;
+    PR_TRY(pr_templated_read(options, NULL, file, &how, err));
+    pr_status_t status = PR_OK;
+    for (int i = 0; i < data->n && status == PR_OK; i++)
+        if ((status = check_item(&data->item[i], &how, t, model, err)) != PR_OK)
+            pr_fail_in(err, "%s: sample %d", file, i + 1);
+    pr_templated_clear(&how);
+    return status;
+}
