@@ -28,7 +28,6 @@ typedef struct pr_finetune {
     int64_t seed;
     pr_method_t method;
     pr_kl_t kl_estimator;
-    double kl; // weight of the KL beside a reward that has lost the baseline's share
     pr_rng_key_t prompt_key, rollout_key;
     pr_adapter_t *adapter;
     pr_trainer_t *trainer;
@@ -50,11 +49,11 @@ typedef struct pr_step_batch {
     int *prompt_start; // [B+1]
     int32_t *prompt_ids;
     pr_decoded_t decoded;
-    double *scores;             // [n_seq,K]
-    double *advantage;          // [n_seq]
-    double *ref, *kl_advantage; // [response tokens]
-    int *start;                 // [n_seq+1] of prompt + response
-    int *n_prompt;              // [n_seq]
+    double *scores;    // [n_seq,K]
+    double *advantage; // [n_seq]
+    double *ref;       // [response tokens] log-probabilities under the base model
+    int *start;        // [n_seq+1] of prompt + response
+    int *n_prompt;     // [n_seq]
     int32_t *ids;
 } pr_step_batch_t;
 
@@ -69,7 +68,6 @@ static void batch_clear(pr_step_batch_t *b)
     free(b->scores);
     free(b->advantage);
     free(b->ref);
-    free(b->kl_advantage);
     free(b->start);
     free(b->n_prompt);
     free(b->ids);
@@ -239,18 +237,21 @@ static void join_sequences(pr_finetune_t *t, pr_step_batch_t *b)
     }
 }
 
-/* The base model's log-probabilities, and with k1 what the KL takes from the advantages. */
+/* The base model's log-probabilities, and with k1 what they take from the advantages. */
 static pr_status_t compare_with_base(pr_finetune_t *t, pr_step_batch_t *b, pr_rollout_t *r, pr_error_t *err)
 {
-    size_t tokens = pr_rollout_tokens(r);
-    b->ref = pr_alloc(tokens, sizeof *b->ref);
+    b->ref = pr_alloc(pr_rollout_tokens(r), sizeof *b->ref);
     PR_TRY(pr_trainer_reference(t->trainer, r, b->ref, err));
     r->ref = b->ref;
-    if (t->kl_estimator != PR_KL_K1)
+    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0))
         return PR_OK;
-    b->kl_advantage = pr_alloc(tokens, sizeof *b->kl_advantage);
-    pr_rollout_kl_advantages(r, t->kl, b->decoded.logp, b->kl_advantage);
-    r->kl_advantage = b->kl_advantage;
+    double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
+    pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        if (b->group[g + 1] - b->group[g] > 1)
+            pr_kl_advantages(t->method, 1, b->group[g + 1] - b->group[g], t->f->kl, divergence + b->group[g],
+                             b->advantage + b->group[g]);
+    free(divergence);
     return PR_OK;
 }
 
@@ -281,7 +282,7 @@ static pr_status_t one_step(pr_finetune_t *t, pr_error_t *err)
     PR_GO(roll_out(t, &b, err));
     PR_GO(reward(t, &b, err));
     join_sequences(t, &b);
-    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage, NULL, NULL};
+    pr_rollout_t r = {b.n_seq, b.start, b.n_prompt, b.ids, b.advantage, NULL};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
     if (b.n_seq > 0) { // else all were left out, and there is nothing to learn from
         PR_GO(compare_with_base(t, &b, &r, err));
@@ -414,8 +415,7 @@ static pr_status_t setup(pr_finetune_t *t, pr_error_t *err)
     PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(team->agree(team, new_adapter(t, err), err));
     double share = pr_reward_share(t->method, f->samples);
-    t->kl = share * f->kl;
-    pr_trainer_options_t to = {.kl = t->kl,
+    pr_trainer_options_t to = {.kl = share * f->kl,
                                .kl_estimator = t->kl_estimator,
                                .entropy = share * f->entropy,
                                .sampling = {false, f->temperature, f->top_p},

@@ -1,9 +1,7 @@
 #include "learn/advantage.h"
-#include "base/mem.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 pr_status_t pr_method_parse(const char *name, pr_method_t *out, pr_error_t *err)
@@ -49,27 +47,15 @@ double pr_reward_share(pr_method_t method, int k)
     return method == PR_METHOD_SCST ? (double)(k - 1) / k : 1;
 }
 
-void pr_kl_advantages(int n, const size_t *start, double beta, const double *log_ratio, double *advantage)
+void pr_kl_advantages(pr_method_t method, int groups, int k, double beta, const double *divergence, double *advantage)
 {
-    size_t longest = 0;
-    for (int i = 0; i < n; i++)
-        longest = start[i + 1] - start[i] > longest ? start[i + 1] - start[i] : longest;
-    double *sum = pr_alloc(longest, sizeof *sum);  // over the responses that reach a position, of what is to go
-    int *reach = pr_alloc(longest, sizeof *reach); // how many do
-    for (int i = 0; i < n; i++) {
-        double to_go = 0;
-        for (size_t t = start[i + 1] - start[i]; t-- > 0;) {
-            to_go += log_ratio[start[i] + t];
-            advantage[start[i] + t] = to_go;
-            sum[t] += to_go;
-            reach[t]++;
-        }
+    assert(k >= 2 || method == PR_METHOD_SCST);
+    double factor = method == PR_METHOD_SCST ? 1 : (double)k / (k - 1);
+    for (int g = 0; g < groups; g++) {
+        const double *d = divergence + (size_t)g * (size_t)k;
+        double *a = advantage + (size_t)g * (size_t)k, mean, std;
+        group_moments(k, d, &mean, &std);
+        for (int i = 0; i < k; i++)
+            a[i] -= beta * factor * (d[i] - mean);
     }
-    for (int i = 0; i < n; i++)
-        for (size_t t = 0; t < start[i + 1] - start[i]; t++) {
-            double *a = &advantage[start[i] + t], others = reach[t] > 1 ? (sum[t] - *a) / (reach[t] - 1) : 0;
-            *a = -beta * (*a - others);
-        }
-    free(sum);
-    free(reach);
 }

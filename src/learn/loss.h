@@ -12,12 +12,12 @@
  *
  *   sum_t c [ -A lp_t + kl k_t - entropy H_t ]
  *
- * A is the token's advantage, its response's but for k1 (learn/advantage.h; REINFORCE, Williams 1992; on-policy,
- * clipped importance ratios are 1 and have the same gradient). H_t is the entropy of q(. | y_<t), by the whole row of
- * the vocabulary, with the prefixes as they were drawn. k_t is the estimator of the KL (names: Schulman 2020,
- * "Approximating KL divergence"), whose gradient at the drawn tokens has these expectations:
+ * A is the response's advantage (learn/advantage.h; REINFORCE, Williams 1992; on-policy, clipped importance ratios are
+ * 1 and have the same gradient). H_t is the entropy of q(. | y_<t), by the whole row of the vocabulary, with the
+ * prefixes as they were drawn. k_t is the estimator of the KL (names: Schulman 2020, "Approximating KL divergence"),
+ * whose gradient at the drawn tokens has these expectations:
  *
- *   k1  k_t = 0: lp_t - ref_t is taken from the token's reward, with a baseline (pr_kl_advantages). The gradient of
+ *   k1  k_t = 0: the response's sum of lp - ref is part of its reward, with the reward's baseline. The gradient of
  *       KL(q || base) of whole responses, also by which prefixes later tokens meet.
  *   k2  (lp_t - ref_t)^2 / 2. The gradient of KL(q || base) of each token's distribution, prefixes as drawn.
  *   k3  exp(ref_t - lp_t) - (ref_t - lp_t) - 1, the loss of GRPO (Shao et al. 2024). The gradient of KL(base || q), the
@@ -33,7 +33,7 @@
 typedef enum { PR_KL_K1, PR_KL_K2, PR_KL_K3 } pr_kl_t;
 
 typedef struct pr_token_loss {
-    double advantage; // of the token's response, with k1 less what its KL costs
+    double advantage; // of the token's response
     double weight;    // c
     pr_kl_t estimator;
     double kl;      // weight of the KL

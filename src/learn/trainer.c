@@ -1,6 +1,5 @@
 #include "learn/trainer.h"
 #include "base/mem.h"
-#include "learn/advantage.h"
 
 #include <assert.h>
 #include <math.h>
@@ -189,11 +188,9 @@ static void loss_block(void *self, int first, int n, const float *logp, const fl
     const pr_trainer_options_t *o = &c->t->o;
     for (int i = 0; i < n; i++) {
         int row = first + i;
-        size_t at = c->s->first + (size_t)row;
-        double advantage = c->r->advantage[c->s->seq[row]] + (c->r->kl_advantage ? c->r->kl_advantage[at] : 0);
-        pr_token_loss_t l = {advantage, c->token_weight, o->kl_estimator, o->kl, o->entropy};
+        pr_token_loss_t l = {c->r->advantage[c->s->seq[row]], c->token_weight, o->kl_estimator, o->kl, o->entropy};
         double lp = (double)logp[i], h = (double)entropy[i], grad, grad_h;
-        double ref = c->r->ref ? c->r->ref[at] : NAN;
+        double ref = c->r->ref ? c->r->ref[c->s->first + (size_t)row] : NAN;
         c->loss += pr_token_loss(&l, lp, ref, h, &grad, &grad_h);
         c->entropy += h;
         pr_kl_mean_add(&c->kl, lp, ref);
@@ -292,17 +289,14 @@ pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double 
     return PR_OK;
 }
 
-void pr_rollout_kl_advantages(const pr_rollout_t *r, double kl, const float *logp, double *kl_advantage)
+void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence)
 {
-    size_t *start = pr_alloc((size_t)r->n_seq + 1, sizeof *start);
-    for (int i = 0; i < r->n_seq; i++)
-        start[i + 1] = start[i] + tokens_between(r, i, i + 1);
-    double *ratio = pr_alloc(start[r->n_seq], sizeof *ratio);
-    for (size_t j = 0; j < start[r->n_seq]; j++)
-        ratio[j] = (double)logp[j] - r->ref[j];
-    pr_kl_advantages(r->n_seq, start, kl, ratio, kl_advantage);
-    free(start);
-    free(ratio);
+    size_t at = 0;
+    for (int i = 0; i < r->n_seq; i++) {
+        divergence[i] = 0;
+        for (size_t end = at + tokens_between(r, i, i + 1); at < end; at++)
+            divergence[i] += (double)logp[at] - ref[at];
+    }
 }
 
 pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)

@@ -31,10 +31,8 @@ typedef struct pr_rollout {
     const int *start;    // [n_seq+1] first id of each sequence
     const int *n_prompt; // [n_seq] how many of its ids are the prompt
     const int32_t *ids;
-    const double *advantage; // [n_seq]
-    // [response tokens], one sequence after the other:
-    const double *ref;          // of pr_trainer_reference; NULL: not known
-    const double *kl_advantage; // k1: what each token has beside its response's advantage; NULL: nothing
+    const double *advantage; // [n_seq]; with k1 the KL is part of it (pr_kl_advantages)
+    const double *ref;       // [response tokens, one sequence after the other] of pr_trainer_reference; NULL: not known
 } pr_rollout_t;
 
 typedef struct pr_step_stats {
@@ -61,9 +59,9 @@ size_t pr_rollout_tokens(const pr_rollout_t *r);
 /* ref [response tokens]: their log-probabilities under the base model at the sampling temperature, over its whole
  * vocabulary; the same on every rank. Advantages and ref of r are not used. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double *ref, pr_error_t *err);
-/* kl_advantage [response tokens] of k1 with weight kl (pr_kl_advantages), from the roll-out's own log-probabilities
- * logp [response tokens] and r->ref. */
-void pr_rollout_kl_advantages(const pr_rollout_t *r, double kl, const float *logp, double *kl_advantage);
+/* divergence [n_seq]: the sum of logp - ref over each response's tokens, logp [response tokens] being the roll-out's
+ * own. */
+void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence);
 
 /* Loss and gradient of the roll-out (the same on every rank), without changing the adapter. With k2 and k3 and a kl
  * above 0, r->ref is needed. Errors: PR_ERR_NUMERIC (a loss or gradient that is not finite). */

@@ -229,16 +229,16 @@ static void add_response(const subject_t *s, pr_trainer_t *t, term_t term, int32
 {
     int32_t ids[PROMPT + 1] = {prompt[0], prompt[1], prompt[2], token};
     int start[] = {0, PROMPT + 1}, n_prompt[] = {PROMPT};
-    double advantage = term == TERM_REWARD ? noise(token) : 0, found, of_kl;
+    double advantage = term == TERM_REWARD ? noise(token) : 0, found;
     float logp = (float)lp;
-    pr_rollout_t r = {1, start, n_prompt, ids, &advantage, NULL, NULL};
+    pr_rollout_t r = {1, start, n_prompt, ids, &advantage, NULL};
     pr_step_stats_t stats;
     TINY_OK(pr_trainer_reference(t, &r, &found, err));
     ck_assert_double_eq_tol(found, ref, 2e-5);
     r.ref = &found;
     if (term == TERM_K1) {
-        pr_rollout_kl_advantages(&r, 1, &logp, &of_kl);
-        r.kl_advantage = &of_kl;
+        pr_rollout_divergence(&r, &logp, &found, &advantage);
+        advantage = -advantage;
     }
     TINY_OK(pr_trainer_loss(t, &r, &stats, err));
     for (size_t i = 0; i < s->adapter->n_data; i++)
@@ -355,7 +355,7 @@ static void whole_by_logits(const subject_t *s, const rows_t *r, whole_t *w, dou
 typedef struct all_responses {
     int n, tokens, *start, *n_prompt;
     int32_t *ids;
-    double *advantage, *ref, *kl_advantage;
+    double *advantage, *ref;
 } all_responses_t;
 
 static void add_sequence(all_responses_t *l, int a, int b)
@@ -368,8 +368,8 @@ static void add_sequence(all_responses_t *l, int a, int b)
     l->start[++l->n] = at + PROMPT + (a == END ? 1 : 2);
 }
 
-/* All responses as one roll-out, each with advantages times n q: its loss's gradient, a mean over n, is then the one
- * expected. What the KL takes from them is the code's own, of one response alone, which has no baseline. */
+/* All responses as one roll-out, each with the advantage n q (reward - beta divergence): its loss's gradient, a mean
+ * over n, is then the one expected. divergence: the code's own, from logp as a roll-out has it. */
 static all_responses_t all_of(const whole_t *w, pr_trainer_t *t)
 {
     int most = V * V;
@@ -377,9 +377,9 @@ static all_responses_t all_of(const whole_t *w, pr_trainer_t *t)
                          .n_prompt = pr_alloc((size_t)most, sizeof(int)),
                          .ids = pr_alloc((size_t)most * (PROMPT + 2), sizeof(int32_t)),
                          .advantage = pr_alloc((size_t)most, sizeof(double)),
-                         .ref = pr_alloc((size_t)most * 2, sizeof(double)),
-                         .kl_advantage = pr_alloc((size_t)most * 2, sizeof(double))};
+                         .ref = pr_alloc((size_t)most * 2, sizeof(double))};
     float *logp = pr_alloc((size_t)most * 2, sizeof *logp);
+    double *divergence = pr_alloc((size_t)most, sizeof *divergence);
     for (int a = 0; a < V; a++)
         for (int b = 0; b < (a == END ? 1 : V); b++) {
             bool two = a != END;
@@ -392,20 +392,16 @@ static all_responses_t all_of(const whole_t *w, pr_trainer_t *t)
                 logp[l.tokens++] = (float)log(w->q[1 + a][b]);
             add_sequence(&l, a, b);
         }
-    pr_rollout_t r = {l.n, l.start, l.n_prompt, l.ids, NULL, NULL, NULL};
+    pr_rollout_t r = {l.n, l.start, l.n_prompt, l.ids, NULL, NULL};
     TINY_OK(pr_trainer_reference(t, &r, l.ref, err));
-    int at = 0;
+    pr_rollout_divergence(&r, logp, l.ref, divergence);
     for (int i = 0; i < l.n; i++) {
         const int32_t *y = l.ids + l.start[i] + PROMPT;
-        int a = y[0], b = a == END ? 0 : y[1], n = a == END ? 1 : 2, start[] = {0, PROMPT + n};
-        double weight = l.n * l.advantage[i];
-        pr_rollout_t one = {1, start, l.n_prompt + i, l.ids + l.start[i], NULL, l.ref + at, NULL};
-        pr_rollout_kl_advantages(&one, w->beta, logp + at, l.kl_advantage + at);
-        for (int end = at + n; at < end; at++)
-            l.kl_advantage[at] *= weight;
-        l.advantage[i] = weight * noise(1000 + a * V + b);
+        int a = y[0], b = a == END ? 0 : y[1];
+        l.advantage[i] *= l.n * (noise(1000 + a * V + b) - w->beta * divergence[i]);
     }
     free(logp);
+    free(divergence);
     return l;
 }
 
@@ -416,7 +412,6 @@ static void all_free(all_responses_t *l)
     free(l->ids);
     free(l->advantage);
     free(l->ref);
-    free(l->kl_advantage);
 }
 
 /* With k1: the KL of whole responses, in nats per response, with what first tokens do to the second ones' KL; the same
@@ -459,7 +454,7 @@ START_TEST(whole_responses)
         pr_step_stats_t stats;
         TINY_OK(pr_trainer_new(s.m, pr_team_local(), s.adapter, &o, &t, err));
         all_responses_t l = all_of(w, t);
-        pr_rollout_t rollout = {l.n, l.start, l.n_prompt, l.ids, l.advantage, l.ref, l.kl_advantage};
+        pr_rollout_t rollout = {l.n, l.start, l.n_prompt, l.ids, l.advantage, l.ref};
         TINY_OK(pr_trainer_loss(t, &rollout, &stats, err));
         ck_assert_int_eq(stats.tokens, l.tokens);
         for (size_t i = 0; i < n; i++)
@@ -502,7 +497,7 @@ START_TEST(roll_out_and_loss)
     TINY_OK(pr_decode(&policy, 1, &one, 1, prompt_start, prompt, &d, &out, err));
     int start[SAMPLES + 1] = {0}, n_prompt[SAMPLES];
     int32_t ids[SAMPLES * (PROMPT + NEW)];
-    double advantage[SAMPLES] = {0}, ref[SAMPLES * NEW], sum = 0;
+    double advantage[SAMPLES] = {0}, divergence[SAMPLES], ref[SAMPLES * NEW], sum = 0;
     for (int i = 0; i < SAMPLES; i++) {
         size_t n = out.start[i + 1] - out.start[i];
         memcpy(ids + start[i], prompt, sizeof prompt);
@@ -510,7 +505,7 @@ START_TEST(roll_out_and_loss)
         n_prompt[i] = PROMPT;
         start[i + 1] = start[i] + PROMPT + (int)n;
     }
-    pr_rollout_t r = {SAMPLES, start, n_prompt, ids, advantage, NULL, NULL};
+    pr_rollout_t r = {SAMPLES, start, n_prompt, ids, advantage, NULL};
     pr_trainer_options_t o = {
         .kl_estimator = PR_KL_K1, .sampling = s.s, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 50};
     pr_trainer_t *t = NULL;
@@ -519,8 +514,9 @@ START_TEST(roll_out_and_loss)
     TINY_OK(pr_trainer_reference(t, &r, ref, err));
     r.ref = ref;
     TINY_OK(pr_trainer_loss(t, &r, &stats, err));
-    for (long j = 0; j < stats.tokens; j++)
-        sum += (double)out.logp[j] - ref[j];
+    pr_rollout_divergence(&r, out.logp, ref, divergence);
+    for (int i = 0; i < SAMPLES; i++)
+        sum += divergence[i];
     ck_assert_int_gt(stats.tokens, SAMPLES);
     ck_assert_double_eq_tol(stats.kl, sum / (double)stats.tokens, 1e-5);
     ck_assert_double_gt(stats.kl, 0.05);

@@ -93,37 +93,27 @@ static double entropy_of(const double *p)
     return h;
 }
 
-static double log_ratio(const world_t *w, const table_t *p, const int *token, int t)
-{
-    int row = row_of(token, t);
-    return log(p->row[row][token[t]] / w->base.row[row][token[t]]);
-}
-
 /* ---- what the code does with one group ---- */
 
 // The gradient by theta of -loss at these k responses, added to sum with this weight.
 static void add_group(const world_t *w, const table_t *p, int k, const int *y, double weight, double *sum)
 {
-    double reward[8], advantage[8], ratio[16], kl_advantage[16] = {0}, share = pr_reward_share(w->method, k);
-    size_t start[9] = {0};
-    int token[2];
+    double reward[8], divergence[8], advantage[8], share = pr_reward_share(w->method, k);
+    int tokens = 0, token[2];
     for (int i = 0; i < k; i++) {
-        int n = tokens_of(y[i], token);
         reward[i] = w->reward[y[i]];
-        start[i + 1] = start[i] + (size_t)n;
-        for (int t = 0; t < n; t++)
-            ratio[start[i] + (size_t)t] = log_ratio(w, p, token, t);
+        divergence[i] = log_probability(p, y[i]) - log_probability(&w->base, y[i]);
+        tokens += tokens_of(y[i], token);
     }
     pr_advantages(w->method, 1, k, reward, advantage);
     if (w->estimator == PR_KL_K1)
-        pr_kl_advantages(k, start, share * w->beta, ratio, kl_advantage);
+        pr_kl_advantages(w->method, 1, k, w->beta, divergence, advantage);
     for (int i = 0; i < k; i++) {
         int n = tokens_of(y[i], token);
         for (int t = 0; t < n; t++) {
             const double *row = p->row[row_of(token, t)], h = entropy_of(row);
             double lp = log(row[token[t]]), ref = log(w->base.row[row_of(token, t)][token[t]]), by_lp, by_h;
-            pr_token_loss_t l = {advantage[i] + kl_advantage[start[i] + (size_t)t],
-                                 1.0 / (w->token_norm ? (double)start[k] : k), w->estimator, share * w->beta,
+            pr_token_loss_t l = {advantage[i], 1.0 / (w->token_norm ? tokens : k), w->estimator, share * w->beta,
                                  share * w->eta};
             pr_token_loss(&l, lp, ref, h, &by_lp, &by_h);
             for (int v = 0; v < V; v++)
@@ -211,35 +201,49 @@ START_TEST(mean_gradients)
     some_theta(1, theta);
     w.eta = 0.4;
     table_t p = softmax(theta);
-    for (int y = 0; y < N_RESPONSE && w.method == PR_METHOD_GRPO; y++)
-        w.reward[y] = 3; // all equal: what is left is the KL and the entropy, in nats
     for (int k = 2; k <= 3; k++) {
+        // grpo: rewards all equal: what is left is the KL and the entropy, in nats.
+        for (int y = 0; y < N_RESPONSE && w.method == PR_METHOD_GRPO; y++)
+            w.reward[y] = 3;
         mean_gradient(&w, &p, k, mean);
         documented_gradient(&w, theta, expected);
-        for (int i = 0; i < N_PARAM; i++) // the whole of scst's gradient is that share
-            expected[i] *= w.method == PR_METHOD_SCST ? (k - 1.0) / k : 1;
+        for (int i = 0; i < N_PARAM; i++)
+            expected[i] *= w.method == PR_METHOD_SCST ? (k - 1.0) / k : 1; // its baseline holds the response itself
         same_gradient(mean, expected);
     }
 }
 END_TEST
 
-/* By hand: minus what is to go, against the others that reach the position; no reward and no deviation has a part in
- * it.
- */
-START_TEST(advantages_of_the_kl)
+/* grpo's deviation is that of the rewards: the KL's part of an advantage is the same whatever the rewards are. */
+START_TEST(the_kl_is_not_divided_by_the_rewards_deviation)
 {
-    const size_t start[] = {0, 2, 3, 6};
-    const double ratio[] = {1, 2, /**/ 5, /**/ -1, 4, 0.5};
-    const double to_go[] = {3, 2, 5, 3.5, 4.5, 0.5}, others[] = {4.25, 4.5, 3.25, 4, 2, 0};
-    double a[6];
-    pr_kl_advantages(3, start, 0.2, ratio, a);
-    for (int i = 0; i < 6; i++)
-        ck_assert_double_eq_tol(a[i], -0.2 * (to_go[i] - others[i]), 1e-12);
-    pr_kl_advantages(1, start, 0.2, ratio, a);
-    ck_assert_double_eq_tol(a[0], -0.6, 1e-12);
-    ck_assert_double_eq(pr_reward_share(PR_METHOD_SCST, 4), 0.75);
-    ck_assert_double_eq(pr_reward_share(PR_METHOD_RLOO, 4), 1);
-    ck_assert_double_eq(pr_reward_share(PR_METHOD_GRPO, 4), 1);
+    const double rewards[3][3] = {{0, 0, 0}, {1, 0, 0}, {1e4, -3e4, 7}}, divergence[] = {0.5, 2, -1};
+    const double expected[] = {-0.2 * (0.5 - 0.5), -0.2 * (2 + 0.25), -0.2 * (-1 - 1.25)};
+    for (int i = 0; i < 3; i++) {
+        double a[3], b[3];
+        pr_advantages(PR_METHOD_GRPO, 1, 3, rewards[i], a);
+        memcpy(b, a, sizeof b);
+        pr_kl_advantages(PR_METHOD_GRPO, 1, 3, 0.2, divergence, b);
+        for (int j = 0; j < 3; j++)
+            ck_assert_double_eq_tol(b[j] - a[j], expected[j], 1e-12);
+    }
+}
+END_TEST
+
+/* In the reward means: the same advantages as of rewards r - beta divergence. */
+START_TEST(k1_is_in_the_reward)
+{
+    const double r[] = {1, 2, 6, 0.5, 0.5, 0.5}, d[] = {0.1, 0, -2, 1, 2, 3};
+    for (int method = PR_METHOD_RLOO; method <= PR_METHOD_SCST; method++) {
+        double less[6], a[6], b[6];
+        for (int i = 0; i < 6; i++)
+            less[i] = r[i] - 0.3 * d[i];
+        pr_advantages((pr_method_t)method, 2, 3, less, a);
+        pr_advantages((pr_method_t)method, 2, 3, r, b);
+        pr_kl_advantages((pr_method_t)method, 2, 3, 0.3, d, b);
+        for (int i = 0; i < 6; i++)
+            ck_assert_double_eq_tol(a[i], b[i], 1e-12);
+    }
 }
 END_TEST
 
@@ -331,7 +335,7 @@ START_TEST(optima)
     double theta[N_PARAM];
     some_theta(1, theta);
     climb(&w, theta);
-    table_t found = softmax(theta), best = optimum(&w);
+    table_t found = softmax(theta), best = optimum(&w); // the same for scst: reward and KL have the same share
     for (int r = 0; r < ROWS; r++)
         for (int v = 0; v < V; v++)
             ck_assert_double_eq_tol(found.row[r][v], best.row[r][v], 1e-7);
@@ -395,7 +399,8 @@ int main(void)
     TCase *c = tcase_create("kl");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, mean_gradients, 0, 9);
-    tcase_add_test(c, advantages_of_the_kl);
+    tcase_add_test(c, the_kl_is_not_divided_by_the_rewards_deviation);
+    tcase_add_test(c, k1_is_in_the_reward);
     tcase_add_test(c, token_norm_divides_all_alike);
     tcase_add_loop_test(c, optima, 0, 6); // grpo's rewards have units of their own
     tcase_add_test(c, a_rewarded_token_with_either_kl);
