@@ -189,7 +189,8 @@ static inline bool lanes_any(const masks_t *v)
 static const uint64_t *set_above(const cloud_t *c, size_t k, double x)
 {
     const double *sorted = c->sorted + k * c->n;
-    size_t at = c->guide[k * c->n + (size_t)(x * (double)c->n)];
+    size_t part = (size_t)(x * (double)c->n); // x is below 1, but the product may be rounded up
+    size_t at = c->guide[k * c->n + (part < c->n ? part : c->n - 1)];
     while (at < c->n && sorted[at] < x)
         at++;
     return c->above + (k * (c->n + 1) + at) * c->words;
@@ -199,6 +200,7 @@ static int64_t count_by_sets(const cloud_t *c, const double *x)
 {
     const uint64_t *set[MOST_SETS];
     int64_t count = 0;
+    assert(c->m >= 1 && c->m <= MOST_SETS);
     for (size_t k = 0; k < c->m; k++)
         set[k] = set_above(c, k, x[k]);
     for (size_t i = 0; i < c->words; i++) {
@@ -309,7 +311,7 @@ static void sequence_begin(sequence_t *q, size_t replicate, size_t index)
 static void sequence_next(sequence_t *q, double *x)
 {
     for (size_t k = 0; k < q->m; k++) {
-        x[k] = ((double)(q->at[k] >> 11) + 0.5) * 0x1p-53;
+        x[k] = ((double)(q->at[k] >> 12) + 0.5) * 0x1p-52; // without rounding, so never 1
         q->at[k] += q->step[k];
     }
 }

@@ -1,6 +1,7 @@
 /* Estimated hypervolumes lie within their stated error of exact ones, of closed forms, and stop when asked. */
 #include "pareto/hv_estimate.h"
 #include "pareto/hypervolume.h"
+#include "pareto/uncertainty.h"
 #include "points.h"
 
 static const double ZERO[20];
@@ -223,6 +224,48 @@ START_TEST(designs_of_many_points)
 }
 END_TEST
 
+static double by_design(const double *points, size_t n, int m, void *design)
+{
+    (void)n, (void)m;
+    return pr_hv_design_volume(design, points, ZERO);
+}
+
+/* The interval of resamples that a design measured is that of exact ones, to a small part of its width. */
+START_TEST(intervals_by_design)
+{
+    enum { N = 40, M = 6, PROMPTS = 16, RESAMPLES = 200 };
+    double *truth = random_points(3, SPHERE, N, M), *scores = pr_alloc(N * PROMPTS * M, sizeof *scores);
+    double *mean = pr_alloc(N * M, sizeof *mean), exact[1 + RESAMPLES], found[1 + RESAMPLES];
+    pr_rng_key_t key = pr_rng_key(4, "prompts", "");
+    for (size_t i = 0; i < N; i++)
+        for (size_t p = 0; p < PROMPTS; p++)
+            for (size_t k = 0; k < M; k++) {
+                double x = truth[i * M + k] + 0.15 * pr_rng_normal(&key, i, p, k, 0);
+                scores[(i * PROMPTS + p) * M + k] = x;
+                mean[i * M + k] += x / PROMPTS;
+            }
+    pr_scores_t run = {scores, N};
+    pr_resampling_t how = {RESAMPLES, 1, true, NULL, NULL};
+    pr_hv_design_t *d = pr_hv_design_new(mean, N, M, ZERO, 2e6);
+    ck_assert_int_eq(
+        pr_resample(&run, PROMPTS, M, pr_statistic_hypervolume, (void *)(uintptr_t)ZERO, &how, exact, NULL), PR_OK);
+    ck_assert_int_eq(pr_resample(&run, PROMPTS, M, by_design, d, &how, found, NULL), PR_OK);
+    for (size_t i = 1; i <= RESAMPLES; i++)
+        found[i] += exact[0] - found[0]; // the set's own volume is known
+    const double *const one[] = {exact}, *const other[] = {found};
+    pr_bootstrap_t interval = {RESAMPLES, 0.95, 1};
+    pr_interval_t a, b;
+    ck_assert_int_eq(pr_resampled_interval(one, 1, &interval, &a, NULL), PR_OK);
+    ck_assert_int_eq(pr_resampled_interval(other, 1, &interval, &b, NULL), PR_OK);
+    ck_assert_double_le(fabs(a.low - b.low), 0.1 * (a.high - a.low));
+    ck_assert_double_le(fabs(a.high - b.high), 0.1 * (a.high - a.low));
+    pr_hv_design_free(&d);
+    free(truth);
+    free(scores);
+    free(mean);
+}
+END_TEST
+
 START_TEST(volumes_beyond_all_numbers)
 {
     enum { M = 16 };
@@ -267,6 +310,7 @@ int main(void)
     tcase_add_test(t, contributions_too);
     tcase_add_test(t, designs_are_good_at_differences);
     tcase_add_test(t, designs_of_many_points);
+    tcase_add_test(t, intervals_by_design);
     tcase_add_test(t, volumes_beyond_all_numbers);
     return run_case(t, "hv_estimate");
 }
