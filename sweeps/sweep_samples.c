@@ -197,6 +197,8 @@ char *pr_sweep_first_response(const json_t *said)
     return copy;
 }
 
+enum { TOLD = 5 }; // points that are named before the rest are counted
+
 static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation_t *found)
 {
     pr_sweep_t *s = self;
@@ -205,7 +207,8 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     if (e->again || e->job.state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
         return;
     size_t number = (size_t)(pr_sweep_number(s, e));
-    pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
+    if (json_array_size(s->again) < TOLD)
+        pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
     e->again = true;
     e->job.state = PR_JOB_WAITING;
     s->done--;
@@ -224,5 +227,8 @@ bool pr_sweep_ask_again(pr_sweep_t *s)
     size_t before = json_array_size(s->again);
     if (s->config->front_samples > 0)
         pr_sweep_each_front(s, ask_for, s);
+    if (json_array_size(s->again) > before && json_array_size(s->again) > TOLD)
+        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost",
+               json_array_size(s->again));
     return json_array_size(s->again) > before;
 }
