@@ -311,9 +311,11 @@ static holder_t self_of(const pr_shared_block_t *b)
     return (holder_t){.pid = (long)b->owner, .fd = b->fd};
 }
 
+// A private map that is never written to has the same pages as a shared one, which before Linux 6.7 is refused for
+// sealed memory whose descriptor may write.
 static bool map_sealed(pr_shared_block_t *b)
 {
-    b->map = mmap(NULL, b->size, PROT_READ, MAP_SHARED, b->fd, 0);
+    b->map = mmap(NULL, b->size, PROT_READ, MAP_PRIVATE, b->fd, 0);
     if (b->map == MAP_FAILED)
         b->map = NULL;
     return b->map != NULL;
