@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The ranks of a sweep hold one converted copy of a model's weights, the policy's and a judge's; with it, without it and
-# where it cannot be had the results are the same bytes.
+# The ranks of a sweep hold one converted copy of the model's weights; with it, without it and where it cannot be had the
+# results are the same bytes.
 . "$(dirname "$0")/lib.sh"
 export OMPI_MCA_mpi_yield_when_idle=1 # more ranks than cores
 mkdir "$work/on" "$work/off" "$work/odd"

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -699,6 +700,47 @@ START_TEST(a_changed_model_is_another)
 }
 END_TEST
 
+// A load that waits for its turn while the file is changed under it: what it maps is no longer what its block is named
+// after, so nobody else gets it.
+START_TEST(a_model_that_changes_while_it_is_read_is_not_shared)
+{
+    char path[700], weights[512];
+    pr_file_id_t id;
+    copy_model("smollm2");
+    pr_model_t *m = load_well(scratch);
+    int64_t all = (int64_t)m->bytes / 4;
+    ck_assert_int_eq(files(path), 1);
+    pr_model_free(&m);
+    write_at(path, 0600, "");
+    int fd = open(path, O_RDWR | O_CLOEXEC), said[2], status;
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+    ck_assert_int_eq(pipe(said), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int64_t before = pr_model_converted();
+        close(fd);
+        pr_log_set_level(PR_LOG_ERROR);
+        if (!tell(said[1]) || pr_model_load(scratch, &m, NULL) != PR_OK)
+            _exit(2);
+        _exit(m->shared_bytes != 0 ? 3 : pr_model_converted() - before != 2 * all ? 4 : 0);
+    }
+    ck_assert(hear(said[0]));
+    until_it_has(pid, path);
+    scratch_path(weights, "model.safetensors");
+    ck_assert_int_eq(pr_file_id(weights, &id, NULL), PR_OK);
+    pr_file_id_settle(&id);
+    change_last(0x3f80);
+    close(fd);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    m = load_converting(scratch, all);
+    ck_assert_uint_eq(m->shared_bytes, m->bytes);
+    pr_model_free(&m);
+}
+END_TEST
+
 START_TEST(numbers_that_are_not_finite_are_found_by_all)
 {
     char path[700];
@@ -788,6 +830,7 @@ int main(void)
     tcase_add_test(t, it_can_be_switched_off);
     tcase_add_loop_test(t, a_model_is_converted_once, 0, (int)(sizeof stored / sizeof *stored));
     tcase_add_test(t, a_changed_model_is_another);
+    tcase_add_test(t, a_model_that_changes_while_it_is_read_is_not_shared);
     tcase_add_test(t, numbers_that_are_not_finite_are_found_by_all);
     tcase_add_test(t, where_it_cannot_be_shared_it_is_private_and_said_once);
     suite_add_tcase(s, t);
