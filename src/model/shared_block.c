@@ -99,8 +99,9 @@ static bool open_folder(meeting_t *at, char why[PR_SHARED_WHY])
 {
     char path[PATH_MAX];
     const char *tmp = getenv("TMPDIR");
+    tmp = tmp && *tmp ? tmp : "/tmp";
     struct stat st;
-    int n = snprintf(path, sizeof path, "%s/paretorank-%ld", tmp && *tmp ? tmp : "/tmp", (long)geteuid());
+    int n = snprintf(path, sizeof path, "%s/paretorank-%ld", tmp, (long)geteuid());
     if (n >= (int)sizeof path)
         return refuse(why, "TMPDIR: found a name of %zu bytes, too long for a path", strlen(tmp));
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
