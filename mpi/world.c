@@ -114,6 +114,26 @@ static pr_status_t check_address_space(pr_error_t *err)
     return PR_OK;
 }
 
+/* MPI opens its components and its channels at the start, and ends the program where it cannot. */
+static pr_status_t check_descriptors(pr_error_t *err)
+{
+    enum { NEED = 16 };
+    int free_ones[NEED], n = 0;
+    while (n < NEED && (free_ones[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        n++;
+    int error = errno;
+    for (int i = 0; i < n; i++)
+        close(free_ones[i]);
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (n < NEED && error == EMFILE)
+        return pr_fail(
+            err, PR_ERR_ENV,
+            "this process may open %llu files (ulimit -n), of which %d are free, too few: MPI needs about %d",
+            (unsigned long long)limit.rlim_cur, n, NEED);
+    return PR_OK;
+}
+
 /* An MPI that does not understand this srun's PMI makes as many worlds of one rank as there are tasks. */
 static pr_status_t check_size(int size, pr_error_t *err)
 {
@@ -170,6 +190,7 @@ pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t 
     PR_TRY(check_pmi(err));
     PR_TRY(check_session(err));
     PR_TRY(check_address_space(err));
+    PR_TRY(check_descriptors(err));
     stand_alone();
     pr_world_t *w = pr_alloc(1, sizeof *w);
     if (MPI_Init(argc, argv) != MPI_SUCCESS) {

@@ -203,9 +203,20 @@ void pr_sync_dir_of(const char *path)
     free(dir);
 }
 
+/* Renaming puts a file in the place of whatever is there, a device too. */
+static pr_status_t check_replaceable(const char *path, pr_error_t *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return PR_OK;
+    return pr_fail(err, PR_ERR_IO, "%s: cannot write: found %s, expected a regular file or nothing", path,
+                   S_ISDIR(st.st_mode) ? "a directory" : "what is no regular file");
+}
+
 pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_error_t *err)
 {
     pr_buf_t tmp = {0};
+    PR_TRY(check_replaceable(path, err));
     pr_buf_printf(&tmp, "%s.tmp-%ld", path, (long)getpid());
     int fd = open(tmp.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int bad = fd < 0 || pr_fd_write(fd, data, len) != 0 || fsync(fd) != 0;

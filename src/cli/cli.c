@@ -17,11 +17,10 @@ int pr_cli_fail(const char *verb, const pr_error_t *err)
 
 int pr_cli_one_process(const char *verb)
 {
-    if (pr_world_is_other())
-        return 0;
-    fprintf(stderr, "paretorank %s: found %d processes, expected one: start it without mpirun\n", verb,
-            pr_world_processes());
-    return 2;
+    if (!pr_world_is_other())
+        fprintf(stderr, "paretorank %s: found %d processes, expected one: start it without mpirun\n", verb,
+                pr_world_processes());
+    return pr_cmd_run_none(2);
 }
 
 int pr_cli_unknown(const char *what, const char *word, const char *const *names, size_t n)

@@ -119,17 +119,20 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     fflush(stdout);
 }
 
-/* Do all ranks have a command line that they can use? One that had not must not leave the others waiting for it. */
-static pr_status_t agree_on_options(pr_world_t *w, bool usable, pr_error_t *err)
+/* Do all ranks have a command line that they can use? One that had not must not leave the others waiting for it.
+ * *mixed: some have and some have not. */
+static pr_status_t agree_on_options(pr_world_t *w, bool usable, bool *mixed, pr_error_t *err)
 {
-    pr_status_t status = PR_OK;
+    pr_status_t status = PR_OK, any = pr_world_agree(w, usable ? PR_ERR_USAGE : PR_OK, NULL);
     if (!usable)
         status =
             pr_fail(err, PR_ERR_USAGE,
                     "rank %d on %s was given a command line that is wrong or asks for help only, while others were "
                     "not; all must be given the same",
                     pr_world_rank(w), pr_world_host(w));
-    return pr_world_agree(w, status, err);
+    status = pr_world_agree(w, status, err);
+    *mixed = status != PR_OK && any != PR_OK;
+    return status;
 }
 
 /* code: of the command line, where it says that there is nothing to run; -1: run. */
@@ -138,14 +141,14 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     pr_error_t err = {0};
     pr_world_t *w = NULL;
     pr_config_t *config = NULL;
-    bool other = pr_world_is_other();
+    bool other = pr_world_is_other(), mixed;
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
     catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
     pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen};
     bool first = pr_world_rank(w) == 0;
-    pr_status_t status = agree_on_options(w, code < 0, &err);
+    pr_status_t status = agree_on_options(w, code < 0, &mixed, &err);
     if (status == PR_OK) {
         if (first)
             status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
@@ -154,11 +157,18 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.
     if (!first)
         code = 0;
-    else if (code < 0)
+    else if (code < 0 || (code == 0 && mixed))                 // its help is no success where others were to run
         code = status != PR_OK ? pr_cli_fail("run", &err) : 0; // else the first has said what is wrong with its own
     pr_config_free(&config);
     pr_world_close(&w);
     return code;
+}
+
+int pr_cmd_run_none(int code)
+{
+    char name[] = "paretorank", *words[] = {name, NULL}, **argv = words;
+    int argc = 1;
+    return pr_world_processes() > 1 ? run(&(options_t){.rows = 20}, code, &argc, &argv) : code;
 }
 
 /* Every process reads the same command line; what is wrong with it, or its help, is said by the first. */

@@ -27,10 +27,10 @@ static int dispatch(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("paretorank %s\n", PR_VERSION);
-        return 0;
+        return pr_cmd_run_none(0);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return pr_cmd_help(1, help);
+        return pr_cmd_run_none(pr_cmd_help(1, help));
     const pr_verb_t *verb = pr_verb_find(argv[1]);
     if (verb && !verb->ranks && pr_world_processes() > 1)
         return pr_cli_one_process(verb->name);

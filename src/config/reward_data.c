@@ -37,7 +37,7 @@ static pr_status_t take_margin(const json_t *object, const char *where, double *
 {
     const json_t *v = json_object_get(object, "margin");
     *out = json_number_value(v);
-    if (v && !json_is_null(v) && (!json_is_number(v) || !(*out >= 0) || !isfinite(*out)))
+    if (!pr_json_is_none(v) && (!json_is_number(v) || !(*out >= 0) || !isfinite(*out)))
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'margin': found %s, expected a number >= 0", where,
                        json_is_number(v) ? "one that is not" : pr_json_type_name(v));
     return PR_OK;

@@ -198,6 +198,8 @@ static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
                                        "clip_qkv",
                                        "embedding_multiplier",
                                        "final_logit_softcapping",
+                                       "global_rope_theta",
+                                       "local_rope_theta",
                                        "logit_scale",
                                        "logits_scaling",
                                        "no_rope_layers",
@@ -206,13 +208,24 @@ static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
                                        "qk_layernorm",
                                        "query_pre_attn_scalar",
                                        "residual_multiplier",
+                                       "rope_interleaved",
+                                       "rope_local_base_freq",
+                                       "rope_ratio",
+                                       "rope_scaling_factor",
+                                       "rope_scaling_type",
+                                       "rotary_dim",
+                                       "rotary_emb_base",
+                                       "rotary_emb_fraction",
+                                       "rotary_pct",
                                        "use_alibi",
                                        "use_parallel_residual",
                                        "use_qk_norm"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *v = json_object_get(s->root, keys[i]);
-        bool factor = strstr(keys[i], "multiplier") || strstr(keys[i], "scal");
-        double off = factor ? 1 : 0;
+        static const char *const factors[] = {"multiplier", "scal", "ratio", "pct", "fraction"};
+        double off = 0;
+        for (size_t f = 0; f < sizeof factors / sizeof *factors; f++)
+            off = strstr(keys[i], factors[f]) ? 1 : off;
         if (!pr_json_is_none(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == off))
             return pr_config_unsupported(s, keys[i], v, "no such key in a model of this family", err);
     }

@@ -45,7 +45,7 @@ static pr_status_t add_stop(const pr_config_source_t *s, const json_t *v, pr_mod
 static pr_status_t read_stops(const pr_config_source_t *s, pr_model_config_t *c, pr_error_t *err)
 {
     const json_t *v = json_object_get(s->root, "stop_strings");
-    if (!v || json_is_null(v))
+    if (pr_json_is_none(v))
         return PR_OK;
     if (!json_is_array(v))
         return add_stop(s, v, c, err);

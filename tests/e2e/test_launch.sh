@@ -59,6 +59,10 @@ expect 0 "$paretorank" run "$sweep" --quiet --set "results=\"$work/small\""
 expect 0 "$paretorank" run "$sweep" --quiet --set "results=\"$work/reference\""
 same_file "$work/reference/cells.csv" "$work/small/cells.csv"
 
+# Too few descriptors for MPI.
+expect 4 bash -c "ulimit -n 12 && exec '$paretorank' run '$sweep' --set 'results=\"$work/m\"'"
+one_line "ulimit -n"
+
 # One rank alone with a command line that is wrong, or that asks for help: all end, with one line.
 expect 2 mpirun -q -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\"" : -n 1 "$paretorank" run "$sweep" --nonsense
 one_line "rank 1 on"
@@ -66,6 +70,18 @@ expect 2 mpirun -q -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\"" :
 one_line "rank 1 on"
 expect 2 mpirun -q -n 1 "$paretorank" run "$sweep" --nonsense : -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\""
 one_line "--nonsense"
+# The same with another verb, a help or a version in the place of a rank; and none of it is a success of rank 0's.
+for other in "--version" "--help" "help config" "plan $sweep" "bench pareto" "status $work/m"; do
+  # shellcheck disable=SC2086
+  expect 2 timeout 60 mpirun -q -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\"" : -n 1 "$paretorank" $other
+  one_line "rank 1 on"
+done
+for other in "--version" "run --help"; do
+  # shellcheck disable=SC2086
+  expect 2 timeout 60 mpirun -q -n 1 "$paretorank" $other : -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\""
+  one_line "rank 0 on"
+done
+expect 0 mpirun -q -n 2 "$paretorank" --version
 expect 2 mpirun -q -n 2 "$paretorank" run "$sweep" --nonsense
 one_line "--nonsense"
 expect 0 mpirun -q -n 2 "$paretorank" run --help

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/paretorank-test-XXXXXX";
@@ -133,6 +134,15 @@ START_TEST(files_are_old_or_new)
     ck_assert_int_eq(pr_file_read(path, 2, &data, &len, &e), PR_ERR_FORMAT);
     ck_assert_int_eq(pr_file_read(dir, 0, &data, &len, &e), PR_ERR_NOT_FOUND);
     ck_assert_int_eq(pr_file_write("/nonexistent-directory/x", "x", 1, &e), PR_ERR_IO);
+    ck_assert_int_eq(pr_file_write(dir, "x", 1, &e), PR_ERR_IO);
+    char *pipe = pr_path_join(dir, "pipe"); // as a device: not to be replaced by a file
+    struct stat st;
+    ck_assert_int_eq(mkfifo(pipe, 0600), 0);
+    ck_assert_int_eq(pr_file_write(pipe, "x", 1, &e), PR_ERR_IO);
+    ck_assert_ptr_nonnull(strstr(e.text, "expected a regular file"));
+    ck_assert(stat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+    unlink(pipe);
+    free(pipe);
     free(big);
     free(path);
 }

@@ -86,6 +86,10 @@ START_TEST(refuses)
     refuse("{\"text\": \"a\\u0000b\", \"label\": 1}", ":1: ");
     refuse("{\"text\": \"a\", \"label\": 1}\n{\"chosen\": \"a\", \"rejected\": \"b\"}", ":2: found a pair");
     refuse("{\"chosen\": \"a\", \"rejected\": \"b\"}\n{\"text\": \"a\", \"label\": 1}", ":2: found a label");
+    refuse("{\"chosen\": \"a\", \"rejected\": \"b\", \"margin\": -1}", "key 'margin': found one that is not");
+    refuse("{\"chosen\": \"a\", \"rejected\": \"b\", \"margin\": NaN}",
+           "key 'margin': found NaN, expected a number >= 0");
+    refuse("{\"chosen\": \"a\", \"rejected\": \"b\", \"margin\": Infinity}", "key 'margin': found Infinity");
     ck_assert_int_eq(pr_reward_data_load("/nowhere/x.jsonl", &d, &err), PR_ERR_NOT_FOUND);
 }
 END_TEST
