@@ -61,7 +61,7 @@ static pr_status_t write_csv(const char *path, const pr_table_t *t, bool front_o
     put_headings(&b, t, "w_");
     put_headings(&b, t, "");
     put_headings(&b, t, "se_");
-    pr_buf_puts(&b, ",prompts,tokens,cut,front,point,job\n");
+    pr_buf_puts(&b, ",prompts,new_tokens,cut,front,point,job\n");
     for (size_t i = 0; i < t->n; i++)
         if (!front_only || t->point[i].front)
             put_row(&b, t, &t->point[i]);

@@ -33,10 +33,10 @@ typedef struct pr_table {
 } pr_table_t;
 
 /* cells.csv: every point in the order given:
- * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,tokens,cut,front, point,job. front.csv:
- * the same columns, front points only. Numbers in the shortest form that reads back as the same double, an empty field
- * for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180 quoting, a
- * leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
+ * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front, point,job.
+ * front.csv: the same columns, front points only. Numbers in the shortest form that reads back as the same double, an
+ * empty field for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180
+ * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 /* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},

@@ -57,7 +57,7 @@ static void expect_headings(const char **s)
                                            "w_reflection",  "w_=empathy,1",  "w_br\"evity\xEF\xBF\xBD",
                                            "reflection",    "'=empathy,1",   "br\"evity\xEF\xBF\xBD",
                                            "se_reflection", "se_=empathy,1", "se_br\"evity\xEF\xBF\xBD",
-                                           "prompts",       "tokens",        "cut",
+                                           "prompts",       "new_tokens",    "cut",
                                            "front",         "point",         "job"};
     char field[256];
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
