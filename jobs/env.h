@@ -26,6 +26,8 @@ typedef struct pr_cached_expert {
     pr_grams_t *grams; // made when `regmean` first needs them, or NULL
 } pr_cached_expert_t;
 
+enum { PR_ENV_WAITS = 2 }; // files that a rank waits for in vain before it waits no more
+
 struct pr_job_env {
     const pr_config_t *config;
     const pr_team_t *team; // that this rank is one of
@@ -39,6 +41,7 @@ struct pr_job_env {
     pr_stops_t stops;
     const char **stop_text;                       // that stops borrows
     pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
+    int waited;                                   // times that a file was waited for in vain
     char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
 };
 

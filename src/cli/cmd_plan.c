@@ -84,13 +84,20 @@ static bool has_teams(const pr_plan_t *p)
 
 /* ---- JSON ---- */
 
+/* An objective that gives nothing for nothing, turned round, gives the most for it. */
+static bool empty_is_best(const pr_objective_config_t *o)
+{
+    return o->minimize && pr_objective_type(o->type)->empty_is_lowest;
+}
+
 static json_t *objectives_json(const pr_plan_t *p)
 {
     json_t *list = json_array();
     for (int k = 0; k < p->config->n_objectives; k++) {
         const pr_objective_config_t *o = &p->config->objective[k];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b}", "name", o->name, "type", o->type, "minimize",
-                                              o->minimize, "finetune", o->adapter == NULL));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", o->name, "type", o->type, "minimize",
+                                              o->minimize, "empty_is_best", empty_is_best(o), "finetune",
+                                              o->adapter == NULL));
     }
     return list;
 }
@@ -250,6 +257,8 @@ static void print_objective(const pr_plan_t *p, int k)
         printf(" (%s)", o->type);
     printf(": %s, %s; ", pr_objective_type(o->type)->range, o->minimize ? "minimized" : "maximized");
     printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
+    if (empty_is_best(o))
+        printf("            minimized, an empty response has the best value that there is\n");
 }
 
 static void print_text(const pr_plan_t *p, int ranks)

@@ -130,6 +130,17 @@ static pr_status_t check_stops(const pr_plan_t *p, const pr_tokenizer_t *t, pr_e
     return status;
 }
 
+// Those of the file's that evaluation takes.
+static pr_status_t count_prompts(pr_plan_t *p, pr_error_t *err)
+{
+    const pr_config_t *c = p->config;
+    if (c->evaluate.prompts > p->n_eval)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: evaluate.prompts: found %d, but %s has %d", c->path,
+                       c->evaluate.prompts, c->eval_prompts, p->n_eval);
+    p->prompts = c->evaluate.prompts ? c->evaluate.prompts : p->n_eval;
+    return PR_OK;
+}
+
 static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
@@ -142,10 +153,7 @@ static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
                               &p->mean_train, err));
     PR_GO(measure_prompts(p, t, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval,
                           &p->mean_eval, err));
-    if (c->evaluate.prompts > p->n_eval)
-        PR_GO(pr_fail(err, PR_ERR_CONFIG, "%s: evaluate.prompts: found %d, but %s has %d", c->path, c->evaluate.prompts,
-                      c->eval_prompts, p->n_eval));
-    p->prompts = c->evaluate.prompts ? c->evaluate.prompts : p->n_eval;
+    PR_GO(count_prompts(p, err));
 done:
     pr_tokenizer_free(&t);
     return status;
@@ -295,6 +303,34 @@ static void count_tokens(pr_plan_t *p)
     const pr_evaluate_config_t *e = &p->config->evaluate;
     p->finetune_tokens = (int64_t)p->finetune_jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
     p->evaluate_tokens = p->evaluate_points * p->prompts * e->samples * e->max_new_tokens;
+}
+
+/* What a rank would find wrong in every job alone, after hours perhaps. */
+static pr_status_t check_jobs(pr_plan_t *p, pr_error_t *err)
+{
+    const pr_config_t *c = p->config;
+    pr_prompts_t *prompts = NULL;
+    bool tune = false;
+    PR_TRY(check_model(p, err));
+    PR_TRY(pr_prompts_load(c->eval_prompts, &prompts, err));
+    p->n_eval = prompts->n;
+    pr_prompts_free(&prompts);
+    PR_TRY(count_prompts(p, err));
+    for (int k = 0; k < c->n_objectives; k++)
+        tune = tune || !c->objective[k].adapter;
+    if (tune)
+        PR_TRY(check_lora(p, err));
+    for (int i = 0; i < c->n_searches; i++)
+        PR_TRY(check_search(p, i, err));
+    return check_teams(p, err);
+}
+
+pr_status_t pr_plan_check(const pr_config_t *c, pr_error_t *err)
+{
+    pr_plan_t p = {.config = c};
+    pr_status_t status = check_jobs(&p, err);
+    pr_plan_clear(&p);
+    return status;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)

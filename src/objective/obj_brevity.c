@@ -51,6 +51,7 @@ const pr_objective_type_t pr_objective_brevity = {
     .formula = "max(0, 1 - n/words), n the number of words (runs of a-z and ' in the lower-cased response)",
     .range = "[0, 1]",
     .help = "Short responses. A response of fewer than min_words words, an empty one too, scores 0.",
+    .empty_is_lowest = true,
     .options = options,
     .open = brevity_open,
     .score = brevity_score,

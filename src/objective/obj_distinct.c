@@ -62,6 +62,7 @@ const pr_objective_type_t pr_objective_distinct = {
     .help =
         "Distinct-n within the response, upper and lower case alike. A response of fewer than n words, an empty one "
         "too, scores 0.",
+    .empty_is_lowest = true,
     .options = options,
     .open = distinct_open,
     .score = distinct_score,

@@ -124,6 +124,7 @@ const pr_objective_type_t pr_objective_empathy = {
     .range = "[0, 1]",
     .help = "Share of sentences with an empathic phrase, upper and lower case alike. " PR_SENTENCES_HELP
             " An empty response scores 0.",
+    .empty_is_lowest = true,
     .options = options,
     .check = empathy_check,
     .open = empathy_open,

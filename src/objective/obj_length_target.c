@@ -76,6 +76,7 @@ const pr_objective_type_t pr_objective_length_target = {
     .range = "[0, 1]",
     .help = "Responses of a wanted length. Words are runs of letters, digits, marks and apostrophes of any script. An "
             "empty response has length 0, which scores 0 unless width is larger than the target.",
+    .empty_is_lowest = true,
     .options = options,
     .open = length_open,
     .score = length_score,

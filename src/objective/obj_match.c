@@ -182,6 +182,7 @@ const pr_objective_type_t pr_objective_match = {
     .range = "[0, 1]",
     .help = "How often a pattern occurs. ^ and $ match at lines of the response (of the sentence). " PR_SENTENCES_HELP
             " An empty response, or one without a unit, scores 0, negated or not.",
+    .empty_is_lowest = true,
     .options = options,
     .check = match_check,
     .open = match_open,

@@ -157,6 +157,7 @@ const pr_objective_type_t pr_objective_reflection = {
         "Share of the prompt's content words that the response takes up. Words are runs of a-z and ' in the "
         "lower-cased text, cut to `prefix` letters; content words are no stop words and have at least `min_letters` "
         "letters. An empty response scores 0.",
+    .empty_is_lowest = true,
     .options = options,
     .open = reflection_open,
     .score = reflection_score,

@@ -87,6 +87,7 @@ const pr_objective_type_t pr_objective_repetition = {
     .range = "[0, 1]",
     .help = "Freedom from repetition: 1 when nothing is said twice. Upper and lower case are alike. An empty response "
             "scores 0, as saying nothing should not pay.",
+    .empty_is_lowest = true,
     .options = options,
     .open = repetition_open,
     .score = repetition_score,

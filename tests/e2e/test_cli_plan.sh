@@ -19,6 +19,8 @@ assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
 assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
 P
+expect 0 "" plan "$cfg" --set objectives.[1].minimize=true
+[ "$(grep -c "minimized, an empty response has the best value" "$work/out")" = 1 ] || fail "what minimize makes of an empty response"
 # What merging by Gram matrices takes where evaluation takes most: 3 experts' of all maps, one layer's sum, and the merged
 # adapter; with fewer maps adapted, less.
 memory() {
