@@ -36,6 +36,7 @@ typedef struct pr_finetune {
     long tokens;      // generated so far
     double *reward;   // [K] means of the last step
     double cut;       // share of its responses that max_new_tokens cut
+    int64_t taught;   // steps with two responses to one prompt of unlike reward; the leader's
     int *order;       // [train.n] permutation of the epoch
     long epoch;       // whose permutation `order` is; -1: none
 } pr_finetune_t;
@@ -184,6 +185,16 @@ static void leave_out(const pr_finetune_t *t, pr_step_batch_t *b, const pr_respo
     b->group[t->f->prompts_per_step] = b->n_seq = b->decoded.n_seq = kept;
 }
 
+/* Where all responses to a prompt have the same reward, there is nothing to tell one from another by. */
+static bool any_difference(const pr_finetune_t *t, const pr_step_batch_t *b, const double *own)
+{
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        for (int i = b->group[g] + 1; i < b->group[g + 1]; i++)
+            if (own[i] != own[i - 1])
+                return true;
+    return false;
+}
+
 static pr_status_t reward(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
 {
     int k_n = t->c->n_objectives;
@@ -214,6 +225,7 @@ static pr_status_t reward(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *err)
     for (int g = 0; g < t->f->prompts_per_step; g++)
         if (b->group[g + 1] - b->group[g] > 1)
             pr_advantages(t->method, 1, b->group[g + 1] - b->group[g], own + b->group[g], b->advantage + b->group[g]);
+    t->taught += any_difference(t, b, own);
     free(own);
     return PR_OK;
 }
@@ -302,9 +314,9 @@ static pr_status_t write_checkpoint(pr_finetune_t *t, pr_error_t *err)
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, pr_json_real(t->reward[k]));
-    json_t *meta =
-        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "job", t->id, "step", (json_int_t)t->step, "optimizer_step",
-                  (json_int_t)o->step, "tokens", (json_int_t)t->tokens, "reward", reward, "cut", pr_json_real(t->cut));
+    json_t *meta = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "job", t->id, "step", (json_int_t)t->step,
+                             "optimizer_step", (json_int_t)o->step, "tokens", (json_int_t)t->tokens, "reward", reward,
+                             "cut", pr_json_real(t->cut), "taught", (json_int_t)t->taught);
     pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
                         {"adamw.m", sizeof(float), o->n, o->m},
                         {"adamw.v", sizeof(float), o->n, o->v}};
@@ -331,6 +343,7 @@ static pr_status_t restore_from(pr_finetune_t *t, const pr_checkpoint_t *c, pr_e
     PR_TRY(pr_json_get_int(c->meta, "optimizer_step", -1, &optimizer_step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "tokens", 0, &tokens, t->checkpoint, err));
     PR_TRY(pr_json_get_real(c->meta, "cut", 0, &t->cut, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "taught", 0, &t->taught, t->checkpoint, err));
     if (strcmp(job, t->id) != 0 || step < 0 || step > t->f->steps || optimizer_step < 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: found job %s at step %lld, expected job %s at step 0 to %d",
                        t->checkpoint, job, (long long)step, t->id, t->f->steps);
@@ -481,14 +494,20 @@ static pr_status_t finish(pr_finetune_t *t, double seconds, json_t **result, pr_
     char *dir = pr_expert_dir(t->c, t->env->config->results, t->objective, t->seed), hash[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     warn_of_cuts(t);
+    if (t->taught == 0)
+        pr_log(PR_LOG_WARN,
+               "objective '%s': in no step did two responses to the same prompt differ in reward, so that the expert "
+               "has learnt nothing of it",
+               t->c->objective[t->objective].name);
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, t->c->model_name, err));
     PR_GO(pr_adapter_hash(dir, hash, err));
     json_t *reward = json_array();
     for (int k = 0; k < t->c->n_objectives; k++)
         json_array_append_new(reward, pr_json_real(t->reward[k]));
-    *result = json_pack("{s:s, s:I, s:I, s:o, s:o}", "expert", hash, "steps", (json_int_t)t->step, "tokens",
-                        (json_int_t)t->tokens, "seconds", pr_json_real(seconds), "reward", reward);
+    *result = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "expert", hash, "steps", (json_int_t)t->step, "taught",
+                        (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds", pr_json_real(seconds),
+                        "reward", reward);
 done:
     free(dir);
     return status;

@@ -154,6 +154,7 @@ static void undisturbed(const char *results, char hash[PR_HASH_HEX])
     expert_hash(c, 0, hash);
     ck_assert_str_eq(json_string_value(json_object_get(result, "expert")), hash);
     ck_assert_int_eq(json_integer_value(json_object_get(result, "steps")), 4);
+    ck_assert_int_gt(json_integer_value(json_object_get(result, "taught")), 0);
     ck_assert_int_gt(json_integer_value(json_object_get(result, "tokens")), 20);
     json_decref(result);
     json_decref(spec);
@@ -540,6 +541,7 @@ START_TEST(nothing_but_cut_responses)
     spec = finetune_spec(c, 0);
     j = (job_t){.idle = true};
     ck_assert_msg(run(c, spec, &j, &result, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(json_integer_value(json_object_get(result, "taught")), 0);
     pr_model_config_t m;
     pr_adapter_t *a = NULL;
     char *expert = pr_expert_dir(c, c->results, 0, 1);
