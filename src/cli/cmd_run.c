@@ -2,7 +2,6 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/plan.h"
 #include "mpi/run.h"
 #include "sweeps/place.h"
 
@@ -153,8 +152,6 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     if (status == PR_OK) {
         if (first)
             status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
-        if (first && status == PR_OK)
-            status = pr_plan_check(config, &err);
         status = pr_run_sweep(w, config, status, &hooks, &err);
     }
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.

@@ -305,34 +305,6 @@ static void count_tokens(pr_plan_t *p)
     p->evaluate_tokens = p->evaluate_points * p->prompts * e->samples * e->max_new_tokens;
 }
 
-/* What a rank would find wrong in every job alone, after hours perhaps. */
-static pr_status_t check_jobs(pr_plan_t *p, pr_error_t *err)
-{
-    const pr_config_t *c = p->config;
-    pr_prompts_t *prompts = NULL;
-    bool tune = false;
-    PR_TRY(check_model(p, err));
-    PR_TRY(pr_prompts_load(c->eval_prompts, &prompts, err));
-    p->n_eval = prompts->n;
-    pr_prompts_free(&prompts);
-    PR_TRY(count_prompts(p, err));
-    for (int k = 0; k < c->n_objectives; k++)
-        tune = tune || !c->objective[k].adapter;
-    if (tune)
-        PR_TRY(check_lora(p, err));
-    for (int i = 0; i < c->n_searches; i++)
-        PR_TRY(check_search(p, i, err));
-    return check_teams(p, err);
-}
-
-pr_status_t pr_plan_check(const pr_config_t *c, pr_error_t *err)
-{
-    pr_plan_t p = {.config = c};
-    pr_status_t status = check_jobs(&p, err);
-    pr_plan_clear(&p);
-    return status;
-}
-
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
 {
     *out = (pr_plan_t){.config = c};

@@ -60,8 +60,6 @@ typedef struct pr_plan {
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
 void pr_plan_clear(pr_plan_t *p);
-/* Of these checks those that no rank makes as it loads what it needs, before a run's first job. */
-pr_status_t pr_plan_check(const pr_config_t *c, pr_error_t *err);
 /* Sets memory, shared and first from the rest (plan_memory.c). */
 void pr_plan_memory(pr_plan_t *p);
 
