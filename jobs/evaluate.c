@@ -29,6 +29,7 @@ typedef struct pr_evaluation {
     double *scores;     // [n_seq,K]
     double *per_prompt; // [count,K]
     int scored;         // prompts with a response that was not left out
+    double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
 } pr_evaluation_t;
 
 static pr_status_t read_weights(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
@@ -115,75 +116,6 @@ static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
     return status;
 }
 
-/* The mean of a prompt's responses on every objective; NaN when all of them are left out. */
-static void score_prompt(pr_evaluation_t *e, int prompt, int samples)
-{
-    int k_n = e->c->n_objectives, n = 0;
-    double *mean = e->per_prompt + prompt * k_n;
-    for (int i = prompt * samples; i < (prompt + 1) * samples; i++) {
-        if (pr_responses_dropped(e->env, &e->responses, i))
-            continue;
-        n++;
-        for (int k = 0; k < k_n; k++)
-            mean[k] += e->scores[i * k_n + k];
-    }
-    for (int k = 0; k < k_n; k++)
-        mean[k] = n > 0 ? mean[k] / n : NAN;
-    e->scored += n > 0;
-}
-
-static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
-{
-    int k_n = e->c->n_objectives, samples = e->decoded.n_seq / e->count;
-    int *prompt_of = pr_alloc((size_t)e->decoded.n_seq, sizeof *prompt_of);
-    for (int i = 0; i < e->decoded.n_seq; i++)
-        prompt_of[i] = e->first + i / samples;
-    pr_status_t status = pr_responses_make(e->env, &e->env->eval, prompt_of, &e->decoded, &e->responses, err);
-    free(prompt_of);
-    PR_TRY(e->env->team->agree(e->env->team, status, err));
-    e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
-    e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
-    PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
-    for (int i = 0; i < e->count; i++)
-        score_prompt(e, i, samples);
-    return e->scored > 0 ? PR_OK
-                         : pr_fail(err, PR_ERR_SCORER,
-                                   "every response was cut at evaluate.max_new_tokens = %d and left out (truncated)",
-                                   e->c->evaluate.max_new_tokens);
-}
-
-/* The first sample of every prompt, as a JSON array of strings. */
-static char *responses_text(const pr_evaluation_t *e)
-{
-    json_t *all = json_array();
-    int samples = e->decoded.n_seq / e->count;
-    for (int i = 0; i < e->count; i++) {
-        const pr_response_t *r = &e->responses.said[i * samples];
-        json_array_append_new(all, json_stringn(r->text, r->len)); // decoding gives UTF-8
-    }
-    char *text = pr_json_text(all, JSON_COMPACT);
-    json_decref(all);
-    return text;
-}
-
-static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
-{
-    if (!pr_team_is_leader(e->env->team))
-        return PR_OK;
-    char *text = responses_text(e);
-    pr_buf_t path = {0};
-    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
-                             e->count, "objectives", e->c->n_objectives);
-    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->config->results, e->id);
-    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->count * e->c->n_objectives), e->per_prompt},
-                        {"responses", 1, strlen(text), text}};
-    pr_status_t status = pr_checkpoint_write(path.data, "evaluate", meta, s, 2, err);
-    json_decref(meta);
-    pr_buf_free(&path);
-    free(text);
-    return status;
-}
-
 /* The sum of every k_n-th value times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
  */
 static double sum_column(const double *v, int n, int k_n, int e)
@@ -213,26 +145,125 @@ static void moments(const double *v, int n, int k_n, double *mean, double *se)
     *se = n > 1 ? ldexp(sqrt(squares / (n - 1) / n), e) : NAN;
 }
 
-/* Sums and sums of squared deviations, from which ranges of prompts can be joined. */
-static pr_status_t summarise(const pr_evaluation_t *e, double seconds, json_t **result, pr_error_t *err)
+/* The mean of a prompt's responses on every objective; false when all of them are left out. */
+static bool score_prompt(pr_evaluation_t *e, int prompt, int samples)
+{
+    int k_n = e->c->n_objectives, n = 0;
+    double *mean = e->per_prompt + prompt * k_n;
+    for (int i = prompt * samples; i < (prompt + 1) * samples; i++) {
+        if (pr_responses_dropped(e->env, &e->responses, i))
+            continue;
+        n++;
+        for (int k = 0; k < k_n; k++)
+            mean[k] += e->scores[i * k_n + k];
+    }
+    for (int k = 0; k < k_n && n > 0; k++)
+        mean[k] /= n;
+    return n > 0;
+}
+
+/* Mean and standard error over the prompts that have a score. One that has none, as its responses are left out, stands
+ * at the mean where prompts are compared one by one. */
+static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error_t *err)
 {
     int k_n = e->c->n_objectives;
-    double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
-    for (int k = 0; k < k_n; k++) {
-        moments(e->per_prompt + k, e->count, k_n, &mean[k], &se[k]);
-        if (!isfinite(mean[k]) || (e->count > 1 && !isfinite(se[k])))
-            return pr_fail(err, PR_ERR_NUMERIC, "objective '%s': the mean of %d prompts' scores is not a finite number",
-                           e->c->objective[k].name, e->count);
+    double *v = pr_alloc((size_t)e->scored, sizeof *v);
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < k_n && status == PR_OK; k++) {
+        for (int i = 0, n = 0; i < e->count; i++)
+            if (scored[i])
+                v[n++] = e->per_prompt[i * k_n + k];
+        moments(v, e->scored, 1, &e->mean[k], &e->se[k]);
+        if (!isfinite(e->mean[k]) || (e->scored > 1 && !isfinite(e->se[k])))
+            status =
+                pr_fail(err, PR_ERR_NUMERIC, "objective '%s': the mean of %d prompts' scores is not a finite number",
+                        e->c->objective[k].name, e->scored);
+        for (int i = 0; i < e->count; i++)
+            if (!scored[i])
+                e->per_prompt[i * k_n + k] = e->mean[k];
     }
+    free(v);
+    return status;
+}
+
+static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
+{
+    int k_n = e->c->n_objectives, samples = e->decoded.n_seq / e->count;
+    int *prompt_of = pr_alloc((size_t)e->decoded.n_seq, sizeof *prompt_of);
+    for (int i = 0; i < e->decoded.n_seq; i++)
+        prompt_of[i] = e->first + i / samples;
+    pr_status_t status = pr_responses_make(e->env, &e->env->eval, prompt_of, &e->decoded, &e->responses, err);
+    free(prompt_of);
+    PR_TRY(e->env->team->agree(e->env->team, status, err));
+    e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
+    e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
+    PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
+    bool *scored = pr_alloc((size_t)e->count, sizeof *scored);
+    for (int i = 0; i < e->count; i++)
+        e->scored += scored[i] = score_prompt(e, i, samples);
+    status = e->scored > 0 ? take_moments(e, scored, err)
+                           : pr_fail(err, PR_ERR_SCORER,
+                                     "every response was cut at evaluate.max_new_tokens = %d and left out (truncated)",
+                                     e->c->evaluate.max_new_tokens);
+    free(scored);
+    return status; // every rank of the team has the same scores
+}
+
+/* The first sample of every prompt, as a JSON array of strings. */
+static char *responses_text(const pr_evaluation_t *e)
+{
+    json_t *all = json_array();
+    int samples = e->decoded.n_seq / e->count;
+    for (int i = 0; i < e->count; i++) {
+        const pr_response_t *r = &e->responses.said[i * samples];
+        json_array_append_new(all, json_stringn(r->text, r->len)); // decoding gives UTF-8
+    }
+    char *text = pr_json_text(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+/* How each of those ended: the first letters of pr_finish_name. Caller frees. */
+static char *endings(const pr_evaluation_t *e)
+{
+    int samples = e->decoded.n_seq / e->count;
+    char *letter = pr_alloc((size_t)e->count, 1);
+    for (int i = 0; i < e->count; i++)
+        letter[i] = pr_finish_name(e->decoded.finish[i * samples])[0];
+    return letter;
+}
+
+static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
+{
+    if (!pr_team_is_leader(e->env->team))
+        return PR_OK;
+    char *finish = endings(e);
+    char *text = responses_text(e);
+    pr_buf_t path = {0};
+    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
+                             e->count, "objectives", e->c->n_objectives);
+    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->config->results, e->id);
+    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->count * e->c->n_objectives), e->per_prompt},
+                        {"responses", 1, strlen(text), text},
+                        {"finish", 1, (size_t)e->count, finish}};
+    pr_status_t status = pr_checkpoint_write(path.data, "evaluate", meta, s, 3, err);
+    json_decref(meta);
+    free(finish);
+    pr_buf_free(&path);
+    free(text);
+    return status;
+}
+
+static json_t *summarise(const pr_evaluation_t *e, double seconds)
+{
     json_t *means = json_array(), *errors = json_array();
-    for (int k = 0; k < k_n; k++) {
-        json_array_append_new(means, pr_json_real(mean[k]));
-        json_array_append_new(errors, pr_json_real(se[k]));
+    for (int k = 0; k < e->c->n_objectives; k++) {
+        json_array_append_new(means, pr_json_real(e->mean[k]));
+        json_array_append_new(errors, pr_json_real(e->se[k]));
     }
-    *result = json_pack("{s:o, s:o, s:i, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->count, "tokens",
-                        (json_int_t)e->decoded.generated, "prefilled", (json_int_t)e->decoded.prefilled, "seconds",
-                        pr_json_real(seconds));
-    return PR_OK;
+    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->count, "cut",
+                     pr_json_real(pr_responses_cut(&e->responses)), "tokens", (json_int_t)e->decoded.generated,
+                     "prefilled", (json_int_t)e->decoded.prefilled, "seconds", pr_json_real(seconds));
 }
 
 pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
@@ -245,7 +276,7 @@ pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
     PR_GO(save(&e, err));
-    PR_GO(summarise(&e, pr_time_monotonic() - begin, result, err)); // every rank of the team has the same scores
+    *result = summarise(&e, pr_time_monotonic() - begin);
 done:
     if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
         *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);

@@ -199,6 +199,7 @@ json_t *pr_finetune_spec(const pr_config_t *c, const pr_inputs_t *in, int object
                   in->model, "prompts", in->train, "reward", in->objective[objective], "minimize",
                   c->objective[objective].minimize, "copy", earlier_copies(c, in, objective), "finetune", finetune,
                   "stop", config_part(in, "stop"), "sweep_seed", (json_int_t)c->seed, "seed", (json_int_t)seed);
+    json_object_set_new(inputs, "truncated", config_part(in, "truncated"));
     pr_json_hash(inputs, id);
     json_decref(inputs);
     pr_buf_printf(&label, "%s-s%lld", c->objective[objective].name, (long long)seed);
@@ -231,6 +232,7 @@ void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_se
                                evaluate, "stop", config_part(in, "stop"), "sweep_seed",
                                (json_int_t)(c->evaluate.greedy ? 0 : c->seed), "aggregate", search->aggregate, "layer",
                                states ? search->layer : -1, "norm_before", states && search->norm_before);
+    json_object_set_new(inputs, "truncated", config_part(in, "truncated"));
     if (strcmp(search->aggregate, "regmean") == 0) {
         json_object_set_new(inputs, "regmean", config_part(in, "regmean"));
         json_object_set_new(inputs, "train", json_string(in->train));

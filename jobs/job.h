@@ -39,7 +39,8 @@ typedef struct pr_job_hooks {
 /* Does the job that spec (of identity.h) describes. *result is a new reference:
  *   fit_reward {"head": hash of its file, "fit": figures (fit_reward.h), "tokens", "seconds"}
  *   finetune  {"expert": hash of the adapter, "steps", "tokens", "seconds", "reward": [K] mean of the last step}
- *   evaluate  {"mean": [K], "se": [K] (null: of one prompt), "n": prompts, "tokens", "seconds"}; prompts' scores and the
+ *   evaluate  {"mean": [K], "se": [K] (null: of one prompt), "n": prompts, "cut": share of the responses
+ *             that max_new_tokens cut, "tokens", "seconds"}; prompts' scores, the
  *             responses are in checkpoints/evaluate-<id>.ckpt
  * Errors: as a job's failure is data, any status; PR_ERR_INTERRUPTED when cancelled. *result is then left alone, or
  * {"tokens": that were generated for nothing}. */

@@ -50,7 +50,8 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
 /* Finished, and with every table as it was written. */
 static bool is_finished(const char *dir, const pr_clean_fold_t *f)
 {
-    static const char *const names[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl", "metrics.json"};
+    static const char *const names[] = {"cells.csv",     "front.csv",    "front.json",
+                                        "samples.jsonl", "metrics.json", "indicators.json"};
     bool good = strcmp(f->state, "finished") == 0 && json_is_true(json_object_get(f->tables, "complete"));
     for (size_t i = 0; i < sizeof names / sizeof *names && good; i++) {
         char hash[PR_HASH_HEX], *path = pr_results_path(dir, "%s", names[i]);

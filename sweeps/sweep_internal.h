@@ -53,7 +53,7 @@ typedef struct pr_evaluation {
     int track;        // that asked first
     uint32_t asked;   // its request
     int first, count; // prompts
-    double *value;    // [2K] means and standard errors; NULL: it has no result
+    double *value;    // [2K+1] means, standard errors, share of responses cut; NULL: it has no result
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
     bool again;       // it has a result and was to be done again, for what its policy said
 } pr_evaluation_t;
@@ -61,7 +61,7 @@ typedef struct pr_evaluation {
 /* What earlier runs made of a job. */
 typedef struct pr_past {
     unsigned char id[(PR_HASH_HEX - 1) / 2];
-    double *value; // [2K] of an evaluation that was done, or NULL
+    double *value; // [2K+1] of an evaluation that was done, or NULL
     int64_t tokens;
     double seconds, spent; // as in pr_job_head_t
     int64_t wasted;
@@ -168,7 +168,8 @@ uint32_t pr_sweep_evaluation(pr_sweep_t *s, const pr_track_t *t, size_t asked, i
 const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e);
 json_t *pr_sweep_evaluation_spec(const pr_sweep_t *s, const pr_evaluation_t *e);
 int pr_sweep_host(pr_sweep_t *s, const char *host);
-/* Room for the [2K] values of one evaluation; belongs to the sweep. */
+/* Room for the [2K+1] values of one evaluation; belongs to the sweep. */
+enum { PR_SWEEP_VALUES = 2 * PR_MAX_OBJECTIVES + 1 }; // at most
 double *pr_sweep_values(pr_sweep_t *s);
 /* Reads the means, standard errors, tokens and seconds of an evaluate job's result; false when it is not one of K
  * objectives. */
@@ -204,7 +205,8 @@ pr_status_t pr_sweep_replay(pr_sweep_t *s, pr_error_t *err);
 char *pr_sweep_name_open(const json_t *open);
 
 /* ---- what front points said (sweep_samples.c) ---- */
-/* What the policy of a row of the front said on the first prompts: {"responses": [...], "scores": [[K]...]}, or
+/* What the policy of a row of the front said on the first prompts: {"responses": [...], "finish": [...], "scores":
+ * [[K]...]}, or
  * {"lines":
  * [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is to be had. */
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
@@ -249,6 +251,7 @@ typedef struct pr_track_sum {
     int64_t tokens;
     double seconds;
     const char *job; // identity of the last range's job
+    double cut;      // share of the responses; NaN: not known
 } pr_track_sum_t;
 /* The evaluation of one of a request's ranges. */
 pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range);

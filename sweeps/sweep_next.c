@@ -258,7 +258,7 @@ static void evaluated(pr_sweep_t *s, pr_evaluation_t *e, const double *value)
     size_t k_n = (size_t)s->config->n_objectives;
     if (!e->value)
         e->value = pr_sweep_values(s);
-    memcpy(e->value, value, 2 * k_n * sizeof *value);
+    memcpy(e->value, value, (2 * k_n + 1) * sizeof *value);
     e->job.state = PR_JOB_DONE;
     s->n_evaluated++;
     s->evaluated_seconds += e->job.seconds;
@@ -269,7 +269,7 @@ static void evaluated(pr_sweep_t *s, pr_evaluation_t *e, const double *value)
 /* false: the result is not one of that kind of job. */
 static bool take(pr_sweep_t *s, const char *job, const json_t *result)
 {
-    double value[2 * PR_MAX_OBJECTIVES];
+    double value[PR_SWEEP_VALUES];
     pr_head_fit_t *f = fit_of(s, job);
     if (f) {
         if (!json_is_string(json_object_get(result, "head")))

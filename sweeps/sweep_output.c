@@ -44,6 +44,7 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
                                    .se = v + 2 * k_n,
                                    .n_prompts = t->asked[asked].n_prompts,
                                    .tokens = sum.tokens,
+                                   .cut = sum.cut,
                                    .job = sum.job};
 }
 
@@ -153,7 +154,7 @@ static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const 
                         const pr_prompts_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
 {
     const json_t *lines = json_object_get(said, "lines"), *texts = json_object_get(said, "responses"),
-                 *numbers = json_object_get(said, "scores");
+                 *endings = json_object_get(said, "finish"), *numbers = json_object_get(said, "scores");
     int k_n = s->config->n_objectives;
     for (int i = 0; i < e->count && i < s->config->front_samples; i++) {
         for (int k = 0; k < k_n; k++)
@@ -164,9 +165,25 @@ static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const 
                                           .prompt = prompts->text[e->first + i],
                                           .response = json_string_value(json_array_get(texts, (size_t)i)),
                                           .response_len = json_string_length(json_array_get(texts, (size_t)i)),
+                                          .finish = json_string_value(json_array_get(endings, (size_t)i)),
                                           .score = scores + i * k_n,
                                           .line = json_string_value(json_array_get(lines, (size_t)i))};
     }
+}
+
+/* A response that was cut is scored as if it were whole, and nothing else shows it. */
+static void warn_of_cuts(const pr_sweep_t *s, const pr_output_t *o)
+{
+    size_t n = 0, front = 0;
+    for (size_t i = 0; i < o->table.n; i++) {
+        front += o->row[i].front;
+        n += o->row[i].front && o->row[i].cut > 0.5;
+    }
+    if (n > 0)
+        pr_log(PR_LOG_WARN,
+               "%zu of %zu points of the front had more than half of their responses cut at evaluate.max_new_tokens = "
+               "%d (the column cut; truncated = \"%s\")",
+               n, front, s->config->evaluate.max_new_tokens, s->config->truncated);
 }
 
 /* A point whose responses are lost keeps its scores; its samples are missed, and that is said. */
@@ -353,6 +370,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     PR_GO(pr_write_front_csv(csv, &o.table, err));
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
+    warn_of_cuts(s, &o);
     PR_GO(begin_piece(s, "indicators", err));
     PR_GO(write_metrics(s, &o, err));
     PR_GO(pr_sweep_tables_written(s, err));

@@ -31,6 +31,25 @@ static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, in
     return PR_OK;
 }
 
+/* A letter a prompt, of how its response ended; NULL in checkpoints of earlier versions. */
+static const char *endings_of(const pr_checkpoint_t *c, int count)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->section[i].name, "finish") == 0 && c->section[i].elem == 1 &&
+            c->section[i].count == (size_t)count)
+            return c->section[i].data;
+    return NULL;
+}
+
+static json_t *ending_name(char letter)
+{
+    static const char *const names[] = {"eos", "stop", "length"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i][0] == letter)
+            return json_string(names[i]);
+    return json_null();
+}
+
 /* The first responses and scores of an evaluation as its job saved them. New reference. */
 static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json_t **out, pr_error_t *err)
 {
@@ -43,15 +62,17 @@ static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json
     PR_GO(pr_sweep_read_evaluation(path, e->job.id, &c, err));
     PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), (size_t)e->count * k_n, &scores, err));
     PR_GO(find_responses(&c, path, e->count, &responses, err));
-    json_t *texts = json_array(), *numbers = json_array();
+    json_t *texts = json_array(), *numbers = json_array(), *finish = json_array();
+    const char *letters = endings_of(&c, e->count);
     for (int i = 0; i < wanted(s, e); i++) {
+        json_array_append_new(finish, ending_name(letters ? letters[i] : 0));
         json_t *row = json_array();
         json_array_append(texts, json_array_get(responses, (size_t)i));
         for (size_t k = 0; k < k_n; k++)
             json_array_append_new(row, pr_json_real(((const double *)scores)[(size_t)i * k_n + k]));
         json_array_append_new(numbers, row);
     }
-    *out = json_pack("{s:o, s:o}", "responses", texts, "scores", numbers);
+    *out = json_pack("{s:o, s:o, s:o}", "responses", texts, "finish", finish, "scores", numbers);
 done:
     json_decref(responses);
     pr_checkpoint_clear(&c);
@@ -176,6 +197,8 @@ char *pr_sweep_first_response(const json_t *said)
     return copy;
 }
 
+enum { TOLD = 5 }; // points that are named before the rest are counted
+
 static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation_t *found)
 {
     pr_sweep_t *s = self;
@@ -184,7 +207,8 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     if (e->again || e->job.state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
         return;
     size_t number = (size_t)(pr_sweep_number(s, e));
-    pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
+    if (json_array_size(s->again) < TOLD)
+        pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
     e->again = true;
     e->job.state = PR_JOB_WAITING;
     s->done--;
@@ -203,5 +227,8 @@ bool pr_sweep_ask_again(pr_sweep_t *s)
     size_t before = json_array_size(s->again);
     if (s->config->front_samples > 0)
         pr_sweep_each_front(s, ask_for, s);
+    if (json_array_size(s->again) > before && json_array_size(s->again) > TOLD)
+        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost",
+               json_array_size(s->again));
     return json_array_size(s->again) > before;
 }

@@ -31,7 +31,7 @@ int pr_sweep_host(pr_sweep_t *s, const char *host)
 
 double *pr_sweep_values(pr_sweep_t *s)
 {
-    size_t each = 2 * (size_t)s->config->n_objectives;
+    size_t each = 2 * (size_t)s->config->n_objectives + 1;
     if (s->n_block == 0 || s->block_used == PR_SWEEP_CHUNK) {
         s->block = pr_realloc(s->block, s->n_block + 1, sizeof *s->block);
         s->block[s->n_block++] = pr_alloc(PR_SWEEP_CHUNK * each, sizeof(double));
@@ -106,14 +106,16 @@ static bool read_numbers(const json_t *list, size_t n, bool unknown, double *out
 bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *value, int64_t *tokens, double *seconds)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    double both[2 * PR_MAX_OBJECTIVES];
+    double both[PR_SWEEP_VALUES];
     if (!read_numbers(json_object_get(result, "mean"), k_n, false, both) ||
         !read_numbers(json_object_get(result, "se"), k_n, true, both + k_n))
         return false;
     const json_t *prompts = json_object_get(result, "n");
     for (size_t k = 0; k < k_n && json_is_integer(prompts) && json_integer_value(prompts) < 2; k++)
         both[k_n + k] = NAN; // earlier versions wrote 0
-    memcpy(value, both, 2 * k_n * sizeof *value);
+    const json_t *cut = json_object_get(result, "cut");
+    both[2 * k_n] = json_is_number(cut) ? json_number_value(cut) : NAN; // which earlier versions did not tell
+    memcpy(value, both, (2 * k_n + 1) * sizeof *value);
     *tokens = json_integer_value(json_object_get(result, "tokens"));
     *seconds = json_number_value(json_object_get(result, "seconds"));
     return true;
@@ -151,7 +153,7 @@ pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *text)
 
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
 {
-    double value[2 * PR_MAX_OBJECTIVES], seconds = 0;
+    double value[PR_SWEEP_VALUES], seconds = 0;
     int64_t tokens = 0;
     pr_past_t *p = pr_sweep_past_of(s, id);
     if (!p)
@@ -170,7 +172,7 @@ void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
     if (evaluated && !p->value)
         p->value = pr_sweep_values(s);
     if (evaluated)
-        memcpy(p->value, value, 2 * (size_t)s->config->n_objectives * sizeof *value);
+        memcpy(p->value, value, (2 * (size_t)s->config->n_objectives + 1) * sizeof *value);
 }
 
 void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h)

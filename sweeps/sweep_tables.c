@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const tables[] = {"cells.csv", "front.csv", "front.json", "samples.jsonl", "metrics.json"};
+static const char *const tables[] = {"cells.csv",     "front.csv",    "front.json",
+                                     "samples.jsonl", "metrics.json", "indicators.json"};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)

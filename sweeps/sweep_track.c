@@ -55,6 +55,7 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                 join(&mean[k], &se[k], bounds[i], e->value[k], e->value[k_n + k], e->count);
             }
         }
+        sum->cut += e->value[2 * k_n] * e->count / t->asked[asked].n_prompts;
         sum->tokens += e->job.tokens;
         sum->seconds += e->job.seconds;
         sum->job = e->job.id;

@@ -9,9 +9,57 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static pr_status_t open_regular(const char *path, int *fd, size_t *len, pr_error_t *err)
+/* ---- which file ---- */
+
+static int64_t nanoseconds(const struct timespec *t)
+{
+    return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
+}
+
+static pr_file_id_t id_of(const struct stat *st)
+{
+    return (pr_file_id_t){.device = (uint64_t)st->st_dev,
+                          .inode = (uint64_t)st->st_ino,
+                          .size = (uint64_t)st->st_size,
+                          .modified = nanoseconds(&st->st_mtim),
+                          .changed = nanoseconds(&st->st_ctim)};
+}
+
+pr_status_t pr_file_id(const char *path, pr_file_id_t *out, pr_error_t *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+    *out = id_of(&st);
+    return PR_OK;
+}
+
+bool pr_file_id_equal(const pr_file_id_t *a, const pr_file_id_t *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->modified == b->modified &&
+           a->changed == b->changed;
+}
+
+void pr_file_id_settle(const pr_file_id_t *id)
+{
+    // Kernels stamp files with the time of their last tick; some file systems keep whole seconds only.
+    const int64_t second = 1000000000, tick = id->changed % second == 0 ? 2 * second : second / 50;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t left = id->changed + tick - nanoseconds(&now);
+    if (left <= 0 || left > tick) // a stamp from the future is of another clock
+        return;
+    struct timespec wait = {.tv_sec = (time_t)(left / second), .tv_nsec = (long)(left % second)};
+    while (nanosleep(&wait, &wait) != 0 && errno == EINTR)
+        continue;
+}
+
+/* ---- reading ---- */
+
+static pr_status_t open_regular(const char *path, int *fd, pr_file_id_t *id, pr_error_t *err)
 {
     struct stat st;
     *fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -21,15 +69,16 @@ static pr_status_t open_regular(const char *path, int *fd, size_t *len, pr_error
         close(*fd);
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: not a regular file", path);
     }
-    *len = (size_t)st.st_size;
+    *id = id_of(&st);
     return PR_OK;
 }
 
 pr_status_t pr_file_read(const char *path, size_t max, char **data, size_t *len, pr_error_t *err)
 {
     int fd;
-    size_t size;
-    PR_TRY(open_regular(path, &fd, &size, err));
+    pr_file_id_t id = {0};
+    PR_TRY(open_regular(path, &fd, &id, err));
+    size_t size = (size_t)id.size;
     if (max && size > max) {
         close(fd);
         return pr_fail(err, PR_ERR_FORMAT, "%s: %zu bytes, at most %zu are accepted", path, size, max);
@@ -97,8 +146,9 @@ pr_status_t pr_file_read_text(const char *path, size_t max, char **data, size_t 
 pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err)
 {
     int fd;
-    size_t size;
-    PR_TRY(open_regular(path, &fd, &size, err));
+    pr_file_id_t id = {0};
+    PR_TRY(open_regular(path, &fd, &id, err));
+    size_t size = (size_t)id.size;
     void *p = NULL;
     if (size > 0) {
         p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -109,7 +159,7 @@ pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err)
         }
     }
     close(fd);
-    *out = (pr_map_t){p, size};
+    *out = (pr_map_t){p, size, id};
     return PR_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Reads a whole file; *data is NUL-terminated behind *len bytes and the caller frees it. Refuses directories and files
  * over max bytes (0: no limit). Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (too large). */
@@ -18,10 +19,24 @@ pr_status_t pr_file_read_text(const char *path, size_t max, char **data, size_t 
  * else PR_OK. */
 pr_status_t pr_check_fetched(const char *path, const void *data, size_t len, pr_error_t *err);
 
+/* Which file, in which state: as long as two are equal, its bytes are, provided that the first was taken a tick of the
+ * file system's clock after the last change (pr_file_id_settle). Times in nanoseconds since 1970. */
+typedef struct pr_file_id {
+    uint64_t device, inode, size;
+    int64_t modified, changed;
+} pr_file_id_t;
+
+/* Of the file that path names now. Errors: PR_ERR_NOT_FOUND. */
+pr_status_t pr_file_id(const char *path, pr_file_id_t *out, pr_error_t *err);
+bool pr_file_id_equal(const pr_file_id_t *a, const pr_file_id_t *b);
+/* Waits until a change from now on would be seen in the file's times: not at all unless it was changed a moment ago. */
+void pr_file_id_settle(const pr_file_id_t *id);
+
 /* A read-only map of a file. */
 typedef struct pr_map {
     const unsigned char *data;
     size_t len;
+    pr_file_id_t id; // as it was when it was mapped
 } pr_map_t;
 
 pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err);

@@ -135,6 +135,14 @@ static json_t *teams_json(const pr_plan_t *p, int ranks)
     return list;
 }
 
+/* Bytes of all ranks, were they on one node. */
+static double memory_of_all(const pr_plan_t *p, int ranks)
+{
+    int n = workers(p, ranks);
+    return (double)p->shared + n * (double)(p->memory - p->shared) + (double)p->first +
+           (ranks - n) * (double)PR_PLAN_RANK;
+}
+
 static void print_json(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
@@ -154,6 +162,10 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "workers", json_integer(workers(p, ranks)));
     json_object_set_new(v, "teams", teams_json(p, ranks));
     json_object_set_new(v, "memory_per_rank", json_integer((json_int_t)p->memory));
+    json_object_set_new(v, "memory_shared", json_integer((json_int_t)p->shared));
+    json_object_set_new(v, "memory_rank0",
+                        json_integer((json_int_t)(p->first + (ranks > 1 ? PR_PLAN_RANK : p->memory))));
+    json_object_set_new(v, "memory_one_node", json_integer((json_int_t)memory_of_all(p, ranks)));
     pr_cli_print_json(v);
     json_decref(v);
 }
@@ -203,10 +215,19 @@ static void print_teams(const pr_phase_spec_t *phase, int ranks)
     printf("\n");
 }
 
+static void print_memory(const pr_plan_t *p, int ranks)
+{
+    char a[32], b[32], c[32];
+    printf("memory      about %s a working rank", bytes_text((double)p->memory, a));
+    if (p->shared > 0)
+        printf(" (%s of it weights, once a node)", bytes_text((double)p->shared, b));
+    printf(", %s more on rank 0 for points; %s in all on one node\n", bytes_text((double)p->first, c),
+           bytes_text(memory_of_all(p, ranks), a));
+}
+
 static void print_jobs(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
-    char bytes[32], all[32];
     printf("fine-tune   %d expert%s (%d a seed), %d steps of %d x %d responses, at most %.3g tokens\n",
            p->finetune_jobs, p->finetune_jobs == 1 ? "" : "s", p->finetune_jobs / c->n_seeds, c->finetune.steps,
            c->finetune.prompts_per_step, c->finetune.samples, (double)p->finetune_tokens);
@@ -218,8 +239,7 @@ static void print_jobs(const pr_plan_t *p, int ranks)
            rounds(p, ranks) == 1 ? "" : "s");
     for (int i = 0; has_teams(p) && i < p->n_phase; i++)
         print_teams(&p->phase[i], ranks);
-    printf("memory      about %s a working rank, %s in all\n", bytes_text((double)p->memory, bytes),
-           bytes_text((double)p->memory * n, all));
+    print_memory(p, ranks);
 }
 
 static void print_objective(const pr_plan_t *p, int k)

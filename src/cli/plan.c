@@ -37,6 +37,16 @@ static pr_status_t check_model(pr_plan_t *p, pr_error_t *err)
     return PR_OK;
 }
 
+// What memory depends on.
+static void note_adapter(pr_plan_t *p, const pr_adapter_t *a)
+{
+    int64_t ranks = 0;
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        ranks += a->lora[i].r;
+    p->ranks = ranks > p->ranks ? ranks : p->ranks;
+    pr_gram_groups(a, p->adapted);
+}
+
 // The adapter that fine-tuning would make: its targets must be there.
 static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
 {
@@ -48,7 +58,7 @@ static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
     if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
     p->adapter_params = (int64_t)a->n_data;
-    pr_gram_groups(a, p->adapted);
+    note_adapter(p, a);
     pr_adapter_free(&a);
     return PR_OK;
 }
@@ -64,7 +74,8 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
         }
         if (pr_adapter_read(dir, &p->model, &a, err) != PR_OK)
             return pr_fail_in(err, "objective '%s'", p->config->objective[k].name);
-        pr_gram_groups(a, p->adapted);
+        p->given_params += (int64_t)a->n_data;
+        note_adapter(p, a);
         pr_adapter_free(&a);
     }
     return p->finetune_jobs > 0 ? check_lora(p, err) : PR_OK;
@@ -210,6 +221,16 @@ static pr_status_t try_prompts(const pr_plan_t *p, int objective, const json_t *
     return PR_OK;
 }
 
+// The size of a model that an objective brings.
+static pr_status_t measure_model(pr_plan_t *p, const json_t *options, const char *key, int k, pr_error_t *err)
+{
+    char *dir = pr_path_join(p->config->dir, json_string_value(json_object_get(options, key)));
+    pr_status_t status = pr_model_config_read(dir, &p->own[k], err);
+    p->have_own[k] = status == PR_OK;
+    free(dir);
+    return status;
+}
+
 static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
@@ -224,6 +245,10 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
             status = check_head(p, resolved, err);
         if (status == PR_OK)
             status = try_prompts(p, k, resolved, err);
+        const char *model = pr_objective_type(o->type)->model_option;
+        if (status == PR_OK && model)
+            status = measure_model(p, resolved, model, k, err);
+        p->batch_tokens[k] = json_integer_value(json_object_get(resolved, "batch_tokens"));
         json_decref(resolved);
     }
     return status;
@@ -255,85 +280,6 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     return PR_OK;
 }
 
-/* ---- memory ---- */
-
-static size_t cache_bytes(const pr_model_config_t *m, double streams, double tokens)
-{
-    return (size_t)(streams * tokens * 2 * m->n_layer * m->n_kv_head * m->head_dim * 4);
-}
-
-// The experts' Gram matrices and the sum of one layer's, of a rank that merges by them.
-static double gram_bytes(const pr_plan_t *p)
-{
-    const pr_config_t *c = p->config;
-    bool one[PR_N_GROUP] = {true, true, true, true}, regmean = false;
-    pr_model_config_t layer = p->model;
-    layer.n_layer = 1;
-    for (int i = 0; i < c->n_searches; i++)
-        regmean = regmean || strcmp(c->search[i].aggregate, "regmean") == 0;
-    return regmean ? (double)c->n_objectives * (double)pr_gram_bytes(&p->model, p->adapted) +
-                         (double)pr_gram_bytes(&layer, one)
-                   : 0;
-}
-
-// What the largest fit of a head holds: the differences of its pairs in float, a matrix of d x d in double, a batch.
-static double fit_memory(const pr_plan_t *p)
-{
-    double d = p->model.d_model, most = 0;
-    for (int i = 0; i < p->fit_jobs; i++) {
-        double pairs = p->fit[i].pairs ? p->fit[i].samples - p->fit[i].held_out : 0;
-        most = fmax(most, 4 * pairs * d + 8 * d * d + 2048 * 12 * d);
-    }
-    return most;
-}
-
-/* About, of a rank in a team: weights in float and a block of logits; then what forward keeps for backward, the adapter
- * with its gradient and moments; or the caches of the sequences decoded together, once an expert that runs, and what
- * merging needs, which stays while a rank fine-tunes. Columns share all but adapters, rows the sequences. */
-static double weight_bytes(const pr_plan_t *p, const pr_team_config_t *t)
-{
-    return (4.0 * (double)p->params + 256.0 * p->model.vocab * 4) / t->cols;
-}
-
-static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
-{
-    const pr_finetune_config_t *f = &p->config->finetune;
-    const pr_model_config_t *m = &p->model;
-    double widths = 8.0 * m->d_model + 3.0 * (m->n_head + 2 * m->n_kv_head) * m->head_dim + 4.0 * m->d_ff;
-    double per_step = (double)f->prompts_per_step * f->samples, longest = p->longest_train + f->max_new_tokens;
-    double tokens = t->rows > 1 ? fmin(f->micro_tokens, per_step * longest / t->rows) : f->micro_tokens;
-    if (p->finetune_jobs == 0)
-        return 0;
-    return 4.0 * widths * m->n_layer * tokens / t->cols + 16.0 * (double)p->adapter_params +
-           (double)cache_bytes(m, per_step, longest) / (t->rows * t->cols);
-}
-
-static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
-{
-    const pr_config_t *c = p->config;
-    double streams = (double)p->prompts * c->evaluate.samples / t->rows;
-    streams = streams < c->evaluate.streams ? streams : c->evaluate.streams;
-    return 4.0 * (double)p->adapter_params * c->n_objectives +
-           (double)cache_bytes(&p->model, streams * c->n_objectives, p->longest_eval + c->evaluate.max_new_tokens) /
-               t->cols +
-           gram_bytes(p) / (t->rows * t->cols);
-}
-
-static size_t memory_needed(const pr_plan_t *p)
-{
-    double most = 0;
-    for (int i = 0; i < p->n_phase; i++) {
-        const pr_team_config_t *t = &p->phase[i].team;
-        double work = 0, keeps = p->n_phase == 1 ? gram_bytes(p) / (t->rows * t->cols) : 0;
-        if (p->phase[i].phase != PR_PHASE_EVALUATE)
-            work = fmax(fit_memory(p), tune_bytes(p, t) + keeps);
-        if (p->phase[i].phase != PR_PHASE_TUNE)
-            work = fmax(work, evaluate_bytes(p, t));
-        most = fmax(most, weight_bytes(p, t) + work);
-    }
-    return (size_t)most;
-}
-
 static pr_status_t check_teams(pr_plan_t *p, pr_error_t *err)
 {
     p->n_phase = pr_sweep_phases(p->config, p->phase);
@@ -362,7 +308,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
         PR_TRY(check_search(out, i, err));
     PR_TRY(check_teams(out, err));
     count_tokens(out);
-    out->memory = memory_needed(out);
+    pr_plan_memory(out);
     return PR_OK;
 }
 
@@ -371,6 +317,11 @@ void pr_plan_clear(pr_plan_t *p)
     if (p->have_model)
         pr_model_config_clear(&p->model);
     p->have_model = 0;
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
+        if (p->have_own[k])
+            pr_model_config_clear(&p->own[k]);
+        p->have_own[k] = false;
+    }
     free(p->adapted);
     p->adapted = NULL;
 }

@@ -11,7 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PR_PLAN_LEVELS = 64 };
+enum {
+    PR_PLAN_LEVELS = 64,
+    PR_PLAN_RANK = 23 << 20 // bytes of a rank that does nothing: the program with its libraries and MPI's buffers
+};
 
 typedef struct pr_plan_search {
     int levels; // entries of points
@@ -32,11 +35,15 @@ typedef struct pr_plan {
     int have_model; // model is to be cleared
     bool *adapted;  // [n_layer][PR_N_GROUP] where some expert has a map
     size_t file_bytes;
-    int64_t params, adapter_params;
-    int n_train, n_eval;             // prompts of the files
-    int prompts;                     // evaluation prompts used
-    int longest_train, longest_eval; // in tokens
-    double mean_train, mean_eval;    // tokens a prompt
+    int64_t params, adapter_params, given_params; // of the model, of an expert to be made, of all that objectives bring
+    int64_t ranks;                                // of all maps of an adapter, of the one that has most
+    pr_model_config_t own[PR_MAX_OBJECTIVES];     // of the models that objectives bring
+    bool have_own[PR_MAX_OBJECTIVES];
+    int64_t batch_tokens[PR_MAX_OBJECTIVES]; // of the objectives that run a model; 0: of the others
+    int n_train, n_eval;                     // prompts of the files
+    int prompts;                             // evaluation prompts used
+    int longest_train, longest_eval;         // in tokens
+    double mean_train, mean_eval;            // tokens a prompt
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int finetune_jobs;
@@ -46,10 +53,14 @@ typedef struct pr_plan {
     int n_phase;
     pr_phase_spec_t phase[PR_MAX_PHASES];
     size_t memory; // bytes a working rank will need, about
+    size_t shared; // of them those that the ranks of a node have once
+    size_t first;  // bytes that rank 0 needs for points and results
 } pr_plan_t;
 
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
 void pr_plan_clear(pr_plan_t *p);
+/* Sets memory, shared and first from the rest (plan_memory.c). */
+void pr_plan_memory(pr_plan_t *p);
 
 #endif

@@ -22,7 +22,8 @@ static pr_status_t check_name(const pr_config_t *c, const char *key, const char 
 }
 
 /* Columns of cells.csv that every sweep has (report/table.h), beside w_NAME, NAME and se_NAME of each objective. */
-static const char *const fixed_columns[] = {"search", "seed", "level", "prompts", "tokens", "front", "point", "job"};
+static const char *const fixed_columns[] = {"search", "seed",  "level", "prompts", "tokens",
+                                            "cut",    "front", "point", "job"};
 static const char *const column_prefix[] = {"w_", "", "se_"};
 enum { PREFIXES = sizeof column_prefix / sizeof *column_prefix };
 

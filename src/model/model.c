@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/model_parts.h"
+#include "model/model_share.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -21,10 +22,19 @@ typedef struct {
     pr_safetensors_t *files;
     bool *used;                 // [tensors in files]
     bool mapped;                // something is used straight from the map
+    pr_file_id_t config;        // the state that config.json was in before it was read
+    pr_model_share_t share;     // of a whole model: what the node's processes have in common
     pr_buf_t hashes;            // text that the model's identity is the hash of
     const pr_tensor_t *reading; // of a part: the tensor being read, and how many of its bytes are behind
     size_t released;
 } loader_t;
+
+static int64_t converted; // floats, by this process
+
+int64_t pr_model_converted(void)
+{
+    return converted;
+}
 
 /* ---- identity ---- */
 
@@ -93,31 +103,88 @@ static pr_status_t convert(loader_t *l, const pr_tensor_t *t, float *out, pr_err
         hash_part(l, t, (size_t)at * width, (size_t)n * width);
         PR_TRY(pr_tensor_read(t, at, n, out + at, err));
         pr_tensor_release_part(l->files, t, (size_t)at * width, (size_t)n * width);
+        if (l->share.block)
+            pr_shared_block_progress(l->share.block);
     }
+    converted += t->n;
     return PR_OK;
 }
 
-static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, pr_error_t *err)
+static void use_mapped(loader_t *l, const pr_model_spec_t *s, const pr_tensor_t *t)
 {
-    const pr_tensor_t *t = find_tensor(l, s);
-    l->used[t - pr_safetensors_at(l->files, 0)] = true;
+    *s->at = (const float *)(const void *)t->data;
+    l->mapped = true;
+    l->m->bytes += t->bytes;
+    l->m->shared_bytes += t->bytes;
+}
+
+// Hashes and checks a tensor, and converts it to out, or, where that is NULL and it has to be, to a block of its own.
+static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, const pr_tensor_t *t, float *out, pr_error_t *err)
+{
     hash_head(l, t);
-    if (t->dtype == PR_DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+    if (pr_model_is_mapped(t)) {
         hash_part(l, t, 0, t->bytes);
-        *s->at = (const float *)(const void *)t->data;
+        use_mapped(l, s, t);
         PR_TRY(pr_tensor_check_finite(t, 0, t->n, *s->at, err));
-        l->mapped = true;
-        l->m->bytes += t->bytes;
     } else {
-        float *block = pr_model_block(l->m, (size_t)t->n);
-        if (!block)
+        if (!out)
+            *s->at = out = pr_model_block(l->m, (size_t)t->n);
+        if (!out)
             return pr_fail(err, PR_ERR_MEMORY, "%s: tensor '%.200s': no memory for %" PRId64 " floats", t->file,
                            t->name, t->n);
-        PR_TRY(convert(l, t, block, err));
-        *s->at = block;
+        PR_TRY(convert(l, t, out, err));
     }
     pr_buf_puts(&l->hashes, "\n");
     return PR_OK;
+}
+
+/* ---- a whole model ---- */
+
+// All of it, the converted into the block that is being made or into memory of this process alone.
+static pr_status_t read_whole(loader_t *l, const pr_model_spec_t *spec, const pr_tensor_t *const *tensor, size_t n,
+                              pr_error_t *err)
+{
+    size_t before = l->hashes.len;
+    l->m->bytes = l->m->shared_bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        PR_TRY(load_tensor(l, &spec[i], tensor[i], l->share.block ? pr_model_share_tensor(&l->share, i) : NULL, err));
+    pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
+    l->hashes.len = before;
+    return PR_OK;
+}
+
+// Points the model at the shared block, which whoever made it has hashed and checked, mapped tensors included.
+static void use_shared(loader_t *l, const pr_model_spec_t *spec, const pr_tensor_t *const *tensor, size_t n)
+{
+    l->m->bytes = l->m->shared_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (pr_model_is_mapped(tensor[i])) {
+            use_mapped(l, &spec[i], tensor[i]);
+            continue;
+        }
+        *spec[i].at = pr_model_share_tensor(&l->share, i);
+        l->m->bytes += (size_t)tensor[i]->n * sizeof(float);
+        l->m->shared_bytes += (size_t)tensor[i]->n * sizeof(float);
+    }
+    l->m->storage->shared = l->share.block;
+    l->share.block = NULL;
+}
+
+static pr_status_t load_whole(loader_t *l, const pr_model_spec_t *spec, const pr_tensor_t *const *tensor, size_t n,
+                              pr_error_t *err)
+{
+    pr_shared_t got = pr_model_share_open(&l->share, l->dir, &l->config, l->files, tensor, n);
+    bool made = got == PR_SHARED_MADE && pr_model_share_hash(&l->share, l->m->hash);
+    if (got == PR_SHARED_MAKE) {
+        PR_TRY(read_whole(l, spec, tensor, n, err));
+        made = pr_model_share_publish(&l->share, l->dir, &l->config, l->files, l->m->hash);
+    }
+    if (made) {
+        use_shared(l, spec, tensor, n);
+        return PR_OK;
+    }
+    pr_model_share_clear(&l->share);
+    return read_whole(l, spec, tensor, n, err);
 }
 
 static bool ends_with(const char *s, const char *suffix)
@@ -158,7 +225,6 @@ static pr_status_t read_file(void *self, const pr_model_spec_t *s, size_t first,
     loader_t *l = self;
     const pr_tensor_t *t = find_tensor(l, s);
     size_t width = t->bytes / (size_t)t->n, at = first * width;
-    l->used[t - pr_safetensors_at(l->files, 0)] = true;
     PR_TRY(pr_tensor_read(t, (int64_t)first, (int64_t)n, out, err));
     if (t != l->reading || at < l->released) {
         l->reading = t;
@@ -176,20 +242,31 @@ static pr_status_t load_tensors(loader_t *l, pr_error_t *err)
     size_t n;
     pr_status_t status = PR_OK;
     pr_model_spec_t *spec = pr_model_specs(l->m, &n);
+    const pr_tensor_t **tensor = pr_alloc(n, sizeof(pr_tensor_t *));
     // All are looked for before the first is converted: a broken file is refused at once.
     for (size_t i = 0; i < n; i++) {
-        const pr_tensor_t *t = find_tensor(l, &spec[i]);
-        PR_GO(t ? check_tensor(t, &spec[i], err) : wrong_tensor(l->dir, spec[i].name, "nothing", &spec[i], err));
+        tensor[i] = find_tensor(l, &spec[i]);
+        PR_GO(tensor[i] ? check_tensor(tensor[i], &spec[i], err)
+                        : wrong_tensor(l->dir, spec[i].name, "nothing", &spec[i], err));
+        l->used[tensor[i] - pr_safetensors_at(l->files, 0)] = true;
     }
     if (l->cols > 1) {
         PR_GO(pr_model_read_part(l->m, spec, n, read_file, l, err));
         goto done;
     }
-    for (size_t i = 0; i < n; i++)
-        PR_GO(load_tensor(l, &spec[i], err));
+    PR_GO(load_whole(l, spec, tensor, n, err));
     pr_model_tie(l->m);
 done:
+    free(tensor);
     free(spec);
+    return status;
+}
+
+static pr_status_t identify_config(loader_t *l, pr_error_t *err)
+{
+    char *path = pr_path_join(l->dir, "config.json");
+    pr_status_t status = pr_file_id(path, &l->config, err);
+    free(path);
     return status;
 }
 
@@ -205,7 +282,9 @@ static pr_status_t hash_config(loader_t *l, pr_error_t *err)
 
 static pr_status_t load(loader_t *l, pr_error_t *err)
 {
-    PR_TRY(pr_model_config_read(l->dir, &l->m->config, err));
+    pr_status_t identified = identify_config(l, err);
+    PR_TRY(pr_model_config_read(l->dir, &l->m->config, err)); // which says best what is wrong
+    PR_TRY(identified);
     if (l->cols > 1 && pr_part_check(&l->m->config, l->cols, err) != PR_OK)
         return pr_fail_in(err, "%s", l->dir);
     l->m->part = pr_part(&l->m->config, l->cols, l->col);
@@ -216,8 +295,6 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
     PR_TRY(load_tensors(l, err));
     warn_unused(l);
-    if (l->cols == 1)
-        pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
     if (l->mapped) {
         l->m->storage->files = l->files;
         l->files = NULL;
@@ -241,6 +318,7 @@ pr_status_t pr_model_load_part(const char *dir, int cols, int col, pr_model_t **
 {
     loader_t l = {.dir = dir, .m = pr_model_new(), .cols = cols, .col = col};
     pr_status_t status = load(&l, err);
+    pr_model_share_clear(&l.share);
     pr_safetensors_close(&l.files);
     pr_buf_free(&l.hashes);
     free(l.used);
@@ -259,6 +337,7 @@ void pr_model_free(pr_model_t **m)
     for (size_t i = 0; i < s->n_block; i++)
         free(s->block[i]);
     free(s->block);
+    pr_shared_block_close(&s->shared);
     pr_safetensors_close(&s->files);
     free(s);
     free((*m)->rope_cos);

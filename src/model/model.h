@@ -1,6 +1,9 @@
 /* A Hugging Face model directory in memory: configuration, weights in float. F32 weights are used straight from the
- * mapped file; F16 and BF16 are converted once, tensor by tensor, their pages given back, so that memory peaks near 4
- * bytes a parameter.
+ * mapped file; F16 and BF16 (and F32 off the 4-byte grid) are converted, tensor by tensor, their pages given back, so
+ * that memory peaks near 4 bytes a parameter. Either way the processes of a node hold a model's weights once: mapped
+ * files are the page cache's, and what was converted is shared (shared_block.h) by all who load the same files, in
+ * whatever run. Where that cannot be, a process converts for itself and says so. PARETORANK_SHARE_WEIGHTS=0 asks for
+ * it.
  *
  * A column of a team holds a part of it (model/part.h), read straight from the mapped file: about 1/cols of the
  * weights. There, maps that read the same input are one: q, k and v in slot PR_SLOT_QKV, gate and up in PR_SLOT_GATE,
@@ -39,10 +42,12 @@ typedef struct pr_model {
     float *rope_cos, *rope_sin;   // [at least what pr_model_rope_reserve asked for, head_dim/2], or NULL before it
     char hash[33];                // identity by content: config.json and the weight files; empty for a part
     size_t bytes;                 // memory held for weights
+    size_t shared_bytes;          // of these, what all processes of the node hold once; the rest is private
     struct pr_model_storage *storage;
 } pr_model_t;
 
-/* Loads DIR. Checks that every expected tensor is there with the shape that config.json says and holds finite numbers.
+/* Loads DIR; may wait for another process of the node that is loading the same, never for one that waits for this one.
+ * Checks that every expected tensor is there with the shape that config.json says and holds finite numbers.
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_UNSUPPORTED, PR_ERR_MEMORY. */
 pr_status_t pr_model_load(const char *dir, pr_model_t **out, pr_error_t *err);
 /* The part of column col of cols. Local: no rank ever holds the whole model. Errors: as pr_model_load, and
@@ -70,7 +75,8 @@ typedef struct pr_model_tensor {
     size_t n;
 } pr_model_tensor_t;
 
-/* Copies what is still mapped, so that weights may be changed (full fine-tuning, checks). Errors: PR_ERR_MEMORY. */
+/* Copies what is still mapped or shared, so that weights may be changed (full fine-tuning, checks). Errors:
+ * PR_ERR_MEMORY. */
 pr_status_t pr_model_make_writable(pr_model_t *m, pr_error_t *err);
 /* The list (caller frees it, not the data) and its length. A tied head appears once, as the embedding. */
 pr_model_tensor_t *pr_model_tensors(const pr_model_t *m, size_t *n);

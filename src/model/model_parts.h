@@ -4,6 +4,7 @@
 
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/shared_block.h"
 
 typedef enum {
     PR_SPEC_EMBED,     // [V,d]
@@ -29,8 +30,9 @@ typedef struct pr_model_spec {
 
 /* What the model's pointers point into. */
 typedef struct pr_model_storage {
-    pr_safetensors_t *files; // kept open while something is used straight from the map
-    float **block;           // allocated
+    pr_safetensors_t *files;   // kept open while something is used straight from the map
+    pr_shared_block_t *shared; // weights that were converted once for all processes of the node, or NULL
+    float **block;             // allocated
     size_t n_block, cap_block;
     int rope_len; // positions in the tables
 } pr_model_storage_t;
@@ -40,6 +42,8 @@ typedef struct pr_model_storage {
 pr_model_spec_t *pr_model_specs(pr_model_t *m, size_t *n);
 /* A block of n floats that the model owns; NULL when memory is short. */
 float *pr_model_block(pr_model_t *m, size_t n);
+/* For tests: how many numbers of whole models this process has converted to float, for itself or for all. */
+int64_t pr_model_converted(void);
 /* An empty model with its storage; m->config is the caller's to fill in. */
 pr_model_t *pr_model_new(void);
 /* Values n of spec s from element `first` of the whole tensor on, as it is stored. */

@@ -205,7 +205,7 @@ pr_status_t pr_model_make_writable(pr_model_t *m, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
     size_t n, n_owned = m->storage->n_block;
-    if (!m->storage->files)
+    if (!m->storage->files && !m->storage->shared)
         return PR_OK;
     pr_model_spec_t *spec = pr_model_specs(m, &n);
     for (size_t i = 0; i < n; i++) {
@@ -217,10 +217,12 @@ pr_status_t pr_model_make_writable(pr_model_t *m, pr_error_t *err)
             PR_GO(pr_fail(err, PR_ERR_MEMORY, "no memory for a writable copy of tensor '%s' (%zu floats)", spec[i].name,
                           size));
         memcpy(copy, *spec[i].at, size * sizeof *copy);
-        m->bytes -= size * sizeof *copy; // the mapped one is given up below
+        m->bytes -= size * sizeof *copy; // the mapped or shared one is given up below
+        m->shared_bytes -= size * sizeof *copy;
         *spec[i].at = copy;
     }
     pr_safetensors_close(&m->storage->files);
+    pr_shared_block_close(&m->storage->shared);
 done:
     pr_model_tie(m);
     free(spec);

@@ -218,6 +218,17 @@ const char *pr_safetensors_metadata(const pr_safetensors_t *st, const char *key)
     return json_string_value(json_object_get(st->metadata, key));
 }
 
+size_t pr_safetensors_files(const pr_safetensors_t *st)
+{
+    return st->n_file;
+}
+
+const char *pr_safetensors_file(const pr_safetensors_t *st, size_t i, pr_file_id_t *id)
+{
+    *id = st->file[i].map.id;
+    return st->file[i].path;
+}
+
 size_t pr_safetensors_bytes(const pr_safetensors_t *st)
 {
     size_t bytes = 0;

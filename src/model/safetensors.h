@@ -13,6 +13,7 @@
 #define PR_MODEL_SAFETENSORS_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <stddef.h>
@@ -58,6 +59,10 @@ const pr_tensor_t *pr_safetensors_at(const pr_safetensors_t *st, size_t i);
 const pr_tensor_t *pr_safetensors_find(const pr_safetensors_t *st, const char *name);
 /* A text of "__metadata__"; NULL when there is none of that name. Owned by the file set. */
 const char *pr_safetensors_metadata(const pr_safetensors_t *st, const char *key);
+/* The files that are mapped, in the order of their names, 0 .. pr_safetensors_files() - 1: the path, owned by the file
+ * set, and the state that the file was in when it was mapped. */
+size_t pr_safetensors_files(const pr_safetensors_t *st);
+const char *pr_safetensors_file(const pr_safetensors_t *st, size_t i, pr_file_id_t *id);
 /* Total bytes of the files mapped. */
 size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 

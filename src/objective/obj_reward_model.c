@@ -248,6 +248,7 @@ const pr_objective_type_t pr_objective_reward_model = {
     .options = options,
     .collective = true,
     .check = reward_check,
+    .model_option = "model",
     .check_prompts = reward_check_prompts,
     .open = reward_open,
     .score = reward_score,

@@ -69,6 +69,7 @@ struct pr_objective_type {
     const char *range;          // one line: what lo and hi will be
     const char *help;           // what it measures, and what it makes of an empty response
     const pr_option_t *options; // ends with a NULL key
+    const char *model_option;   // the option that names a model directory of its own; NULL: it has none
     bool needs_model;           // uses env->model and env->tokenizer
     bool collective; // runs a model on env->la: open and score are collective on its columns, which score the same
                      // samples

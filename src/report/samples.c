@@ -27,10 +27,10 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
         pr_buf_puts(b, "\n");
         return;
     }
-    json_t *line =
-        json_pack("{s:o, s:i, s:o, s:o, s:o, s:o}", "search", text_value(s->search, 0), "seed", s->seed, "weights",
-                  by_objective(k, objective, s->w), "prompt", text_value(s->prompt, s->prompt_len), "response",
-                  text_value(s->response, s->response_len), "scores", by_objective(k, objective, s->score));
+    json_t *line = json_pack("{s:o, s:i, s:o, s:o, s:o, s:s?, s:o}", "search", text_value(s->search, 0), "seed",
+                             s->seed, "weights", by_objective(k, objective, s->w), "prompt",
+                             text_value(s->prompt, s->prompt_len), "response", text_value(s->response, s->response_len),
+                             "finish", s->finish, "scores", by_objective(k, objective, s->score));
     pr_text_json(b, line, 0);
     pr_buf_puts(b, "\n");
     json_decref(line);

@@ -45,7 +45,9 @@ static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_table_point_t *p)
     put_numbers(b, p->w, t->k);
     put_numbers(b, p->mean, t->k);
     put_known(b, p->se, t->k);
-    pr_buf_printf(b, ",%d,%ld,%d,", p->n_prompts, p->tokens, p->front);
+    pr_buf_printf(b, ",%d,%ld", p->n_prompts, p->tokens);
+    put_known(b, &p->cut, 1);
+    pr_buf_printf(b, ",%d,", p->front);
     pr_text_csv(b, p->id);
     pr_buf_puts(b, ",");
     pr_text_csv(b, p->job);
@@ -59,7 +61,7 @@ static pr_status_t write_csv(const char *path, const pr_table_t *t, bool front_o
     put_headings(&b, t, "w_");
     put_headings(&b, t, "");
     put_headings(&b, t, "se_");
-    pr_buf_puts(&b, ",prompts,tokens,front,point,job\n");
+    pr_buf_puts(&b, ",prompts,tokens,cut,front,point,job\n");
     for (size_t i = 0; i < t->n; i++)
         if (!front_only || t->point[i].front)
             put_row(&b, t, &t->point[i]);
@@ -99,10 +101,10 @@ static json_t *by_objective(const pr_table_t *t, const double *values)
 
 static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
 {
-    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:i, s:I, s:o, s:o}", "search", text_value(p->search), "seed",
+    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "search", text_value(p->search), "seed",
                      p->seed, "level", p->level, "weights", by_objective(t, p->w), "mean", by_objective(t, p->mean),
-                     "se", by_objective(t, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens, "point",
-                     text_value(p->id), "job", text_value(p->job));
+                     "se", by_objective(t, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens, "cut",
+                     pr_json_real(p->cut), "point", text_value(p->id), "job", text_value(p->job));
 }
 
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err)

@@ -20,6 +20,7 @@ typedef struct pr_table_point {
     const double *se;   // [K] standard error; NaN when there is none (of one prompt)
     int n_prompts;
     long tokens;     // generated
+    double cut;      // share of the responses that max_new_tokens cut; NaN: not known
     const char *job; // identity of the job that evaluated it
     bool front;      // no point dominates it; of several points with equal values all are on the front
 } pr_table_point_t;
@@ -32,10 +33,10 @@ typedef struct pr_table {
 } pr_table_t;
 
 /* cells.csv: every point in the order given:
- * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,tokens,front, point,job. front.csv: the
- * same columns, front points only. Numbers in the shortest form that reads back as the same double, an empty field for
- * a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180 quoting, a leading '
- * before = + - @). Atomic. Errors: PR_ERR_IO. */
+ * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,tokens,cut,front, point,job. front.csv:
+ * the same columns, front points only. Numbers in the shortest form that reads back as the same double, an empty field
+ * for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180 quoting, a
+ * leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 /* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},

@@ -81,6 +81,7 @@ static void put_cells(pr_buf_t *b, const pr_grid_t *g, int row, int columns)
 typedef struct pr_layout {
     bool search, seed; // more than one of them in the table
     bool se;           // with standard errors
+    bool cut;          // some responses were cut
     const size_t *shown;
     int rows; // points shown
 } pr_layout_t;
@@ -101,6 +102,8 @@ static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l
     set_cell(g, 0, col++, "weights", MAX_HEADING);
     for (int i = 0; i < t->k; i++)
         set_cell(g, 0, col++, t->objective[i], MAX_HEADING);
+    if (l->cut)
+        set_cell(g, 0, col++, "cut", MAX_HEADING);
 }
 
 static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
@@ -125,12 +128,18 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
             pr_buf_puts(&b, " ± –");
         set_cell(g, row, col++, b.data, 1 << 16);
     }
+    if (l->cut) {
+        b.len = 0;
+        if (isfinite(p->cut))
+            pr_buf_printf(&b, "%.0f %%", 100 * p->cut);
+        set_cell(g, row, col++, b.len > 0 ? b.data : "–", MAX_HEADING);
+    }
     pr_buf_free(&b);
 }
 
 static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k};
+    pr_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k + l->cut};
     g.width = pr_alloc((size_t)g.cols, sizeof *g.width);
     g.cell = pr_alloc((size_t)g.cols * (size_t)g.rows, sizeof *g.cell);
     set_headings(&g, t, l);
@@ -177,6 +186,7 @@ static pr_layout_t choose(const pr_table_t *t, size_t *shown, int max_rows, size
         first = first ? first : p;
         l.search |= strcmp(p->search, first->search) != 0;
         l.seed |= p->seed != first->seed;
+        l.cut |= p->cut > 0;
         if (l.rows < (max_rows > 0 ? max_rows : 1 << 20))
             shown[l.rows++] = i;
         else

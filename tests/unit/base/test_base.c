@@ -196,6 +196,42 @@ START_TEST(maps_and_hashes)
 }
 END_TEST
 
+// A file's state: another one after every change, however soon and of whatever size, once it was let settle.
+START_TEST(file_states)
+{
+    char path[64], other[64];
+    pr_file_id_t a, b;
+    pr_map_t m;
+    pr_error_t err = {0};
+    snprintf(path, sizeof path, "%s/state", dir);
+    snprintf(other, sizeof other, "%s/state2", dir);
+    ck_assert_int_eq(pr_file_id(path, &a, &err), PR_ERR_NOT_FOUND);
+    ck_assert_msg(strstr(err.text, path) != NULL, "%s", err.text);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pr_file_write(i ? other : path, "one", 3, NULL), PR_OK);
+    ck_assert_int_eq(pr_file_id(path, &a, NULL), PR_OK);
+    ck_assert_int_eq(pr_file_id(other, &b, NULL), PR_OK);
+    ck_assert(!pr_file_id_equal(&a, &b));
+    ck_assert_int_eq(pr_map_open(path, &m, NULL), PR_OK);
+    ck_assert(pr_file_id_equal(&a, &m.id));
+    ck_assert_uint_eq(m.id.size, 3);
+    pr_map_close(&m);
+    for (int i = 0; i < 20; i++) {
+        pr_file_id_settle(&a);
+        FILE *f = fopen(path, "r+");
+        ck_assert(f && fwrite(i % 2 ? "one" : "two", 1, 3, f) == 3 && fclose(f) == 0);
+        ck_assert_int_eq(pr_file_id(path, &b, NULL), PR_OK);
+        ck_assert(!pr_file_id_equal(&a, &b));
+        ck_assert_int_eq(pr_file_id(path, &a, NULL), PR_OK);
+        ck_assert(pr_file_id_equal(&a, &b));
+    }
+    a.changed = INT64_MAX / 2; // of a clock that is ahead: nothing to wait for
+    pr_file_id_settle(&a);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(other), 0);
+}
+END_TEST
+
 START_TEST(json_has_null_for_what_is_no_number)
 {
     json_t *v = json_array();
@@ -280,6 +316,7 @@ int main(void)
     tcase_add_test(c, files_are_old_or_new);
     tcase_add_test(c, paths_and_directories);
     tcase_add_test(c, maps_and_hashes);
+    tcase_add_test(c, file_states);
     tcase_add_test(c, json_says_where_it_is_wrong);
     tcase_add_test(c, json_has_null_for_what_is_no_number);
     tcase_add_test_raise_signal(c, json_that_cannot_be_written_ends_the_process, SIGABRT);

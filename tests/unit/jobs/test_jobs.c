@@ -72,6 +72,7 @@ typedef struct job {
     int cancel_at_call; // or when it asked so often
     int calls, steps, first_step;
     double first_reward[2];
+    bool idle; // no step learns anything
 } job_t;
 
 static bool cancelled(void *self)
@@ -93,7 +94,8 @@ static void on_event(void *self, const char *event, const json_t *fields)
     ck_assert_uint_eq(json_array_size(json_object_get(fields, "reward")), 2);
     for (size_t k = 0; k < 2 && j->steps == 1; k++)
         j->first_reward[k] = json_number_value(json_array_get(json_object_get(fields, "reward"), k));
-    ck_assert(isfinite(json_number_value(json_object_get(fields, "grad_norm"))));
+    ck_assert(j->idle ? json_is_null(json_object_get(fields, "grad_norm"))
+                      : isfinite(json_number_value(json_object_get(fields, "grad_norm"))));
 }
 
 static pr_status_t run(const pr_config_t *c, const json_t *spec, job_t *j, json_t **result, pr_error_t *err)
@@ -400,6 +402,7 @@ static json_t *evaluate_spec(const pr_config_t *c, const char *point, double w0,
 typedef struct said {
     double scores[6][2];
     char *responses; // JSON
+    char finish[6];  // first letters
     json_t *result;
 } said_t;
 
@@ -416,9 +419,12 @@ static void evaluate(const pr_config_t *c, const json_t *spec, int count, said_t
                      PR_OK);
     memcpy(out->scores, scores, (size_t)count * sizeof out->scores[0]);
     out->responses = NULL;
-    for (size_t i = 0; i < k.n; i++)
+    for (size_t i = 0; i < k.n; i++) {
         if (strcmp(k.section[i].name, "responses") == 0)
             out->responses = pr_strndup(k.section[i].data, k.section[i].count);
+        if (strcmp(k.section[i].name, "finish") == 0)
+            memcpy(out->finish, k.section[i].data, (size_t)count);
+    }
     ck_assert_ptr_nonnull(out->responses);
     pr_checkpoint_clear(&k);
     free(path);
@@ -455,6 +461,97 @@ START_TEST(means_are_those_of_the_prompts)
     }
     ck_assert_int_eq(json_integer_value(json_object_get(s.result, "n")), 6);
     said_clear(&s);
+    json_decref(spec);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* What is made of responses that max_new_tokens cut, against how each ended and scored when they are scored as they
+ * are. */
+START_TEST(cut_responses)
+{
+    static const char *const ways[] = {"score", "worst", "drop"};
+    said_t s[3];
+    for (int i = 0; i < 3; i++) {
+        char more[1024];
+        snprintf(more, sizeof more,
+                 "%s stop = ( \"\\n\" ); evaluate = { prompts = 6; max_new_tokens = 10; }; truncated = \"%s\";",
+                 brought, ways[i]);
+        pr_config_t *c = config(ways[i], more);
+        neutral_adapters(c);
+        json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+        evaluate(c, spec, 6, &s[i]);
+        json_decref(spec);
+        pr_config_free(&c);
+    }
+    int cut = 0;
+    for (int j = 0; j < 6; j++)
+        cut += s[0].finish[j] == 'l';
+    ck_assert(cut > 0 && cut < 6); // or there would be nothing to see
+    for (int i = 0; i < 3; i++) {
+        ck_assert_mem_eq(s[i].finish, s[0].finish, 6);
+        ck_assert_double_eq_tol(json_number_value(json_object_get(s[i].result, "cut")), cut / 6.0, 1e-15);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        double whole = 0, squares = 0;
+        for (int j = 0; j < 6; j++)
+            whole += s[0].finish[j] == 'l' ? 0 : s[0].scores[j][k];
+        double mean = whole / (6 - cut);
+        for (int j = 0; j < 6; j++)
+            squares += s[0].finish[j] == 'l' ? 0 : pow(s[0].scores[j][k] - mean, 2);
+        // The worst value of both objectives is 0.
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s[1].result, "mean"), k)), whole / 6,
+                                1e-15);
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s[2].result, "mean"), k)), mean,
+                                1e-15);
+        const json_t *se = json_array_get(json_object_get(s[2].result, "se"), k);
+        if (cut < 5)
+            ck_assert_double_eq_tol(json_number_value(se), sqrt(squares / (5 - cut) / (6 - cut)), 1e-15);
+        for (int j = 0; j < 6; j++) {
+            bool l = s[0].finish[j] == 'l';
+            ck_assert_double_eq_tol(s[1].scores[j][k], l ? 0 : s[0].scores[j][k], 1e-15);
+            ck_assert_double_eq_tol(s[2].scores[j][k], l ? mean : s[0].scores[j][k], 1e-15);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        said_clear(&s[i]);
+}
+END_TEST
+
+/* Where all is left out there is no mean to tell, and nothing to learn from: the adapter stays as it was. */
+START_TEST(nothing_but_cut_responses)
+{
+    char more[1024];
+    json_t *result = NULL;
+    pr_error_t err;
+    job_t j = {0};
+    snprintf(more, sizeof more, "%s evaluate = { prompts = 6; max_new_tokens = 1; }; truncated = \"drop\";", brought);
+    pr_config_t *c = config("none", more);
+    neutral_adapters(c);
+    json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+    ck_assert_int_eq(run(c, spec, &j, &result, &err), PR_ERR_SCORER);
+    ck_assert_ptr_nonnull(strstr(err.text, "every response was cut"));
+    json_decref(spec);
+    pr_config_free(&c);
+
+    c = config("still",
+               "truncated = \"drop\"; finetune = { steps = 2; prompts_per_step = 3; samples = 2; max_new_tokens "
+               "= 1; lr = 0.5; lora = { r = 2; }; };");
+    spec = finetune_spec(c, 0);
+    j = (job_t){.idle = true};
+    ck_assert_msg(run(c, spec, &j, &result, &err) == PR_OK, "%s", err.text);
+    pr_model_config_t m;
+    pr_adapter_t *a = NULL;
+    char *expert = pr_expert_dir(c, c->results, 0, 1);
+    ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
+    ck_assert_int_eq(pr_adapter_read(expert, &m, &a, &err), PR_OK);
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        for (int x = 0; x < a->lora[i].r; x++)
+            ck_assert(a->lora[i].b[x] == 0);
+    pr_adapter_free(&a);
+    pr_model_config_clear(&m);
+    free(expert);
+    json_decref(result);
     json_decref(spec);
     pr_config_free(&c);
 }
@@ -741,6 +838,8 @@ int main(void)
     tcase_add_test(t, numbers_that_explode);
     tcase_add_test(t, towards_less);
     tcase_add_test(t, means_are_those_of_the_prompts);
+    tcase_add_test(t, cut_responses);
+    tcase_add_test(t, nothing_but_cut_responses);
     tcase_add_test(t, points_share_random_numbers);
     tcase_add_test(t, regmean_is_its_adapter);
     tcase_add_test(t, regmean_keeps_matrices);

@@ -13,9 +13,9 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, "j0", true},
-                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, "j0", false},
-                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, "j1", true}};
+static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true},
+                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false},
+                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true}};
 static const pr_table_t table = {3, names, points, 3};
 
 /* Checks one row of a csv against its point. */
@@ -41,6 +41,8 @@ static void expect_row(const char **s, const pr_table_point_t *p, const char *se
     ck_assert_int_eq(atoi(field), p->n_prompts);
     next_field(s, field);
     ck_assert_int_eq(atol(field), p->tokens);
+    next_field(s, field); // not known: empty
+    ck_assert(isnan(p->cut) ? field[0] == 0 : strtod(field, NULL) == p->cut);
     next_field(s, field);
     ck_assert_str_eq(field, p->front ? "1" : "0");
     next_field(s, field);
@@ -51,23 +53,12 @@ static void expect_row(const char **s, const pr_table_point_t *p, const char *se
 
 static void expect_headings(const char **s)
 {
-    static const char *const headings[] = {"search",
-                                           "seed",
-                                           "level",
-                                           "w_reflection",
-                                           "w_=empathy,1",
-                                           "w_br\"evity\xEF\xBF\xBD",
-                                           "reflection",
-                                           "'=empathy,1",
-                                           "br\"evity\xEF\xBF\xBD",
-                                           "se_reflection",
-                                           "se_=empathy,1",
-                                           "se_br\"evity\xEF\xBF\xBD",
-                                           "prompts",
-                                           "tokens",
-                                           "front",
-                                           "point",
-                                           "job"};
+    static const char *const headings[] = {"search",        "seed",          "level",
+                                           "w_reflection",  "w_=empathy,1",  "w_br\"evity\xEF\xBF\xBD",
+                                           "reflection",    "'=empathy,1",   "br\"evity\xEF\xBF\xBD",
+                                           "se_reflection", "se_=empathy,1", "se_br\"evity\xEF\xBF\xBD",
+                                           "prompts",       "tokens",        "cut",
+                                           "front",         "point",         "job"};
     char field[256];
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
         next_field(s, field);
@@ -199,6 +190,8 @@ START_TEST(front_table_without_samples_and_rows)
     ck_assert_ptr_nonnull(strstr(text, "... and 1 more\n"));
     ck_assert_ptr_null(strstr(text, "sample"));
     ck_assert_ptr_nonnull(strstr(text, "search  seed  weights"));
+    ck_assert_ptr_nonnull(strstr(text, "cut\n"));
+    ck_assert_ptr_nonnull(strstr(text, "25 %\n"));
     free(text);
     const pr_table_t empty = {3, names, NULL, 0};
     text = pr_front_table(&empty, NULL, 100, 0);
@@ -222,8 +215,8 @@ static int columns_between(const char *s, const char *end)
 
 START_TEST(front_table_aligns)
 {
-    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, "j0", true},
-                                         {"p2", "states", 1, 0, w1, m1, s0, 64, 50, "j1", true}};
+    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true},
+                                         {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true}};
     static const char *const wide[] = {"reflection of it", "日本", "e\xCC\x81"};
     static const char *const said[] = {"first row", "second row"};
     static const char *const mark[] = {"sample", "first row", "second row"};
@@ -238,7 +231,9 @@ START_TEST(front_table_aligns)
         column = columns_between(line, at);
         line = end + 1;
     }
-    ck_assert_int_eq(column, 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2);
+    ck_assert_int_eq(column, 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2);
+    ck_assert_ptr_nonnull(strstr(text, "25 %  first row\n"));
+    ck_assert_ptr_nonnull(strstr(text, "0 %   second row\n"));
     ck_assert_ptr_nonnull(strstr(text, " ± –"));
     ck_assert_str_eq(line, "");
     free(text);
@@ -262,9 +257,10 @@ END_TEST
 
 START_TEST(samples_jsonl)
 {
-    static const pr_sample_line_t sample[] = {{"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, m0, NULL},
-                                              {"+params", 2, w1, "", 0, "", 0, s1, NULL},
-                                              {.line = "{\"kept\": 1}"}};
+    static const pr_sample_line_t sample[] = {
+        {"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, "stop", m0, NULL},
+        {"+params", 2, w1, "", 0, "", 0, NULL, s1, NULL},
+        {.line = "{\"kept\": 1}"}};
     ck_assert_int_eq(pr_write_samples(path, 3, names, sample, 3, &err), PR_OK);
     char *text = get_text(), *second = strchr(text, '\n') + 1;
     json_t *a = json_loadb(text, (size_t)(second - text), JSON_ALLOW_NUL, NULL),
@@ -274,6 +270,8 @@ START_TEST(samples_jsonl)
     ck_assert_str_eq(json_string_value(json_object_get(a, "prompt")), "How\nare \"you\"?");
     ck_assert_uint_eq(json_string_length(json_object_get(a, "response")), 7);
     ck_assert_int_eq(memcmp(json_string_value(json_object_get(a, "response")), "a\0b\xEF\xBF\xBD\x1b", 7), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(a, "finish")), "stop");
+    ck_assert(json_is_null(json_object_get(b, "finish"))); // not known
     ck_assert_double_eq(json_real_value(json_object_get(json_object_get(a, "weights"), "reflection")), 1.0 / 3);
     ck_assert_double_eq(json_real_value(json_object_get(json_object_get(a, "scores"), "=empathy,1")), -0.25);
     ck_assert_str_eq(json_string_value(json_object_get(b, "search")), "+params");

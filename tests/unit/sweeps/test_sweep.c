@@ -235,7 +235,7 @@ static char *rows_of(const char *results, const char *search, int seed)
         int commas = 0;
         for (char *at = line; *at; at++) {
             commas += *at == ',';
-            if (commas != 14) // ...,prompts,tokens,front,point,job
+            if (commas != 15) // ...,prompts,tokens,cut,front,point,job
                 pr_buf_add(&b, at, 1);
         }
         pr_buf_puts(&b, "\n");

@@ -246,6 +246,7 @@ static const change_t changes[] = {
     {"seeds=[2]", NULL, 3, 6},
     {"seed=4", NULL, 3, 6},
     {"stop=(\"x\")", NULL, 3, 6},
+    {"truncated=\"drop\"", NULL, 3, 6},
     {"finetune.steps=3", NULL, 3, 6},
     {"finetune.lr=0.5", NULL, 3, 6},
     {"finetune.samples=3", NULL, 3, 6},
