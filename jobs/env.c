@@ -214,7 +214,7 @@ static pr_status_t check_fits_model(const pr_config_t *c, const pr_model_config_
         tunes = tunes || !c->objective[k].adapter;
     pr_adapter_options_t o = {f->lora_r, f->lora_alpha, f->lora_rslora,
                               f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL, f->lora_targets.n};
-    if (tunes && pr_adapter_check_options(m, &o, err) != PR_OK)
+    if (tunes && o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", c->path);
     for (int i = 0; i < c->n_searches; i++)
         if (c->search[i].layer > m->n_layer)
