@@ -117,6 +117,24 @@ static char *path_of(const pr_config_t *c, const pr_input_t *in)
     return text ? pr_path_join(c->dir, text) : NULL;
 }
 
+/* Appends the words of a command that name files. */
+static void add_command_files(const char *dir, const json_t *value, json_t *out)
+{
+    const char *text = json_string_value(value);
+    size_t i;
+    json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)value, i, item) add_command_files(dir, item, out);
+    for (const char *p = text ? text : ""; *p;) {
+        size_t gap = strspn(p, PR_COMMAND_GAPS), n = strcspn(p + gap, PR_COMMAND_GAPS);
+        char *word = pr_strndup(p + gap, n), *path = pr_path_join(dir, word);
+        if (*word && pr_file_exists(path))
+            json_array_append_new(out, json_string(word));
+        free(word);
+        free(path);
+        p += gap + n;
+    }
+}
+
 typedef struct pr_recorder {
     const pr_inputs_t *in;
     json_t *out;
@@ -152,6 +170,12 @@ static pr_status_t record(void *self, pr_config_t *c, const pr_input_t *in, pr_e
         json_object_set_new(r->out, in->key,
                             json_pack("{s:o, s:s}", "path",
                                       path ? pr_text_json_string(path, strlen(path)) : json_null(), "hash", hash));
+    json_t *entry = json_object_get(r->out, in->key);
+    if (entry && in->kind == INPUT_OPTION && in->option->kind == PR_OPT_COMMAND) {
+        json_t *files = json_array();
+        add_command_files(c->dir, json_object_get(c->objective[in->objective].options, in->option->key), files);
+        json_object_set_new(entry, "files", files);
+    }
     free(path);
     return PR_OK;
 }
@@ -314,8 +338,21 @@ static pr_status_t missing(const pr_move_t *m, const pr_input_t *in, const char 
                    hash ? hash : "", hash ? ")" : "", in->key, is_directory(in) ? "/DIRECTORY" : "/FILE");
 }
 
-/* Words of a command that name files by absolute paths which are not there, where such a file has moved along. */
-static json_t *repoint_words(const pr_move_t *m, const json_t *value)
+/* Does a word of a command name a file, by an absolute path or by what the journal says, that is not there? */
+static bool file_is_gone(const pr_move_t *m, const pr_config_t *c, const pr_input_t *in, const char *word)
+{
+    const json_t *files = json_object_get(json_object_get(m->inputs, in->key), "files"), *file;
+    char *path = pr_path_join(c->dir, word);
+    bool gone = !pr_file_exists(path) && !pr_dir_exists(path), named = word[0] == '/';
+    size_t i;
+    json_array_foreach(files, i, file) named =
+        named || strcmp(json_string_value(file) ? json_string_value(file) : "", word) == 0;
+    free(path);
+    return named && gone;
+}
+
+/* Words of a command that name files which are not there, where such a file has moved along. */
+static json_t *repoint_words(const pr_move_t *m, const pr_config_t *c, const pr_input_t *in, const json_t *value)
 {
     pr_buf_t b = {0};
     const char *text = json_string_value(value);
@@ -323,20 +360,20 @@ static json_t *repoint_words(const pr_move_t *m, const json_t *value)
     json_t *item;
     if (json_is_array(value)) {
         json_t *list = json_array();
-        json_array_foreach((json_t *)(uintptr_t)value, i, item) json_array_append_new(list, repoint_words(m, item));
+        json_array_foreach((json_t *)(uintptr_t)value, i, item)
+            json_array_append_new(list, repoint_words(m, c, in, item));
         return list;
     }
     pr_buf_puts(&b, "");
     for (const char *p = text ? text : ""; *p;) {
         size_t gap = strspn(p, PR_COMMAND_GAPS), n = strcspn(p + gap, PR_COMMAND_GAPS);
-        char *word = pr_strndup(p + gap, n);
-        char *found = word[0] == '/' && !pr_file_exists(word) && !pr_dir_exists(word)
-                          ? search_places(m, word, true, accept_file, NULL)
-                          : NULL;
+        char *word = pr_strndup(p + gap, n), *path = pr_path_join(c->dir, word);
+        char *found = file_is_gone(m, c, in, word) ? search_places(m, path, true, accept_file, NULL) : NULL;
         pr_buf_add(&b, p, gap);
         pr_buf_puts(&b, found ? found : word);
         free(found);
         free(word);
+        free(path);
         p += gap + n;
     }
     json_t *out = text ? json_string(b.data) : json_deep_copy(value);
@@ -344,27 +381,46 @@ static json_t *repoint_words(const pr_move_t *m, const json_t *value)
     return out;
 }
 
+static bool needed(const pr_move_t *m, const pr_input_t *in)
+{
+    return m->need == PR_PLACE_ALL || in->kind == INPUT_MODEL || in->kind == INPUT_ADAPTER;
+}
+
+/* What a command's words named as files is not to be taken for mere words, which would be another command. */
+static pr_status_t check_command_files(const pr_move_t *m, const pr_config_t *c, const pr_input_t *in, pr_error_t *err)
+{
+    const json_t *files = json_object_get(json_object_get(m->inputs, in->key), "files"), *file;
+    size_t i;
+    json_array_foreach(files, i, file)
+    {
+        const char *word = json_string_value(file);
+        if (word && needed(m, in) && file_is_gone(m, c, in, word))
+            return pr_fail(err, PR_ERR_NOT_FOUND,
+                           "%s: %s: %s is not there any more, and nothing near the directory has its name; name it "
+                           "where it is now: --set '%s=...'",
+                           m->label, in->key, word, in->key);
+    }
+    return PR_OK;
+}
+
 static pr_status_t place_command(const pr_move_t *m, pr_config_t *c, const pr_input_t *in, pr_error_t *err)
 {
     json_t *options = c->objective[in->objective].options, *now = json_object_get(options, in->option->key);
     const char *hash = recorded(m, in);
     char found[PR_HASH_HEX];
-    json_t *value = repoint_words(m, now);
+    json_t *value = repoint_words(m, c, in, now);
     bool changed = !json_equal(value, now);
     bool same = hash && hash_at(c, in, "", value, found, NULL) == PR_OK && strcmp(found, hash) == 0;
     if (changed && (same || !hash))
         json_object_set(options, in->option->key, value);
     json_decref(value);
-    if (!changed || same || !hash)
+    if (!changed)
+        return check_command_files(m, c, in, err);
+    if (same || !hash)
         return PR_OK;
     return pr_fail(err, PR_ERR_NOT_FOUND,
                    "%s: %s: its files are not there as they were; name them where they are now: --set '%s=...'",
                    m->label, in->key, in->key);
-}
-
-static bool needed(const pr_move_t *m, const pr_input_t *in)
-{
-    return m->need == PR_PLACE_ALL || in->kind == INPUT_MODEL || in->kind == INPUT_ADAPTER;
 }
 
 /* Was this input named by the user of this command? */

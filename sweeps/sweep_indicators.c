@@ -211,6 +211,12 @@ static size_t front_size(const double *points, size_t n, int k)
     return count;
 }
 
+/* Of n counts with this sum: an integer where it is one. New reference. */
+static json_t *mean_count(double sum, int n)
+{
+    return fmod(sum, n) == 0 ? json_integer((json_int_t)(sum / n)) : pr_json_real(sum / n);
+}
+
 /* Errors: PR_ERR_INTERRUPTED. */
 static pr_status_t describe(pr_sweep_t *s, const pr_yardstick_t *y, const pr_group_t *g, json_t **out, pr_error_t *err)
 {
@@ -219,8 +225,8 @@ static pr_status_t describe(pr_sweep_t *s, const pr_yardstick_t *y, const pr_gro
     for (int i = 0; i < g->n; i++) {
         size_t m;
         double distance = NAN, *v = front_of(s, y, g->run[i], &m);
-        points += (double)g->run[i]->n / g->n;
-        front += (double)front_size(g->run[i]->mean, g->run[i]->n, y->k) / g->n;
+        points += (double)g->run[i]->n;
+        front += (double)front_size(g->run[i]->mean, g->run[i]->n, y->k);
         utility += pr_expected_utility(v, m, y->k, y->weights.weights, y->weights.n) / g->n;
         loss += pr_maximum_utility_loss(v, m, y->front, y->n_front, y->k, y->weights.weights, y->weights.n) / g->n;
         sparsity += pr_sparsity(v, m, y->k) / g->n;
@@ -231,11 +237,11 @@ static pr_status_t describe(pr_sweep_t *s, const pr_yardstick_t *y, const pr_gro
             return pr_fail(err, PR_ERR_INTERRUPTED, "stopped before the indicators were done");
     }
     if (isnan(igd))
-        pr_log(PR_LOG_INFO, "IGD+ of %.0f points is left out: it would take too long", points);
-    *out =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "points", pr_json_real(points), "front", pr_json_real(front),
-                  "expected_utility", pr_json_real(utility), "maximum_utility_loss", pr_json_real(loss), "igd_plus",
-                  pr_json_real(igd), "sparsity", pr_json_real(sparsity), "controllability", controllability(s, g));
+        pr_log(PR_LOG_INFO, "IGD+ of %.0f points is left out: it would take too long", points / g->n);
+    *out = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "points", mean_count(points, g->n), "front",
+                     mean_count(front, g->n), "expected_utility", pr_json_real(utility), "maximum_utility_loss",
+                     pr_json_real(loss), "igd_plus", pr_json_real(igd), "sparsity", pr_json_real(sparsity),
+                     "controllability", controllability(s, g));
     return PR_OK;
 }
 

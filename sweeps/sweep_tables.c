@@ -87,7 +87,8 @@ bool pr_sweep_tables_are_ours(const pr_sweep_t *s)
 
 bool pr_sweep_tables_finished(const pr_sweep_t *s)
 {
-    if (!pr_sweep_tables_are_ours(s) || !json_is_true(json_object_get(s->tables, "complete")))
+    // Those of an earlier configuration give way to this one's, but not to nothing.
+    if ((!pr_sweep_tables_are_ours(s) && s->n_evaluated > 0) || !json_is_true(json_object_get(s->tables, "complete")))
         return false;
     json_t *files = hash_tables(s);
     bool same = json_equal(files, json_object_get(s->tables, "files"));

@@ -124,7 +124,7 @@ static pr_status_t unknown_target(const pr_model_config_t *c, const char *target
                    target, pr_arch_name(c->arch), names);
 }
 
-static pr_status_t check_options(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_error_t *err)
+pr_status_t pr_adapter_check_options(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_error_t *err)
 {
     char module[128];
     if (o->r < 1 || o->r > PR_MAX_LORA_RANK)
@@ -168,7 +168,7 @@ static void initialise(pr_lora_t *l, const char *module, int out, int in, const 
 pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,
                            pr_adapter_t **out, pr_error_t *err)
 {
-    PR_TRY(check_options(c, o, err));
+    PR_TRY(pr_adapter_check_options(c, o, err));
     pr_adapter_t *a = pr_adapter_empty(c);
     int rows, cols;
     char module[128];

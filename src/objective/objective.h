@@ -18,9 +18,9 @@
  * and end in white space, and hold U+0000. */
 typedef struct pr_sample {
     const char *prompt, *response;          // both NUL-terminated; the prompt holds no other NUL
-    size_t response_len;                    // bytes
     const int32_t *prompt_id, *response_id; // token ids, the response's without what ended it (end-of-text, stop text)
     int n_prompt, n_response;
+    size_t response_len; // bytes; 0: up to the NUL
 } pr_sample_t;
 
 /* What a type may need beside its options. Borrowed; must outlive the objective. */

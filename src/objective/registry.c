@@ -81,7 +81,14 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
 {
     if (n == 0)
         return PR_OK;
-    pr_status_t status = o->type->score(o, samples, n, scores, err);
+    pr_sample_t *measured = pr_alloc(n, sizeof *measured);
+    for (size_t i = 0; i < n; i++) {
+        measured[i] = samples[i];
+        if (measured[i].response && measured[i].response_len == 0)
+            measured[i].response_len = strlen(measured[i].response);
+    }
+    pr_status_t status = o->type->score(o, measured, n, scores, err);
+    free(measured);
     if (status == PR_OK)
         status = check_scores(o, scores, n, err);
     if (status != PR_OK)

@@ -1,4 +1,5 @@
 /* Sentences by Unicode's rule (UAX 29), by ICU's break iterator. */
+#include "base/mem.h"
 #include "objective/text.h"
 
 #include <stdio.h>
@@ -63,6 +64,20 @@ static UBreakIterator *iterator(UErrorCode *code)
     return it;
 }
 
+/* The sign for three dots is no end of a sentence by Unicode's table, but three dots are: a copy with them in its
+ * place, which have as many bytes. NULL where there is none. */
+static char *with_dots(const char *s, size_t len)
+{
+    static const char sign[] = "\xE2\x80\xA6";
+    char *copy = NULL;
+    for (const char *at = s; (at = memmem(at, len - (size_t)(at - s), sign, 3)); at += 3) {
+        if (!copy)
+            copy = memcpy(pr_alloc(len, 1), s, len); // it may hold NUL
+        memcpy(copy + (at - s), "...", 3);
+    }
+    return copy;
+}
+
 void pr_text_sentences(const char *s, size_t len, pr_spans_t *out)
 {
     UErrorCode code = U_ZERO_ERROR;
@@ -70,7 +85,8 @@ void pr_text_sentences(const char *s, size_t len, pr_spans_t *out)
     UBreakIterator *it = iterator(&code);
     pending_t p = {.s = s};
     *out = (pr_spans_t){0};
-    utext_openUTF8(&text, s, (int64_t)len, &code);
+    char *dots = with_dots(s, len);
+    utext_openUTF8(&text, dots ? dots : s, (int64_t)len, &code);
     if (it)
         ubrk_setUText(it, &text, &code);
     if (!it || U_FAILURE(code)) {
@@ -82,4 +98,5 @@ void pr_text_sentences(const char *s, size_t len, pr_spans_t *out)
         add_piece(&p, (size_t)at, out);
     flush(&p, out);
     utext_close(&text);
+    free(dots);
 }

@@ -50,8 +50,9 @@ void pr_text_words(const char *s, size_t len, pr_spans_t *out);
  */
 #define PR_SENTENCES_HELP                                                                                              \
     "Sentences are Unicode's (UAX 29, as the ICU library has it): closing quotation marks and brackets belong to the " \
-    "sentence, the end of a line ends one, a full stop before a small letter does not; a piece without a letter "      \
-    "belongs to the sentence before it, at the beginning of a line to the one after it."
+    "sentence, the end of a line ends one, a full stop before a small letter does not, an ellipsis is three full "     \
+    "stops; a piece without a letter belongs to the sentence before it, at the beginning of a line to the one after "  \
+    "it."
 void pr_text_sentences(const char *s, size_t len, pr_spans_t *out);
 
 /* Values by text: a hash table that copies its keys. Start from {0}; free with pr_dict_free. */

@@ -73,6 +73,24 @@ expect 0 run_in "$work/s" results --set "model=\"$work/elsewhere/weights\""
 expect 0 run_in "$work/s" results # and is remembered
 mv "$work/s/results" "$work/results"
 
+# A program that scores by a relative name: gone, it is named, and what was finished stays; its folder left where it
+# was, it is found where it has moved along.
+project "$work/rel"
+sed "s#( \"/bin/sh\", \".*half.sh\" )#( \"/bin/sh\", \"scorers/half.sh\" )#" "$work/rel/two.cfg" >"$work/rel/rel.cfg"
+expect 0 run_in "$work/rel" rel.cfg --set 'results="out"'
+cp -r "$work/rel" "$work/rel-whole"
+mv "$work/rel/scorers" "$work/rel-scorers"
+expect 3 run_in "$work/rel" out
+grep -q "objectives.\[1\].command: scorers/half.sh is not there any more" "$work/err" || fail "the message: $(cat "$work/err")"
+[ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line: $(cat "$work/err")"
+same_file "$work/rel-whole/out/journal.jsonl" "$work/rel/out/journal.jsonl"
+expect 1 run_in "$work/rel" rel.cfg --set 'results="out"' # by the file there is another command, which fails
+same_tables "$work/rel-whole/out" "$work/rel/out"
+mkdir "$work/rel2"
+cp -r "$work/rel-whole/." "$work/rel2/"
+expect 0 run_in "$work/rel2" out
+[ "$(jobs "$work/rel2/out")" -eq 5 ] || fail "a program that had moved along was taken for another"
+
 # Named elsewhere, the directory is read for its configuration only.
 expect 0 run_in "$work" results --set "results=\"$work/new\""
 grep -q "read for its configuration only" "$work/err" || fail "not told: $(cat "$work/err")"

@@ -2,7 +2,7 @@
 """Writes cases-extra.json: seeded random prompts and responses, scored by the counselling sweep's Python objectives, and
 random texts with Python's lower case and with their sentences. Unicode: case pairs of all kinds, final sigma, white
 space, broken words. Sentences are UAX 29's, rule by rule over the character properties of the package uniseg (whose own
-segmentation lacks a part of SB8), joined where a piece has no letter."""
+segmentation lacks a part of SB8), with an ellipsis for the full stops that it stands for, joined where a piece has no letter."""
 from uniseg.sentencebreak import sentence_break
 import importlib.util, json, os, random, re, unicodedata
 here = os.path.dirname(os.path.abspath(__file__))
@@ -32,7 +32,7 @@ def uax29(s):
     # One letter a character: c CR, l LF, p Sep, x Extend or Format, s Sp, w Lower, u Upper, o OLetter, n Numeric, a ATerm,
     # t STerm, k SContinue, e Close, - Other.
     short = {"CR": "c", "LF": "l", "Sep": "p", "Extend": "x", "Format": "x", "Sp": "s", "Lower": "w", "Upper": "u", "OLetter": "o", "Numeric": "n", "ATerm": "a", "STerm": "t", "SContinue": "k", "Close": "e"}
-    props = [short.get(sentence_break(c).value, "-") for c in s]
+    props = ["a" if c == "\u2026" else short.get(sentence_break(c).value, "-") for c in s]
     kept = []  # SB5: (index, property) without Extend and Format behind something that is no line's end
     for i, p in enumerate(props):
         if p != "x" or not kept or kept[-1][1] in "clp": kept.append((i, "-" if p == "x" else p))
@@ -67,7 +67,7 @@ def empathy(r):
     return sum(any(p in x.lower() for p in ref.EMPATHY) for x in s) / len(s) if s else 0.0
 cases = []
 for _ in range(600):
-    p, r = prompt(), text()
+    p, r = prompt(), text().replace("…;", "…,")  # a semicolon there continues a sentence since Unicode 15.1 only
     cases.append({"prompt": p, "response": r, "reflection": ref.reflection(p, r), "empathy": empathy(r), "brevity": ref.brevity(p, r)})
 lower = [[s, s.lower()] for s in (characters() for _ in range(400)) if all(unicodedata.category(c) != "Cs" for c in s)]
 json.dump({"cases": cases, "lower": lower}, open(os.path.join(here, "cases-extra.json"), "w"), ensure_ascii=True, separators=(",", ":"), indent=0)

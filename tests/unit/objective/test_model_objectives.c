@@ -41,7 +41,7 @@ static void open_base(const char *name, base_t *b)
             memcpy(&id, ids->data + (size_t)(s * LENGTH + i) * sizeof id, sizeof id);
             b->id[s][i] = (int32_t)id;
         }
-        b->sample[s] = (pr_sample_t){"", "", 0, b->id[s], b->id[s] + PROMPT, PROMPT, LENGTH - PROMPT};
+        b->sample[s] = (pr_sample_t){"", "", b->id[s], b->id[s] + PROMPT, PROMPT, LENGTH - PROMPT, 0};
     }
     free(dir);
     free(tokenizer);
@@ -133,10 +133,10 @@ START_TEST(test_fluency_too_long)
         id[i] = b.id[0][i % LENGTH];
     pr_objective_t *o = open_in("fluency", "{}", &b.env);
     int most = b.model->config.max_pos;
-    pr_sample_t s[4] = {{"", "", 0, id, id + 290, 290, 10},
-                        {"", "", 0, id + 290 - (most - 10), id + 290, most - 10, 10},
-                        {"", "", 0, id, id + 3, 3, 297},
-                        {"", "", 0, id + 2, id + 3, 1, most - 1}};
+    pr_sample_t s[4] = {{"", "", id, id + 290, 290, 10, 0},
+                        {"", "", id + 290 - (most - 10), id + 290, most - 10, 10, 0},
+                        {"", "", id, id + 3, 3, 297, 0},
+                        {"", "", id + 2, id + 3, 1, most - 1, 0}};
     double scores[4];
     scores_of(o, s, 4, scores);
     ck_assert_double_gt(scores[0], 0);

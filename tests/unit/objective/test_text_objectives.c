@@ -78,6 +78,9 @@ START_TEST(test_sentences)
         {"1. I am sorry\n2. Then he left\n\n", {"1. I am sorry", "2. Then he left"}},
         {"one\r\ntwo\n \nthree", {"one", "two", "three"}},
         {"Really?! Yes.", {"Really?!", "Yes."}},
+        {"I am sorry… Then he left.", {"I am sorry…", "Then he left."}},
+        {"“I am sorry…” Then he left.", {"“I am sorry…”", "Then he left."}},
+        {"I am sorry… and so is he.", {"I am sorry… and so is he."}},
         {"It costs 3.50 at Smith.com, e.g. there.", {"It costs 3.50 at Smith.com, e.g. there."}},
         {"Great! 🙂", {"Great! 🙂"}},
         {"Great! 🙂 Thanks!", {"Great!", "🙂 Thanks!"}},
@@ -214,6 +217,11 @@ START_TEST(test_match_step_limit)
         pr_objective_t *o = open_objective("match", options[k], "");
         ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, NULL), k == 0 ? PR_ERR_SCORER : PR_OK);
         ck_assert(k == 0 || score == 1);
+        double unmeasured = -1; // without its length a response goes up to its NUL
+        s.response_len = 0;
+        ck_assert_int_eq(pr_objective_score(o, &s, 1, &unmeasured, NULL), k == 0 ? PR_ERR_SCORER : PR_OK);
+        ck_assert(k == 0 || unmeasured == score);
+        s.response_len = 12;
         pr_objective_close(&o);
     }
 }
