@@ -233,6 +233,12 @@ void pr_policy_identity(const pr_config_t *c, const pr_inputs_t *in, const pr_se
                                (json_int_t)(c->evaluate.greedy ? 0 : c->seed), "aggregate", search->aggregate, "layer",
                                states ? search->layer : -1, "norm_before", states && search->norm_before);
     json_object_set_new(inputs, "truncated", config_part(in, "truncated"));
+    if (strcmp(c->truncated, "worst") == 0) { // which value is the worst
+        json_t *minimize = json_array();
+        for (int k = 0; k < c->n_objectives; k++)
+            json_array_append_new(minimize, json_boolean(c->objective[k].minimize));
+        json_object_set_new(inputs, "minimize", minimize);
+    }
     if (strcmp(search->aggregate, "regmean") == 0) {
         json_object_set_new(inputs, "regmean", config_part(in, "regmean"));
         json_object_set_new(inputs, "train", json_string(in->train));

@@ -735,6 +735,28 @@ START_TEST(regmean_identity)
 }
 END_TEST
 
+/* Which value is the worst is part of a policy's scores where responses may be given it, and only there. */
+START_TEST(worst_identity)
+{
+    static const char *const truncated[] = {"score", "drop", "worst"};
+    for (size_t i = 0; i < 3; i++) {
+        char id[2][PR_HASH_HEX], more[64];
+        snprintf(more, sizeof more, "truncated = \"%s\";", truncated[i]);
+        for (int minimize = 0; minimize < 2; minimize++) {
+            pr_inputs_t in;
+            pr_error_t err;
+            pr_config_t *c = config("worst", more);
+            c->objective[1].minimize = minimize;
+            ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+            pr_policy_identity(c, &in, &c->search[0], id[minimize]);
+            pr_inputs_clear(&in);
+            pr_config_free(&c);
+        }
+        ck_assert_int_eq(strcmp(id[0], id[1]) != 0, i == 2);
+    }
+}
+END_TEST
+
 /* ---- failures ---- */
 
 START_TEST(cancelled_evaluation)
@@ -846,6 +868,7 @@ int main(void)
     tcase_add_test(t, regmean_is_its_adapter);
     tcase_add_test(t, regmean_keeps_matrices);
     tcase_add_test(t, regmean_identity);
+    tcase_add_test(t, worst_identity);
     tcase_add_test(t, cancelled_evaluation);
     tcase_add_test(t, jobs_that_cannot_be_done);
     tcase_add_test(t, broken_adapters_are_found_early);
