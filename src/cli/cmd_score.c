@@ -117,15 +117,17 @@ static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
         odd += !isfinite(logp[i]);
         json_array_append_new(list, pr_json_real((double)logp[i]));
     }
-    double mean = n > 1 ? sum / (n - 1) : 0, perplexity = exp(-mean);
+    double mean = n > 1 ? sum / (n - 1) : NAN, perplexity = exp(-mean); // of one token there are none
     if (odd)
         pr_log(PR_LOG_WARN, "%d of %d log-probabilities are not finite", odd, n - 1);
-    else
+    else if (n > 1)
         tell_odd("the perplexity", perplexity);
     json_t *v = json_pack("{s:o, s:o, s:o, s:o, s:o}", "ids", pr_cli_ids_json(ids, (size_t)n), "logprobs", list, "sum",
                           pr_json_real(sum), "mean", pr_json_real(mean), "perplexity", pr_json_real(perplexity));
     if (json)
         pr_cli_print_json(v);
+    else if (n <= 1)
+        printf("%d token, which nothing comes before: no log-probability\n", n);
     else
         printf("%d tokens, log-probability %.6g, %.6g per token, perplexity %.6g\n", n, sum, mean, perplexity);
     json_decref(v);

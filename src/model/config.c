@@ -229,6 +229,9 @@ static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
         if (!pr_json_is_none(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == off))
             return pr_config_unsupported(s, keys[i], v, "no such key in a model of this family", err);
     }
+    const json_t *rope = json_object_get(s->root, "use_rope");
+    if (!pr_json_is_none(rope) && !json_is_true(rope))
+        return pr_config_unsupported(s, "use_rope", rope, "true", err);
     return PR_OK;
 }
 

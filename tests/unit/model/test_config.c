@@ -376,6 +376,7 @@ static const struct {
     {PR_ARCH_LLAMA, "{\"attn_logit_softcapping\":50.0}", U, "'attn_logit_softcapping'|50"},
     {PR_ARCH_LLAMA, "{\"logits_scaling\":8}", U, "'logits_scaling'|8"},
     {PR_ARCH_LLAMA, "{\"rotary_pct\":0.25}", U, "'rotary_pct'|0.25"},
+    {PR_ARCH_LLAMA, "{\"use_rope\":false}", U, "'use_rope'|false"},
     {PR_ARCH_LLAMA, "{\"rotary_emb_base\":500000}", U, "'rotary_emb_base'|500000"},
     {PR_ARCH_QWEN3, "{\"rope_local_base_freq\":10000.0}", U, "'rope_local_base_freq'|10000"},
     {PR_ARCH_LLAMA, "{\"local_rope_theta\":10000.0}", U, "'local_rope_theta'"},
