@@ -527,7 +527,8 @@ static bool sets(const char *const *overrides, int n, const char *key)
 static void set_results(pr_config_t *c, const char *dir, const char *real, bool given)
 {
     char *other = given ? normal(c->results) : NULL, *resolved = other ? realpath(other, NULL) : NULL;
-    if (given && strcmp(resolved ? resolved : other, real) != 0) {
+    const char *at = resolved ? resolved : other;
+    if (at && strcmp(at, real) != 0) {
         pr_log(PR_LOG_INFO, "%s: read for its configuration only; the results are those of %s", dir, c->results);
     } else {
         free(c->results);

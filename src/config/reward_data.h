@@ -2,8 +2,8 @@
  *
  *   labels   {"text": TEXT, "label": NUMBER}  or  {"prompt": TEXT, "response": TEXT, "label": NUMBER}; a label may also
  *            be true or false, which is 1 or 0
- *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT, "margin": NUMBER}; a prompt may be left out, and so may the
- *            margin by which the chosen one is to lead: 0 then */
+ *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT, "margin": NUMBER}; a prompt may be left out, and so may
+ * the margin by which the chosen one is to lead: 0 then */
 #ifndef PR_CONFIG_REWARD_DATA_H
 #define PR_CONFIG_REWARD_DATA_H
 

@@ -62,7 +62,7 @@ static kit_t kit_open(const char *data)
     k.in = (pr_fit_input_t){.team = pr_team_local(),
                             .data = data,
                             .model_hash = "m",
-                            .text = {template, true, true, 0},
+                            .text = {template, true, true, 0, 0},
                             .ridge = 0.5,
                             .holdout = 0.25,
                             .batch_tokens = 300};
