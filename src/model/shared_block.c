@@ -177,9 +177,27 @@ static bool try_lock_file(meeting_t *at)
     if (at->fd >= 0 && fstat(at->fd, &st) == 0 && S_ISREG(st.st_mode) && is_private(&st) &&
         flock(at->fd, LOCK_EX | LOCK_NB) == 0 && fstat(at->fd, &st) == 0 && st.st_nlink == 1)
         return true;
+    int error = errno;
     if (at->fd >= 0)
         close(at->fd);
     at->fd = -1;
+    errno = error;
+    return false;
+}
+
+/* Others that leave at the same time hold the lock for a moment, and each would leave the file to the other. */
+static bool lock_file_soon(meeting_t *at)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    enum { TRIES = 200 };
+    for (int i = 0; i < TRIES; i++) {
+        errno = 0;
+        if (try_lock_file(at))
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false; // it is gone
+        nanosleep(&pause, NULL);
+    }
     return false;
 }
 
@@ -456,8 +474,8 @@ void pr_shared_block_close(pr_shared_block_t **block)
     pr_shared_block_t *b = *block;
     if (!b)
         return;
-    // The lock is ours while the block is being made; when another has it, our line is soon found to be nobody's.
-    if (b->owner == getpid() && b->at.dir >= 0 && b->at.name[0] && (b->at.fd >= 0 || try_lock_file(&b->at))) {
+    // The lock is ours while the block is being made; where it cannot be had, our line is soon found to be nobody's.
+    if (b->owner == getpid() && b->at.dir >= 0 && b->at.name[0] && (b->at.fd >= 0 || lock_file_soon(&b->at))) {
         holder_t self = self_of(b);
         remove_if_stale(&b->at, &self);
     }
