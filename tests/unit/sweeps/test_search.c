@@ -379,8 +379,8 @@ START_TEST(many_points_are_checked_by_arithmetic)
     unsigned long pages = 0;
     ck_assert(f && fscanf(f, "%lu", &pages) == 1);
     fclose(f);
-    struct rlimit limit = {(pages + 4096) * 4096, (pages + 4096) * 4096}; // 16 MiB more
 #ifndef __SANITIZE_ADDRESS__
+    struct rlimit limit = {(pages + 4096) * 4096, (pages + 4096) * 4096}; // 16 MiB more
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
 #endif
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
