@@ -460,6 +460,9 @@ static pr_status_t place(void *self, pr_config_t *c, const pr_input_t *in, pr_er
         set_input(c, in, found);
     } else if (!is_there && needed(m, in)) {
         status = missing(m, in, path, err);
+    } else if (is_there && l.hash && m->need == PR_PLACE_ALL && in->kind != INPUT_MODEL && // whose hash takes long
+               hash_at(c, in, path, NULL, own, NULL) == PR_OK && strcmp(own, l.hash) != 0) {
+        pr_log(PR_LOG_WARN, "%s: %s is not what it was; what depends on it is done again", in->key, path);
     }
     free(found);
     free(path);

@@ -43,6 +43,15 @@ same_tables "$work/reference" "$work/p/out/other"
 expect 0 "$paretorank" plan "$work/p/out/other"
 grep -q "^results .*/p/out/other " "$work/out" || fail "plan: $(grep results "$work/out")"
 
+# What became another at its place is told, and what depends on it done again.
+cp -r "$work/p/out/other" "$work/p/out/edited"
+printf 'the 2.0\nof -1.0\n' >"$work/p/words.txt"
+expect 0 run_in "$work/p/out" edited
+grep -q "words.txt is not what it was; what depends on it is done again" "$work/err" || fail "an edited word list: $(cat "$work/err")"
+[ "$(jobs "$work/p/out/edited")" -eq 10 ] || fail "$(jobs "$work/p/out/edited") jobs with an edited word list, expected 10"
+rm -r "$work/p/out/edited"
+printf 'the 1.0\nof -1.0\n' >"$work/p/words.txt"
+
 # The whole project moved: everything is found where it has moved along, the program that scores included.
 mv "$work/p" "$work/q"
 expect 0 run_in "$work" "q/out/other"
