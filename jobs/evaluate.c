@@ -116,31 +116,31 @@ static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
     return status;
 }
 
-/* The sum of every k_n-th value times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
+/* The sum of values times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
  */
-static double sum_column(const double *v, int n, int k_n, int e)
+static double sum_scaled(const double *v, int n, int e)
 {
     double sum = 0, lost = 0;
     for (int i = 0; i < n; i++) {
-        double x = e ? ldexp(v[i * k_n], -e) : v[i * k_n], next = sum + x;
+        double x = e ? ldexp(v[i], -e) : v[i], next = sum + x;
         lost += fabs(sum) >= fabs(x) ? (sum - next) + x : (x - next) + sum;
         sum = next;
     }
     return sum + lost;
 }
 
-/* Mean and standard error of every k_n-th of finite values; one value has no standard error (NaN). Of values whose sum
+/* Mean and standard error of finite values; one value has no standard error (NaN). Of values whose sum
  * or squares would overflow, they are found at another scale. */
-static void moments(const double *v, int n, int k_n, double *mean, double *se)
+static void moments(const double *v, int n, double *mean, double *se)
 {
     enum { LARGE = 400, SCALE = 700 }; // powers of two
     double most = 0, squares = 0;
     for (int i = 0; i < n; i++)
-        most = fmax(most, fabs(v[i * k_n]));
+        most = fmax(most, fabs(v[i]));
     int e = most > ldexp(1, LARGE) ? SCALE : 0;
-    double m = sum_column(v, n, k_n, e) / n;
+    double m = sum_scaled(v, n, e) / n;
     for (int i = 0; i < n; i++)
-        squares += pow((e ? ldexp(v[i * k_n], -e) : v[i * k_n]) - m, 2);
+        squares += pow((e ? ldexp(v[i], -e) : v[i]) - m, 2);
     *mean = ldexp(m, e);
     *se = n > 1 ? ldexp(sqrt(squares / (n - 1) / n), e) : NAN;
 }
@@ -173,7 +173,7 @@ static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error
         for (int i = 0, n = 0; i < e->count; i++)
             if (scored[i])
                 v[n++] = e->per_prompt[i * k_n + k];
-        moments(v, e->scored, 1, &e->mean[k], &e->se[k]);
+        moments(v, e->scored, &e->mean[k], &e->se[k]);
         if (!isfinite(e->mean[k]) || (e->scored > 1 && !isfinite(e->se[k])))
             status =
                 pr_fail(err, PR_ERR_NUMERIC, "objective '%s': the mean of %d prompts' scores is not a finite number",
