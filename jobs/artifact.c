@@ -1,6 +1,5 @@
 #include "jobs/artifact.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "jobs/identity.h"
 #include "store/journal.h"
@@ -25,9 +24,11 @@ static pr_status_t find(void *self, const char *event, const json_t *line, pr_er
     return PR_OK;
 }
 
-static pr_status_t check(const char *path, const char *journal, pr_sought_t *s, pr_error_t *err)
+/* found: the hash of the content. */
+static pr_status_t check(const char *path, const char *journal, pr_sought_t *s, char found[PR_HASH_HEX],
+                         pr_error_t *err)
 {
-    char found[PR_HASH_HEX], damage[256];
+    char damage[256];
     bool head = strcmp(s->key, "head") == 0;
     pr_journal_stats_t stats;
     PR_TRY(pr_journal_read(journal, find, s, &stats, err));
@@ -57,7 +58,8 @@ static bool head_label(const char *name, char *out, size_t size)
     return true;
 }
 
-pr_status_t pr_artifact_check(const char *path, bool *known, pr_error_t *err)
+/* found: where it is known. */
+static pr_status_t check_path(const char *path, bool *known, char found[PR_HASH_HEX], pr_error_t *err)
 {
     char label[300] = "", *real = realpath(path, NULL), *folder = real ? pr_path_dir(real) : NULL,
          *dir = folder ? pr_path_dir(folder) : NULL, *journal = dir ? pr_path_join(dir, "journal.jsonl") : NULL;
@@ -70,10 +72,23 @@ pr_status_t pr_artifact_check(const char *path, bool *known, pr_error_t *err)
         s.key = "head";
     *known = s.key && pr_file_exists(journal);
     if (*known)
-        status = check(path, journal, &s, err);
+        status = check(path, journal, &s, found, err);
     free(journal);
     free(dir);
     free(folder);
     free(real);
     return status;
+}
+
+pr_status_t pr_artifact_check(const char *path, bool *known, pr_error_t *err)
+{
+    char found[PR_HASH_HEX];
+    return check_path(path, known, found, err);
+}
+
+pr_status_t pr_artifact_adapter_hash(const char *path, char out[PR_HASH_HEX], pr_error_t *err)
+{
+    bool known;
+    PR_TRY(check_path(path, &known, out, err));
+    return known ? PR_OK : pr_adapter_hash(path, out, err);
 }

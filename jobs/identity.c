@@ -75,14 +75,11 @@ static pr_status_t objective_identity(const pr_objective_config_t *o, const char
     return status;
 }
 
-/* Experts and heads of other results directories are to be what those sweeps made. */
-static pr_status_t check_artifacts(const pr_config_t *c, int k, pr_error_t *err)
+/* Heads, as experts, of other results directories are to be what those sweeps made. */
+static pr_status_t check_head(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
 {
-    const pr_objective_config_t *o = &c->objective[k];
     bool known;
     const char *head = json_string_value(json_object_get(o->options, "head"));
-    if (o->adapter)
-        PR_TRY(pr_artifact_check(o->adapter, &known, err));
     if (!head || strcmp(o->type, "linear_head") != 0)
         return PR_OK;
     char *path = pr_path_join(c->dir, head);
@@ -100,9 +97,9 @@ pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *e
         PR_GO(pr_hash_file(c->train_prompts, in.train, err));
     PR_GO(pr_hash_file(c->eval_prompts, in.eval, err));
     for (int k = 0; k < c->n_objectives; k++) {
-        PR_GO(check_artifacts(c, k, err));
         if (c->objective[k].adapter)
-            PR_GO(pr_adapter_hash(c->objective[k].adapter, in.adapter[k], err));
+            PR_GO(pr_artifact_adapter_hash(c->objective[k].adapter, in.adapter[k], err));
+        PR_GO(check_head(c, &c->objective[k], err));
         PR_GO(objective_identity(&c->objective[k], c->dir, &in.objective[k], err));
     }
 done:

@@ -63,10 +63,7 @@ static pr_status_t read_expert(pr_job_env_t *env, int objective, int64_t seed, p
 {
     char hash[PR_HASH_HEX], *dir = pr_expert_dir(env->config, env->config->results, objective, seed);
     const pr_adapter_t *expert;
-    bool known;
-    pr_status_t status = pr_artifact_check(dir, &known, err);
-    if (status == PR_OK)
-        status = pr_adapter_hash(dir, hash, err);
+    pr_status_t status = pr_artifact_adapter_hash(dir, hash, err);
     free(dir);
     return status == PR_OK ? pr_env_expert(env, objective, seed, hash, &expert, err) : status;
 }
