@@ -1,5 +1,6 @@
 /* Checks that concern several keys at once. */
 #include "base/mem.h"
+#include "config/columns.h"
 #include "config/keys.h"
 
 #include <ctype.h>
@@ -21,10 +22,9 @@ static pr_status_t check_name(const pr_config_t *c, const char *key, const char 
     return PR_OK;
 }
 
-/* Columns of cells.csv that every sweep has (report/table.h), beside w_NAME, NAME and se_NAME of each objective. */
-static const char *const fixed_columns[] = {"search", "seed",  "level", "prompts", "new_tokens",
-                                            "cut",    "front", "point", "job"};
-static const char *const column_prefix[] = {"w_", "", "se_"};
+/* Columns of cells.csv that every sweep has. */
+static const char *const fixed_columns[] = {PR_COLUMNS_FIRST, PR_COLUMNS_LAST};
+static const char *const column_prefix[] = {PR_COLUMN_PREFIXES};
 enum { PREFIXES = sizeof column_prefix / sizeof *column_prefix };
 
 /* Does an objective's column (0 weight, 1 mean, 2 standard error) have this name? */

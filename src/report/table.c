@@ -1,5 +1,6 @@
 #include "report/table.h"
 #include "base/file.h"
+#include "config/columns.h"
 #include "report/text.h"
 
 #include <math.h>
@@ -18,6 +19,19 @@ static void put_headings(pr_buf_t *b, const pr_table_t *t, const char *prefix)
         pr_text_csv(b, name.data ? name.data : "");
         pr_buf_free(&name);
     }
+}
+
+static void put_heading_line(pr_buf_t *b, const pr_table_t *t)
+{
+    static const char *const first[] = {PR_COLUMNS_FIRST}, *const last[] = {PR_COLUMNS_LAST},
+                             *const prefix[] = {PR_COLUMN_PREFIXES};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        pr_buf_printf(b, "%s%s", i ? "," : "", first[i]);
+    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
+        put_headings(b, t, prefix[i]);
+    for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+        pr_buf_printf(b, ",%s", last[i]);
+    pr_buf_puts(b, "\n");
 }
 
 static void put_numbers(pr_buf_t *b, const double *values, int k)
@@ -57,11 +71,7 @@ static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_table_point_t *p)
 static pr_status_t write_csv(const char *path, const pr_table_t *t, bool front_only, pr_error_t *err)
 {
     pr_buf_t b = {0};
-    pr_buf_puts(&b, "search,seed,level");
-    put_headings(&b, t, "w_");
-    put_headings(&b, t, "");
-    put_headings(&b, t, "se_");
-    pr_buf_puts(&b, ",prompts,new_tokens,cut,front,point,job\n");
+    put_heading_line(&b, t);
     for (size_t i = 0; i < t->n; i++)
         if (!front_only || t->point[i].front)
             put_row(&b, t, &t->point[i]);
