@@ -31,11 +31,26 @@ int pr_cli_unknown(const char *what, const char *word, const char *const *names,
     return 2;
 }
 
-void pr_cli_print_json(const json_t *value)
+void pr_cli_print_json_digits(const json_t *value, unsigned digits)
 {
-    char *text = pr_json_text(value, JSON_REAL_PRECISION(9));
+    char *text = pr_json_text(value, JSON_REAL_PRECISION(digits));
     puts(text); // main() asks whether all of standard output was written
     free(text);
+}
+
+void pr_cli_print_json(const json_t *value)
+{
+    pr_cli_print_json_digits(value, 9);
+}
+
+const char *pr_cli_bytes(double bytes, char out[32])
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    for (; bytes >= 1024 && unit < 4; unit++)
+        bytes /= 1024;
+    snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return out;
 }
 
 int pr_cli_columns(void)

@@ -53,6 +53,10 @@ int pr_cli_one_process(const char *verb);
 int pr_cli_fail(const char *verb, const pr_error_t *err);
 /* Prints a value on one line of stdout, numbers with 9 significant digits (which identify a float). */
 void pr_cli_print_json(const json_t *value);
+/* The same with as many digits. */
+void pr_cli_print_json_digits(const json_t *value, unsigned digits);
+/* "12.5 MiB" into out; returns it. */
+const char *pr_cli_bytes(double bytes, char out[32]);
 /* The terminal's width; COLUMNS or 100 where standard output is not one. */
 int pr_cli_columns(void);
 /* Reads standard input to its end; NUL-terminated behind *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1

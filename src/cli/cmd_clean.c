@@ -31,16 +31,6 @@ const pr_command_t pr_command_clean = {
     .args = args,
 };
 
-static const char *bytes_text(double bytes, char out[32])
-{
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-    int unit = 0;
-    for (; bytes >= 1024 && unit < 4; unit++)
-        bytes /= 1024;
-    snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-    return out;
-}
-
 static void print_freed(const options_t *o, const pr_clean_t *c)
 {
     static const char *const what[] = {[PR_CLEAN_TEMPORARY] = "half-written",
@@ -53,9 +43,9 @@ static void print_freed(const options_t *o, const pr_clean_t *c)
         all += (double)c->bytes[i];
         if (c->files[i] > 0)
             printf("%-38s %zu file%s, %s\n", what[i], c->files[i], c->files[i] == 1 ? "" : "s",
-                   bytes_text((double)c->bytes[i], text));
+                   pr_cli_bytes((double)c->bytes[i], text));
     }
-    printf("%s %s%s\n", o->dry ? "would free" : "freed", bytes_text(all, text),
+    printf("%s %s%s\n", o->dry ? "would free" : "freed", pr_cli_bytes(all, text),
            c->finished ? "" : " (the sweep is not finished: what it needs to go on stays)");
 }
 

@@ -296,16 +296,16 @@ static double r2(const problem_t *p, const double *points, size_t n)
 
 /* Steps, about a nanosecond each. */
 static const double EXACT_STEPS = 2e9, ESTIMATE_STEPS = 2e9, CONTRIBUTION_STEPS = 1e9;
+static const double DEFAULT_ERROR = 1e-3; // of the volume
 
 static pr_hv_estimate_t hypervolume(const options_t *o, const problem_t *p, const double *points, size_t n)
 {
-    enum { DEFAULT_ERROR = 1000 };
     pr_hv_estimate_t v = {.method = PR_HV_EXACT};
     if (o->error > 0)
         pr_hv_estimate(points, n, (int)p->m, p->reference, o->error, INFINITY, NULL, NULL, &v);
     else
-        pr_hv_exact_or_estimate(points, n, (int)p->m, p->reference, o->exact ? INFINITY : EXACT_STEPS,
-                                1.0 / DEFAULT_ERROR, ESTIMATE_STEPS, NULL, NULL, &v);
+        pr_hv_exact_or_estimate(points, n, (int)p->m, p->reference, o->exact ? INFINITY : EXACT_STEPS, DEFAULT_ERROR,
+                                ESTIMATE_STEPS, NULL, NULL, &v);
     return v;
 }
 

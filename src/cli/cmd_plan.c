@@ -179,16 +179,6 @@ static void print_json(const pr_plan_t *p, int ranks)
 
 /* ---- text ---- */
 
-static const char *bytes_text(double bytes, char out[32])
-{
-    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
-    int unit = 0;
-    for (; bytes >= 1024 && unit < 4; unit++)
-        bytes /= 1024;
-    snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-    return out;
-}
-
 static void print_searches(const pr_plan_t *p)
 {
     for (int i = 0; i < p->config->n_searches; i++) {
@@ -225,11 +215,11 @@ static void print_teams(const pr_phase_spec_t *phase, int ranks)
 static void print_memory(const pr_plan_t *p, int ranks)
 {
     char a[32], b[32], c[32];
-    printf("memory      about %s a working rank", bytes_text((double)p->memory, a));
+    printf("memory      about %s a working rank", pr_cli_bytes((double)p->memory, a));
     if (p->shared > 0)
-        printf(" (%s of it weights, once a node)", bytes_text((double)p->shared, b));
-    printf(", %s more on rank 0 for points; %s in all on one node\n", bytes_text((double)p->first, c),
-           bytes_text(memory_of_all(p, ranks), a));
+        printf(" (%s of it weights, once a node)", pr_cli_bytes((double)p->shared, b));
+    printf(", %s more on rank 0 for points; %s in all on one node\n", pr_cli_bytes((double)p->first, c),
+           pr_cli_bytes(memory_of_all(p, ranks), a));
 }
 
 static void print_jobs(const pr_plan_t *p, int ranks)
@@ -269,7 +259,7 @@ static void print_text(const pr_plan_t *p, int ranks)
     printf("sweep       %s\nresults     %s%s\n", c->name, c->results,
            pr_file_exists(journal) ? " (there already: what is done is not done again)" : "");
     printf("model       %s: %s, %.4g million parameters, %s\n", c->model, p->model.arch_name, (double)p->params * 1e-6,
-           bytes_text((double)p->file_bytes, bytes));
+           pr_cli_bytes((double)p->file_bytes, bytes));
     printf("prompts     ");
     if (c->train_prompts)
         printf("%d for fine-tuning (%.1f tokens, at most %d), ", p->n_train, p->mean_train, p->longest_train);

@@ -196,8 +196,8 @@ int pr_cmd_run(int argc, char **argv)
     int code;
     if (parse(argc, argv, &o, &code))
         code = run(&o, -1, &argc, &argv);
-    else if (pr_world_processes() > 1)
-        code = run(&o, code, &argc, &argv); // the others may be waiting
+    else
+        code = pr_cmd_run_none(code);
     pr_cli_free(&pr_command_run, &o);
     return code;
 }

@@ -5,9 +5,7 @@
 
 void pr_point_print_json(json_t *value)
 {
-    char *text = pr_json_text(value, JSON_REAL_PRECISION(17));
-    puts(text); // main() asks whether all of standard output was written
-    free(text);
+    pr_cli_print_json_digits(value, 17);
     json_decref(value);
 }
 
