@@ -205,15 +205,20 @@ static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
     return load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err);
 }
 
-/* What every job of its kind would fail on for the configuration, as `plan` does: hours of other jobs come before. */
-static pr_status_t check_fits_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)
+pr_adapter_options_t pr_job_lora(const pr_config_t *c)
 {
     const pr_finetune_config_t *f = &c->finetune;
+    return (pr_adapter_options_t){f->lora_r, f->lora_alpha, f->lora_rslora,
+                                  f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL,
+                                  f->lora_targets.n};
+}
+
+pr_status_t pr_job_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)
+{
     bool tunes = false;
     for (int k = 0; k < c->n_objectives; k++)
         tunes = tunes || !c->objective[k].adapter;
-    pr_adapter_options_t o = {f->lora_r, f->lora_alpha, f->lora_rslora,
-                              f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL, f->lora_targets.n};
+    pr_adapter_options_t o = pr_job_lora(c);
     if (tunes && o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", c->path);
     for (int i = 0; i < c->n_searches; i++)
@@ -230,7 +235,7 @@ static pr_status_t load_files(pr_job_env_t *env, pr_error_t *err)
     pr_status_t status = PR_OK;
     if (!env->model)
         PR_GO(pr_model_load_part(c->model, env->la->cols, env->la->col, &env->model, err));
-    PR_GO(check_fits_model(c, &env->model->config, err));
+    PR_GO(pr_job_check_model(c, &env->model->config, err));
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
     PR_GO(load_texts(env, err));

@@ -409,12 +409,8 @@ static pr_rng_key_t seed_key(const pr_finetune_t *t, const char *domain)
 
 static pr_status_t new_adapter(pr_finetune_t *t, pr_error_t *err)
 {
-    const pr_finetune_config_t *f = t->f;
     pr_rng_key_t init = seed_key(t, "lora-init");
-    pr_adapter_options_t ao = {f->lora_r, f->lora_alpha, f->lora_rslora, (const char *const *)f->lora_targets.item,
-                               f->lora_targets.n};
-    if (ao.n_targets == 0)
-        ao.targets = NULL;
+    pr_adapter_options_t ao = pr_job_lora(t->c);
     return pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err);
 }
 

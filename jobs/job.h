@@ -36,6 +36,12 @@ typedef struct pr_job_hooks {
     void *self;
 } pr_job_hooks_t;
 
+/* The adapter that fine-tuning makes; borrows from c. */
+pr_adapter_options_t pr_job_lora(const pr_config_t *c);
+/* What every job of its kind would fail on for the configuration, hours after others perhaps: LoRA targets and layers
+ * that the model does not have. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_job_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err);
+
 /* Does the job that spec (of identity.h) describes. *result is a new reference:
  *   fit_reward {"head": hash of its file, "fit": figures (fit_reward.h), "tokens", "seconds"}
  *   finetune   {"expert": hash of the adapter, "steps", "taught": steps in which responses to a prompt differed in

@@ -119,8 +119,6 @@ static pr_status_t run_group(pr_engine_t *e, const pr_policy_t *p, const pr_stra
     return status;
 }
 
-enum { GROUP_ROWS = 4096 }; // rows that pass through the layers together
-
 pr_status_t pr_aggregate_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
                                 const double *w, bool all_positions, float *out, pr_error_t *err)
 {
@@ -133,7 +131,7 @@ pr_status_t pr_aggregate_logits(const pr_policy_t *p, int n_seq, const int *seq_
     PR_TRY(pr_engine_new(p, &e, err));
     int *start = pr_alloc((size_t)n_seq + 1, sizeof *start);
     for (int first = 0, last; first < n_seq; first = last) {
-        for (last = first + 1; last < n_seq && seq_start[last + 1] - seq_start[first] <= GROUP_ROWS;)
+        for (last = first + 1; last < n_seq && seq_start[last + 1] - seq_start[first] <= PR_GROUP_ROWS;)
             last++;
         for (int i = first; i <= last; i++)
             start[i - first] = seq_start[i] - seq_start[first];

@@ -63,6 +63,8 @@ pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, 
 pr_status_t pr_aggregate_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
                                 const double *w, bool all_positions, float *out, pr_error_t *err);
 
+enum { PR_GROUP_ROWS = 4096 }; // rows of whole sequences that pass through the layers together
+
 /* ---- decoding ---- */
 typedef struct pr_decode_options {
     pr_sampling_t sampling;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROUP_ROWS = 4096 }; // rows of prompts that pass through the layers together
-
 /* ---- a flow that is built piece by piece ---- */
 
 typedef struct builder {
@@ -354,7 +352,7 @@ static pr_status_t prefill_all(prefill_t *p, pr_error_t *err)
         int experts, items, rows = rows_of_prompt(p, first, &experts, &items);
         for (last = first + 1; last < p->n_prompt; last++) {
             rows += rows_of_prompt(p, last, &experts, &items);
-            if (rows > GROUP_ROWS)
+            if (rows > PR_GROUP_ROWS)
                 break;
         }
         PR_TRY(check_cancelled(p->c->d, err));
@@ -450,7 +448,7 @@ static pr_status_t step_without_cache(chunk_t *c, pr_error_t *err)
     pr_status_t status = PR_OK;
     for (int first = 0, last; first < c->n_live && status == PR_OK; first = last) {
         size_t rows = 0;
-        for (last = first; last < c->n_live && (last == first || rows < GROUP_ROWS); last++) {
+        for (last = first; last < c->n_live && (last == first || rows < PR_GROUP_ROWS); last++) {
             const pr_sequence_t *s = &c->s[c->live[last]];
             text_t *t = &text[last - first];
             *t = prompt_text(c->d, s->prompt);

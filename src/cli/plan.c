@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "config/reward_data.h"
+#include "jobs/job.h"
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"
 #include "model/adapter.h"
@@ -50,10 +51,8 @@ static void note_adapter(pr_plan_t *p, const pr_adapter_t *a)
 // The adapter that fine-tuning would make: its targets must be there.
 static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
 {
-    const pr_finetune_config_t *f = &p->config->finetune;
     pr_rng_key_t key = pr_rng_key(0, "plan", "");
-    pr_adapter_options_t o = {f->lora_r, f->lora_alpha, f->lora_rslora,
-                              f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL, f->lora_targets.n};
+    pr_adapter_options_t o = pr_job_lora(p->config);
     pr_adapter_t *a = NULL;
     if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
@@ -83,19 +82,19 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
 
 /* ---- prompts ---- */
 
-static pr_status_t load_tokenizer(const pr_plan_t *p, pr_tokenizer_t **out, pr_error_t *err)
+static pr_status_t load_tokenizer(pr_plan_t *p, pr_error_t *err)
 {
     char *path = pr_path_join(p->config->model, "tokenizer.json");
-    pr_status_t status = pr_tokenizer_load(path, out, err);
+    pr_status_t status = pr_tokenizer_load(path, &p->tokenizer, err);
     free(path);
     return status;
 }
 
-static pr_status_t measure_prompts(const pr_plan_t *p, const pr_tokenizer_t *t, const char *path, int new_tokens,
-                                   int *count, int *longest, double *mean, pr_error_t *err)
+static pr_status_t measure_prompts(const pr_plan_t *p, const char *path, int new_tokens, int *count, int *longest,
+                                   double *mean, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
-    pr_prompt_reader_t reader = {t, &p->model, path, new_tokens, 0, 0};
+    pr_prompt_reader_t reader = {p->tokenizer, &p->model, path, new_tokens, 0, 0};
     PR_TRY(pr_prompts_load(path, &prompts, err));
     double total = 0;
     pr_status_t status = PR_OK;
@@ -115,13 +114,13 @@ done:
     return status;
 }
 
-static pr_status_t check_stops(const pr_plan_t *p, const pr_tokenizer_t *t, pr_error_t *err)
+static pr_status_t check_stops(const pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     pr_stops_t stops;
     int n;
     const char **text = pr_stop_texts(&p->model, c->stop.n, (const char *const *)c->stop.item, &n);
-    pr_status_t status = pr_stops_init(&stops, t, n, text, err);
+    pr_status_t status = pr_stops_init(&stops, p->tokenizer, n, text, err);
     if (status == PR_OK)
         pr_stops_clear(&stops);
     else
@@ -130,10 +129,16 @@ static pr_status_t check_stops(const pr_plan_t *p, const pr_tokenizer_t *t, pr_e
     return status;
 }
 
-// Those of the file's that evaluation takes.
-static pr_status_t count_prompts(pr_plan_t *p, pr_error_t *err)
+static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
+    PR_TRY(load_tokenizer(p, err));
+    PR_TRY(check_stops(p, err));
+    if (c->train_prompts)
+        PR_TRY(measure_prompts(p, c->train_prompts, c->finetune.max_new_tokens, &p->n_train, &p->longest_train,
+                               &p->mean_train, err));
+    PR_TRY(measure_prompts(p, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval, &p->mean_eval,
+                           err));
     if (c->evaluate.prompts > p->n_eval)
         return pr_fail(err, PR_ERR_CONFIG, "%s: evaluate.prompts: found %d, but %s has %d", c->path,
                        c->evaluate.prompts, c->eval_prompts, p->n_eval);
@@ -141,36 +146,14 @@ static pr_status_t count_prompts(pr_plan_t *p, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
-{
-    const pr_config_t *c = p->config;
-    pr_tokenizer_t *t = NULL;
-    pr_status_t status;
-    PR_GO(load_tokenizer(p, &t, err));
-    PR_GO(check_stops(p, t, err));
-    if (c->train_prompts)
-        PR_GO(measure_prompts(p, t, c->train_prompts, c->finetune.max_new_tokens, &p->n_train, &p->longest_train,
-                              &p->mean_train, err));
-    PR_GO(measure_prompts(p, t, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval,
-                          &p->mean_eval, err));
-    PR_GO(count_prompts(p, err));
-done:
-    pr_tokenizer_free(&t);
-    return status;
-}
-
 /* ---- objectives ---- */
 
 static pr_status_t load_data(const pr_plan_t *p, const json_t *options, pr_reward_data_t **out, pr_error_t *err)
 {
-    pr_tokenizer_t *t = NULL;
     char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "data")));
-    pr_status_t status;
-    PR_GO(pr_reward_data_load(path, out, err));
-    PR_GO(load_tokenizer(p, &t, err));
-    PR_GO(pr_reward_data_check_tokens(*out, path, options, t, &p->model, err));
-done:
-    pr_tokenizer_free(&t);
+    pr_status_t status = pr_reward_data_load(path, out, err);
+    if (status == PR_OK)
+        status = pr_reward_data_check_tokens(*out, path, options, p->tokenizer, &p->model, err);
     free(path);
     return status;
 }
@@ -275,9 +258,6 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
         lo[k] = -INFINITY;
         hi[k] = INFINITY;
     }
-    if (spec->layer > p->model.n_layer)
-        return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': layer: found %d, the model has %d layers", c->path,
-                       spec->name, spec->layer, p->model.n_layer);
     pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, lo};
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
@@ -312,6 +292,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     PR_TRY(check_prompts(out, err));
     PR_TRY(check_objectives(out, err));
     PR_TRY(check_adapters(out, err));
+    PR_TRY(pr_job_check_model(c, &out->model, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
     PR_TRY(check_teams(out, err));
@@ -330,6 +311,7 @@ void pr_plan_clear(pr_plan_t *p)
             pr_model_config_clear(&p->own[k]);
         p->have_own[k] = false;
     }
+    pr_tokenizer_free(&p->tokenizer);
     free(p->adapted);
     p->adapted = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "model/config.h"
+#include "model/tokenizer.h"
 #include "sweeps/phases.h"
 
 #include <stdbool.h>
@@ -32,8 +33,9 @@ typedef struct pr_plan_fit {
 typedef struct pr_plan {
     const pr_config_t *config;
     pr_model_config_t model;
-    int have_model; // model is to be cleared
-    bool *adapted;  // [n_layer][PR_N_GROUP] where some expert has a map
+    int have_model;            // model is to be cleared
+    pr_tokenizer_t *tokenizer; // of the model; NULL before it is loaded
+    bool *adapted;             // [n_layer][PR_N_GROUP] where some expert has a map
     size_t file_bytes;
     int64_t params, adapter_params, given_params; // of the model, of an expert to be made, of all that objectives bring
     int64_t ranks;                                // of all maps of an adapter, of the one that has most

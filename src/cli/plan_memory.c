@@ -1,5 +1,6 @@
 /* What a rank will need, counted from what it allocates (the resident set, at its peak). Whatever columns split is
  * counted with the widest share; whatever depends on how long responses get, with the longest. */
+#include "aggregate/aggregate.h"
 #include "aggregate/gram.h"
 #include "base/file.h"
 #include "cli/plan.h"
@@ -16,8 +17,6 @@ enum {
     TOKENIZER = 10,   // bytes read of a tokenizer.json, mostly while it is parsed, per byte of it
     TEXTS = 4,        // and of prompts
     POINT = 550,      // bytes of a point and its evaluation on rank 0, without values (bench schedule --points)
-    ROWS = 256,       // linalg's row_block of one rank; teams take twice as many
-    PREFILL = 4096    // rows of prompts that pass together
 };
 
 typedef struct shape {
@@ -27,7 +26,8 @@ typedef struct shape {
 
 static shape_t shape_of(const pr_model_config_t *m, const pr_team_config_t *t)
 {
-    return (shape_t){m, t->cols, t->cols > 1 ? 2 * ROWS : ROWS};
+    int block = pr_linalg_local()->row_block; // teams take twice as many
+    return (shape_t){m, t->cols, t->cols > 1 ? 2 * block : block};
 }
 
 static double file_size(const char *path)
@@ -97,14 +97,6 @@ static double gram_bytes(const pr_plan_t *p)
                                     : 0;
 }
 
-static int made(const pr_plan_t *p)
-{
-    int n = 0;
-    for (int k = 0; k < p->config->n_objectives; k++)
-        n += !p->config->objective[k].adapter;
-    return n;
-}
-
 // What the largest fit of a head holds: the differences of its pairs in float, a matrix of d x d in double, a batch.
 static double fit_bytes(const pr_plan_t *p)
 {
@@ -146,13 +138,14 @@ static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     double longest = fmin(p->longest_train + f->max_new_tokens, p->model.max_pos);
     double all = sequences * fmin(p->mean_train + f->max_new_tokens, longest),
            rows = fmin(fmax(f->micro_tokens, longest), all);
-    double streams = fmin(sequences, p->config->evaluate.streams > 0 ? p->config->evaluate.streams : 256);
+    double streams = fmin(sequences, p->config->evaluate.streams);
     if (p->finetune_jobs == 0)
         return 0;
     double adapter = 4 * (double)p->adapter_params, ranks = (double)p->ranks;
     double learn = train_bytes(&s, rows, ranks) + (f->kl > 0 ? run_bytes(&s, rows, 0) : 0);
     double sample = cache_bytes(&s, streams, longest) + cache_bytes(&s, streams / f->samples, p->longest_train) +
-                    run_bytes(&s, fmin(PREFILL, streams / f->samples * p->longest_train), ranks) + adapter / t->cols;
+                    run_bytes(&s, fmin(PR_GROUP_ROWS, streams / f->samples * p->longest_train), ranks) +
+                    adapter / t->cols;
     return adapter * (4 + 1.0 / t->cols) + learn + fmax(sample, logit_bytes(&s, 64, rows, 1)) +
            logit_bytes(&s, 16, streams, 1);
 }
@@ -164,8 +157,9 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     const pr_config_t *c = p->config;
     shape_t s = shape_of(&p->model, t);
     double streams = ceil((double)p->prompts * c->evaluate.samples / t->rows), most = 0;
-    double asked = fmin(streams, c->evaluate.streams > 0 ? c->evaluate.streams : 256);
-    double made_params = (double)p->adapter_params * made(p), experts = 4 * (made_params + (double)p->given_params);
+    double asked = fmin(streams, c->evaluate.streams);
+    double made_params = (double)p->adapter_params * (p->finetune_jobs / c->n_seeds),
+           experts = 4 * (made_params + (double)p->given_params);
     double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos), k_n = c->n_objectives;
     for (int i = 0; i < c->n_searches; i++) {
         const pr_search_spec_t *r = &c->search[i];
@@ -174,7 +168,7 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
         double runs = one ? 1 : (split * k_n + p->model.n_layer - split) / p->model.n_layer;
         double prompts = ceil(asked / c->evaluate.samples);
         double n = cache_bytes(&s, asked * runs, longest) + cache_bytes(&s, prompts * runs, p->longest_eval);
-        n += run_bytes(&s, fmin(PREFILL, prompts * p->longest_eval * runs), (double)p->ranks * (one ? k_n : 1));
+        n += run_bytes(&s, fmin(PR_GROUP_ROWS, prompts * p->longest_eval * runs), (double)p->ranks * (one ? k_n : 1));
         n += logit_bytes(&s, 16, asked, strcmp(r->aggregate, "probs") == 0 ? 1 + k_n : 1);
         n += experts * (1.0 / t->cols + regmean);
         most = fmax(most, n);
