@@ -13,6 +13,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,17 @@
 enum { PLAY_PROMPTS = 12, PLAY_MAX_RUNNING = 64 };
 
 static char play_dir[64]; // of the test program; each test has a folder in it
+
+static inline void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline void shell(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    ck_assert_int_eq(system(command), 0);
+}
 
 static inline void play_file(const char *dir, const char *name, const char *text)
 {
@@ -357,6 +369,13 @@ static inline void play_simple(const char *results, const char *more)
     ck_assert_msg(end == PR_OK, "%s", err.text);
     play_close(&p);
     pr_config_free(&c);
+}
+
+static inline bool fail_point(const json_t *spec, int attempt, pr_status_t *why)
+{
+    (void)attempt;
+    *why = strcmp(json_string_value(json_object_get(spec, "label")), "states (0,1,0)") == 0 ? PR_ERR_TIMEOUT : PR_OK;
+    return *why != PR_OK;
 }
 
 #endif

@@ -4,17 +4,6 @@
 static const char searches[] = "aggregate = ( \"states\", \"params\" ); search = { type = \"hierarchical\"; domain = "
                                "\"simplex\"; levels = 2; select = \"front\"; beam = 1; };";
 
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...)
-{
-    char command[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    ck_assert_int_eq(system(command), 0);
-}
-
 static void write_journal(const char *results, const char *bytes, size_t n)
 {
     char path[256];

@@ -1,0 +1,344 @@
+/* Evaluate jobs on the small model: evaluation that keeps its books, what was cut, merging by Gram matrices. */
+#include "unit/jobs/jobs_play.h"
+
+START_TEST(means_are_those_of_the_prompts)
+{
+    char more[1024];
+    snprintf(more, sizeof more, "%s stop = ( \"\\n\" ); evaluate = { prompts = 6; max_new_tokens = 40; };", brought);
+    pr_config_t *c = config("means", more);
+    neutral_adapters(c);
+    json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+    said_t s;
+    evaluate(c, spec, 6, &s);
+    for (size_t k = 0; k < 2; k++) {
+        double sum = 0, squares = 0, spread = 0;
+        for (int i = 0; i < 6; i++)
+            sum += s.scores[i][k];
+        for (int i = 0; i < 6; i++) {
+            squares += pow(s.scores[i][k] - sum / 6, 2);
+            spread = fmax(spread, fabs(s.scores[i][k] - s.scores[0][k]));
+        }
+        ck_assert(spread > 0 || k == 1); // or there would be little to see
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s.result, "mean"), k)), sum / 6,
+                                1e-15);
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s.result, "se"), k)),
+                                sqrt(squares / 5 / 6), 1e-15);
+    }
+    ck_assert_int_eq(json_integer_value(json_object_get(s.result, "n")), 6);
+    said_clear(&s);
+    json_decref(spec);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* What is made of responses that max_new_tokens cut, against how each ended and scored when they are scored as they
+ * are. */
+START_TEST(cut_responses)
+{
+    static const char *const ways[] = {"score", "worst", "drop"};
+    said_t s[3];
+    for (int i = 0; i < 3; i++) {
+        char more[1024];
+        snprintf(more, sizeof more,
+                 "%s stop = ( \"\\n\" ); evaluate = { prompts = 6; max_new_tokens = 10; }; truncated = \"%s\";",
+                 brought, ways[i]);
+        pr_config_t *c = config(ways[i], more);
+        neutral_adapters(c);
+        json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+        evaluate(c, spec, 6, &s[i]);
+        json_decref(spec);
+        pr_config_free(&c);
+    }
+    int cut = 0;
+    for (int j = 0; j < 6; j++)
+        cut += s[0].finish[j] == 'l';
+    ck_assert(cut > 0 && cut < 6); // or there would be nothing to see
+    for (int i = 0; i < 3; i++) {
+        ck_assert_mem_eq(s[i].finish, s[0].finish, 6);
+        ck_assert_double_eq_tol(json_number_value(json_object_get(s[i].result, "cut")), cut / 6.0, 1e-15);
+    }
+    for (size_t k = 0; k < 2; k++) {
+        double whole = 0, squares = 0;
+        for (int j = 0; j < 6; j++)
+            whole += s[0].finish[j] == 'l' ? 0 : s[0].scores[j][k];
+        double mean = whole / (6 - cut);
+        for (int j = 0; j < 6; j++)
+            squares += s[0].finish[j] == 'l' ? 0 : pow(s[0].scores[j][k] - mean, 2);
+        // The worst value of both objectives is 0.
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s[1].result, "mean"), k)), whole / 6,
+                                1e-15);
+        ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(s[2].result, "mean"), k)), mean,
+                                1e-15);
+        const json_t *se = json_array_get(json_object_get(s[2].result, "se"), k);
+        if (cut < 5)
+            ck_assert_double_eq_tol(json_number_value(se), sqrt(squares / (5 - cut) / (6 - cut)), 1e-15);
+        for (int j = 0; j < 6; j++) {
+            bool l = s[0].finish[j] == 'l';
+            ck_assert_double_eq_tol(s[1].scores[j][k], l ? 0 : s[0].scores[j][k], 1e-15);
+            ck_assert_double_eq_tol(s[2].scores[j][k], l ? mean : s[0].scores[j][k], 1e-15);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        said_clear(&s[i]);
+}
+END_TEST
+
+/* Where all is left out there is no mean to tell, and nothing to learn from: the adapter stays as it was. */
+START_TEST(nothing_but_cut_responses)
+{
+    char more[1024];
+    json_t *result = NULL;
+    pr_error_t err;
+    job_t j = {0};
+    snprintf(more, sizeof more, "%s evaluate = { prompts = 6; max_new_tokens = 1; }; truncated = \"drop\";", brought);
+    pr_config_t *c = config("none", more);
+    neutral_adapters(c);
+    json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+    ck_assert_int_eq(run(c, spec, &j, &result, &err), PR_ERR_SCORER);
+    ck_assert_ptr_nonnull(strstr(err.text, "every response was cut"));
+    json_decref(spec);
+    pr_config_free(&c);
+
+    c = config("still",
+               "truncated = \"drop\"; finetune = { steps = 2; prompts_per_step = 3; samples = 2; max_new_tokens "
+               "= 1; lr = 0.5; lora = { r = 2; }; };");
+    spec = finetune_spec(c, 0);
+    j = (job_t){.idle = true};
+    ck_assert_msg(run(c, spec, &j, &result, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(json_integer_value(json_object_get(result, "taught")), 0);
+    pr_model_config_t m;
+    pr_adapter_t *a = NULL;
+    char *expert = pr_expert_dir(c, c->results, 0, 1);
+    ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
+    ck_assert_int_eq(pr_adapter_read(expert, &m, &a, &err), PR_OK);
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        for (int x = 0; x < a->lora[i].r; x++)
+            ck_assert(a->lora[i].b[x] == 0);
+    pr_adapter_free(&a);
+    pr_model_config_clear(&m);
+    free(expert);
+    json_decref(result);
+    json_decref(spec);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* Drawn responses are a function of the seed, the prompt and the policy: these policies are all the same one, so that
+ * points share their random numbers, and it does not matter how prompts are cut into jobs. */
+START_TEST(points_share_random_numbers)
+{
+    char more[1024];
+    snprintf(more, sizeof more,
+             "%s evaluate = { prompts = 6; max_new_tokens = 8; decoding = \"sample\"; samples = 2; }; aggregate = "
+             "\"params\";",
+             brought);
+    pr_config_t *c = config("sampled", more);
+    neutral_adapters(c);
+    json_t *spec[] = {evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6), evaluate_spec(c, "0,1", 0, 1, 0, 6),
+                      evaluate_spec(c, "0,1", 0, 1, 0, 2), evaluate_spec(c, "0,1", 0, 1, 2, 4)};
+    said_t s[4], other;
+    for (int i = 0; i < 4; i++)
+        evaluate(c, spec[i], i < 2 ? 6 : i == 2 ? 2 : 4, &s[i]);
+    ck_assert_str_eq(s[0].responses, s[1].responses);
+    ck_assert_mem_eq(s[0].scores, s[1].scores, sizeof s[0].scores);
+    ck_assert_mem_eq(s[1].scores, s[2].scores, 2 * sizeof s[0].scores[0]);
+    ck_assert_mem_eq(s[1].scores[2], s[3].scores, 4 * sizeof s[0].scores[0]);
+    c->seed = 8;
+    json_t *again = evaluate_spec(c, "0,1", 0, 1, 0, 6);
+    ck_assert_str_ne(json_string_value(json_object_get(again, "id")),
+                     json_string_value(json_object_get(spec[1], "id")));
+    evaluate(c, again, 6, &other);
+    ck_assert_str_ne(other.responses, s[1].responses);
+    said_clear(&other);
+    json_decref(again);
+    for (int i = 0; i < 4; i++) {
+        said_clear(&s[i]);
+        json_decref(spec[i]);
+    }
+    pr_config_free(&c);
+}
+END_TEST
+
+/* ---- regmean ---- */
+
+/* Adapters that change what is said, as objectives bring them. */
+static void strong_adapters(const pr_config_t *c)
+{
+    pr_model_t *m = NULL;
+    pr_error_t err;
+    ck_assert_msg(pr_model_load(c->model, &m, &err) == PR_OK, "%s", err.text);
+    for (uint64_t i = 0; i < 2; i++) {
+        pr_rng_key_t key = pr_rng_key(i, "strong", "");
+        pr_adapter_options_t o = {.r = 2, .alpha = 4};
+        pr_adapter_t *a = NULL;
+        char path[96];
+        snprintf(path, sizeof path, "%s/strong%d", dir, (int)i);
+        ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
+        ck_assert_int_eq(pr_adapter_new(&m->config, &o, &key, &a, &err), PR_OK);
+        for (size_t j = 0; j < a->n_data; j++)
+            a->data[j] = (float)(0.03 * pr_rng_normal(&key, j, 1, 2, 3));
+        ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);
+        pr_adapter_free(&a);
+    }
+    pr_model_free(&m);
+}
+
+static pr_config_t *regmean_config(const char *results, const char *adapter, const char *more)
+{
+    char all[1024];
+    snprintf(all, sizeof all,
+             "objectives = ( { name = \"brevity\"; adapter = \"%s\"; }, { name = \"distinct\"; n = 2; adapter = "
+             "\"strong1\"; } ); %s",
+             adapter, more);
+    return config(results, all);
+}
+
+/* What a merged point says is what its exported adapter says, and not what `params` says. */
+START_TEST(regmean_is_its_adapter)
+{
+    static const char more[] = "aggregate = \"regmean\"; regmean = { prompts = 8; };";
+    pr_config_t *c = regmean_config("regmean", "strong0", more);
+    strong_adapters(c);
+    json_t *spec = evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6);
+    said_t merged, alone, params;
+    evaluate(c, spec, 6, &merged);
+    pr_adapter_t *a = NULL;
+    pr_model_t *m = NULL;
+    pr_error_t err;
+    char path[96];
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    ck_assert_msg(pr_job_regmean(env, 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(pr_model_load(c->model, &m, &err), PR_OK);
+    snprintf(path, sizeof path, "%s/merged", dir);
+    ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
+    ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);
+    pr_config_t *one = regmean_config("regmean-one", "merged", "aggregate = \"params\";"),
+                *sum = regmean_config("regmean-sum", "strong0", "aggregate = \"params\";");
+    json_t *corner = evaluate_spec(one, "1,0", 1, 0, 0, 6), *plain = evaluate_spec(sum, "1/4,3/4", 0.25, 0.75, 0, 6);
+    evaluate(one, corner, 6, &alone);
+    evaluate(sum, plain, 6, &params);
+    ck_assert_str_eq(merged.responses, alone.responses);
+    ck_assert_str_ne(merged.responses, params.responses);
+    pr_adapter_free(&a);
+    pr_model_free(&m);
+    pr_job_env_free(&env);
+    said_clear(&merged);
+    said_clear(&alone);
+    said_clear(&params);
+    json_decref(spec);
+    json_decref(corner);
+    json_decref(plain);
+    pr_config_free(&c);
+    pr_config_free(&one);
+    pr_config_free(&sum);
+}
+END_TEST
+
+/* Matrices that are kept from an earlier point change nothing; corners make none. */
+START_TEST(regmean_keeps_matrices)
+{
+    pr_config_t *c = regmean_config("regmean-kept", "strong0", "aggregate = \"regmean\"; regmean = { prompts = 4; };");
+    strong_adapters(c);
+    json_t *spec[] = {evaluate_spec(c, "1,0", 1, 0, 0, 6), evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6),
+                      evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6), evaluate_spec(c, "0,0", 0, 0, 0, 6)};
+    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    job_t j = {0};
+    pr_job_hooks_t hooks = {cancelled, on_event, &j};
+    pr_grams_t *kept = NULL;
+    for (int i = 0; i < 4; i++) {
+        json_t *result = NULL;
+        pr_error_t err;
+        said_t fresh;
+        ck_assert_msg(pr_job_run(env, spec[i], &hooks, &result, &err) == PR_OK, "%s", err.text);
+        ck_assert((env->expert[0].grams != NULL) == (i > 0));
+        ck_assert(i < 2 || env->expert[0].grams == kept);
+        kept = env->expert[0].grams;
+        evaluate(c, spec[i], 6, &fresh);
+        ck_assert(json_equal(json_object_get(result, "mean"), json_object_get(fresh.result, "mean")));
+        ck_assert(json_equal(json_object_get(result, "tokens"), json_object_get(fresh.result, "tokens")));
+        json_decref(result);
+        said_clear(&fresh);
+    }
+    for (int i = 0; i < 4; i++)
+        json_decref(spec[i]);
+    pr_job_env_free(&env);
+    pr_config_free(&c);
+}
+END_TEST
+
+static void policy_of(const char *more, const char *train, char out[PR_HASH_HEX])
+{
+    pr_inputs_t in;
+    pr_error_t err;
+    pr_config_t *c = regmean_config("identity", "strong0", more);
+    strong_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    snprintf(in.train, sizeof in.train, "%s", train); // as if the prompts had that hash
+    pr_policy_identity(c, &in, &c->search[0], out);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+
+/* What regmean.* and the training prompts say is part of what a merged policy is, and of no other. */
+START_TEST(regmean_identity)
+{
+    static const char *const merged[] = {"aggregate = \"regmean\";",
+                                         "aggregate = \"regmean\"; regmean = { prompts = 9; };",
+                                         "aggregate = \"regmean\"; regmean = { off_diagonal = 0.8; };",
+                                         "aggregate = \"regmean\"; regmean = { ridge = 0.1; };"};
+    char first[PR_HASH_HEX], other[PR_HASH_HEX], all[5][PR_HASH_HEX];
+    policy_of("aggregate = \"params\";", "", first);
+    policy_of("aggregate = \"params\"; regmean = { prompts = 9; ridge = 0.1; off_diagonal = 0.8; };", "abc", other);
+    ck_assert_str_eq(first, other);
+    for (int i = 0; i < 5; i++) {
+        policy_of(merged[i % 4], i == 4 ? "abc" : "", all[i]);
+        ck_assert_str_ne(all[i], first);
+        for (int k = 0; k < i; k++)
+            ck_assert_str_ne(all[i], all[k]);
+    }
+}
+END_TEST
+
+/* Which value is the worst is part of a policy's scores where responses may be given it, and only there. */
+START_TEST(worst_identity)
+{
+    static const char *const truncated[] = {"score", "drop", "worst"};
+    for (size_t i = 0; i < 3; i++) {
+        char id[2][PR_HASH_HEX], more[64];
+        snprintf(more, sizeof more, "truncated = \"%s\";", truncated[i]);
+        for (int minimize = 0; minimize < 2; minimize++) {
+            pr_inputs_t in;
+            pr_error_t err;
+            pr_config_t *c = config("worst", more);
+            c->objective[1].minimize = minimize;
+            ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+            pr_policy_identity(c, &in, &c->search[0], id[minimize]);
+            pr_inputs_clear(&in);
+            pr_config_free(&c);
+        }
+        ck_assert_int_eq(strcmp(id[0], id[1]) != 0, i == 2);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("evaluate");
+    TCase *t = tcase_create("evaluate");
+    tcase_add_unchecked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 240);
+    tcase_add_test(t, means_are_those_of_the_prompts);
+    tcase_add_test(t, cut_responses);
+    tcase_add_test(t, nothing_but_cut_responses);
+    tcase_add_test(t, points_share_random_numbers);
+    tcase_add_test(t, regmean_is_its_adapter);
+    tcase_add_test(t, regmean_keeps_matrices);
+    tcase_add_test(t, regmean_identity);
+    tcase_add_test(t, worst_identity);
+    suite_add_tcase(suite, t);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
