@@ -42,15 +42,7 @@ const char *pr_arch_name(pr_arch_t arch)
 pr_status_t pr_config_unsupported(const pr_config_source_t *s, const char *key, const json_t *value,
                                   const char *expected, pr_error_t *err)
 {
-    const char *name = pr_json_special(value);
-    char *text = value && !name ? pr_json_text(value, JSON_COMPACT) : NULL;
-    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", s->path, key,
-            text   ? text
-            : name ? name
-                   : "nothing",
-            expected);
-    free(text);
-    return PR_ERR_UNSUPPORTED;
+    return pr_json_unsupported(value, key, expected, s->path, err);
 }
 
 pr_status_t pr_config_size(const pr_config_source_t *s, const char *key, int dflt, int max, int *out, pr_error_t *err)
