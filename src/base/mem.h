@@ -4,6 +4,7 @@
 #ifndef PR_BASE_MEM_H
 #define PR_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* n zeroed elements of size bytes; never NULL (n = 0 gives a pointer that may be freed). Caller frees. */
@@ -18,6 +19,11 @@ void *pr_realloc(void *p, size_t n, size_t size);
 /* As strdup and strndup; never NULL. */
 char *pr_strdup(const char *s);
 char *pr_strndup(const char *s, size_t n);
+
+/* Is this process's address space limited (ulimit -v), and to how many bytes? */
+bool pr_address_limit(size_t *bytes);
+/* Could that many more bytes be mapped now? They are not kept. */
+bool pr_address_has_room(size_t bytes);
 
 /* A growable byte buffer; also a string builder: data is always NUL-terminated behind len once anything was added. */
 typedef struct pr_buf {
