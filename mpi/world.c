@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,16 +100,12 @@ static pr_status_t check_session(pr_error_t *err)
 static pr_status_t check_address_space(pr_error_t *err)
 {
     const size_t need = (size_t)256 << 20;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return PR_OK;
-    void *room = mmap(NULL, need, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED)
+    size_t limit;
+    if (pr_address_limit(&limit) && !pr_address_has_room(need))
         return pr_fail(err, PR_ERR_MEMORY,
-                       "this process may have %llu MiB of address space (ulimit -v), too few: MPI needs about %zu MiB "
+                       "this process may have %zu MiB of address space (ulimit -v), too few: MPI needs about %zu MiB "
                        "more",
-                       (unsigned long long)limit.rlim_cur >> 20, need >> 20);
-    munmap(room, need);
+                       limit >> 20, need >> 20);
     return PR_OK;
 }
 

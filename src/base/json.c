@@ -77,6 +77,17 @@ static pr_status_t wrong(const json_t *v, const char *key, const char *expected,
                    expected);
 }
 
+pr_status_t pr_json_unsupported(const json_t *v, const char *key, const char *expected, const char *where,
+                                pr_error_t *err)
+{
+    const char *name = pr_json_special(v);
+    char *text = v && !name ? pr_json_text(v, JSON_COMPACT) : NULL;
+    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", where, key,
+            text ? text : pr_json_type_name(v), expected);
+    free(text);
+    return PR_ERR_UNSUPPORTED;
+}
+
 pr_status_t pr_json_get_int(const json_t *obj, const char *key, int64_t dflt, int64_t *out, const char *where,
                             pr_error_t *err)
 {

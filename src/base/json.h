@@ -57,6 +57,9 @@ pr_status_t pr_json_get_bool(const json_t *obj, const char *key, bool dflt, bool
 /* *out points into obj (or is dflt). */
 pr_status_t pr_json_get_string(const json_t *obj, const char *key, const char *dflt, const char **out,
                                const char *where, pr_error_t *err);
+/* PR_ERR_UNSUPPORTED with "where: key 'k': found <the value as JSON>, expected <...>". */
+pr_status_t pr_json_unsupported(const json_t *v, const char *key, const char *expected, const char *where,
+                                pr_error_t *err);
 /* The name of a value's type for messages: "an object", "a string", "NaN", ... */
 const char *pr_json_type_name(const json_t *value);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* With the exit code of the environment (base/error.h); buffers are not flushed, as that could ask for memory. */
@@ -63,6 +65,24 @@ char *pr_strndup(const char *s, size_t n)
 char *pr_strdup(const char *s)
 {
     return pr_strndup(s, strlen(s));
+}
+
+bool pr_address_limit(size_t *bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return false;
+    *bytes = (size_t)limit.rlim_cur;
+    return true;
+}
+
+bool pr_address_has_room(size_t bytes)
+{
+    void *room = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return false;
+    munmap(room, bytes);
+    return true;
 }
 
 static void reserve(pr_buf_t *b, size_t more)

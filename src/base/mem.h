@@ -1,9 +1,10 @@
 /* Allocation that cannot be forgotten to check: these return NULL only for impossible sizes on hostile input
- * (pr_alloc_try) or abort the process with one line (pr_alloc), as no function below the command line can do better
+ * (pr_alloc_try) or end the process with one line (pr_alloc), as no function below the command line can do better
  * when memory has run out. Sizes that come from a file are checked against the file before they reach these. */
 #ifndef PR_BASE_MEM_H
 #define PR_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* n zeroed elements of size bytes; never NULL (n = 0 gives a pointer that may be freed). Caller frees. */
@@ -18,6 +19,11 @@ void *pr_realloc(void *p, size_t n, size_t size);
 /* As strdup and strndup; never NULL. */
 char *pr_strdup(const char *s);
 char *pr_strndup(const char *s, size_t n);
+
+/* Is this process's address space limited (ulimit -v), and to how many bytes? */
+bool pr_address_limit(size_t *bytes);
+/* Could that many more bytes be mapped now? They are not kept. */
+bool pr_address_has_room(size_t bytes);
 
 /* A growable byte buffer; also a string builder: data is always NUL-terminated behind len once anything was added. */
 typedef struct pr_buf {

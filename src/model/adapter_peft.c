@@ -70,17 +70,6 @@ static bool is_off(const json_t *v)
            (json_is_array(v) && json_array_size(v) == 0);
 }
 
-static pr_status_t unsupported(const char *path, const char *key, const json_t *v, const char *expected,
-                               pr_error_t *err)
-{
-    const char *name = pr_json_special(v);
-    char *text = pr_json_text(v, JSON_COMPACT);
-    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", path, key, name ? name : text,
-            expected);
-    free(text);
-    return PR_ERR_UNSUPPORTED;
-}
-
 // Initialisations that also change the base model's weights make an adapter that fits only the changed base.
 static pr_status_t check_initialisation(const json_t *root, const char *path, pr_error_t *err)
 {
@@ -92,8 +81,8 @@ static pr_status_t check_initialisation(const json_t *root, const char *path, pr
     for (size_t i = 0; name && i < sizeof harmless / sizeof *harmless; i++)
         if (strcmp(name, harmless[i]) == 0)
             return PR_OK;
-    return unsupported(path, "init_lora_weights", v, "one that leaves the base model as it is (true, gaussian, ...)",
-                       err);
+    return pr_json_unsupported(v, "init_lora_weights", "one that leaves the base model as it is (true, gaussian, ...)",
+                               path, err);
 }
 
 static bool in_table(const char *const *table, size_t n, const char *key)
@@ -126,12 +115,13 @@ static pr_status_t check_settings(json_t *root, const char *path, pr_error_t *er
     if (!type)
         return pr_fail(err, PR_ERR_FORMAT, "%s: key 'peft_type': found nothing, expected \"LORA\"", path);
     if (strcmp(type, "LORA") != 0)
-        return unsupported(path, "peft_type", json_object_get(root, "peft_type"), "\"LORA\"", err);
+        return pr_json_unsupported(json_object_get(root, "peft_type"), "peft_type", "\"LORA\"", path, err);
     if (strcmp(bias, "none") != 0)
-        return unsupported(path, "bias", json_object_get(root, "bias"), "\"none\"", err);
+        return pr_json_unsupported(json_object_get(root, "bias"), "bias", "\"none\"", path, err);
     for (size_t i = 0; i < sizeof must_be_off / sizeof *must_be_off; i++)
         if (!is_off(json_object_get(root, must_be_off[i])))
-            return unsupported(path, must_be_off[i], json_object_get(root, must_be_off[i]), "null or false", err);
+            return pr_json_unsupported(json_object_get(root, must_be_off[i]), must_be_off[i], "null or false", path,
+                                       err);
     PR_TRY(check_initialisation(root, path, err));
     warn_unknown(root, path);
     return PR_OK;

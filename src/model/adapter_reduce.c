@@ -29,7 +29,7 @@ static void qr_free(qr_t *x)
     free(x->r);
 }
 
-/* element(f, i, j): row i, column j of the factor. */
+/* Of f [rows,n], or, transposed, of f [n,rows], both row-major. */
 static bool qr_make(const float *f, int rows, int n, bool transposed, qr_t *x)
 {
     int k = rows < n ? rows : n, wide = rows > n ? rows : n, work_n = 64 * wide, info = 0;

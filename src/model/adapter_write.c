@@ -172,8 +172,7 @@ static pr_status_t write_config(const char *dir, const pr_adapter_t *a, const pr
     json_t *root = config_object(a, c, base, dflt);
     char *text = pr_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     char *path = pr_path_join(dir, "adapter_config.json");
-    pr_status_t status = text ? pr_file_write(path, text, strlen(text), err)
-                              : pr_fail(err, PR_ERR_FORMAT, "%s: the settings cannot be written as JSON", path);
+    pr_status_t status = pr_file_write(path, text, strlen(text), err);
     free(path);
     free(text);
     json_decref(root);

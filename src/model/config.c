@@ -42,15 +42,7 @@ const char *pr_arch_name(pr_arch_t arch)
 pr_status_t pr_config_unsupported(const pr_config_source_t *s, const char *key, const json_t *value,
                                   const char *expected, pr_error_t *err)
 {
-    const char *name = pr_json_special(value);
-    char *text = value && !name ? pr_json_text(value, JSON_COMPACT) : NULL;
-    pr_fail(err, PR_ERR_UNSUPPORTED, "%s: key '%s': found %.200s, expected %s", s->path, key,
-            text   ? text
-            : name ? name
-                   : "nothing",
-            expected);
-    free(text);
-    return PR_ERR_UNSUPPORTED;
+    return pr_json_unsupported(value, key, expected, s->path, err);
 }
 
 pr_status_t pr_config_size(const pr_config_source_t *s, const char *key, int dflt, int max, int *out, pr_error_t *err)
@@ -191,43 +183,42 @@ static pr_status_t read_biases(const pr_config_source_t *s, pr_model_config_t *c
  * for another program. What says that there is no such thing (null, false, 0, a multiplier of 1) is passed over. */
 static pr_status_t refuse_foreign(const pr_config_source_t *s, pr_error_t *err)
 {
-    static const char *const keys[] = {"alibi",
-                                       "attention_multiplier",
-                                       "attention_out_bias",
-                                       "attn_logit_softcapping",
-                                       "clip_qkv",
-                                       "embedding_multiplier",
-                                       "final_logit_softcapping",
-                                       "global_rope_theta",
-                                       "local_rope_theta",
-                                       "logit_scale",
-                                       "logits_scaling",
-                                       "no_rope_layers",
-                                       "num_experts",
-                                       "num_local_experts",
-                                       "qk_layernorm",
-                                       "query_pre_attn_scalar",
-                                       "residual_multiplier",
-                                       "rope_interleaved",
-                                       "rope_local_base_freq",
-                                       "rope_ratio",
-                                       "rope_scaling_factor",
-                                       "rope_scaling_type",
-                                       "rotary_dim",
-                                       "rotary_emb_base",
-                                       "rotary_emb_fraction",
-                                       "rotary_pct",
-                                       "use_alibi",
-                                       "use_parallel_residual",
-                                       "use_qk_norm"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *v = json_object_get(s->root, keys[i]);
-        static const char *const factors[] = {"multiplier", "scal", "ratio", "pct", "fraction"};
-        double off = 0;
-        for (size_t f = 0; f < sizeof factors / sizeof *factors; f++)
-            off = strstr(keys[i], factors[f]) ? 1 : off;
-        if (!pr_json_is_none(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == off))
-            return pr_config_unsupported(s, keys[i], v, "no such key in a model of this family", err);
+    static const struct {
+        const char *key;
+        int off; // the number that says that there is no such thing
+    } foreign[] = {{"alibi", 0},
+                   {"attention_multiplier", 1},
+                   {"attention_out_bias", 0},
+                   {"attn_logit_softcapping", 0},
+                   {"clip_qkv", 0},
+                   {"embedding_multiplier", 1},
+                   {"final_logit_softcapping", 0},
+                   {"global_rope_theta", 0},
+                   {"local_rope_theta", 0},
+                   {"logit_scale", 1},
+                   {"logits_scaling", 1},
+                   {"no_rope_layers", 0},
+                   {"num_experts", 0},
+                   {"num_local_experts", 0},
+                   {"qk_layernorm", 0},
+                   {"query_pre_attn_scalar", 1},
+                   {"residual_multiplier", 1},
+                   {"rope_interleaved", 0},
+                   {"rope_local_base_freq", 0},
+                   {"rope_ratio", 1},
+                   {"rope_scaling_factor", 1},
+                   {"rope_scaling_type", 1},
+                   {"rotary_dim", 0},
+                   {"rotary_emb_base", 0},
+                   {"rotary_emb_fraction", 1},
+                   {"rotary_pct", 1},
+                   {"use_alibi", 0},
+                   {"use_parallel_residual", 0},
+                   {"use_qk_norm", 0}};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        const json_t *v = json_object_get(s->root, foreign[i].key);
+        if (!pr_json_is_none(v) && !json_is_false(v) && !(json_is_number(v) && json_number_value(v) == foreign[i].off))
+            return pr_config_unsupported(s, foreign[i].key, v, "no such key in a model of this family", err);
     }
     const json_t *rope = json_object_get(s->root, "use_rope");
     if (!pr_json_is_none(rope) && !json_is_true(rope))

@@ -12,7 +12,7 @@ typedef struct pr_config_source {
 
 /* An integer within [1, max]; dflt when the key is missing or null, and 0 as default says that it must be there. */
 pr_status_t pr_config_size(const pr_config_source_t *s, const char *key, int dflt, int max, int *out, pr_error_t *err);
-/* PR_ERR_UNSUPPORTED "path: key 'k': value not supported (expected ...)"; the value is shown as JSON. */
+/* pr_json_unsupported with the source's path. */
 pr_status_t pr_config_unsupported(const pr_config_source_t *s, const char *key, const json_t *value,
                                   const char *expected, pr_error_t *err);
 /* rope_theta, rope_scaling (transformers 4) and rope_parameters (transformers 5). */

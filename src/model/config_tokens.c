@@ -5,6 +5,22 @@
 #include <limits.h>
 #include <string.h>
 
+typedef pr_status_t (*add_fn)(const pr_config_source_t *s, const json_t *v, pr_model_config_t *c, pr_error_t *err);
+
+// One value or a list of them.
+static pr_status_t read_each(const pr_config_source_t *s, const char *key, add_fn add, pr_model_config_t *c,
+                             pr_error_t *err)
+{
+    const json_t *v = json_object_get(s->root, key);
+    if (pr_json_is_none(v))
+        return PR_OK;
+    if (!json_is_array(v))
+        return add(s, v, c, err);
+    for (size_t i = 0; i < json_array_size(v); i++)
+        PR_TRY(add(s, json_array_get(v, i), c, err));
+    return PR_OK;
+}
+
 static pr_status_t add_eos(const pr_config_source_t *s, const json_t *v, pr_model_config_t *c, pr_error_t *err)
 {
     if (!json_is_integer(v) || json_integer_value(v) > INT_MAX)
@@ -18,18 +34,6 @@ static pr_status_t add_eos(const pr_config_source_t *s, const json_t *v, pr_mode
     return PR_OK;
 }
 
-static pr_status_t read_eos(const pr_config_source_t *s, pr_model_config_t *c, pr_error_t *err)
-{
-    const json_t *v = json_object_get(s->root, "eos_token_id");
-    if (pr_json_is_none(v))
-        return PR_OK;
-    if (!json_is_array(v))
-        return add_eos(s, v, c, err);
-    for (size_t i = 0; i < json_array_size(v); i++)
-        PR_TRY(add_eos(s, json_array_get(v, i), c, err));
-    return PR_OK;
-}
-
 static pr_status_t add_stop(const pr_config_source_t *s, const json_t *v, pr_model_config_t *c, pr_error_t *err)
 {
     const char *text = json_string_value(v);
@@ -38,19 +42,6 @@ static pr_status_t add_stop(const pr_config_source_t *s, const json_t *v, pr_mod
                        s->path, text ? "one that is empty or holds NUL" : pr_json_type_name(v));
     c->stop = pr_realloc(c->stop, (size_t)c->n_stop + 1, sizeof *c->stop);
     c->stop[c->n_stop++] = pr_strdup(text);
-    return PR_OK;
-}
-
-// One text or a list of them.
-static pr_status_t read_stops(const pr_config_source_t *s, pr_model_config_t *c, pr_error_t *err)
-{
-    const json_t *v = json_object_get(s->root, "stop_strings");
-    if (pr_json_is_none(v))
-        return PR_OK;
-    if (!json_is_array(v))
-        return add_stop(s, v, c, err);
-    for (size_t i = 0; i < json_array_size(v); i++)
-        PR_TRY(add_stop(s, json_array_get(v, i), c, err));
     return PR_OK;
 }
 
@@ -80,14 +71,14 @@ pr_status_t pr_config_read_tokens(const pr_config_source_t *s, const pr_config_s
                                   pr_model_config_t *c, pr_error_t *err)
 {
     if (generation) {
-        PR_TRY(read_eos(generation, c, err));
-        PR_TRY(read_stops(generation, c, err));
+        PR_TRY(read_each(generation, "eos_token_id", add_eos, c, err));
+        PR_TRY(read_each(generation, "stop_strings", add_stop, c, err));
         PR_TRY(read_token(generation, "bos_token_id", &c->bos, err));
         if (!c->n_label) // a classifier generates nothing: its scores stand before config.json's padding
             PR_TRY(read_token(generation, "pad_token_id", &c->pad, err));
     }
     if (c->n_eos == 0)
-        PR_TRY(read_eos(s, c, err));
+        PR_TRY(read_each(s, "eos_token_id", add_eos, c, err));
     default_tokens(s, c);
     PR_TRY(read_token(s, "bos_token_id", &c->bos, err));
     return read_token(s, "pad_token_id", &c->pad, err);

@@ -14,18 +14,23 @@ static size_t at(int row, int width)
     return (size_t)row * (size_t)width;
 }
 
+// Whole rows of logits [n,V] of every column's own, whose rows are ld apart.
+static void gather_logits(const pr_model_t *m, const pr_linalg_t *la, int n, const float *own, int ld, float *logits)
+{
+    int *bounds = pr_alloc((size_t)la->cols + 1, sizeof *bounds);
+    pr_part_bounds(&m->config, la->cols, PR_SPACE_VOCAB, bounds);
+    la->gather(la, n, own, ld, bounds, logits);
+    free(bounds);
+}
+
 void pr_head_logits(const pr_model_t *m, const pr_linalg_t *la, int n, const float *h, float *logits)
 {
     assert(m->head.data);
     int v = m->config.vocab;
     float *own = logits + m->part.vocab.first;
     la->forward(la, &m->head, n, h, m->head.in, own, v, false);
-    if (la->cols == 1)
-        return;
-    int *bounds = pr_alloc((size_t)la->cols + 1, sizeof *bounds);
-    pr_part_bounds(&m->config, la->cols, PR_SPACE_VOCAB, bounds);
-    la->gather(la, n, own, v, bounds, logits);
-    free(bounds);
+    if (la->cols > 1)
+        gather_logits(m, la, n, own, v, logits);
 }
 
 const int32_t *pr_head_scored(const pr_model_config_t *c, const int32_t *id, size_t *n, int32_t *nothing)
@@ -186,14 +191,9 @@ static void keep_nuclei(const pr_model_t *m, const pr_linalg_t *la, block_t *b, 
                         const pr_sampling_t *s)
 {
     int v = m->config.vocab, own = m->head.out, first = la->cols == 1 ? 0 : m->part.vocab.first;
-    const float *full = b->logits;
-    if (la->cols > 1) {
-        int *bounds = pr_alloc((size_t)la->cols + 1, sizeof *bounds);
-        pr_part_bounds(&m->config, la->cols, PR_SPACE_VOCAB, bounds);
-        la->gather(la, n, b->logits, own, bounds, b->full);
-        free(bounds);
-        full = b->full;
-    }
+    const float *full = la->cols == 1 ? b->logits : b->full;
+    if (la->cols > 1)
+        gather_logits(m, la, n, b->logits, own, b->full);
     for (int i = 0; i < n; i++) {
         float *x = b->logits + at(i, own);
         float low = pr_k_max(v, full + at(i, v)) - (float)(1000 * fmax(s->temperature, 1));

@@ -100,19 +100,32 @@ static int choose_all(int v, const float *p, const double *sums, double total, d
     return last; // rounding left the sum a little short of its total
 }
 
+static int chunks(int v)
+{
+    return (v + PR_EXP_CHUNK - 1) / PR_EXP_CHUNK;
+}
+
+// Logits x [v], at most max, become what probabilities are proportional to; sums [chunks(v)] of its chunks. Returns the
+// sum of all.
+static double exponentials(const pr_sampling_t *s, int v, float max, float *x, double *sums)
+{
+    double total = 0;
+    pr_k_exp_chunks(v, max, (float)(1.0 / s->temperature), x, sums);
+    for (int k = 0; k < chunks(v); k++)
+        total += sums[k];
+    return total;
+}
+
 void pr_nucleus_keep(const pr_sampling_t *s, int v, const float *logits, int must, bool *keep)
 {
-    int n_chunk = (v + PR_EXP_CHUNK - 1) / PR_EXP_CHUNK, n;
     float *p = pr_alloc((size_t)v, sizeof *p);
-    double *sums = pr_alloc((size_t)n_chunk, sizeof *sums), total = 0, mass;
-    candidate_t *heap = pr_alloc((size_t)v, sizeof *heap), edge = {0};
+    double *sums = pr_alloc((size_t)chunks(v), sizeof *sums), mass;
+    candidate_t *heap = pr_alloc((size_t)v, sizeof *heap);
     memcpy(p, logits, (size_t)v * sizeof *p);
-    pr_k_exp_chunks(v, pr_k_max(v, logits), (float)(1.0 / s->temperature), p, sums); // as pr_choose_token does
-    for (int k = 0; k < n_chunk; k++)
-        total += sums[k];
-    int taken = nucleus(v, p, total, s->top_p, heap, &n, &mass);
+    double total = exponentials(s, v, pr_k_max(v, logits), p, sums);
+    int n, taken = nucleus(v, p, total, s->top_p, heap, &n, &mass);
     candidate_t own = {p[must], must};
-    edge = taken > 0 && before(&own, &heap[n - taken]) ? heap[n - taken] : own;
+    candidate_t edge = taken > 0 && before(&own, &heap[n - taken]) ? heap[n - taken] : own;
     for (int i = 0; i < v; i++) {
         candidate_t c = {p[i], i};
         keep[i] = !before(&edge, &c); // what is no number stays, so that it is seen
@@ -131,13 +144,8 @@ int pr_choose_token(const pr_sampling_t *s, int v, float *logits, double u, floa
             *logp = (float)-log(pr_k_log_sum_exp(v, logits, 1.0f, false).sum);
         return id;
     }
-    int n_chunk = (v + PR_EXP_CHUNK - 1) / PR_EXP_CHUNK;
-    double stack_sums[1024], *sums = n_chunk <= 1024 ? stack_sums : pr_alloc((size_t)n_chunk, sizeof *sums);
-    double total = 0;
-    pr_k_exp_chunks(v, max, (float)(1.0 / s->temperature), logits, sums);
-    for (int k = 0; k < n_chunk; k++)
-        total += sums[k];
-    double mass = total;
+    double stack_sums[1024], *sums = chunks(v) <= 1024 ? stack_sums : pr_alloc((size_t)chunks(v), sizeof *sums);
+    double total = exponentials(s, v, max, logits, sums), mass = total;
     int id =
         s->top_p < 1.0 ? choose_nucleus(v, logits, total, s->top_p, u, &mass) : choose_all(v, logits, sums, total, u);
     if (logp)

@@ -13,8 +13,6 @@
 #include <dnnl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 /* c [m,n] = op(a) op(b), or +=. The choice is a function of the shape, so that results are too. */
 static void gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, const float *a, int lda, const float *b,
@@ -137,17 +135,15 @@ pr_status_t pr_linalg_start(int n, pr_error_t *err)
     // OpenBLAS's buffer and a stack per thread; oneDNN's kernels and the arenas of malloc.
     const size_t mib = (size_t)1 << 20, need = (size_t)n * 144 * mib + 96 * mib;
     static int started;
-    struct rlimit limit;
+    size_t limit;
     set_threads(n);
-    if (n <= started || getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    if (n <= started || !pr_address_limit(&limit))
         return PR_OK;
-    void *room = mmap(NULL, need, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED)
+    if (!pr_address_has_room(need))
         return pr_fail(err, PR_ERR_MEMORY,
-                       "this process may have %llu MiB of address space (ulimit -v), too few: %zu MiB more are needed "
+                       "this process may have %zu MiB of address space (ulimit -v), too few: %zu MiB more are needed "
                        "for linear algebra on %d thread%s",
-                       (unsigned long long)limit.rlim_cur / mib, need / mib, n, n == 1 ? "" : "s");
-    munmap(room, need);
+                       limit / mib, need / mib, n, n == 1 ? "" : "s");
     PR_TRY(take_buffers(err));
     started = n;
     return PR_OK;

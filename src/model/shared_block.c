@@ -1,5 +1,5 @@
 #include "model/shared_block.h"
-#include "base/file.h"
+#include "base/duration.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -117,18 +117,11 @@ static bool open_folder(meeting_t *at, char why[PR_SHARED_WHY])
                   (unsigned)st.st_mode & 0777, (long)geteuid());
 }
 
-static double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // Locks an open file; whoever holds the lock now is waited for while the file's time says that it gets on.
 static bool wait_for_lock(const meeting_t *at, int fd, char why[PR_SHARED_WHY])
 {
     const struct timespec pause = {.tv_nsec = 5000000};
-    double since = seconds_now();
+    double since = pr_time_monotonic();
     struct stat st = {0}, last;
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
@@ -137,8 +130,8 @@ static bool wait_for_lock(const meeting_t *at, int fd, char why[PR_SHARED_WHY])
         if (fstat(fd, &st) != 0)
             return refuse(why, "%s: %s", at->name, strerror(errno));
         if (st.st_mtim.tv_sec != last.st_mtim.tv_sec || st.st_mtim.tv_nsec != last.st_mtim.tv_nsec)
-            since = seconds_now();
-        if (seconds_now() - since > patience)
+            since = pr_time_monotonic();
+        if (pr_time_monotonic() - since > patience)
             return refuse(why, "%s: the process that makes the shared copy made no progress for %g seconds", at->name,
                           patience);
         nanosleep(&pause, NULL);

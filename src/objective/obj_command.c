@@ -141,9 +141,7 @@ static json_t *clean_text(const char *s, size_t len)
 
 static void add_request(const command_t *self, int64_t id, const pr_sample_t *s)
 {
-    pr_span_t response = {s->response, s->response_len};
-    if (self->trim)
-        response = pr_text_strip(response.s, response.len);
+    pr_span_t response = pr_text_trimmed(s->response, s->response_len, self->trim);
     json_t *request =
         json_pack("{s:I, s:o, s:o}", "id", (json_int_t)id, "prompt", clean_text(s->prompt, strlen(s->prompt)),
                   "response", clean_text(response.s, response.len));

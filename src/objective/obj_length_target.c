@@ -48,9 +48,7 @@ static double length_of(const length_target_t *self, const pr_sample_t *s)
     if (self->unit == 't')
         return s->n_response;
     if (self->unit == 'c') {
-        pr_span_t text = {s->response, s->response_len};
-        if (self->trim)
-            text = pr_text_strip(text.s, text.len);
+        pr_span_t text = pr_text_trimmed(s->response, s->response_len, self->trim);
         return (double)pr_utf8_count(text.s, text.len);
     }
     pr_spans_t words;

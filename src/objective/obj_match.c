@@ -141,9 +141,7 @@ static pr_status_t count_sentences(const match_t *self, const pr_spans_t *senten
 static pr_status_t score_one(const match_t *self, const pr_sample_t *s, double *score, pr_error_t *err)
 {
     pr_spans_t pieces = {0};
-    pr_span_t whole = {s->response, s->response_len};
-    if (self->trim)
-        whole = pr_text_strip(whole.s, whole.len);
+    pr_span_t whole = pr_text_trimmed(s->response, s->response_len, self->trim);
     pr_status_t status;
     size_t found = 0, of = whole.len > 0;
     if (self->unit == 's') {

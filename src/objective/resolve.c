@@ -363,22 +363,18 @@ static pr_status_t hash_words(json_t *out, const char *text, const char *dir, pr
 
 static pr_status_t hash_option(const pr_option_t *o, const json_t *v, const char *dir, json_t *out, pr_error_t *err)
 {
-    json_t *files = json_object(), *words = json_array();
+    bool command = o->kind == PR_OPT_COMMAND;
+    json_t *content = command ? json_array() : json_object();
     pr_status_t status = PR_OK;
     char *path = json_is_string(v) ? pr_path_join(dir, json_string_value(v)) : NULL;
     if (o->kind == PR_OPT_FILE)
-        status = hash_into(files, "content", path, err);
+        status = hash_into(content, "content", path, err);
     else if (o->kind == PR_OPT_DIR)
-        status = hash_dir(files, path, err);
+        status = hash_dir(content, path, err);
     else
         for (size_t i = 0; status == PR_OK && i < json_array_size(v); i++)
-            status = hash_words(words, json_string_value(json_array_get(v, i)), dir, err);
-    if (o->kind == PR_OPT_COMMAND)
-        json_object_set(out, "words", words);
-    else
-        json_object_set(out, "files", files);
-    json_decref(words);
-    json_decref(files);
+            status = hash_words(content, json_string_value(json_array_get(v, i)), dir, err);
+    json_object_set_new(out, command ? "words" : "files", content);
     free(path);
     return status;
 }

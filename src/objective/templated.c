@@ -44,7 +44,7 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
                              const char *prompt, const char *response, size_t response_len, pr_packed_t *out,
                              pr_error_t *err)
 {
-    pr_span_t said = t->trim ? pr_text_strip(response, response_len) : (pr_span_t){response, response_len};
+    pr_span_t said = pr_text_trimmed(response, response_len, t->trim);
     pr_buf_t text = {0};
     int32_t *id = NULL;
     size_t n = 0;

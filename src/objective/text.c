@@ -159,6 +159,11 @@ pr_span_t pr_text_strip(const char *s, size_t len)
     return last ? (pr_span_t){s + first, last - first} : (pr_span_t){s, 0};
 }
 
+pr_span_t pr_text_trimmed(const char *s, size_t len, bool trim)
+{
+    return trim ? pr_text_strip(s, len) : (pr_span_t){s, len};
+}
+
 void pr_text_ascii_words(const char *s, size_t len, pr_spans_t *out)
 {
     size_t n, start = 0;

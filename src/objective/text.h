@@ -38,6 +38,8 @@ void pr_spans_add(pr_spans_t *spans, const char *s, size_t len);
 void pr_spans_free(pr_spans_t *spans);
 /* Both ends without white space, as Python's str.strip. */
 pr_span_t pr_text_strip(const char *s, size_t len);
+/* The same where an objective's option `trim` is set, else all of s [len]. */
+pr_span_t pr_text_trimmed(const char *s, size_t len, bool trim);
 /* The maximal runs of [a-z'] in the lower-cased text: re.findall("[a-z']+", text.lower()). */
 void pr_text_ascii_words(const char *s, size_t len, pr_spans_t *out);
 /* The maximal runs of letters, marks, digits and apostrophes (' and U+2019, made ') of any script that hold a letter or
