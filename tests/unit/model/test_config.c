@@ -376,6 +376,9 @@ static const struct {
     {PR_ARCH_LLAMA, "{\"attn_logit_softcapping\":50.0}", U, "'attn_logit_softcapping'|50"},
     {PR_ARCH_LLAMA, "{\"logits_scaling\":8}", U, "'logits_scaling'|8"},
     {PR_ARCH_LLAMA, "{\"rotary_pct\":0.25}", U, "'rotary_pct'|0.25"},
+    {PR_ARCH_LLAMA, "{\"query_pre_attn_scalar\":1}", U,
+     "'query_pre_attn_scalar'|1"}, // a scale of the scores, not a factor of them
+    {PR_ARCH_LLAMA, "{\"attention_multiplier\":1.0}", U, "'attention_multiplier'|1.0"},
     {PR_ARCH_LLAMA, "{\"use_rope\":false}", U, "'use_rope'|false"},
     {PR_ARCH_LLAMA, "{\"rotary_emb_base\":500000}", U, "'rotary_emb_base'|500000"},
     {PR_ARCH_QWEN3, "{\"rope_local_base_freq\":10000.0}", U, "'rope_local_base_freq'|10000"},
