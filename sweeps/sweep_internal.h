@@ -267,10 +267,15 @@ typedef struct pr_run_points {
     size_t n;
     uint32_t *asked; // [n] requests
     double *w;       // [n,K]
-    double *mean;    // [n,K] turned
+    double *mean;    // [n,K] turned; within pr_runs_t's
 } pr_run_points_t;
-pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s); // [n_track]; free with pr_sweep_runs_free()
-void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run);
+typedef struct pr_runs {
+    pr_run_points_t *run; // [n_track]
+    size_t n;             // points of all
+    double *mean;         // [n,K] one run after the other
+} pr_runs_t;
+pr_runs_t pr_sweep_runs(const pr_sweep_t *s);
+void pr_sweep_runs_clear(const pr_sweep_t *s, pr_runs_t *runs);
 
 /* indicators.json: {"key": hash of what the numbers are of, "hash": of the values' canonical text, "values": {...}}.
  * *values is a new reference: the kept ones when the key is this one and they are whole, else an empty object. */
@@ -290,7 +295,7 @@ typedef struct pr_volumes {
     size_t resamples;
 } pr_volumes_t;
 /* Those that `values` holds, and the others computed and put into it. Errors: PR_ERR_INTERRUPTED. */
-pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                              pr_volumes_t *out, pr_error_t *err);
 void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
 
