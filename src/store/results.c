@@ -106,13 +106,15 @@ static pr_status_t lock_file(const char *dir, const char *path, int fd, int lock
     return pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
 }
 
-static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
+/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an error.
+ */
+static pr_status_t take(const char *dir, const char *name, int flags, int lock, int *out, pr_error_t *err)
 {
-    char *path = pr_path_join(dir, ".lock");
+    char *path = pr_path_join(dir, name);
     int fd = -1;
-    pr_status_t status = open_lock(path, O_CREAT | O_NOFOLLOW, &fd, err);
+    pr_status_t status = open_lock(path, flags, &fd, err);
     if (status == PR_OK) {
-        status = lock_file(dir, path, fd, fd, err);
+        status = lock_file(dir, path, fd, lock < 0 ? fd : lock, err);
         if (status != PR_OK)
             close(fd);
     }
@@ -121,22 +123,20 @@ static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
     return status;
 }
 
+static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
+{
+    return take(dir, ".lock", O_CREAT | O_NOFOLLOW, -1, out, err);
+}
+
 /* The journal's own lock, which holds where somebody has removed .lock. */
 static pr_status_t take_journal(const char *dir, int flags, int lock, int *out, pr_error_t *err)
 {
     char *path = pr_path_join(dir, "journal.jsonl");
     bool fresh = !pr_file_exists(path);
-    int fd = -1;
-    pr_status_t status = open_lock(path, flags, &fd, err);
-    if (status == PR_OK) {
-        status = lock_file(dir, path, fd, lock, err);
-        if (status != PR_OK)
-            close(fd);
-        else if (fresh)
-            pr_sync_dir_of(path);
-    }
+    pr_status_t status = take(dir, "journal.jsonl", flags, lock, out, err);
+    if (status == PR_OK && fresh)
+        pr_sync_dir_of(path);
     free(path);
-    *out = status == PR_OK ? fd : -1;
     return status;
 }
 
