@@ -39,14 +39,16 @@ static int try_lock(int fd)
     return fcntl_lock(fd, F_OFD_SETLK, F_SETLK, &lock);
 }
 
-/* "process 123 on node7", as the lock file says. */
-static void read_owner(int fd, char *owner, size_t size)
+/* "process 123 on node7", as the lock file says; false, and "another process", where it says nothing. */
+static bool read_owner(int fd, char *owner, size_t size)
 {
     ssize_t n = pread(fd, owner, size - 1, 0);
     owner[n > 0 ? n : 0] = 0;
     owner[strcspn(owner, "\n")] = 0;
-    if (!owner[0])
+    bool said = owner[0] != 0;
+    if (!said)
         snprintf(owner, size, "another process");
+    return said;
 }
 
 static pr_status_t write_owner(int fd, const char *path, pr_error_t *err)
@@ -86,8 +88,7 @@ static pr_status_t last_owner(void *self, const char *event, const json_t *line,
 /* Who has the directory: .lock says it, or where that was removed the journal's last start. */
 static void name_owner(const char *dir, int lock, char owner[320])
 {
-    read_owner(lock, owner, 320);
-    if (strcmp(owner, "another process") != 0)
+    if (read_owner(lock, owner, 320))
         return;
     char *path = pr_path_join(dir, "journal.jsonl");
     pr_journal_read(path, last_owner, owner, NULL, NULL);
