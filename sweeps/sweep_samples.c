@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "report/samples.h"
 #include "report/text.h"
 #include "sweeps/sweep_internal.h"
 
@@ -107,15 +108,6 @@ static bool read_written(const pr_sweep_t *s, const char *name, char **text, siz
     return same;
 }
 
-static bool belongs(const json_t *sample, const json_t *point)
-{
-    static const char *const keys[] = {"search", "seed", "weights"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
-            return false;
-    return true;
-}
-
 /* The lines from *at on that belong to a point. New reference. */
 static json_t *take_lines(const char **at, const char *end, const json_t *point)
 {
@@ -124,7 +116,7 @@ static json_t *take_lines(const char **at, const char *end, const json_t *point)
         const char *stop = memchr(*at, '\n', (size_t)(end - *at));
         size_t n = stop ? (size_t)(stop - *at) : (size_t)(end - *at);
         json_t *line = NULL;
-        bool mine = pr_json_parse(*at, n, "samples.jsonl", &line, NULL) == PR_OK && belongs(line, point);
+        bool mine = pr_json_parse(*at, n, "samples.jsonl", &line, NULL) == PR_OK && pr_sample_belongs(line, point);
         json_decref(line);
         if (!mine)
             break;
