@@ -122,14 +122,15 @@ struct pr_sweep {
     pr_past_t *past;     // of earlier runs
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
-    json_t *past_experts; // id -> result of a fine-tune or fit_reward job of earlier runs
-    json_t *steps;        // id of a fine-tune job -> tokens of its steps
-    json_t *tables;       // the last "tables" line: what was written, and of what; NULL: none
-    json_t *said;         // id -> what an evaluation's policy said, as far as it has been read
-    json_t *kept;         // the lines of a finished samples.jsonl by search, seed and point, once read
-    json_t *again;        // numbers of the evaluations that are done again
-    bool asked_again;     // whether some must be has been found out
-    double **block;       // memory of the evaluations' values
+    json_t *past_experts;    // id -> result of a fine-tune or fit_reward job of earlier runs
+    json_t *steps;           // id of a fine-tune job -> tokens of its steps
+    json_t *tables;          // the last "tables" line: what was written, and of what; NULL: none
+    json_t *said;            // id -> what an evaluation's policy said, as far as it has been read
+    json_t *kept;            // the lines of a finished samples.jsonl by search, seed and point, once read
+    pr_evaluation_t **again; // [n_again] those that are done again
+    size_t n_again;
+    bool asked_again; // whether some must be has been found out
+    double **block;   // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
     bool paired;     // some search needs the prompts' own scores
@@ -159,8 +160,6 @@ pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective)
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
-/* The number of an evaluation that is the sweep's. */
-size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e);
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id);
 /* The number of the evaluation of a track's request on a range of prompts, made when it is new; done when an earlier
  * run did it. */

@@ -198,15 +198,15 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     pr_error_t err;
     if (e->again || e->job.state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
         return;
-    size_t number = (size_t)(pr_sweep_number(s, e));
-    if (json_array_size(s->again) < TOLD)
+    if (s->n_again < TOLD)
         pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
     e->again = true;
     e->job.state = PR_JOB_WAITING;
     s->done--;
     s->n_evaluated--;
     s->evaluated_seconds -= e->job.seconds;
-    json_array_append_new(s->again, json_integer((json_int_t)number));
+    s->again = pr_realloc(s->again, s->n_again + 1, sizeof(pr_evaluation_t *));
+    s->again[s->n_again++] = e;
     json_t *line = json_pack("{s:s, s:s}", "job", e->job.id, "why", err.text);
     if (!line)
         line = json_pack("{s:s}", "job", e->job.id); // a name that is not UTF-8
@@ -216,11 +216,10 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
 
 bool pr_sweep_ask_again(pr_sweep_t *s)
 {
-    size_t before = json_array_size(s->again);
+    size_t before = s->n_again;
     if (s->config->front_samples > 0)
         pr_sweep_each_front(s, ask_for, s);
-    if (json_array_size(s->again) > before && json_array_size(s->again) > TOLD)
-        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost",
-               json_array_size(s->again));
-    return json_array_size(s->again) > before;
+    if (s->n_again > before && s->n_again > TOLD)
+        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost", s->n_again);
+    return s->n_again > before;
 }

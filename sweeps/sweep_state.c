@@ -217,11 +217,6 @@ pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
     return &s->chunk[number / PR_SWEEP_CHUNK][number % PR_SWEEP_CHUNK];
 }
 
-size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e)
-{
-    return *slot_of(&s->by_id, s, e->job.id, evaluation_id) - (size_t)1;
-}
-
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id)
 {
     bool possible = s->by_id.n_slots && strlen(id) == PR_HASH_HEX - 1;

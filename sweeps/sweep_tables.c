@@ -14,8 +14,6 @@ enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)
 {
-    size_t i;
-    const json_t *number;
     bool all = s->failed == 0 && !s->end_stopped;
     for (int t = 0; t < s->n_track; t++)
         all = all && s->track[t].done;
@@ -23,8 +21,8 @@ bool pr_sweep_complete(const pr_sweep_t *s)
         all = all && s->expert[k].job.state == PR_JOB_DONE;
     for (int k = 0; k < s->n_fit; k++)
         all = all && s->fit[k].job.state == PR_JOB_DONE;
-    json_array_foreach(s->again, i, number) all =
-        all && pr_sweep_eval(s, (size_t)json_integer_value(number))->job.state == PR_JOB_DONE;
+    for (size_t i = 0; i < s->n_again; i++)
+        all = all && s->again[i]->job.state == PR_JOB_DONE;
     return all;
 }
 
