@@ -185,8 +185,7 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
-/* What earlier runs made of a job, or NULL; and the same, made when it is new (NULL: not an identity). */
-const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
+/* What earlier runs made of a job, made when it is new; NULL: not an identity. */
 pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *id);
 /* Takes over what earlier attempts at a job cost. */
 void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h);
