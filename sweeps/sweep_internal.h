@@ -204,9 +204,8 @@ char *pr_sweep_name_open(const json_t *open);
 
 /* ---- what front points said (sweep_samples.c) ---- */
 /* What the policy of a row of the front said on the first prompts: {"responses": [...], "finish": [...], "scores":
- * [[K]...]}, or
- * {"lines":
- * [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is to be had. */
+ * [[K]...]}, or {"lines": [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is
+ * to be had. */
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
                             pr_error_t *err);
 /* The first response of that, or NULL. Caller frees. */
