@@ -6,7 +6,7 @@
 #include "jobs/artifact.h"
 #include "store/journal.h"
 #include "store/results.h"
-#include "sweeps/sweep.h"
+#include "sweeps/sweep_internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -50,16 +50,7 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
 /* Finished, and with every table as it was written. */
 static bool is_finished(const char *dir, const pr_clean_fold_t *f)
 {
-    static const char *const names[] = {"cells.csv",     "front.csv",    "front.json",
-                                        "samples.jsonl", "metrics.json", "indicators.json"};
-    bool good = strcmp(f->state, "finished") == 0 && json_is_true(json_object_get(f->tables, "complete"));
-    for (size_t i = 0; i < sizeof names / sizeof *names && good; i++) {
-        char hash[PR_HASH_HEX], *path = pr_results_path(dir, "%s", names[i]);
-        const char *expected = json_string_value(json_object_get(json_object_get(f->tables, "files"), names[i]));
-        good = expected && pr_hash_file(path, hash, NULL) == PR_OK && strcmp(hash, expected) == 0;
-        free(path);
-    }
-    return good;
+    return strcmp(f->state, "finished") == 0 && pr_sweep_tables_stand(dir, f->tables);
 }
 
 /* Does a later run of the sweep read the prompts' scores of its points whatever happens? */

@@ -223,6 +223,8 @@ bool pr_sweep_complete(const pr_sweep_t *s);
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
 /* Are the tables that the journal remembers of this sweep, as this version writes them? */
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
+/* Are all tables there as a "tables" line (or NULL) of a complete sweep says? */
+bool pr_sweep_tables_stand(const char *dir, const json_t *line);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
 /* Does some search of the sweep evaluate points on parts of the prompts? */
