@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -319,6 +320,53 @@ char *pr_results_path(const char *dir, const char *format, ...)
     return path;
 }
 
+// ---- its files ----
+
+typedef struct pr_walk {
+    pr_results_file_fn fn;
+    void *self;
+    pr_error_t *err;
+} pr_walk_t;
+
+/* in: the folder, relative to the directory. */
+static pr_status_t walk_folder(const pr_walk_t *w, int parent, const char *name, const char *in, int depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    pr_status_t status = PR_OK;
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return PR_OK;
+    }
+    for (struct dirent *e; status == PR_OK && (e = readdir(d));) {
+        struct stat st;
+        char below[PATH_MAX];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        snprintf(below, sizeof below, "%s%s%s", in, in[0] ? "/" : "", e->d_name);
+        if (S_ISDIR(st.st_mode) && depth > 0)
+            status = walk_folder(w, fd, e->d_name, below, depth - 1);
+        else if (S_ISREG(st.st_mode))
+            status = w->fn(w->self, &(pr_results_file_t){fd, in, e->d_name, (uint64_t)st.st_blocks * 512}, w->err);
+    }
+    closedir(d);
+    return status;
+}
+
+pr_status_t pr_results_each_file(const char *dir, pr_results_file_fn fn, void *self, pr_error_t *err)
+{
+    const pr_walk_t w = {fn, self, err};
+    // The directory itself may be named through a link; what is below it may not.
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", dir, strerror(errno));
+    pr_status_t status = walk_folder(&w, fd, ".", "", 2);
+    close(fd);
+    return status;
+}
+
 // ---- what a killed process left ----
 
 bool pr_results_is_temporary(const char *name)
@@ -332,34 +380,15 @@ bool pr_results_is_temporary(const char *name)
     return *digits && digits[strspn(digits, "0123456789")] == 0;
 }
 
-static void sweep_folder(int parent, const char *name, int depth)
+static pr_status_t remove_temporary(void *self, const pr_results_file_t *f, pr_error_t *err)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    for (struct dirent *e; (e = readdir(d));) {
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        if (S_ISDIR(st.st_mode) && depth > 0)
-            sweep_folder(fd, e->d_name, depth - 1);
-        else if (S_ISREG(st.st_mode) && pr_results_is_temporary(e->d_name))
-            unlinkat(fd, e->d_name, 0);
-    }
-    closedir(d);
+    (void)self, (void)err;
+    if (pr_results_is_temporary(f->name))
+        unlinkat(f->folder, f->name, 0);
+    return PR_OK;
 }
 
 void pr_results_sweep_temporaries(const pr_results_t *r)
 {
-    // The directory itself may be named through a link; what is below it may not.
-    int fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    sweep_folder(fd, ".", 2);
-    close(fd);
+    pr_results_each_file(r->dir, remove_temporary, NULL, NULL);
 }
