@@ -261,6 +261,9 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
 
 /* ---- the end ---- */
+/* What it is doing, for the journal and for `status`. */
+#define PR_ENDING_TABLES "writing tables"
+#define PR_ENDING_INDICATORS "indicators"
 /* The points of one search over one set of experts, in canonical order. */
 typedef struct pr_run_points {
     size_t n;
