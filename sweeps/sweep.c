@@ -158,7 +158,6 @@ static void make_tracks(pr_sweep_t *s)
                                   .reference = t->reference};
         pr_policy_identity(c, &s->inputs, t->spec, t->policy);
         t->max_range = t->spec->n_fidelity + 1;
-        s->paired = s->paired || t->spec->n_fidelity > 0;
     }
 }
 

@@ -133,7 +133,6 @@ struct pr_sweep {
     double **block;   // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
-    bool paired;     // some search needs the prompts' own scores
     bool nothing;    // nothing can be started until a job ends
     pr_phase_t phase;
     char **host;
@@ -156,6 +155,10 @@ struct pr_sweep {
 enum { PR_SWEEP_CHUNK = 1024 };
 
 /* ---- state ---- */
+/* Does some search of the sweep evaluate points on parts of the prompts? Then it needs their own scores. */
+bool pr_sweep_any_fidelity(const pr_config_t *c);
+/* A number by content for a point: the first 60 bits of its job's identity. */
+int64_t pr_point_number(const char *job);
 pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective);
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
@@ -227,10 +230,6 @@ bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
 bool pr_sweep_tables_stand(const char *dir, const json_t *line);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
-/* Does some search of the sweep evaluate points on parts of the prompts? */
-bool pr_sweep_any_fidelity(const pr_config_t *c);
-/* A number by content for a point: the first 60 bits of its job's identity. */
-int64_t pr_point_number(const char *job);
 
 /* reference [K] with infinite entries replaced by the worst of n values [n,K] (turned), so that hypervolumes stay
  * finite; entries stay as they are when n is 0. */

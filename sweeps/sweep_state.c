@@ -302,7 +302,7 @@ static bool still_counts(pr_sweep_t *s, pr_evaluation_t *e, const pr_past_t *p)
     pr_error_t err;
     if (!p || !p->value)
         return false;
-    if (!s->paired || pr_sweep_keep_prompts(s, e, &err) == PR_OK)
+    if (!pr_sweep_any_fidelity(s->config) || pr_sweep_keep_prompts(s, e, &err) == PR_OK)
         return true;
     pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
     return false;
