@@ -32,10 +32,8 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
         snprintf(f->state, sizeof f->state, "stopped");
     if (strcmp(event, "sweep_end") == 0)
         snprintf(f->state, sizeof f->state, "%s", state ? state : "");
-    if (strcmp(event, "tables") == 0) {
-        json_decref(f->tables);
-        f->tables = json_incref((json_t *)(uintptr_t)line);
-    }
+    if (strcmp(event, "tables") == 0)
+        pr_journal_keep(&f->tables, line);
     if (id && label && strcmp(event, "job_done") == 0 &&
         json_is_string(json_object_get(json_object_get(line, "result"), "expert"))) {
         json_object_set_new(f->tuned, id, json_string(label));

@@ -503,12 +503,10 @@ static pr_status_t place_dir(const pr_move_t *m, pr_config_t *c, pr_error_t *err
 
 static pr_status_t last_inputs(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
-    json_t **out = self, *inputs = json_object_get(line, "inputs");
+    const json_t *inputs = json_object_get(line, "inputs");
     (void)err;
-    if (strcmp(event, "sweep_start") == 0 && json_is_object(inputs)) {
-        json_decref(*out);
-        *out = json_incref(inputs);
-    }
+    if (strcmp(event, "sweep_start") == 0 && json_is_object(inputs))
+        pr_journal_keep(self, inputs);
     return PR_OK;
 }
 

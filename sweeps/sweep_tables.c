@@ -106,12 +106,9 @@ bool pr_sweep_tables_finished(const pr_sweep_t *s)
 
 static pr_status_t find_tables(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
-    json_t **last = self;
     (void)err;
-    if (strcmp(event, "tables") == 0) {
-        json_decref(*last);
-        *last = json_incref((json_t *)(uintptr_t)line);
-    }
+    if (strcmp(event, "tables") == 0)
+        pr_journal_keep(self, line);
     return PR_OK;
 }
 
