@@ -38,11 +38,17 @@ static int srun_tasks(void)
     return tasks && atoi(tasks) > 0 ? atoi(tasks) : 1;
 }
 
+/* Did a launcher that speaks PMI start this process? */
+static bool has_pmi(void)
+{
+    return getenv("PMIX_RANK") || getenv("PMI_RANK");
+}
+
 /* Before MPI_Init, which would end the program with a page of its own advice. */
 static pr_status_t check_pmi(pr_error_t *err)
 {
     int tasks = srun_tasks();
-    if (tasks > 0 && !getenv("PMIX_RANK") && !getenv("PMI_RANK"))
+    if (tasks > 0 && !has_pmi())
         return pr_fail(err, PR_ERR_ENV,
                        "srun started %d task%s without PMIx, so MPI cannot join them; use `srun --mpi=pmix` or, inside "
                        "sbatch or salloc, `mpirun`",
@@ -53,7 +59,7 @@ static pr_status_t check_pmi(pr_error_t *err)
 /* Did mpirun, or an srun that speaks PMI, start this process? */
 static bool was_launched(void)
 {
-    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK") || srun_tasks() > 0;
+    return getenv("OMPI_COMM_WORLD_SIZE") || has_pmi() || srun_tasks() > 0;
 }
 
 /* A process by itself needs none of the daemon that Open MPI would start for it, which fails on long host names and
@@ -155,7 +161,7 @@ bool pr_world_is_other(void)
 int pr_world_processes(void)
 {
     const char *size = getenv("OMPI_COMM_WORLD_SIZE"), *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (!size && (getenv("PMIX_RANK") || getenv("PMI_RANK")))
+    if (!size && has_pmi())
         size = getenv("PMI_SIZE") ? getenv("PMI_SIZE") : tasks;
     return size && atoi(size) > 1 ? atoi(size) : 1;
 }

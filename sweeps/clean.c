@@ -6,14 +6,11 @@
 #include "jobs/artifact.h"
 #include "store/journal.h"
 #include "store/results.h"
-#include "sweeps/sweep.h"
+#include "sweeps/sweep_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the journal says. */
@@ -35,10 +32,8 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
         snprintf(f->state, sizeof f->state, "stopped");
     if (strcmp(event, "sweep_end") == 0)
         snprintf(f->state, sizeof f->state, "%s", state ? state : "");
-    if (strcmp(event, "tables") == 0) {
-        json_decref(f->tables);
-        f->tables = json_incref((json_t *)(uintptr_t)line);
-    }
+    if (strcmp(event, "tables") == 0)
+        pr_journal_keep(&f->tables, line);
     if (id && label && strcmp(event, "job_done") == 0 &&
         json_is_string(json_object_get(json_object_get(line, "result"), "expert"))) {
         json_object_set_new(f->tuned, id, json_string(label));
@@ -50,16 +45,7 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
 /* Finished, and with every table as it was written. */
 static bool is_finished(const char *dir, const pr_clean_fold_t *f)
 {
-    static const char *const names[] = {"cells.csv",     "front.csv",    "front.json",
-                                        "samples.jsonl", "metrics.json", "indicators.json"};
-    bool good = strcmp(f->state, "finished") == 0 && json_is_true(json_object_get(f->tables, "complete"));
-    for (size_t i = 0; i < sizeof names / sizeof *names && good; i++) {
-        char hash[PR_HASH_HEX], *path = pr_results_path(dir, "%s", names[i]);
-        const char *expected = json_string_value(json_object_get(json_object_get(f->tables, "files"), names[i]));
-        good = expected && pr_hash_file(path, hash, NULL) == PR_OK && strcmp(hash, expected) == 0;
-        free(path);
-    }
-    return good;
+    return strcmp(f->state, "finished") == 0 && pr_sweep_tables_stand(dir, f->tables);
 }
 
 /* Does a later run of the sweep read the prompts' scores of its points whatever happens? */
@@ -96,7 +82,6 @@ typedef struct pr_cleaner {
     char *cells; // cells.csv of a finished sweep, which names its jobs; NULL: not finished
     bool evaluations, dry;
     pr_clean_t *out;
-    pr_error_t *err;
 } pr_cleaner_t;
 
 /* "finetune-<id>.ckpt" -> id; false for another name. */
@@ -137,53 +122,27 @@ static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
     return c->evaluations ? PR_CLEAN_EVALUATION : PR_CLEAN_KINDS;
 }
 
-static pr_status_t drop(pr_cleaner_t *c, int folder, const char *name, pr_clean_kind_t kind)
+static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t *err)
 {
-    struct stat st;
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+    pr_cleaner_t *c = self;
+    pr_clean_kind_t kind = pr_results_is_temporary(f->name)    ? PR_CLEAN_TEMPORARY
+                           : strcmp(f->in, "checkpoints") == 0 ? kind_of(c, f->name)
+                                                               : PR_CLEAN_KINDS;
+    if (kind == PR_CLEAN_KINDS)
         return PR_OK;
-    if (!c->dry && unlinkat(folder, name, 0) != 0 && errno != ENOENT)
-        return pr_fail(c->err, PR_ERR_IO, "%s: %s: cannot delete: %s", c->dir, name, strerror(errno));
+    if (!c->dry && unlinkat(f->folder, f->name, 0) != 0 && errno != ENOENT)
+        return pr_fail(err, PR_ERR_IO, "%s: %s: cannot delete: %s", c->dir, f->name, strerror(errno));
     c->out->files[kind]++;
-    c->out->bytes[kind] += (uint64_t)st.st_blocks * 512;
+    c->out->bytes[kind] += f->bytes;
     return PR_OK;
-}
-
-/* Everything of one folder, and of those in it down to depth. Follows no links. */
-static pr_status_t clean_folder(pr_cleaner_t *c, int parent, const char *name, int depth, bool checkpoints)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    pr_status_t status = PR_OK;
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return PR_OK;
-    }
-    for (struct dirent *e; status == PR_OK && (e = readdir(d));) {
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        pr_clean_kind_t kind = pr_results_is_temporary(e->d_name) ? PR_CLEAN_TEMPORARY
-                               : checkpoints                      ? kind_of(c, e->d_name)
-                                                                  : PR_CLEAN_KINDS;
-        if (S_ISDIR(st.st_mode) && depth > 0)
-            status = clean_folder(c, fd, e->d_name, depth - 1, depth == 2 && strcmp(e->d_name, "checkpoints") == 0);
-        else if (kind != PR_CLEAN_KINDS)
-            status = drop(c, fd, e->d_name, kind);
-    }
-    closedir(d);
-    return status;
 }
 
 static bool has_fidelity(const char *dir)
 {
     char *path = pr_results_path(dir, "sweep.cfg");
     pr_config_t *c = NULL;
-    bool has = pr_config_read(path, NULL, 0, &c, NULL) != PR_OK; // who cannot tell keeps all
-    for (int i = 0; c && i < c->n_searches; i++)
-        has = has || c->search[i].n_fidelity > 0;
+    bool has =
+        pr_config_read(path, NULL, 0, &c, NULL) != PR_OK || pr_sweep_any_fidelity(c); // who cannot tell keeps all
     pr_config_free(&c);
     free(path);
     return has;
@@ -196,14 +155,10 @@ static pr_status_t clean(pr_cleaner_t *c, pr_error_t *err)
     pr_status_t status = PR_OK;
     if (c->out->finished && !has_fidelity(c->dir))
         status = pr_file_read(path, 0, &c->cells, &n, err);
-    free(path);
-    PR_TRY(status);
-    int fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", c->dir, strerror(errno));
-    status = clean_folder(c, fd, ".", 2, false);
-    close(fd);
+    if (status == PR_OK)
+        status = pr_results_each_file(c->dir, clean_file, c, err);
     free(c->cells);
+    free(path);
     return status;
 }
 
@@ -212,7 +167,7 @@ pr_status_t pr_sweep_clean(const char *dir, bool evaluations, bool dry, pr_clean
     pr_results_t *r = NULL;
     pr_clean_fold_t f = {.tuned = json_object(), .last = json_object()};
     char *journal = pr_results_path(dir, "journal.jsonl");
-    pr_cleaner_t c = {.dir = dir, .f = &f, .evaluations = evaluations, .dry = dry, .out = out, .err = err};
+    pr_cleaner_t c = {.dir = dir, .f = &f, .evaluations = evaluations, .dry = dry, .out = out};
     pr_status_t status;
     *out = (pr_clean_t){0};
     PR_GO(pr_results_hold(dir, &r, err));

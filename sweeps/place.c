@@ -450,18 +450,16 @@ static pr_status_t place(void *self, pr_config_t *c, const pr_input_t *in, pr_er
     bool is_there = there(in, path);
     // What is there as it was is taken, unless it has become another and the old one has moved along.
     char *found = is_there && !l.hash ? NULL : search_places(m, path, l.hash != NULL, accept_input, &l);
-    if (is_there && found && hash_at(c, in, path, NULL, own, NULL) == PR_OK && strcmp(own, l.hash) == 0) {
-        free(found);
-        found = NULL;
-    }
-    if (found) {
+    // Only to warn, a model, whose hash takes long, is not read.
+    bool asked = is_there && l.hash && (found || (m->need == PR_PLACE_ALL && in->kind != INPUT_MODEL));
+    bool known = asked && hash_at(c, in, path, NULL, own, NULL) == PR_OK, same = known && strcmp(own, l.hash) == 0;
+    if (found && !same) {
         pr_log(PR_LOG_INFO, "%s: %s is %s; taken from %s", in->key, path,
                is_there ? "not what it was" : "not there any more", found);
         set_input(c, in, found);
     } else if (!is_there && needed(m, in)) {
         status = missing(m, in, path, err);
-    } else if (is_there && l.hash && m->need == PR_PLACE_ALL && in->kind != INPUT_MODEL && // whose hash takes long
-               hash_at(c, in, path, NULL, own, NULL) == PR_OK && strcmp(own, l.hash) != 0) {
+    } else if (known && !same) {
         pr_log(PR_LOG_WARN, "%s: %s is not what it was; what depends on it is done again", in->key, path);
     }
     free(found);
@@ -505,12 +503,10 @@ static pr_status_t place_dir(const pr_move_t *m, pr_config_t *c, pr_error_t *err
 
 static pr_status_t last_inputs(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
-    json_t **out = self, *inputs = json_object_get(line, "inputs");
+    const json_t *inputs = json_object_get(line, "inputs");
     (void)err;
-    if (strcmp(event, "sweep_start") == 0 && json_is_object(inputs)) {
-        json_decref(*out);
-        *out = json_incref(inputs);
-    }
+    if (strcmp(event, "sweep_start") == 0 && json_is_object(inputs))
+        pr_journal_keep(self, inputs);
     return PR_OK;
 }
 

@@ -23,7 +23,7 @@
  *
  * budget: points, never exceeded. budget_core_hours: of the results used; nothing more is begun once they are spent,
  * and a round wants no more points than the mean cost of a point lets expect; one-level designs are wanted at once.
- * fidelity: points start on the first number of prompts. Once all have that, those that may still be non-dominated  *
+ * fidelity: points start on the first number of prompts. Once all have that, those that may still be non-dominated go
  * on to the next: a point drops out when one of the front is surely at least as good in every objective and better in
  * one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else with
  * sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all equal at

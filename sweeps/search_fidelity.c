@@ -67,9 +67,48 @@ static void difference(const pr_replay_t *r, size_t q, size_t p, int j, double *
     *se = n > 1 ? sqrt(squares / (n - 1) / n) : INFINITY;
 }
 
-/* Whether q dominates p even at the lower end of the confidence interval of every difference. */
-static bool dominates_surely(const pr_replay_t *r, size_t q, size_t p)
+/* ---- points that none of the front beats ---- */
+
+/* Does q beat p? */
+typedef bool (*beats_fn)(const void *self, const pr_replay_t *r, size_t q, size_t p);
+
+typedef struct meeting {
+    const pr_replay_t *r;
+    const size_t *front;
+    size_t p;
+    beats_fn beats;
+    const void *self;
+} meeting_t;
+
+static bool meet(void *context, size_t i)
 {
+    const meeting_t *m = context;
+    return m->beats(m->self, m->r, m->front[i], m->p);
+}
+
+/* [points.n]; never failed points. Caller frees. */
+static bool *unbeaten(const pr_replay_t *r, beats_fn beats, const void *self)
+{
+    size_t *front = NULL;
+    double *values = NULL;
+    size_t n = pr_replay_front(r, &front, &values);
+    pr_domtree_t *t = pr_domtree_new(values, n, r->k);
+    bool *stays = pr_alloc(r->points.n, sizeof stays[0]);
+    meeting_t m = {.r = r, .front = front, .beats = beats, .self = self};
+    for (m.p = 0; m.p < r->points.n; m.p++)
+        stays[m.p] = r->ok[m.p] && !pr_domtree_dominated(t, &r->mean[m.p * (size_t)r->k], meet, &m);
+    pr_domtree_free(t);
+    free(values);
+    free(front);
+    return stays;
+}
+
+/* ---- cells that may touch the front ---- */
+
+/* Whether q dominates p even at the lower end of the confidence interval of every difference. */
+static bool dominates_surely(const void *self, const pr_replay_t *r, size_t q, size_t p)
+{
+    (void)self;
     bool better = false;
     for (int j = 0; j < r->k; j++) {
         double mean = 0, se = 0;
@@ -83,6 +122,11 @@ static bool dominates_surely(const pr_replay_t *r, size_t q, size_t p)
     return better;
 }
 
+bool *pr_replay_maybe_front(const pr_replay_t *r)
+{
+    return unbeaten(r, dominates_surely, NULL);
+}
+
 /* ---- the race ---- */
 
 /* Fewer prompts drop nothing; as many that are all ties are a tie. */
@@ -91,9 +135,6 @@ enum { LEAST_PROMPTS = 5, TIE_PROMPTS = 32 };
 static const double WRONGLY_DROPPED = 0.05;
 
 typedef struct race {
-    const pr_replay_t *r;
-    const size_t *front;
-    size_t p;
     double level;                    // of one comparison
     double range[PR_MAX_OBJECTIVES]; // of the scores
 } race_t;
@@ -124,11 +165,11 @@ static double range_of(const pr_replay_t *r, int j)
 /* How improbable it is that q is no better than p in objective j. The spread of the differences is taken to be at least
  * the range over the number of prompts: n prompts on which two policies differ by the same do not show that the next
  * will not differ by all of it. */
-static double doubt(const race_t *race, size_t q, int j, bool *tie)
+static double doubt(const race_t *race, const pr_replay_t *r, size_t q, size_t p, int j, bool *tie)
 {
     double mean = 0, se = 0;
     int n = 0;
-    difference(race->r, q, race->p, j, &mean, &se, &n);
+    difference(r, q, p, j, &mean, &se, &n);
     *tie = mean == 0 && se == 0 && n >= TIE_PROMPTS;
     double least = race->range[j] / n / sqrt(n);
     double spread = fmax(se, least);
@@ -137,13 +178,13 @@ static double doubt(const race_t *race, size_t q, int j, bool *tie)
     return pr_student_tail(mean / spread, n - 1);
 }
 
-static bool beats(void *context, size_t i)
+static bool beats(const void *self, const pr_replay_t *r, size_t q, size_t p)
 {
-    const race_t *race = context;
+    const race_t *race = self;
     bool better = false;
-    for (int j = 0; j < race->r->k; j++) {
+    for (int j = 0; j < r->k; j++) {
         bool tie = false;
-        bool sure = doubt(race, race->front[i], j, &tie) <= race->level;
+        bool sure = doubt(race, r, q, p, j, &tie) <= race->level;
         if (!sure && !tie)
             return false;
         better = better || sure;
@@ -153,52 +194,11 @@ static bool beats(void *context, size_t i)
 
 bool *pr_replay_race(const pr_replay_t *r)
 {
-    size_t *front = NULL;
-    double *values = NULL;
-    size_t n = pr_replay_front(r, &front, &values);
-    pr_domtree_t *t = pr_domtree_new(values, n, r->k);
-    bool *stays = pr_alloc(r->points.n, sizeof stays[0]);
-    race_t race = {.r = r, .front = front};
+    race_t race;
     // Each point meets every other that is not known to be out, after each fidelity but the last.
     double others = r->points.n > 1 ? (double)(r->points.n - 1) : 1, rounds = r->n_fidelity > 1 ? r->n_fidelity - 1 : 1;
     race.level = WRONGLY_DROPPED / (others * rounds);
     for (int j = 0; j < r->k; j++)
         race.range[j] = range_of(r, j);
-    for (race.p = 0; race.p < r->points.n; race.p++)
-        stays[race.p] = r->ok[race.p] && !pr_domtree_dominated(t, &r->mean[race.p * (size_t)r->k], beats, &race);
-    pr_domtree_free(t);
-    free(values);
-    free(front);
-    return stays;
-}
-
-/* ---- cells that may touch the front ---- */
-
-typedef struct touch {
-    const pr_replay_t *r;
-    const size_t *front;
-    size_t p;
-} touch_t;
-
-static bool surely_dominates(void *context, size_t i)
-{
-    const touch_t *touch = context;
-    return dominates_surely(touch->r, touch->front[i], touch->p);
-}
-
-bool *pr_replay_maybe_front(const pr_replay_t *r)
-{
-    size_t *front = NULL;
-    double *values = NULL;
-    size_t n = pr_replay_front(r, &front, &values);
-    pr_domtree_t *t = pr_domtree_new(values, n, r->k);
-    bool *maybe = pr_alloc(r->points.n, sizeof maybe[0]);
-    for (size_t p = 0; p < r->points.n; p++) {
-        touch_t touch = {r, front, p};
-        maybe[p] = r->ok[p] && !pr_domtree_dominated(t, &r->mean[p * (size_t)r->k], surely_dominates, &touch);
-    }
-    pr_domtree_free(t);
-    free(values);
-    free(front);
-    return maybe;
+    return unbeaten(r, beats, &race);
 }

@@ -158,7 +158,6 @@ static void make_tracks(pr_sweep_t *s)
                                   .reference = t->reference};
         pr_policy_identity(c, &s->inputs, t->spec, t->policy);
         t->max_range = t->spec->n_fidelity + 1;
-        s->paired = s->paired || t->spec->n_fidelity > 0;
     }
 }
 
@@ -222,7 +221,6 @@ pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *
     s->steps = json_object();
     s->said = json_object();
     s->kept = json_object();
-    s->again = json_array();
     s->pending = json_array();
     s->failures = json_array();
     PR_GO(pr_inputs_read(config, &s->inputs, err));
@@ -278,7 +276,7 @@ void pr_sweep_free(pr_sweep_t **p)
     json_decref(s->tables);
     json_decref(s->said);
     json_decref(s->kept);
-    json_decref(s->again);
+    free(s->again);
     json_decref(s->pending);
     json_decref(s->failures);
     json_decref(s->indicators);

@@ -249,9 +249,7 @@ static pr_status_t describe(pr_sweep_t *s, const pr_yardstick_t *y, const pr_gro
 
 /* Everything that the end measures, on its way. */
 typedef struct pr_measuring {
-    pr_run_points_t *run; // [n_track]
-    double *all;          // [n_all,K] the points of all tracks
-    size_t n_all;
+    pr_runs_t runs;
     double reference[PR_MAX_OBJECTIVES];
     char key[PR_HASH_HEX];
     json_t *kept;
@@ -261,15 +259,9 @@ typedef struct pr_measuring {
 
 static void measuring_new(const pr_sweep_t *s, pr_measuring_t *m)
 {
-    size_t k_n = (size_t)s->config->n_objectives;
-    *m = (pr_measuring_t){.run = pr_sweep_runs(s)};
-    for (int i = 0; i < s->n_track; i++)
-        m->n_all += m->run[i].n;
-    double *to = m->all = pr_alloc(m->n_all * k_n, sizeof *m->all);
-    for (int i = 0; i < s->n_track; to += m->run[i].n * k_n, i++)
-        memcpy(to, m->run[i].mean, m->run[i].n * k_n * sizeof *to);
-    pr_sweep_fill_reference(s, m->all, m->n_all, m->reference);
-    pr_kept_key(s, m->run, m->reference, m->key);
+    *m = (pr_measuring_t){.runs = pr_sweep_runs(s)};
+    pr_sweep_fill_reference(s, m->runs.mean, m->runs.n, m->reference);
+    pr_kept_key(s, m->runs.run, m->reference, m->key);
     pr_kept_read(s, m->key, &m->kept);
 }
 
@@ -277,8 +269,7 @@ static void measuring_clear(const pr_sweep_t *s, pr_measuring_t *m)
 {
     pr_volumes_clear(s, &m->volumes);
     yardstick_clear(&m->yardstick);
-    pr_sweep_runs_free(s, m->run);
-    free(m->all);
+    pr_sweep_runs_clear(s, &m->runs);
     json_decref(m->kept);
 }
 
@@ -287,12 +278,12 @@ static pr_status_t describe_all(pr_sweep_t *s, pr_measuring_t *m, pr_error_t *er
     for (int i = 0; i < s->config->n_searches; i++, s->end_done++) {
         char name[32];
         json_t *found = NULL;
-        pr_group_t g = group_of(s, m->run, &m->volumes, i);
+        pr_group_t g = group_of(s, m->runs.run, &m->volumes, i);
         snprintf(name, sizeof name, "search %d", i);
         if (g.n == 0 || json_is_object(json_object_get(m->kept, name)))
             continue;
         if (!m->yardstick.front)
-            yardstick_make(s, m->all, m->n_all, &m->yardstick);
+            yardstick_make(s, m->runs.mean, m->runs.n, &m->yardstick);
         PR_TRY(describe(s, &m->yardstick, &g, &found, err));
         json_object_set_new(m->kept, name, found);
     }
@@ -305,10 +296,10 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
                                                                                "maximum_utility_loss", "igd_plus",
                                                                                "sparsity", "controllability"};
     json_t *list = json_array();
-    pr_group_t first = group_of(s, m->run, &m->volumes, 0);
+    pr_group_t first = group_of(s, m->runs.run, &m->volumes, 0);
     for (int i = 0; i < s->config->n_searches; i++) {
         char name[32];
-        pr_group_t g = group_of(s, m->run, &m->volumes, i);
+        pr_group_t g = group_of(s, m->runs.run, &m->volumes, i);
         snprintf(name, sizeof name, "search %d", i);
         const json_t *kept = json_object_get(m->kept, name);
         if (g.n == 0)
@@ -344,7 +335,7 @@ static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool kn
     for (int i = 0; i < s->n_track; i++) {
         const pr_track_t *t = &s->track[i];
         const pr_volume_t *volume = known ? &m->volumes.track[i] : NULL;
-        json_t *v = set_json(m->run[i].mean, m->run[i].n, s->config->n_objectives, volume);
+        json_t *v = set_json(m->runs.run[i].mean, m->runs.run[i].n, s->config->n_objectives, volume);
         json_object_set_new(v, "search", json_string(t->spec->name));
         json_object_set_new(v, "seed", json_integer(s->config->seeds[t->seed_index]));
         json_object_set_new(v, "finished", json_boolean(t->done));
@@ -364,7 +355,7 @@ static void tell(const pr_sweep_t *s, const pr_measuring_t *m)
         pr_log(PR_LOG_INFO,
                "the exact hypervolume of %zu points in %d objectives would take too long: %s, off by %.2g %% at most "
                "(99.9 %%)",
-               m->n_all, s->config->n_objectives, pr_hv_method_name(all->method), 100 * all->error / all->volume);
+               m->runs.n, s->config->n_objectives, pr_hv_method_name(all->method), 100 * all->error / all->volume);
 }
 
 pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
@@ -374,15 +365,15 @@ pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
     json_t *before = json_deep_copy(m.kept);
     s->end_done = 0;
     s->end_total = 2 * s->n_track + s->config->n_searches;
-    pr_status_t status = pr_sweep_volumes(s, m.run, m.reference, m.kept, &m.volumes, err);
+    pr_status_t status = pr_sweep_volumes(s, &m.runs, m.reference, m.kept, &m.volumes, err);
     if (status == PR_OK)
         status = describe_all(s, &m, err);
     bool known = status == PR_OK;
     json_decref(s->indicators);
     s->indicators = known ? indicators_of(s, &m) : json_array();
     *out = json_pack("{s:o, s:o, s:O}", "all",
-                     set_json(m.all, m.n_all, s->config->n_objectives, known ? &m.volumes.all : NULL), "searches",
-                     searches_of(s, &m, known), "indicators", s->indicators);
+                     set_json(m.runs.mean, m.runs.n, s->config->n_objectives, known ? &m.volumes.all : NULL),
+                     "searches", searches_of(s, &m, known), "indicators", s->indicators);
     if (known)
         tell(s, &m);
     pr_error_t why;

@@ -122,17 +122,17 @@ struct pr_sweep {
     pr_past_t *past;     // of earlier runs
     size_t n_past, cap_past;
     pr_id_table_t past_by_id;
-    json_t *past_experts; // id -> result of a fine-tune or fit_reward job of earlier runs
-    json_t *steps;        // id of a fine-tune job -> tokens of its steps
-    json_t *tables;       // the last "tables" line: what was written, and of what; NULL: none
-    json_t *said;         // id -> what an evaluation's policy said, as far as it has been read
-    json_t *kept;         // the lines of a finished samples.jsonl by search, seed and point, once read
-    json_t *again;        // numbers of the evaluations that are done again
-    bool asked_again;     // whether some must be has been found out
-    double **block;       // memory of the evaluations' values
+    json_t *past_experts;    // id -> result of a fine-tune or fit_reward job of earlier runs
+    json_t *steps;           // id of a fine-tune job -> tokens of its steps
+    json_t *tables;          // the last "tables" line: what was written, and of what; NULL: none
+    json_t *said;            // id -> what an evaluation's policy said, as far as it has been read
+    json_t *kept;            // the lines of a finished samples.jsonl by search, seed and point, once read
+    pr_evaluation_t **again; // [n_again] those that are done again
+    size_t n_again;
+    bool asked_again; // whether some must be has been found out
+    double **block;   // memory of the evaluations' values
     size_t n_block, block_used;
     json_t *pending; // [[event, line]] not yet in the journal
-    bool paired;     // some search needs the prompts' own scores
     bool nothing;    // nothing can be started until a job ends
     pr_phase_t phase;
     char **host;
@@ -155,12 +155,14 @@ struct pr_sweep {
 enum { PR_SWEEP_CHUNK = 1024 };
 
 /* ---- state ---- */
+/* Does some search of the sweep evaluate points on parts of the prompts? Then it needs their own scores. */
+bool pr_sweep_any_fidelity(const pr_config_t *c);
+/* A number by content for a point: the first 60 bits of its job's identity. */
+int64_t pr_point_number(const char *job);
 pr_expert_t *pr_sweep_expert(const pr_sweep_t *s, int seed_index, int objective);
 /* Sign that turns an objective so that larger is better. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
-/* The number of an evaluation that is the sweep's. */
-size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e);
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id);
 /* The number of the evaluation of a track's request on a range of prompts, made when it is new; done when an earlier
  * run did it. */
@@ -186,8 +188,7 @@ void pr_sweep_take_expert(pr_expert_t *e, const json_t *result);
 void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result);
 /* Remembers what an earlier run found. */
 void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result);
-/* What earlier runs made of a job, or NULL; and the same, made when it is new (NULL: not an identity). */
-const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id);
+/* What earlier runs made of a job, made when it is new; NULL: not an identity. */
 pr_past_t *pr_sweep_past_of(pr_sweep_t *s, const char *id);
 /* Takes over what earlier attempts at a job cost. */
 void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h);
@@ -206,9 +207,8 @@ char *pr_sweep_name_open(const json_t *open);
 
 /* ---- what front points said (sweep_samples.c) ---- */
 /* What the policy of a row of the front said on the first prompts: {"responses": [...], "finish": [...], "scores":
- * [[K]...]}, or
- * {"lines":
- * [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is to be had. */
+ * [[K]...]}, or {"lines": [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is
+ * to be had. */
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
                             pr_error_t *err);
 /* The first response of that, or NULL. Caller frees. */
@@ -226,12 +226,10 @@ bool pr_sweep_complete(const pr_sweep_t *s);
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
 /* Are the tables that the journal remembers of this sweep, as this version writes them? */
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
+/* Are all tables there as a "tables" line (or NULL) of a complete sweep says? */
+bool pr_sweep_tables_stand(const char *dir, const json_t *line);
 /* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
 bool pr_sweep_tables_finished(const pr_sweep_t *s);
-/* Does some search of the sweep evaluate points on parts of the prompts? */
-bool pr_sweep_any_fidelity(const pr_config_t *c);
-/* A number by content for a point: the first 60 bits of its job's identity. */
-int64_t pr_point_number(const char *job);
 
 /* reference [K] with infinite entries replaced by the worst of n values [n,K] (turned), so that hypervolumes stay
  * finite; entries stay as they are when n is 0. */
@@ -262,15 +260,23 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
 
 /* ---- the end ---- */
+/* What it is doing, for the journal and for `status`. */
+#define PR_ENDING_TABLES "writing tables"
+#define PR_ENDING_INDICATORS "indicators"
 /* The points of one search over one set of experts, in canonical order. */
 typedef struct pr_run_points {
     size_t n;
     uint32_t *asked; // [n] requests
     double *w;       // [n,K]
-    double *mean;    // [n,K] turned
+    double *mean;    // [n,K] turned; within pr_runs_t's
 } pr_run_points_t;
-pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s); // [n_track]; free with pr_sweep_runs_free()
-void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run);
+typedef struct pr_runs {
+    pr_run_points_t *run; // [n_track]
+    size_t n;             // points of all
+    double *mean;         // [n,K] one run after the other
+} pr_runs_t;
+pr_runs_t pr_sweep_runs(const pr_sweep_t *s);
+void pr_sweep_runs_clear(const pr_sweep_t *s, pr_runs_t *runs);
 
 /* indicators.json: {"key": hash of what the numbers are of, "hash": of the values' canonical text, "values": {...}}.
  * *values is a new reference: the kept ones when the key is this one and they are whole, else an empty object. */
@@ -290,7 +296,7 @@ typedef struct pr_volumes {
     size_t resamples;
 } pr_volumes_t;
 /* Those that `values` holds, and the others computed and put into it. Errors: PR_ERR_INTERRUPTED. */
-pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                              pr_volumes_t *out, pr_error_t *err);
 void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
 

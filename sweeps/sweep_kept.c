@@ -7,36 +7,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-pr_run_points_t *pr_sweep_runs(const pr_sweep_t *s)
+static void fill_run(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *r)
 {
     size_t k_n = (size_t)s->config->n_objectives;
     double se[PR_MAX_OBJECTIVES];
     pr_track_sum_t sum;
-    pr_run_points_t *run = pr_alloc((size_t)s->n_track, sizeof *run);
-    for (int i = 0; i < s->n_track; i++) {
-        const pr_track_t *t = &s->track[i];
-        pr_run_points_t *r = &run[i];
-        r->asked = pr_track_points(s, t, &r->n);
-        r->w = pr_alloc(r->n * k_n, sizeof(double));
-        r->mean = pr_alloc(r->n * k_n, sizeof(double));
-        for (size_t j = 0; j < r->n; j++) {
-            pr_point_weights(&t->asked[r->asked[j]].point, (int)k_n, r->w + j * k_n);
-            pr_track_result(s, t, r->asked[j], r->mean + j * k_n, se, &sum);
-            for (size_t k = 0; k < k_n; k++)
-                r->mean[j * k_n + k] *= pr_sweep_sign(s, (int)k);
-        }
+    r->w = pr_alloc(r->n * k_n, sizeof(double));
+    for (size_t j = 0; j < r->n; j++) {
+        pr_point_weights(&t->asked[r->asked[j]].point, (int)k_n, r->w + j * k_n);
+        pr_track_result(s, t, r->asked[j], r->mean + j * k_n, se, &sum);
+        for (size_t k = 0; k < k_n; k++)
+            r->mean[j * k_n + k] *= pr_sweep_sign(s, (int)k);
     }
-    return run;
 }
 
-void pr_sweep_runs_free(const pr_sweep_t *s, pr_run_points_t *run)
+pr_runs_t pr_sweep_runs(const pr_sweep_t *s)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    pr_runs_t all = {.run = pr_alloc((size_t)s->n_track, sizeof *all.run)};
+    for (int i = 0; i < s->n_track; i++) {
+        all.run[i].asked = pr_track_points(s, &s->track[i], &all.run[i].n);
+        all.n += all.run[i].n;
+    }
+    double *to = all.mean = pr_alloc(all.n * k_n, sizeof *all.mean);
+    for (int i = 0; i < s->n_track; to += all.run[i].n * k_n, i++) {
+        all.run[i].mean = to;
+        fill_run(s, &s->track[i], &all.run[i]);
+    }
+    return all;
+}
+
+void pr_sweep_runs_clear(const pr_sweep_t *s, pr_runs_t *runs)
 {
     for (int i = 0; i < s->n_track; i++) {
-        free(run[i].asked);
-        free(run[i].w);
-        free(run[i].mean);
+        free(runs->run[i].asked);
+        free(runs->run[i].w);
     }
-    free(run);
+    free(runs->run);
+    free(runs->mean);
 }
 
 static void add_text(pr_buf_t *b, const char *text)

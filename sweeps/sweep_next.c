@@ -76,14 +76,9 @@ static pr_evaluation_t *waiting_evaluation(pr_sweep_t *s)
 /* Of those that are done again for what their policies said. */
 static pr_evaluation_t *waiting_again(pr_sweep_t *s)
 {
-    size_t i;
-    const json_t *number;
-    json_array_foreach(s->again, i, number)
-    {
-        pr_evaluation_t *e = pr_sweep_eval(s, (size_t)json_integer_value(number));
-        if (e->job.state == PR_JOB_WAITING && experts_ready(s, e))
-            return e;
-    }
+    for (size_t i = 0; i < s->n_again; i++)
+        if (s->again[i]->job.state == PR_JOB_WAITING && experts_ready(s, s->again[i]))
+            return s->again[i];
     return NULL;
 }
 

@@ -365,13 +365,13 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
         pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
         goto done;
     }
-    PR_GO(begin_piece(s, "writing tables", err));
+    PR_GO(begin_piece(s, PR_ENDING_TABLES, err));
     PR_GO(pr_write_cells_csv(cells, &o.table, err));
     PR_GO(pr_write_front_csv(csv, &o.table, err));
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
     warn_of_cuts(s, &o);
-    PR_GO(begin_piece(s, "indicators", err));
+    PR_GO(begin_piece(s, PR_ENDING_INDICATORS, err));
     PR_GO(write_metrics(s, &o, err));
     PR_GO(pr_sweep_tables_written(s, err));
 done:

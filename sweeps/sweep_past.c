@@ -143,8 +143,7 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
     } else if (strcmp(event, "sweep_end") == 0) {
         end_run(s, r, json_number_value(json_object_get(line, "seconds")));
     } else if (strcmp(event, "tables") == 0) {
-        json_decref(s->tables);
-        s->tables = json_incref(borrowed(line));
+        pr_journal_keep(&s->tables, line);
     } else if (id && strcmp(event, "job_start") == 0) {
         on_given(s, r, id, line);
     } else if (id && strcmp(event, "step") == 0) {

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "report/samples.h"
 #include "report/text.h"
 #include "sweeps/sweep_internal.h"
 
@@ -107,15 +108,6 @@ static bool read_written(const pr_sweep_t *s, const char *name, char **text, siz
     return same;
 }
 
-static bool belongs(const json_t *sample, const json_t *point)
-{
-    static const char *const keys[] = {"search", "seed", "weights"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
-            return false;
-    return true;
-}
-
 /* The lines from *at on that belong to a point. New reference. */
 static json_t *take_lines(const char **at, const char *end, const json_t *point)
 {
@@ -124,7 +116,7 @@ static json_t *take_lines(const char **at, const char *end, const json_t *point)
         const char *stop = memchr(*at, '\n', (size_t)(end - *at));
         size_t n = stop ? (size_t)(stop - *at) : (size_t)(end - *at);
         json_t *line = NULL;
-        bool mine = pr_json_parse(*at, n, "samples.jsonl", &line, NULL) == PR_OK && belongs(line, point);
+        bool mine = pr_json_parse(*at, n, "samples.jsonl", &line, NULL) == PR_OK && pr_sample_belongs(line, point);
         json_decref(line);
         if (!mine)
             break;
@@ -206,15 +198,15 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     pr_error_t err;
     if (e->again || e->job.state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
         return;
-    size_t number = (size_t)(pr_sweep_number(s, e));
-    if (json_array_size(s->again) < TOLD)
+    if (s->n_again < TOLD)
         pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
     e->again = true;
     e->job.state = PR_JOB_WAITING;
     s->done--;
     s->n_evaluated--;
     s->evaluated_seconds -= e->job.seconds;
-    json_array_append_new(s->again, json_integer((json_int_t)number));
+    s->again = pr_realloc(s->again, s->n_again + 1, sizeof(pr_evaluation_t *));
+    s->again[s->n_again++] = e;
     json_t *line = json_pack("{s:s, s:s}", "job", e->job.id, "why", err.text);
     if (!line)
         line = json_pack("{s:s}", "job", e->job.id); // a name that is not UTF-8
@@ -224,11 +216,10 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
 
 bool pr_sweep_ask_again(pr_sweep_t *s)
 {
-    size_t before = json_array_size(s->again);
+    size_t before = s->n_again;
     if (s->config->front_samples > 0)
         pr_sweep_each_front(s, ask_for, s);
-    if (json_array_size(s->again) > before && json_array_size(s->again) > TOLD)
-        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost",
-               json_array_size(s->again));
-    return json_array_size(s->again) > before;
+    if (s->n_again > before && s->n_again > TOLD)
+        pr_log(PR_LOG_WARN, "%zu points of the front are evaluated again, as what they said is lost", s->n_again);
+    return s->n_again > before;
 }

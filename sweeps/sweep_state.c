@@ -121,7 +121,7 @@ bool pr_sweep_read_result(const pr_sweep_t *s, const json_t *result, double *val
     return true;
 }
 
-const pr_past_t *pr_sweep_past(const pr_sweep_t *s, const char *id)
+static const pr_past_t *past_find(const pr_sweep_t *s, const char *id)
 {
     unsigned char bytes[sizeof s->past->id];
     if (!s->past_by_id.n_slots || !id_bytes(id, bytes))
@@ -177,7 +177,7 @@ void pr_sweep_remember(pr_sweep_t *s, const char *id, const json_t *result)
 
 void pr_sweep_take_costs(const pr_sweep_t *s, pr_job_head_t *h)
 {
-    const pr_past_t *p = pr_sweep_past(s, h->id);
+    const pr_past_t *p = past_find(s, h->id);
     const json_t *steps = json_object_get(s->steps, h->id), *step;
     size_t i;
     if (!p)
@@ -215,11 +215,6 @@ int64_t pr_sweep_note_step(pr_sweep_t *s, const char *id, const json_t *line)
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
 {
     return &s->chunk[number / PR_SWEEP_CHUNK][number % PR_SWEEP_CHUNK];
-}
-
-size_t pr_sweep_number(const pr_sweep_t *s, const pr_evaluation_t *e)
-{
-    return *slot_of(&s->by_id, s, e->job.id, evaluation_id) - (size_t)1;
 }
 
 pr_evaluation_t *pr_sweep_find(const pr_sweep_t *s, const char *id)
@@ -302,25 +297,30 @@ pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_er
 }
 
 /* What an earlier run found counts, unless the scores that this sweep also needs are not there any more. */
-static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
+static bool still_counts(pr_sweep_t *s, pr_evaluation_t *e, const pr_past_t *p)
 {
     pr_error_t err;
-    const pr_past_t *p = pr_sweep_past(s, e->job.id);
-    pr_sweep_take_costs(s, &e->job);
     if (!p || !p->value)
-        return;
-    if (s->paired && pr_sweep_keep_prompts(s, e, &err) != PR_OK) {
-        pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
-        return;
+        return false;
+    if (!pr_sweep_any_fidelity(s->config) || pr_sweep_keep_prompts(s, e, &err) == PR_OK)
+        return true;
+    pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
+    return false;
+}
+
+static void take_past(pr_sweep_t *s, pr_evaluation_t *e)
+{
+    const pr_past_t *p = past_find(s, e->job.id);
+    if (still_counts(s, e, p)) {
+        e->value = p->value;
+        e->job.tokens = p->tokens;
+        e->job.seconds = p->seconds;
+        e->job.state = PR_JOB_DONE;
+        s->done++;
+        s->n_evaluated++;
+        s->evaluated_seconds += e->job.seconds;
     }
-    e->value = p->value;
-    e->job.tokens = p->tokens;
-    e->job.seconds = p->seconds;
-    e->job.state = PR_JOB_DONE;
     pr_sweep_take_costs(s, &e->job);
-    s->done++;
-    s->n_evaluated++;
-    s->evaluated_seconds += e->job.seconds;
 }
 
 static pr_evaluation_t *append(pr_sweep_t *s)

@@ -108,7 +108,7 @@ static void on_job(pr_status_fold_t *f, const char *event, const char *id, const
 
 static void on_ending(pr_status_fold_t *f, const char *what)
 {
-    static const char *const known[] = {"writing tables", "indicators"};
+    static const char *const known[] = {PR_ENDING_TABLES, PR_ENDING_INDICATORS};
     for (size_t i = 0; what && i < sizeof known / sizeof *known; i++)
         if (strcmp(what, known[i]) == 0)
             f->ending = known[i];

@@ -14,8 +14,6 @@ enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)
 {
-    size_t i;
-    const json_t *number;
     bool all = s->failed == 0 && !s->end_stopped;
     for (int t = 0; t < s->n_track; t++)
         all = all && s->track[t].done;
@@ -23,8 +21,8 @@ bool pr_sweep_complete(const pr_sweep_t *s)
         all = all && s->expert[k].job.state == PR_JOB_DONE;
     for (int k = 0; k < s->n_fit; k++)
         all = all && s->fit[k].job.state == PR_JOB_DONE;
-    json_array_foreach(s->again, i, number) all =
-        all && pr_sweep_eval(s, (size_t)json_integer_value(number))->job.state == PR_JOB_DONE;
+    for (size_t i = 0; i < s->n_again; i++)
+        all = all && s->again[i]->job.state == PR_JOB_DONE;
     return all;
 }
 
@@ -50,11 +48,11 @@ static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
 }
 
 /* Name -> hash of the tables that are there. New reference. */
-static json_t *hash_tables(const pr_sweep_t *s)
+static json_t *hash_tables(const char *dir)
 {
     json_t *files = json_object();
     for (size_t i = 0; i < TABLES; i++) {
-        char hash[PR_HASH_HEX], *path = pr_results_path(pr_sweep_dir(s), "%s", tables[i]);
+        char hash[PR_HASH_HEX], *path = pr_results_path(dir, "%s", tables[i]);
         if (pr_hash_file(path, hash, NULL) == PR_OK)
             json_object_set_new(files, tables[i], json_string(hash));
         free(path);
@@ -66,7 +64,8 @@ pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err)
 {
     char key[PR_HASH_HEX];
     content_key(s, key);
-    json_t *line = json_pack("{s:o, s:s, s:b}", "files", hash_tables(s), "of", key, "complete", pr_sweep_complete(s));
+    json_t *line = json_pack("{s:o, s:s, s:b}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
+                             pr_sweep_complete(s));
     static const char *const keys[] = {"files", "of", "complete"};
     bool known = s->tables != NULL;
     for (size_t i = 0; i < 3; i++)
@@ -85,27 +84,31 @@ bool pr_sweep_tables_are_ours(const pr_sweep_t *s)
     return of && strcmp(of, key) == 0;
 }
 
+bool pr_sweep_tables_stand(const char *dir, const json_t *line)
+{
+    const json_t *written = json_object_get(line, "files");
+    if (!json_is_true(json_object_get(line, "complete")) || json_object_size(written) != TABLES)
+        return false;
+    json_t *files = hash_tables(dir);
+    bool same = json_equal(files, written);
+    json_decref(files);
+    return same;
+}
+
 bool pr_sweep_tables_finished(const pr_sweep_t *s)
 {
     // Those of an earlier configuration give way to this one's, but not to nothing.
-    if ((!pr_sweep_tables_are_ours(s) && s->n_evaluated > 0) || !json_is_true(json_object_get(s->tables, "complete")))
-        return false;
-    json_t *files = hash_tables(s);
-    bool same = json_equal(files, json_object_get(s->tables, "files"));
-    json_decref(files);
-    return same;
+    bool replaced = !pr_sweep_tables_are_ours(s) && s->n_evaluated > 0;
+    return !replaced && pr_sweep_tables_stand(pr_sweep_dir(s), s->tables);
 }
 
 /* ---- for readers of tables ---- */
 
 static pr_status_t find_tables(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
-    json_t **last = self;
     (void)err;
-    if (strcmp(event, "tables") == 0) {
-        json_decref(*last);
-        *last = json_incref((json_t *)(uintptr_t)line);
-    }
+    if (strcmp(event, "tables") == 0)
+        pr_journal_keep(self, line);
     return PR_OK;
 }
 

@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { MAX_SCORES = 20000000 };
 /* Steps, about a nanosecond each: for the volumes of the sets themselves, and for those of all resamples. */
@@ -87,21 +86,10 @@ static pr_status_t find_volume(pr_sweep_t *s, const double *points, size_t n, co
     return PR_OK;
 }
 
-static double *join_points(const pr_sweep_t *s, const pr_run_points_t *run, size_t *n)
-{
-    size_t k_n = (size_t)s->config->n_objectives;
-    *n = 0;
-    for (int i = 0; i < s->n_track; i++)
-        *n += run[i].n;
-    double *all = pr_alloc(*n * k_n, sizeof *all), *to = all;
-    for (int i = 0; i < s->n_track; to += run[i].n * k_n, i++)
-        memcpy(to, run[i].mean, run[i].n * k_n * sizeof *all);
-    return all;
-}
-
-static pr_status_t volumes_of_sets(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+static pr_status_t volumes_of_sets(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                                    pr_volumes_t *out, pr_error_t *err)
 {
+    const pr_run_points_t *run = runs->run;
     double share = SETS_STEPS / (1 + s->n_track);
     char name[32];
     for (int i = 0; i < s->n_track; i++, s->end_done++) {
@@ -117,16 +105,11 @@ static pr_status_t volumes_of_sets(pr_sweep_t *s, const pr_run_points_t *run, co
         out->all = out->track[0];
         return PR_OK;
     }
-    size_t n;
-    double *all = join_points(s, run, &n);
-    pr_status_t status = PR_OK;
-    if (!take_volume(values, "volume of all", &out->all)) {
-        status = find_volume(s, all, n, reference, share, &out->all, err);
-        if (status == PR_OK)
-            json_object_set_new(values, "volume of all", volume_json(&out->all, 0));
-    }
-    free(all);
-    return status;
+    if (take_volume(values, "volume of all", &out->all))
+        return PR_OK;
+    PR_TRY(find_volume(s, runs->mean, runs->n, reference, share, &out->all, err));
+    json_object_set_new(values, "volume of all", volume_json(&out->all, 0));
+    return PR_OK;
 }
 
 /* ---- resamples ---- */
@@ -268,17 +251,17 @@ static pr_status_t resample_track(pr_sweep_t *s, int i, const pr_run_points_t *r
     return status;
 }
 
-pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_run_points_t *run, const double *reference, json_t *values,
+pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                              pr_volumes_t *out, pr_error_t *err)
 {
     double steps = 0;
     *out = (pr_volumes_t){.track = pr_alloc((size_t)s->n_track, sizeof *out->track)};
-    PR_TRY(volumes_of_sets(s, run, reference, values, out, err));
-    out->resamples = how_many(s, run, out, &steps);
+    PR_TRY(volumes_of_sets(s, runs, reference, values, out, err));
+    out->resamples = how_many(s, runs->run, out, &steps);
     for (int i = 0; i < s->n_track; i++, s->end_done++) {
         if (s->n_prompts < 2) // one says nothing of what others would have given
             break;
-        PR_TRY(resample_track(s, i, &run[i], reference, steps, out->resamples, values, &out->track[i], err));
+        PR_TRY(resample_track(s, i, &runs->run[i], reference, steps, out->resamples, values, &out->track[i], err));
     }
     return PR_OK;
 }

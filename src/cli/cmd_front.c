@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/config.h"
+#include "report/samples.h"
 #include "report/table.h"
 #include "store/results.h"
 #include "sweeps/sweep.h"
@@ -147,15 +148,6 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
 
 /* ---- samples.jsonl ---- */
 
-static bool belongs(const json_t *sample, const json_t *point)
-{
-    static const char *const keys[] = {"search", "seed", "weights"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
-            return false;
-    return true;
-}
-
 // The first sample of every point. Lines stand in the order of the points, so looking on from the last one suffices
 // most of the time.
 static void match_samples(front_t *f)
@@ -165,7 +157,7 @@ static void match_samples(front_t *f)
     for (size_t i = 0; i < f->table.n; i++)
         for (size_t j = 0; j < n && !f->sample[i]; j++) {
             const json_t *line = json_array_get(f->samples, (from + j) % n);
-            if (!belongs(line, json_array_get(points, i)))
+            if (!pr_sample_belongs(line, json_array_get(points, i)))
                 continue;
             f->sample[i] = json_string_value(json_object_get(line, "response"));
             from = (from + j) % n;

@@ -116,6 +116,16 @@ void pr_boxtree_free(pr_boxtree_t **tree)
     *tree = NULL;
 }
 
+double pr_box_apart(const double *low, const double *high, const double *r, size_t m)
+{
+    double sum = 0;
+    for (size_t k = 0; k < m; k++) {
+        double d = fmax(fmax(low[k] - r[k], r[k] - high[k]), 0);
+        sum += d * d;
+    }
+    return sum;
+}
+
 typedef struct query {
     pr_boxtree_t *t;
     const double *row;
@@ -129,18 +139,11 @@ static double bound_of(const query_t *q, size_t node)
     return q->bound(q->t->low + node * q->t->m, q->t->high + node * q->t->m, q->row, q->t->m);
 }
 
-/* Squared Euclidean distance of a node's box from the row. Where bounds are the same (none of two boxes is known to
- * lack anything), what is near is more likely to be good. */
+/* How far a node's box is from the row. Where bounds are the same (none of two boxes is known to lack anything), what
+ * is near is more likely to be good. */
 static double apart(const query_t *q, size_t node)
 {
-    const double *low = q->t->low + node * q->t->m;
-    const double *high = q->t->high + node * q->t->m;
-    double sum = 0;
-    for (size_t k = 0; k < q->t->m; k++) {
-        double d = fmax(fmax(low[k] - q->row[k], q->row[k] - high[k]), 0);
-        sum += d * d;
-    }
-    return sum;
+    return pr_box_apart(q->t->low + node * q->t->m, q->t->high + node * q->t->m, q->row, q->t->m);
 }
 
 static void visit(query_t *q, size_t node, size_t from, size_t to)

@@ -9,6 +9,8 @@
 typedef double (*pr_distance_fn)(const double *a, const double *r, size_t m);
 /* At most the distance from r of any point with low <= a <= high. */
 typedef double (*pr_bound_fn)(const double *low, const double *high, const double *r, size_t m);
+/* The squared Euclidean distance of r from the box. */
+double pr_box_apart(const double *low, const double *high, const double *r, size_t m);
 
 typedef struct pr_boxtree pr_boxtree_t;
 /* points [n,m] are borrowed; finite; n >= 1. Caller frees. */

@@ -1,6 +1,5 @@
 #include "pareto/hv_estimate.h"
 #include "base/rng.h"
-#include "pareto/dominance.h"
 #include "pareto/hv_internal.h"
 #include "pareto/hypervolume.h"
 
@@ -90,8 +89,7 @@ static void normalise(cloud_t *c)
 /* What is found of u in the caller's units. */
 static double in_units(const cloud_t *c, double v)
 {
-    long e = c->exponent < -4000 ? -4000 : c->exponent > 4000 ? 4000 : c->exponent; // beyond, all is 0 or infinite
-    return scalbn(c->scale * v, (int)e);
+    return pr_hv_unscale(c->exponent, c->scale * v);
 }
 
 static void measure_boxes(cloud_t *c)
@@ -147,19 +145,9 @@ static void make_sets(cloud_t *c)
 static cloud_t cloud_new(const double *points, size_t n, int m, const double *reference, bool filter)
 {
     pr_hv_shifted_t s = pr_hv_shift(points, n, m, reference);
+    if (filter)
+        pr_hv_drop_dominated(&s);
     cloud_t c = {.n = s.n, .m = s.m, .u = s.u, .row = s.rows, .exponent = s.exponent, .infinite = s.infinite};
-    if (filter) {
-        bool *kept = pr_alloc(c.n, sizeof *kept);
-        pr_nondominated(c.u, c.n, m, false, kept);
-        size_t left = 0;
-        for (size_t i = 0; i < c.n; i++)
-            if (kept[i]) {
-                memmove(c.u + left * c.m, c.u + i * c.m, c.m * sizeof *c.u);
-                c.row[left++] = c.row[i];
-            }
-        c.n = left;
-        free(kept);
-    }
     if (!c.infinite)
         normalise(&c);
     fill_columns(&c);

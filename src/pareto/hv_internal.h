@@ -17,8 +17,10 @@ typedef struct pr_hv_shifted {
 } pr_hv_shifted_t;
 pr_hv_shifted_t pr_hv_shift(const double *points, size_t n, int m, const double *reference);
 void pr_hv_shifted_free(pr_hv_shifted_t *s);
+/* Leaves out the points that another dominates, and of equal ones all but the first. */
+void pr_hv_drop_dominated(pr_hv_shifted_t *s);
 /* v 2^exponent; INFINITY above the range of numbers. */
-double pr_hv_unscale(const pr_hv_shifted_t *s, double v);
+double pr_hv_unscale(long exponent, double v);
 
 double pr_hv2(const double *u, size_t n);
 double pr_hv3(const double *u, size_t n);

@@ -59,13 +59,13 @@ void pr_hv_shifted_free(pr_hv_shifted_t *s)
     free(s->rows);
 }
 
-double pr_hv_unscale(const pr_hv_shifted_t *s, double v)
+double pr_hv_unscale(long exponent, double v)
 {
-    long e = s->exponent < -4000 ? -4000 : s->exponent > 4000 ? 4000 : s->exponent; // beyond, all is 0 or infinite
+    long e = exponent < -4000 ? -4000 : exponent > 4000 ? 4000 : exponent; // beyond, all is 0 or infinite
     return e ? scalbn(v, (int)e) : v;
 }
 
-static void drop_dominated(pr_hv_shifted_t *s)
+void pr_hv_drop_dominated(pr_hv_shifted_t *s)
 {
     bool *kept = pr_alloc(s->n, sizeof *kept);
     pr_nondominated(s->u, s->n, (int)s->m, false, kept);
@@ -91,7 +91,7 @@ static double hv_many(pr_hv_shifted_t *s, double *steps)
 {
     enum { WORTH = 1000 }; // below, the sweeps find dominated points as cheaply themselves
     if (s->n > WORTH)
-        drop_dominated(s);
+        pr_hv_drop_dominated(s);
     if (pr_hv_packed_fits(s->n, s->m))
         return pr_hv_packed(s->u, s->n, s->m, steps);
     pr_hv_work_t *work = pr_hv_work_new(s->n, s->m);
@@ -119,7 +119,7 @@ bool pr_hypervolume_within(const double *points, size_t n, int m, const double *
     pr_hv_shifted_t s = pr_hv_shift(points, n, m, reference);
     double found = s.infinite ? INFINITY : m <= 3 ? by_dimension[m - 1](s.u, s.n) : hv_many(&s, steps);
     if (*steps >= 0)
-        *volume = pr_hv_unscale(&s, found);
+        *volume = pr_hv_unscale(s.exponent, found);
     pr_hv_shifted_free(&s);
     return *steps >= 0;
 }
@@ -248,7 +248,7 @@ bool pr_hypervolume_contributions_within(const double *points, size_t n, int m, 
     else if (s.n && !s.infinite)
         contributions_many(&s, contributions, steps);
     for (size_t i = 0; i < s.n; i++)
-        contributions[s.rows[i]] = pr_hv_unscale(&s, contributions[s.rows[i]]);
+        contributions[s.rows[i]] = pr_hv_unscale(s.exponent, contributions[s.rows[i]]);
     pr_hv_shifted_free(&s);
     return *steps >= 0;
 }

@@ -67,12 +67,7 @@ static double lack_factor_bound(const double *low, const double *high, const dou
 
 static double euclidean_bound(const double *low, const double *high, const double *r, size_t m)
 {
-    double sum = 0;
-    for (size_t k = 0; k < m; k++) {
-        double d = fmax(fmax(low[k] - r[k], r[k] - high[k]), 0);
-        sum += d * d;
-    }
-    return sqrt(sum);
+    return sqrt(pr_box_apart(low, high, r, m));
 }
 
 static double euclidean_lack_bound(const double *low, const double *high, const double *r, size_t m)

@@ -47,3 +47,12 @@ pr_status_t pr_write_samples(const char *path, int k, const char *const *objecti
     pr_buf_free(&b);
     return status;
 }
+
+bool pr_sample_belongs(const json_t *sample, const json_t *point)
+{
+    static const char *const keys[] = {"search", "seed", "weights"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
+            return false;
+    return true;
+}

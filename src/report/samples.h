@@ -3,7 +3,9 @@
 #define PR_REPORT_SAMPLES_H
 
 #include "base/error.h"
+#include "base/json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct pr_sample_line {
@@ -24,5 +26,7 @@ typedef struct pr_sample_line {
  * that JSON has not are null. objective: [k] names. Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample,
                              size_t n, pr_error_t *err);
+/* Is a line of samples.jsonl, parsed, of this point of front.json? Lines stand in the order of the points. */
+bool pr_sample_belongs(const json_t *sample, const json_t *point);
 
 #endif

@@ -257,6 +257,12 @@ pr_status_t pr_journal_read(const char *path, pr_journal_fn fn, void *self, pr_j
     return status;
 }
 
+void pr_journal_keep(json_t **kept, const json_t *value)
+{
+    json_decref(*kept);
+    *kept = json_incref((json_t *)(uintptr_t)value);
+}
+
 /* "lines 3, 7 and 9", "lines 1, 2, ... and 8, and 4 more". */
 static void name_lines(const pr_journal_stats_t *s, size_t n, pr_buf_t *b)
 {

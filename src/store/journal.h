@@ -31,6 +31,9 @@ pr_status_t pr_journal_append(pr_journal_t *j, const char *event, const json_t *
 
 /* Called for each good line in order; returns a status that, when not PR_OK, ends the reading. line is borrowed. */
 typedef pr_status_t (*pr_journal_fn)(void *self, const char *event, const json_t *line, pr_error_t *err);
+/* For such a function: keeps a line, or a value in it, in the place of what *kept held (NULL at first). The reference
+ * is the caller's. */
+void pr_journal_keep(json_t **kept, const json_t *value);
 enum { PR_JOURNAL_NAMED = 8 };
 typedef struct pr_journal_stats {
     size_t lines;                     // good lines

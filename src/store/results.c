@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,14 +40,16 @@ static int try_lock(int fd)
     return fcntl_lock(fd, F_OFD_SETLK, F_SETLK, &lock);
 }
 
-/* "process 123 on node7", as the lock file says. */
-static void read_owner(int fd, char *owner, size_t size)
+/* "process 123 on node7", as the lock file says; false, and "another process", where it says nothing. */
+static bool read_owner(int fd, char *owner, size_t size)
 {
     ssize_t n = pread(fd, owner, size - 1, 0);
     owner[n > 0 ? n : 0] = 0;
     owner[strcspn(owner, "\n")] = 0;
-    if (!owner[0])
+    bool said = owner[0] != 0;
+    if (!said)
         snprintf(owner, size, "another process");
+    return said;
 }
 
 static pr_status_t write_owner(int fd, const char *path, pr_error_t *err)
@@ -86,8 +89,7 @@ static pr_status_t last_owner(void *self, const char *event, const json_t *line,
 /* Who has the directory: .lock says it, or where that was removed the journal's last start. */
 static void name_owner(const char *dir, int lock, char owner[320])
 {
-    read_owner(lock, owner, 320);
-    if (strcmp(owner, "another process") != 0)
+    if (read_owner(lock, owner, 320))
         return;
     char *path = pr_path_join(dir, "journal.jsonl");
     pr_journal_read(path, last_owner, owner, NULL, NULL);
@@ -106,13 +108,15 @@ static pr_status_t lock_file(const char *dir, const char *path, int fd, int lock
     return pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
 }
 
-static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
+/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an error.
+ */
+static pr_status_t take(const char *dir, const char *name, int flags, int lock, int *out, pr_error_t *err)
 {
-    char *path = pr_path_join(dir, ".lock");
+    char *path = pr_path_join(dir, name);
     int fd = -1;
-    pr_status_t status = open_lock(path, O_CREAT | O_NOFOLLOW, &fd, err);
+    pr_status_t status = open_lock(path, flags, &fd, err);
     if (status == PR_OK) {
-        status = lock_file(dir, path, fd, fd, err);
+        status = lock_file(dir, path, fd, lock < 0 ? fd : lock, err);
         if (status != PR_OK)
             close(fd);
     }
@@ -121,22 +125,20 @@ static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
     return status;
 }
 
+static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
+{
+    return take(dir, ".lock", O_CREAT | O_NOFOLLOW, -1, out, err);
+}
+
 /* The journal's own lock, which holds where somebody has removed .lock. */
 static pr_status_t take_journal(const char *dir, int flags, int lock, int *out, pr_error_t *err)
 {
     char *path = pr_path_join(dir, "journal.jsonl");
     bool fresh = !pr_file_exists(path);
-    int fd = -1;
-    pr_status_t status = open_lock(path, flags, &fd, err);
-    if (status == PR_OK) {
-        status = lock_file(dir, path, fd, lock, err);
-        if (status != PR_OK)
-            close(fd);
-        else if (fresh)
-            pr_sync_dir_of(path);
-    }
+    pr_status_t status = take(dir, "journal.jsonl", flags, lock, out, err);
+    if (status == PR_OK && fresh)
+        pr_sync_dir_of(path);
     free(path);
-    *out = status == PR_OK ? fd : -1;
     return status;
 }
 
@@ -318,6 +320,53 @@ char *pr_results_path(const char *dir, const char *format, ...)
     return path;
 }
 
+// ---- its files ----
+
+typedef struct pr_walk {
+    pr_results_file_fn fn;
+    void *self;
+    pr_error_t *err;
+} pr_walk_t;
+
+/* in: the folder, relative to the directory. */
+static pr_status_t walk_folder(const pr_walk_t *w, int parent, const char *name, const char *in, int depth)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    pr_status_t status = PR_OK;
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return PR_OK;
+    }
+    for (struct dirent *e; status == PR_OK && (e = readdir(d));) {
+        struct stat st;
+        char below[PATH_MAX];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        snprintf(below, sizeof below, "%s%s%s", in, in[0] ? "/" : "", e->d_name);
+        if (S_ISDIR(st.st_mode) && depth > 0)
+            status = walk_folder(w, fd, e->d_name, below, depth - 1);
+        else if (S_ISREG(st.st_mode))
+            status = w->fn(w->self, &(pr_results_file_t){fd, in, e->d_name, (uint64_t)st.st_blocks * 512}, w->err);
+    }
+    closedir(d);
+    return status;
+}
+
+pr_status_t pr_results_each_file(const char *dir, pr_results_file_fn fn, void *self, pr_error_t *err)
+{
+    const pr_walk_t w = {fn, self, err};
+    // The directory itself may be named through a link; what is below it may not.
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", dir, strerror(errno));
+    pr_status_t status = walk_folder(&w, fd, ".", "", 2);
+    close(fd);
+    return status;
+}
+
 // ---- what a killed process left ----
 
 bool pr_results_is_temporary(const char *name)
@@ -331,34 +380,15 @@ bool pr_results_is_temporary(const char *name)
     return *digits && digits[strspn(digits, "0123456789")] == 0;
 }
 
-static void sweep_folder(int parent, const char *name, int depth)
+static pr_status_t remove_temporary(void *self, const pr_results_file_t *f, pr_error_t *err)
 {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    for (struct dirent *e; (e = readdir(d));) {
-        struct stat st;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        if (S_ISDIR(st.st_mode) && depth > 0)
-            sweep_folder(fd, e->d_name, depth - 1);
-        else if (S_ISREG(st.st_mode) && pr_results_is_temporary(e->d_name))
-            unlinkat(fd, e->d_name, 0);
-    }
-    closedir(d);
+    (void)self, (void)err;
+    if (pr_results_is_temporary(f->name))
+        unlinkat(f->folder, f->name, 0);
+    return PR_OK;
 }
 
 void pr_results_sweep_temporaries(const pr_results_t *r)
 {
-    // The directory itself may be named through a link; what is below it may not.
-    int fd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    sweep_folder(fd, ".", 2);
-    close(fd);
+    pr_results_each_file(r->dir, remove_temporary, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct pr_results pr_results_t;
 
@@ -30,8 +31,18 @@ bool pr_results_locked(const char *dir, char *owner, size_t size);
 /* Does the directory hold what only a sweep with a journal leaves: a table, an expert, a head, a checkpoint? *what: the
  * name of one, relative to dir (may be NULL). */
 bool pr_results_has_work(const char *dir, char *what, size_t size);
-/* Removes files that a killed process left half-written (*.tmp-<digits>) here and up to two folders down. Follows no
- * links. */
+/* A regular file in a results directory. */
+typedef struct pr_results_file {
+    int folder;     // where it is, open
+    const char *in; // and its name: "", "checkpoints", "experts/empathy-s1"
+    const char *name;
+    uint64_t bytes; // on disk
+} pr_results_file_t;
+typedef pr_status_t (*pr_results_file_fn)(void *self, const pr_results_file_t *f, pr_error_t *err);
+/* Calls fn, which may delete it, for each file here and up to two folders down; not PR_OK ends it. Follows no links and
+ * passes over folders that cannot be read. Errors: PR_ERR_NOT_FOUND (no such directory), what fn returned. */
+pr_status_t pr_results_each_file(const char *dir, pr_results_file_fn fn, void *self, pr_error_t *err);
+/* Removes files that a killed process left half-written (*.tmp-<digits>). */
 void pr_results_sweep_temporaries(const pr_results_t *r);
 /* Is it the name of such a file? */
 bool pr_results_is_temporary(const char *name);
