@@ -158,8 +158,9 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     shape_t s = shape_of(&p->model, t);
     double streams = ceil((double)p->prompts * c->evaluate.samples / t->rows), most = 0;
     double asked = fmin(streams, c->evaluate.streams);
-    double made_params = (double)p->adapter_params * (p->finetune_jobs / c->n_seeds),
-           experts = 4 * (made_params + (double)p->given_params);
+    int64_t trained = p->finetune_jobs / c->n_seeds; /* experts of one seed */
+    double made_params = (double)p->adapter_params * (double)trained;
+    double experts = 4 * (made_params + (double)p->given_params);
     double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos), k_n = c->n_objectives;
     for (int i = 0; i < c->n_searches; i++) {
         const pr_search_spec_t *r = &c->search[i];
