@@ -2,8 +2,8 @@
 #ifndef PR_JOBS_ENV_H
 #define PR_JOBS_ENV_H
 
-#include "aggregate/aggregate.h"
-#include "aggregate/regmean.h"
+#include "policy/policy.h"
+#include "policy/regmean.h"
 #include "base/hash.h"
 #include "jobs/job.h"
 #include "jobs/prompt_tokens.h"

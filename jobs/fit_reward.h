@@ -8,8 +8,8 @@
 #include "base/json.h"
 #include "model/linear_head.h"
 #include "model/model.h"
-#include "model/team.h"
-#include "model/tokenizer.h"
+#include "parallel/team.h"
+#include "tokenizer/tokenizer.h"
 #include "objective/templated.h"
 
 #include <stdbool.h>

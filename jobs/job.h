@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "config/config.h"
 #include "model/adapter.h"
-#include "model/team.h"
+#include "parallel/team.h"
 
 #include <stdbool.h>
 

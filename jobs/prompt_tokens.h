@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "config/reward_data.h"
 #include "model/config.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 /* One file's prompts; set up with the first four. */
 typedef struct pr_prompt_reader {

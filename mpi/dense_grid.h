@@ -6,7 +6,7 @@
 #ifndef PR_MPI_DENSE_GRID_H
 #define PR_MPI_DENSE_GRID_H
 
-#include "model/dense.h"
+#include "parallel/dense.h"
 #include "mpi/grid.h"
 
 /* grid and team_comm are borrowed and must outlive the provider; ranks of team_comm are in the order that grid.h tells,

@@ -2,7 +2,7 @@
 #ifndef PR_MPI_LINALG_GRID_H
 #define PR_MPI_LINALG_GRID_H
 
-#include "model/linalg.h"
+#include "parallel/linalg.h"
 #include "mpi/grid.h"
 #include "mpi/world.h"
 

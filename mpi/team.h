@@ -2,7 +2,7 @@
 #ifndef PR_MPI_TEAM_H
 #define PR_MPI_TEAM_H
 
-#include "model/team.h"
+#include "parallel/team.h"
 #include "mpi/world.h"
 
 /* Cuts ranks first, first+1, ... of the world into teams of rows*cols neighbours; position p of a team is at row p /

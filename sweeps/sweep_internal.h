@@ -9,7 +9,7 @@
 #include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/results.h"
-#include "sweeps/search.h"
+#include "sweeps/search/search.h"
 #include "sweeps/sweep.h"
 
 typedef enum { PR_JOB_WAITING, PR_JOB_RUNNING, PR_JOB_DONE, PR_JOB_FAILED } pr_job_state_t;

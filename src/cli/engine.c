@@ -1,5 +1,5 @@
 #include "cli/engine.h"
-#include "aggregate/regmean.h"
+#include "policy/regmean.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"

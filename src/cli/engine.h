@@ -3,9 +3,9 @@
 #ifndef PR_CLI_ENGINE_H
 #define PR_CLI_ENGINE_H
 
-#include "aggregate/aggregate.h"
+#include "policy/policy.h"
 #include "cli/cli.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <limits.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 #include "cli/plan.h"
-#include "aggregate/gram.h"
+#include "policy/gram.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
@@ -11,9 +11,9 @@
 #include "model/linear_head.h"
 #include "model/part.h"
 #include "model/safetensors.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "objective/objective.h"
-#include "sweeps/search.h"
+#include "sweeps/search/search.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "config/config.h"
 #include "model/config.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "sweeps/phases.h"
 
 #include <stdbool.h>

@@ -11,7 +11,7 @@
 #define PR_LEARN_RESPONSE_H
 
 #include "model/config.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,7 +12,7 @@
 #ifndef PR_LEARN_REWARD_FIT_H
 #define PR_LEARN_REWARD_FIT_H
 
-#include "model/team.h"
+#include "parallel/team.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include "learn/loss.h"
 #include "learn/optim.h"
 #include "model/head.h"
-#include "model/team.h"
+#include "parallel/team.h"
 #include "model/transformer.h"
 
 #include <stdbool.h>

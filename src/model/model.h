@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "model/adapter.h"
 #include "model/config.h"
-#include "model/linalg.h"
+#include "parallel/linalg.h"
 #include "model/part.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
 #include "model/part.h"
-#include "model/team.h"
+#include "parallel/team.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
 #define PR_MODEL_TOKENS_H
 
 #include "model/config.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 /* PR_ERR_FORMAT, naming the token, when one of ids [n] is beyond the model's vocabulary, as tokens are that were added
  * to a tokenizer without new rows of the embedding. A tokenizer that is larger is no error as long as none occurs. */

@@ -4,7 +4,7 @@
 #define PR_OBJECTIVE_TEMPLATED_H
 
 #include "base/json.h"
-#include "model/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 #include "objective/packed.h"
 
 #include <stdbool.h>

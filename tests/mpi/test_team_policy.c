@@ -3,7 +3,7 @@
 #include "mpi/team_fixtures.h"
 
 #include "mpi/team.h"
-#include "unit/aggregate/aggregate_checks.h"
+#include "unit/policy/aggregate_checks.h"
 #include "unit/learn/trainer_checks.h"
 
 static bool splits(const char *dir, int cols)

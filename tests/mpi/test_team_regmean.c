@@ -2,7 +2,7 @@
  */
 #include "mpi/team_fixtures.h"
 
-#include "aggregate/regmean.h"
+#include "policy/regmean.h"
 #include "mpi/team.h"
 #include "unit/model/fixture_files.h"
 

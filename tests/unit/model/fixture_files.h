@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "model/model.h"
 #include "model/safetensors.h"
-#include "model/team.h"
+#include "parallel/team.h"
 
 #include <check.h>
 #include <dirent.h>

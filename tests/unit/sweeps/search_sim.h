@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "sweeps/search_internal.h"
+#include "sweeps/search/search_internal.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,0 +1,79 @@
+/* Random points: Dirichlet on the simplex, uniform in the cube. Every number is a function of (seed, draw, dimension),
+ * so that more points extend a search without changing its first ones, and searches of one seed share their points. */
+#include "sweeps/search/search_internal.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+
+/* The logarithm of a Gamma(alpha, 1) number: Marsaglia and Tsang 2000, "A simple method for generating gamma
+ * variables"; below alpha = 1 by their boost, in logarithms because it underflows. */
+static double log_gamma_draw(const pr_rng_key_t *key, uint64_t draw, uint64_t j, double alpha)
+{
+    double boost = 0;
+    if (alpha < 1) {
+        boost = log(pr_rng_uniform(key, draw, j, 0, 2)) / alpha;
+        alpha += 1;
+    }
+    double d = alpha - 1.0 / 3, c = 1 / sqrt(9 * d);
+    for (uint64_t attempt = 0;; attempt++) {
+        double x = pr_rng_normal(key, draw, j, attempt, 0);
+        double v = 1 + c * x;
+        if (v <= 0)
+            continue;
+        v = v * v * v;
+        double u = pr_rng_uniform(key, draw, j, attempt, 1);
+        if (log(u) < 0.5 * x * x + d - d * v + d * log(v))
+            return log(d) + log(v) + boost;
+    }
+}
+
+static void draw_simplex(const pr_rng_key_t *key, uint64_t draw, int k, double alpha, pr_point_t *out)
+{
+    double g[PR_MAX_OBJECTIVES], top = -INFINITY, sum = 0;
+    for (int j = 0; j < k; j++) {
+        g[j] = log_gamma_draw(key, draw, (uint64_t)j, alpha);
+        top = fmax(top, g[j]);
+    }
+    for (int j = 0; j < k; j++) {
+        g[j] = exp(g[j] - top);
+        sum += g[j];
+    }
+    for (int j = 0; j < k; j++)
+        g[j] /= sum;
+    pr_point_quantise(g, k, out);
+}
+
+static void draw_cube(const pr_rng_key_t *key, uint64_t draw, int k, pr_point_t *out)
+{
+    *out = (pr_point_t){.den = INT64_C(1) << 30};
+    for (int j = 0; j < k; j++)
+        out->num[j] = (int64_t)pr_rng_below(key, (UINT64_C(1) << 30) + 1, draw, (uint64_t)j, 0, 0);
+    pr_point_reduce(out, k);
+}
+
+pr_status_t pr_search_run_random(pr_replay_t *r, pr_error_t *err)
+{
+    const pr_search_spec_t *spec = r->spec;
+    if (spec->points < 1 || spec->points > PR_SEARCH_MAX_POINTS)
+        return pr_search_bad(spec, err, "points: found %d, expected 1 to %d", spec->points, PR_SEARCH_MAX_POINTS);
+    if (!(spec->alpha >= 1e-3 && spec->alpha <= 1e6))
+        return pr_search_bad(spec, err, "alpha: found %g, expected 0.001 to 1000000", spec->alpha);
+    if (r->check_only)
+        return PR_OK;
+    int64_t room = pr_replay_room(r);
+    size_t n = room < spec->points ? (size_t)room : (size_t)spec->points;
+    pr_rng_key_t key = pr_rng_key((uint64_t)r->s->seed, "search.random", "");
+    /* A draw that repeats an earlier point (the one point of K = 1; corners when alpha is small) is drawn again, up to
+     * a bound. */
+    for (uint64_t draw = 0; r->points.n < n && draw < 10 * (uint64_t)n + 100; draw++) {
+        pr_point_t p;
+        if (pr_search_is_cube(spec))
+            draw_cube(&key, draw, r->k, &p);
+        else
+            draw_simplex(&key, draw, r->k, spec->alpha, &p);
+        pr_replay_add(r, &p, 0);
+    }
+    pr_replay_settle(r);
+    return PR_OK;
+}
