@@ -2,13 +2,13 @@
 #ifndef PR_JOBS_ENV_H
 #define PR_JOBS_ENV_H
 
-#include "policy/policy.h"
-#include "policy/regmean.h"
 #include "base/hash.h"
 #include "jobs/job.h"
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"
 #include "objective/objective.h"
+#include "policy/policy.h"
+#include "policy/regmean.h"
 
 /* A prompts file with its tokens. */
 typedef struct pr_prompt_set {

@@ -8,9 +8,9 @@
 #include "base/json.h"
 #include "model/linear_head.h"
 #include "model/model.h"
+#include "objective/templated.h"
 #include "parallel/team.h"
 #include "tokenizer/tokenizer.h"
-#include "objective/templated.h"
 
 #include <stdbool.h>
 #include <stddef.h>

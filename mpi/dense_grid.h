@@ -6,8 +6,8 @@
 #ifndef PR_MPI_DENSE_GRID_H
 #define PR_MPI_DENSE_GRID_H
 
-#include "parallel/dense.h"
 #include "mpi/grid.h"
+#include "parallel/dense.h"
 
 /* grid and team_comm are borrowed and must outlive the provider; ranks of team_comm are in the order that grid.h tells,
  * so that process column c of the grid is team row c. Local. */

@@ -2,9 +2,9 @@
 #ifndef PR_MPI_LINALG_GRID_H
 #define PR_MPI_LINALG_GRID_H
 
-#include "parallel/linalg.h"
 #include "mpi/grid.h"
 #include "mpi/world.h"
+#include "parallel/linalg.h"
 
 /* A provider over the ranks of comm, which are the columns of one team row in order. world and comm are borrowed and
  * must outlive it. Collective on comm. */

@@ -2,8 +2,8 @@
 #ifndef PR_MPI_TEAM_H
 #define PR_MPI_TEAM_H
 
-#include "parallel/team.h"
 #include "mpi/world.h"
+#include "parallel/team.h"
 
 /* Cuts ranks first, first+1, ... of the world into teams of rows*cols neighbours; position p of a team is at row p /
  * cols, column p % cols, so that the ranks that split features, which exchange most, are neighbours. *out is this

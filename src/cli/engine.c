@@ -1,9 +1,9 @@
 #include "cli/engine.h"
-#include "policy/regmean.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "jobs/artifact.h"
+#include "policy/regmean.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef PR_CLI_ENGINE_H
 #define PR_CLI_ENGINE_H
 
-#include "policy/policy.h"
 #include "cli/cli.h"
+#include "policy/policy.h"
 #include "tokenizer/tokenizer.h"
 
 #include <limits.h>

@@ -1,5 +1,4 @@
 #include "cli/plan.h"
-#include "policy/gram.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
@@ -11,9 +10,10 @@
 #include "model/linear_head.h"
 #include "model/part.h"
 #include "model/safetensors.h"
-#include "tokenizer/tokenizer.h"
 #include "objective/objective.h"
+#include "policy/gram.h"
 #include "sweeps/search/search.h"
+#include "tokenizer/tokenizer.h"
 
 #include <math.h>
 #include <stdlib.h>

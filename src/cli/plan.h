@@ -5,8 +5,8 @@
 
 #include "config/config.h"
 #include "model/config.h"
-#include "tokenizer/tokenizer.h"
 #include "sweeps/phases.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

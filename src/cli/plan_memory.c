@@ -1,11 +1,11 @@
 /* What a rank will need, counted from what it allocates (the resident set, at its peak). Whatever columns split is
  * counted with the widest share; whatever depends on how long responses get, with the longest. */
-#include "policy/policy.h"
-#include "policy/gram.h"
 #include "base/file.h"
 #include "cli/plan.h"
 #include "jobs/job.h"
 #include "model/adapter.h"
+#include "policy/gram.h"
+#include "policy/policy.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include "learn/loss.h"
 #include "learn/optim.h"
 #include "model/head.h"
-#include "parallel/team.h"
 #include "model/transformer.h"
+#include "parallel/team.h"
 
 #include <stdbool.h>
 

@@ -14,8 +14,8 @@
 #include "base/error.h"
 #include "model/adapter.h"
 #include "model/config.h"
-#include "parallel/linalg.h"
 #include "model/part.h"
+#include "parallel/linalg.h"
 
 #include <stddef.h>
 #include <stdint.h>

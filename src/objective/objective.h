@@ -6,8 +6,9 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "parallel/linalg.h"
 #include "model/model.h"
+#include "option/option.h"
+#include "parallel/linalg.h"
 #include "tokenizer/tokenizer.h"
 
 #include <stdbool.h>
@@ -30,29 +31,6 @@ typedef struct pr_objective_env {
     const pr_tokenizer_t *tokenizer; // its tokenizer
     const pr_linalg_t *la;           // what models run on
 } pr_objective_env_t;
-
-typedef enum {
-    PR_OPT_STRING,
-    PR_OPT_FILE,
-    PR_OPT_DIR,
-    PR_OPT_INT,
-    PR_OPT_REAL,
-    PR_OPT_BOOL,
-    PR_OPT_STRINGS,
-    PR_OPT_DURATION, // "90s", or a number of seconds; resolved to seconds
-    PR_OPT_COMMAND   // a list of strings (program and arguments), or one string for /bin/sh -c; resolved to a list
-} pr_option_kind_t;
-
-typedef struct pr_option {
-    const char *key;
-    pr_option_kind_t kind;
-    const char
-        *dflt; // as JSON, which is also how a .cfg writes it; "" none, and then the key may be absent; NULL: required
-    double min, max;     // of numbers and durations, where min < max
-    const char *choices; // of strings: "none|sigmoid|softmax"; NULL: any
-    bool incidental;     // does not change the scores: not a part of the identity
-    const char *help;
-} pr_option_t;
 
 typedef struct pr_objective_type pr_objective_type_t;
 

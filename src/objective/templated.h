@@ -4,8 +4,8 @@
 #define PR_OBJECTIVE_TEMPLATED_H
 
 #include "base/json.h"
-#include "tokenizer/tokenizer.h"
 #include "objective/packed.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdbool.h>
 

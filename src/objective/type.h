@@ -10,17 +10,6 @@ extern const pr_objective_type_t pr_objective_brevity, pr_objective_command, pr_
     pr_objective_linear_head, pr_objective_match, pr_objective_readability, pr_objective_reflection,
     pr_objective_repetition, pr_objective_reward_model;
 
-/* Values of resolved options. An option with a default, or a required one, is always there; asking for an absent
- * number is a programming error. */
-bool pr_option_given(const json_t *options, const char *key);
-/* Points into options; NULL when absent. */
-const char *pr_option_string(const json_t *options, const char *key);
-int pr_option_int(const json_t *options, const char *key);
-double pr_option_real(const json_t *options, const char *key);
-bool pr_option_bool(const json_t *options, const char *key);
-/* The file or directory, joined with dir; NULL when absent. Caller frees. */
-char *pr_option_path(const json_t *options, const char *key, const char *dir);
-
 /* Lines of a word or phrase file (UTF-8, at most 4 MiB): without '#' comments, stripped, blank ones skipped. number is
  * the line's, from 1. Stops at the first error of the callback. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT. */
 typedef pr_status_t (*pr_line_fn)(void *self, const char *path, size_t number, pr_span_t line, pr_error_t *err);

@@ -3,8 +3,8 @@
  * Work is cut into chunks of `streams` sequences in canonical order. In a chunk every (expert, prompt) is prefilled
  * once into a cache of prompts, as is every (point, prompt) in the layers behind the split; their keys and values are
  * then copied to the streams of the sequences that start from them. A finished sequence leaves the batch. */
-#include "policy/policy.h"
 #include "policy/decode_chunk.h"
+#include "policy/policy.h"
 
 #include "base/mem.h"
 

@@ -11,9 +11,9 @@
 #ifndef PR_POLICY_GRAM_H
 #define PR_POLICY_GRAM_H
 
-#include "policy/policy.h"
-#include "parallel/team.h"
 #include "model/transformer_internal.h"
+#include "parallel/team.h"
+#include "policy/policy.h"
 
 typedef struct pr_grams pr_grams_t;
 

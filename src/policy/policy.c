@@ -1,7 +1,7 @@
 #include "policy/policy.h"
 
-#include "policy/flow.h"
 #include "base/mem.h"
+#include "policy/flow.h"
 
 #include <math.h>
 #include <stdlib.h>

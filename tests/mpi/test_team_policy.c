@@ -3,8 +3,8 @@
 #include "mpi/team_fixtures.h"
 
 #include "mpi/team.h"
-#include "unit/policy/aggregate_checks.h"
 #include "unit/learn/trainer_checks.h"
+#include "unit/policy/aggregate_checks.h"
 
 static bool splits(const char *dir, int cols)
 {

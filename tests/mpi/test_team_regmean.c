@@ -2,8 +2,8 @@
  */
 #include "mpi/team_fixtures.h"
 
-#include "policy/regmean.h"
 #include "mpi/team.h"
+#include "policy/regmean.h"
 #include "unit/model/fixture_files.h"
 
 enum { EXPERTS = 3 };
