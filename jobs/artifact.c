@@ -1,25 +1,88 @@
 #include "jobs/artifact.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "jobs/identity.h"
 #include "store/journal.h"
+#include "store/layout.h"
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The hash of what the last job of that label wrote. */
+/* ---- hashes ---- */
+
+/* Hashes the named files' hashes; a missing optional file counts as "-". */
+static pr_status_t hash_files(const char *dir, const char *const *name, size_t n, char out[PR_HASH_HEX],
+                              pr_error_t *err)
+{
+    pr_buf_t all = {0};
+    pr_status_t status = PR_OK;
+    for (size_t i = 0; i < n && status == PR_OK; i++) {
+        char hex[PR_HASH_HEX] = "-";
+        char *path = pr_path_join(dir, name[i]);
+        if (pr_file_exists(path))
+            status = pr_hash_file(path, hex, err);
+        pr_buf_printf(&all, "%s %s\n", name[i], hex);
+        free(path);
+    }
+    if (status == PR_OK)
+        pr_hash_hex(all.data, all.len, out);
+    pr_buf_free(&all);
+    return status;
+}
+
+pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
+{
+    static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        char *path = pr_path_join(dir, files[i]);
+        bool there = pr_file_exists(path);
+        free(path);
+        if (!there)
+            return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no %s in this directory", dir, files[i]);
+    }
+    return hash_files(dir, files, 2, out, err);
+}
+
+pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
+{
+    char *pattern = pr_path_join(dir, "*.safetensors");
+    glob_t found = {0};
+    int rc = glob(pattern, 0, NULL, &found); // in order of name
+    free(pattern);
+    if (rc != 0 && rc != GLOB_NOMATCH)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: cannot list the directory", dir);
+    if (rc == GLOB_NOMATCH)
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no model here (no *.safetensors)", dir);
+    const char **name = pr_alloc(found.gl_pathc + 4, sizeof *name);
+    size_t n = 0;
+    name[n++] = "config.json";
+    name[n++] = "generation_config.json";
+    name[n++] = "tokenizer.json";
+    name[n++] = "model.safetensors.index.json";
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        name[n++] = strrchr(found.gl_pathv[i], '/') + 1;
+    pr_status_t status = hash_files(dir, name, n, out, err);
+    free(name);
+    globfree(&found);
+    return status;
+}
+
+/* ---- what jobs left ---- */
+
+/* The hash of what the last job of that identity, or else of that label, left. */
 typedef struct pr_sought {
-    const char *label, *key; // "empathy-s1", "expert"
+    bool head;
+    const char *id, *label; // one of them
     char hash[PR_HASH_HEX];
 } pr_sought_t;
 
 static pr_status_t find(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
     pr_sought_t *s = self;
-    const char *label = json_string_value(json_object_get(line, "label")),
-               *hash = json_string_value(json_object_get(json_object_get(line, "result"), s->key));
+    const char *value = json_string_value(json_object_get(line, s->id ? "job" : "label")),
+               *hash = json_string_value(json_object_get(json_object_get(line, "result"), "artifact"));
     (void)err;
-    if (label && hash && strcmp(event, "job_done") == 0 && strcmp(label, s->label) == 0)
+    if (value && hash && strcmp(event, "job_done") == 0 && strcmp(value, s->id ? s->id : s->label) == 0)
         snprintf(s->hash, sizeof s->hash, "%s", hash);
     return PR_OK;
 }
@@ -29,53 +92,37 @@ static pr_status_t check(const char *path, const char *journal, pr_sought_t *s, 
                          pr_error_t *err)
 {
     char damage[256];
-    bool head = strcmp(s->key, "head") == 0;
     pr_journal_stats_t stats;
     PR_TRY(pr_journal_read(journal, find, s, &stats, err));
     pr_journal_damage(&stats, damage, sizeof damage);
-    PR_TRY(head ? pr_hash_file(path, found, err) : pr_adapter_hash(path, found, err));
+    PR_TRY(s->head ? pr_hash_file(path, found, err) : pr_adapter_hash(path, found, err));
     if (!s->hash[0])
         return pr_fail(err, PR_ERR_FORMAT,
-                       "%s: the journal has no job that wrote it%s%s, so that nothing tells whether "
-                       "it is whole",
-                       path, damage[0] ? ": " : "", damage);
+                       "%s: the journal has no job that wrote it%s%s, so that nothing tells whether it is whole", path,
+                       damage[0] ? ": " : "", damage);
     if (strcmp(found, s->hash) != 0)
         return pr_fail(err, PR_ERR_FORMAT,
                        "%s: not what its %s job wrote (its hash is %s, the journal says %s); `paretorank run` on the "
                        "results directory makes it again",
-                       path, head ? "fit_reward" : "fine-tune", found, s->hash);
+                       path, s->head ? "fit_reward" : "train", found, s->hash);
     return PR_OK;
-}
-
-/* "x.safetensors" -> "x-head"; another name is none of a head's. */
-static bool head_label(const char *name, char *out, size_t size)
-{
-    static const char end[] = ".safetensors";
-    size_t n = strlen(name);
-    if (n <= strlen(end) || strcmp(name + n - strlen(end), end) != 0)
-        return false;
-    snprintf(out, size, "%.*s-head", (int)(n - strlen(end)), name);
-    return true;
 }
 
 /* found: where it is known. */
 static pr_status_t check_path(const char *path, bool *known, char found[PR_HASH_HEX], pr_error_t *err)
 {
-    char label[300] = "", *real = realpath(path, NULL), *folder = real ? pr_path_dir(real) : NULL,
-         *dir = folder ? pr_path_dir(folder) : NULL, *journal = dir ? pr_path_join(dir, "journal.jsonl") : NULL;
-    const char *name = real ? strrchr(real, '/') + 1 : "", *kind = folder ? strrchr(folder, '/') + 1 : "";
-    pr_sought_t s = {.label = label};
+    char label[300] = "", id[PR_HASH_HEX] = "", *real = realpath(path, NULL), *dir = NULL;
+    pr_sought_t s = {.head = false};
     pr_status_t status = PR_OK;
-    if (strcmp(kind, "experts") == 0 && snprintf(label, sizeof label, "%s", name) > 0)
-        s.key = "expert";
-    else if (strcmp(kind, "heads") == 0 && head_label(name, label, sizeof label))
-        s.key = "head";
-    *known = s.key && pr_file_exists(journal);
+    *known = real && pr_artifact_place(real, &dir, &s.head, id, label, sizeof label);
+    s.id = id[0] ? id : NULL;
+    s.label = label;
+    char *journal = dir ? pr_results_path(dir, PR_FILE_JOURNAL) : NULL;
+    *known = *known && pr_file_exists(journal);
     if (*known)
         status = check(path, journal, &s, found, err);
     free(journal);
     free(dir);
-    free(folder);
     free(real);
     return status;
 }

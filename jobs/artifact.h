@@ -1,5 +1,4 @@
-/* Experts and heads of results directories, as others read them: what is damaged is noticed, as the journal holds the
- * hash of what the job wrote. */
+/* What jobs leave, and what is given in its place: by the hash of its content, so that what was damaged is noticed. */
 #ifndef PR_JOBS_ARTIFACT_H
 #define PR_JOBS_ARTIFACT_H
 
@@ -8,9 +7,14 @@
 
 #include <stdbool.h>
 
-/* Is a PEFT directory DIR/experts/LABEL, or a file DIR/heads/NAME.safetensors, with a journal in DIR, what its job
- * wrote? Of anything else *known is false, and all is well. Errors: PR_ERR_FORMAT (it is not; the journal has no such
- * job, or no good line), PR_ERR_NOT_FOUND (it cannot be read). */
+/* The hash of a PEFT directory's two files. Errors: PR_ERR_NOT_FOUND. */
+pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
+/* Of a model directory: config, generation config, tokenizer and weights. Reads every byte. Errors: PR_ERR_NOT_FOUND. */
+pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
+
+/* Is a PEFT directory, or the file of a head, in a results directory (by its own name or by that of the link for
+ * people) what its job wrote, as the journal there says? Of anything else *known is false, and all is well. Errors:
+ * PR_ERR_FORMAT (it is not; the journal has no such job, or no good line), PR_ERR_NOT_FOUND (it cannot be read). */
 pr_status_t pr_artifact_check(const char *path, bool *known, pr_error_t *err);
 /* pr_adapter_hash of a PEFT directory that passes this check, read once for both. Errors: of both. */
 pr_status_t pr_artifact_adapter_hash(const char *path, char out[PR_HASH_HEX], pr_error_t *err);

@@ -1,19 +1,19 @@
 #include "jobs/env.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/prompts.h"
-#include "config/reward_data.h"
-#include "jobs/identity.h"
+#include "jobs/artifact.h"
+#include "learn/reward_data.h"
+#include "store/layout.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-pr_job_env_t *pr_job_env_new(const pr_config_t *config, const pr_team_t *team)
+pr_job_env_t *pr_job_env_new(const pr_content_t *content, const pr_team_t *team)
 {
     pr_job_env_t *env = pr_alloc(1, sizeof *env);
-    env->config = config;
+    env->content = content;
     env->team = team;
     return env;
 }
@@ -26,14 +26,28 @@ static void stops_clear(pr_job_env_t *env)
     env->stop_text = NULL;
 }
 
+static void prompts_clear(pr_job_env_t *env)
+{
+    for (int i = 0; i < env->n_prompts; i++) {
+        free(env->prompts[i].text);
+        free(env->prompts[i].start);
+        free(env->prompts[i].ids);
+    }
+    free(env->prompts);
+    env->prompts = NULL;
+    env->n_prompts = 0;
+}
+
 /* Models are cut for the team's columns, Gram matrices spread over its ranks. */
 static void close_models(pr_job_env_t *env)
 {
-    for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
-        pr_objective_close(&env->objective[k]);
-        pr_grams_free(&env->expert[k].grams);
-    }
-    memset(env->head, 0, sizeof env->head); // they went with the objectives
+    for (int i = 0; i < env->n_objective; i++)
+        pr_objective_close(&env->objective[i].o);
+    free(env->objective);
+    env->objective = NULL;
+    env->n_objective = 0;
+    for (int i = 0; i < env->n_adapter; i++)
+        pr_grams_free(&env->adapter[i].grams);
     stops_clear(env);
     pr_model_free(&env->model);
     env->la = NULL;
@@ -46,14 +60,10 @@ void pr_job_env_set_team(pr_job_env_t *env, const pr_team_t *team)
     env->team = team;
 }
 
-static void prompt_set_clear(pr_prompt_set_t *s)
+static void adapter_clear(pr_cached_adapter_t *a)
 {
-    for (int i = 0; i < s->n; i++)
-        free(s->text[i]);
-    free(s->text);
-    free(s->start);
-    free(s->ids);
-    *s = (pr_prompt_set_t){0};
+    pr_grams_free(&a->grams);
+    pr_adapter_free(&a->adapter);
 }
 
 void pr_job_env_free(pr_job_env_t **e)
@@ -62,16 +72,16 @@ void pr_job_env_free(pr_job_env_t **e)
     if (!env)
         return;
     close_models(env);
-    for (int k = 0; k < PR_MAX_OBJECTIVES; k++) {
-        pr_adapter_free(&env->expert[k].adapter);
-        free(env->expert[k].dir);
-    }
-    prompt_set_clear(&env->train);
-    prompt_set_clear(&env->eval);
+    for (int i = 0; i < env->n_adapter; i++)
+        adapter_clear(&env->adapter[i]);
+    free(env->adapter);
+    prompts_clear(env);
     pr_tokenizer_free(&env->tokenizer);
     free(env);
     *e = NULL;
 }
+
+/* ---- prompts ---- */
 
 /* Appends one prompt's tokens. */
 static pr_status_t add_prompt(pr_prompt_set_t *s, int i, pr_error_t *err)
@@ -86,160 +96,193 @@ static pr_status_t add_prompt(pr_prompt_set_t *s, int i, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t load_prompts(pr_job_env_t *env, const char *file, int room, pr_prompt_set_t *s, pr_error_t *err)
+static pr_status_t load_prompts(pr_job_env_t *env, const char *hash, const json_t *entry, pr_error_t *err)
 {
-    pr_prompts_t *p = NULL;
-    pr_status_t status = PR_OK;
-    PR_TRY(pr_prompts_load(file, &p, err));
-    s->reader = (pr_prompt_reader_t){env->tokenizer, &env->model->config, file, room, 0, 0};
-    s->n = p->n;
-    s->text = pr_alloc((size_t)p->n, sizeof *s->text);
-    s->start = pr_alloc((size_t)p->n + 1, sizeof *s->start);
-    for (int i = 0; i < s->n; i++)
-        s->text[i] = pr_strdup(p->text[i]);
-    pr_prompts_free(&p);
-    for (int i = 0; i < s->n; i++)
-        PR_GO(add_prompt(s, i, err));
-done:
-    return status;
+    const json_t *texts = json_object_get(entry, "texts");
+    env->prompts = pr_realloc(env->prompts, (size_t)env->n_prompts + 1, sizeof *env->prompts);
+    pr_prompt_set_t *s = &env->prompts[env->n_prompts++];
+    *s = (pr_prompt_set_t){.n = (int)json_array_size(texts),
+                           .reader = {env->tokenizer, &env->model->config,
+                                      json_string_value(json_object_get(entry, "file")),
+                                      (int)json_integer_value(json_object_get(entry, "new_tokens")), 0, 0}};
+    snprintf(s->hash, sizeof s->hash, "%s", hash);
+    s->text = pr_alloc((size_t)s->n, sizeof *s->text);
+    s->start = pr_alloc((size_t)s->n + 1, sizeof *s->start);
+    for (int i = 0; i < s->n; i++) {
+        s->text[i] = json_string_value(json_array_get(texts, (size_t)i));
+        PR_TRY(add_prompt(s, i, err));
+    }
+    return PR_OK;
+}
+
+pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_prompt_set_t **out, pr_error_t *err)
+{
+    for (int i = 0; i < env->n_prompts; i++)
+        if (strcmp(env->prompts[i].hash, hash) == 0) {
+            *out = &env->prompts[i];
+            return PR_OK;
+        }
+    return pr_fail(err, PR_ERR_CONFIG, "the job names prompts of hash %.40s, which this run does not have", hash);
+}
+
+/* ---- objectives ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
 }
 
 /* What a head will be fitted on is read before the first job, so that nothing wrong with it is found hours later. */
-static pr_status_t check_data(const pr_job_env_t *env, const pr_objective_config_t *o, pr_error_t *err)
+static pr_status_t check_data(const pr_job_env_t *env, const json_t *entry, pr_error_t *err)
 {
+    const json_t *options = json_object_get(entry, "options");
     pr_reward_data_t *data = NULL;
-    char *path = pr_path_join(env->config->dir, json_string_value(json_object_get(o->options, "data")));
+    char *path = pr_path_join(text_of(entry, "dir"), text_of(options, "data"));
     pr_status_t status = pr_reward_data_load(path, &data, err);
     if (status == PR_OK)
-        status = pr_objective_check_fit(o->name, o->type, o->options, data->pairs, err);
+        status = pr_objective_check_fit(text_of(entry, "name"), text_of(entry, "type"), options, data->pairs, err);
     if (status == PR_OK)
-        status = pr_reward_data_check_tokens(data, path, o->options, env->tokenizer, &env->model->config, err);
+        status = pr_reward_data_check_tokens(data, path, options, env->tokenizer, &env->model->config, err);
     pr_reward_data_free(&data);
     free(path);
     return status;
 }
 
 /* Can an objective's own model read the prompts? */
-static pr_status_t check_prompts(const pr_job_env_t *env, const pr_objective_config_t *o, pr_error_t *err)
+static pr_status_t check_prompts(const pr_job_env_t *env, const json_t *entry, pr_error_t *err)
 {
-    const pr_config_t *c = env->config;
-    const pr_prompt_set_t *const sets[] = {&env->train, &env->eval};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        if (sets[i]->n > 0)
-            PR_TRY(pr_objective_check_prompts(o->name, o->type, o->options, c->dir, sets[i]->reader.file, sets[i]->n,
-                                              sets[i]->text, err));
+    for (int i = 0; i < env->n_prompts; i++)
+        PR_TRY(pr_objective_check_prompts(text_of(entry, "name"), text_of(entry, "type"),
+                                          json_object_get(entry, "options"), text_of(entry, "dir"),
+                                          env->prompts[i].reader.file, env->prompts[i].n,
+                                          (char *const *)(uintptr_t)env->prompts[i].text, err));
     return PR_OK;
 }
 
-// Does this rank take part in an objective's scores?
-static bool scores_here(const pr_job_env_t *env, int objective)
+static pr_status_t open_objective(pr_job_env_t *env, pr_open_objective_t *o, const json_t *entry, pr_error_t *err)
 {
-    const pr_objective_type_t *type = pr_objective_type(env->config->objective[objective].type);
-    return pr_team_is_leader(env->team) || (type && type->collective);
-}
-
-static pr_status_t open_objective(pr_job_env_t *env, int k, pr_error_t *err)
-{
-    const pr_config_t *c = env->config;
-    const pr_objective_config_t *o = &c->objective[k];
-    pr_objective_env_t oe = {c->dir, env->model, env->tokenizer, env->la};
-    if (env->objective[k] || !scores_here(env, k))
-        return PR_OK; // open since an earlier attempt, or none of ours
-    PR_TRY(pr_objective_open(o->name, o->type, o->options, &oe, &env->objective[k], err));
-    if (!pr_team_is_leader(env->team))
+    const char *type = text_of(entry, "type");
+    const json_t *options = json_object_get(entry, "options");
+    const pr_objective_type_t *t = pr_objective_type(type);
+    pr_objective_env_t oe = {text_of(entry, "dir"), env->model, env->tokenizer, env->la};
+    bool leader = pr_team_is_leader(env->team);
+    if (!leader && !(t && t->collective)) // it has no part in its scores
         return PR_OK;
-    PR_TRY(check_prompts(env, o, err));
-    return pr_objective_needs_fit(o->type, o->options) ? check_data(env, o, err) : PR_OK;
+    PR_TRY(pr_objective_open(o->name, type, options, &oe, &o->o, err));
+    if (!leader)
+        return PR_OK;
+    o->lo = o->o->lo;
+    o->hi = o->o->hi;
+    PR_TRY(check_prompts(env, entry, err));
+    return pr_objective_needs_fit(type, options) ? check_data(env, entry, err) : PR_OK;
 }
 
-// One after the other, as opening one may be collective.
+/* One after the other, as opening one may be collective. In the order of their hashes, as all ranks have them. */
 static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
 {
-    for (int k = 0; k < env->config->n_objectives; k++) {
-        pr_status_t status = env->team->agree(env->team, open_objective(env, k, err), err);
-        if (status != PR_OK) {
-            pr_objective_close(&env->objective[k]); // on ranks where it did open, so that all begin again together
-            return status;
-        }
+    const json_t *all = pr_content_all_objectives(env->content);
+    const pr_team_t *team = env->team;
+    pr_status_t status = PR_OK;
+    const char *hash;
+    json_t *entry;
+    env->objective = pr_alloc(json_object_size(all), sizeof *env->objective);
+    json_object_foreach((json_t *)(uintptr_t)all, hash, entry)
+    {
+        pr_open_objective_t *o = &env->objective[env->n_objective++];
+        double range[2];
+        snprintf(o->hash, sizeof o->hash, "%s", hash);
+        o->name = text_of(entry, "name");
+        PR_GO(team->agree(team, open_objective(env, o, entry, err), err));
+        range[0] = o->lo;
+        range[1] = o->hi;
+        team->broadcast(team, range, sizeof range);
+        o->lo = range[0];
+        o->hi = range[1];
+    }
+done:
+    return status;
+}
+
+static int find_objective(const pr_job_env_t *env, const char *hash)
+{
+    for (int i = 0; i < env->n_objective; i++)
+        if (strcmp(env->objective[i].hash, hash) == 0)
+            return i;
+    return -1;
+}
+
+bool pr_job_env_range(const pr_job_env_t *env, const char *objective, double *lo, double *hi)
+{
+    int i = find_objective(env, objective);
+    if (i < 0)
+        return false;
+    *lo = env->objective[i].lo;
+    *hi = env->objective[i].hi;
+    return true;
+}
+
+/* The worst values that jobs will ask for. */
+static pr_status_t check_worst(const pr_job_env_t *env, pr_error_t *err)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(pr_content_worst(env->content), i, one)
+    {
+        int index = find_objective(env, json_string_value(json_array_get(one, 0)));
+        const pr_open_objective_t *o = &env->objective[index];
+        if (index >= 0 && !isfinite(json_is_true(json_array_get(one, 1)) ? o->hi : o->lo))
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "truncated: found worst, but objective '%s' has no worst value: its range is not limited",
+                           o->name);
     }
     return PR_OK;
 }
 
-static void keep_expert(pr_cached_expert_t *e, const char *dir, const char *hash, pr_adapter_t *adapter)
-{
-    pr_grams_free(&e->grams); // were the last expert's
-    pr_adapter_free(&e->adapter);
-    free(e->dir);
-    e->adapter = adapter;
-    e->dir = pr_strdup(dir);
-    snprintf(e->hash, sizeof e->hash, "%s", hash);
-}
-
-/* Adapters that objectives bring. */
-static pr_status_t load_adapters(pr_job_env_t *env, pr_error_t *err)
-{
-    for (int k = 0; k < env->config->n_objectives; k++) {
-        const char *dir = env->config->objective[k].adapter;
-        char hash[PR_HASH_HEX];
-        pr_adapter_t *adapter;
-        if (!dir)
-            continue;
-        PR_TRY(pr_adapter_hash(dir, hash, err));
-        PR_TRY(pr_adapter_read(dir, &env->model->config, &adapter, err));
-        keep_expert(&env->expert[k], dir, hash, adapter);
-    }
-    return PR_OK;
-}
+/* ---- loading ---- */
 
 static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
 {
-    const pr_config_t *c = env->config;
-    int n_stop;
+    const json_t *all = pr_content_all_prompts(env->content), *stop = pr_content_stop(env->content);
+    int n_stop = (int)json_array_size(stop), total;
+    const char **own = pr_alloc((size_t)n_stop, sizeof *own), *hash;
+    json_t *entry;
+    for (int i = 0; i < n_stop; i++)
+        own[i] = json_string_value(json_array_get(stop, (size_t)i));
     stops_clear(env);
-    env->stop_text = pr_stop_texts(&env->model->config, c->stop.n, (const char *const *)c->stop.item, &n_stop);
-    PR_TRY(pr_stops_init(&env->stops, env->tokenizer, n_stop, env->stop_text, err));
-    prompt_set_clear(&env->train);
-    prompt_set_clear(&env->eval);
-    if (c->train_prompts)
-        PR_TRY(load_prompts(env, c->train_prompts, c->finetune.max_new_tokens, &env->train, err));
-    return load_prompts(env, c->eval_prompts, c->evaluate.max_new_tokens, &env->eval, err);
+    env->stop_text = pr_stop_texts(&env->model->config, n_stop, own, &total);
+    free(own);
+    PR_TRY(pr_stops_init(&env->stops, env->tokenizer, total, env->stop_text, err));
+    prompts_clear(env);
+    json_object_foreach((json_t *)(uintptr_t)all, hash, entry) PR_TRY(load_prompts(env, hash, entry, err));
+    return PR_OK;
 }
 
-pr_adapter_options_t pr_job_lora(const pr_config_t *c)
+/* Can the adapters that are given be read? Those that will be used are read again. */
+static pr_status_t check_adapters(pr_job_env_t *env, pr_error_t *err)
 {
-    const pr_finetune_config_t *f = &c->finetune;
-    return (pr_adapter_options_t){f->lora_r, f->lora_alpha, f->lora_rslora,
-                                  f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL,
-                                  f->lora_targets.n};
-}
-
-pr_status_t pr_job_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)
-{
-    bool tunes = false;
-    for (int k = 0; k < c->n_objectives; k++)
-        tunes = tunes || !c->objective[k].adapter;
-    pr_adapter_options_t o = pr_job_lora(c);
-    if (tunes && o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
-        return pr_fail_in(err, "%s: finetune.lora", c->path);
-    for (int i = 0; i < c->n_searches; i++)
-        if (c->search[i].layer > m->n_layer)
-            return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': layer: found %d, the model has %d layers", c->path,
-                           c->search[i].name, c->search[i].layer, m->n_layer);
+    const char *hash;
+    json_t *path;
+    json_object_foreach((json_t *)(uintptr_t)pr_content_all_adapters(env->content), hash, path)
+    {
+        pr_adapter_t *a = NULL;
+        PR_TRY(pr_adapter_read(json_string_value(path), &env->model->config, &a, err));
+        pr_adapter_free(&a);
+    }
     return PR_OK;
 }
 
 static pr_status_t load_files(pr_job_env_t *env, pr_error_t *err)
 {
-    const pr_config_t *c = env->config;
-    char *path = pr_path_join(c->model, "tokenizer.json");
+    const char *hash, *dir = pr_content_model(env->content, &hash);
+    char *path = pr_path_join(dir, "tokenizer.json");
     pr_status_t status = PR_OK;
     if (!env->model)
-        PR_GO(pr_model_load_part(c->model, env->la->cols, env->la->col, &env->model, err));
-    PR_GO(pr_job_check_model(c, &env->model->config, err));
+        PR_GO(pr_model_load_part(dir, env->la->cols, env->la->col, &env->model, err));
+    snprintf(env->model_hash, sizeof env->model_hash, "%s", hash);
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
     PR_GO(load_texts(env, err));
-    PR_GO(load_adapters(env, err));
+    PR_GO(check_adapters(env, err));
 done:
     free(path);
     return status;
@@ -247,64 +290,47 @@ done:
 
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err)
 {
-    pr_status_t status = pr_linalg_start(env->config->threads, err);
+    pr_status_t status = pr_linalg_start(pr_content_threads(env->content), err);
     env->la = env->team->la;
     return env->team->agree(env->team, status == PR_OK ? load_files(env, err) : status, err);
-}
-
-/* The worst value of every objective, as the leader, who has all of them open, knows it. */
-static pr_status_t find_worst(pr_job_env_t *env, pr_error_t *err)
-{
-    const pr_config_t *c = env->config;
-    const pr_team_t *team = env->team;
-    pr_status_t status = PR_OK;
-    if (strcmp(c->truncated, "worst") != 0)
-        return PR_OK;
-    for (int k = 0; k < c->n_objectives && pr_team_is_leader(team) && status == PR_OK; k++) {
-        env->worst[k] = c->objective[k].minimize ? env->objective[k]->hi : env->objective[k]->lo;
-        if (!isfinite(env->worst[k]))
-            status = pr_fail(err, PR_ERR_CONFIG,
-                             "%s: truncated: found worst, but objective '%s' has no worst value: its range is not "
-                             "limited",
-                             c->path, c->objective[k].name);
-    }
-    PR_TRY(team->agree(team, status, err));
-    team->broadcast(team, env->worst, sizeof env->worst);
-    return PR_OK;
 }
 
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err)
 {
     if (env->loaded)
         return PR_OK;
-    PR_TRY(pr_env_load_files(env, err));
-    PR_TRY(load_objectives(env, err));
-    PR_TRY(find_worst(env, err));
+    pr_status_t status = pr_env_load_files(env, err);
+    if (status == PR_OK)
+        status = load_objectives(env, err);
+    if (status == PR_OK)
+        status = check_worst(env, err);
+    if (status != PR_OK) {
+        close_models(env); // on ranks where it went well, too, so that all begin again together
+        return status;
+    }
     env->loaded = true;
     return PR_OK;
 }
 
 void pr_job_env_tell(const pr_job_env_t *env)
 {
-    pr_prompt_tell(&env->train.reader);
-    pr_prompt_tell(&env->eval.reader);
+    for (int i = 0; i < env->n_prompts; i++)
+        pr_prompt_tell(&env->prompts[i].reader);
 }
 
-void pr_job_env_ranges(const pr_job_env_t *env, double *lo, double *hi)
+pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_error_t *err)
 {
-    for (int k = 0; k < env->config->n_objectives; k++) {
-        if (env->objective[k]) {
-            lo[k] = env->objective[k]->lo;
-            hi[k] = env->objective[k]->hi;
-        }
-    }
+    return strcmp(env->model_hash, hash) == 0
+               ? PR_OK
+               : pr_fail(err, PR_ERR_CONFIG, "the job is of a model of hash %.40s, this run has one of hash %s", hash,
+                         env->model_hash);
 }
 
-/* Files that another node has just renamed into place may take a moment to be seen through a network file system. A
- * rank that waited in vain a few times is told at once: what it misses does not come. */
-static pr_status_t hash_when_seen(pr_job_env_t *env, const char *dir,
-                                  pr_status_t (*hash)(const char *, char *, pr_error_t *), const char *expected,
-                                  pr_error_t *err)
+/* ---- what other jobs left ---- */
+
+/* A rank that waited in vain a few times is told at once: what it misses does not come. */
+pr_status_t pr_env_await(pr_job_env_t *env, const char *path, pr_status_t (*hash)(const char *, char *, pr_error_t *),
+                         const char *expected, const pr_job_hooks_t *hooks, pr_error_t *err)
 {
     const struct timespec pause = {0, 250000000};
     char found[PR_HASH_HEX];
@@ -312,61 +338,112 @@ static pr_status_t hash_when_seen(pr_job_env_t *env, const char *dir,
     for (int i = 0, looks = env->waited < PR_ENV_WAITS ? 20 : 1; i < looks; i++) {
         if (i > 0)
             nanosleep(&pause, NULL);
-        status = hash(dir, found, err);
+        status = hash(path, found, err);
         if (status == PR_OK && strcmp(found, expected) == 0)
             return PR_OK;
+        if (hooks && hooks->cancel && hooks->cancel(hooks->self))
+            return pr_fail(err, PR_ERR_INTERRUPTED, "stopped while %s was waited for", path);
     }
     env->waited++;
     if (status != PR_OK)
         return status;
     return pr_fail(err, PR_ERR_FORMAT, "%s: content has hash %s, expected %s: changed since the sweep made or read it",
-                   dir, found, expected);
+                   path, found, expected);
 }
 
-pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
-                          pr_error_t *err)
+/* The hash of what a job left, as the message says. */
+static pr_status_t made_hash(const pr_job_t *job, const char *source, const char **hash, pr_error_t *err)
 {
-    pr_cached_expert_t *e = &env->expert[objective];
-    char *dir = pr_expert_dir(env->config, env->config->results, objective, seed);
-    pr_status_t status = PR_OK;
-    if (!e->adapter || strcmp(e->dir, dir) != 0 || strcmp(e->hash, hash) != 0) {
-        pr_adapter_t *adapter;
-        PR_GO(hash_when_seen(env, dir, pr_adapter_hash, hash, err));
-        PR_GO(pr_adapter_read(dir, &env->model->config, &adapter, err));
-        keep_expert(e, dir, hash, adapter);
+    *hash = text_of(job->made, source);
+    return *hash ? PR_OK : pr_fail(err, PR_ERR_CONFIG, "the message does not say what job %.40s left", source);
+}
+
+/* The place of an adapter of that hash: its own, a free one, or that of the one that was used longest ago. */
+static pr_cached_adapter_t *place_of(pr_job_env_t *env, const char *hash, int keep)
+{
+    pr_cached_adapter_t *oldest = NULL;
+    for (int i = 0; i < env->n_adapter; i++) {
+        pr_cached_adapter_t *a = &env->adapter[i];
+        if (strcmp(a->hash, hash) == 0)
+            return a;
+        oldest = !oldest || a->used < oldest->used ? a : oldest;
     }
-    *out = e->adapter;
+    return env->n_adapter < keep ? NULL : oldest;
+}
+
+pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, const char *source, int keep,
+                           const pr_job_hooks_t *hooks, pr_cached_adapter_t **out, pr_error_t *err)
+{
+    const char *hash = source, *given = NULL;
+    char *dir = NULL;
+    pr_adapter_t *adapter = NULL;
+    pr_status_t status = PR_OK;
+    if (env->n_adapter < keep) // places do not move while a job holds them, as a job asks for all with one `keep`
+        env->adapter = pr_realloc(env->adapter, (size_t)keep, sizeof *env->adapter);
+    if (made)
+        PR_GO(made_hash(job, source, &hash, err));
+    pr_cached_adapter_t *a = place_of(env, hash, keep);
+    if (!a || strcmp(a->hash, hash) != 0) {
+        if (!made)
+            PR_GO(pr_content_path(env->content, PR_CONTENT_ADAPTER, hash, &given, err));
+        dir = made ? pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ADAPTER, source) : pr_strdup(given);
+        PR_GO(pr_env_await(env, dir, pr_adapter_hash, hash, hooks, err));
+        PR_GO(pr_adapter_read(dir, &env->model->config, &adapter, err));
+        if (!a) {
+            a = &env->adapter[env->n_adapter++];
+            *a = (pr_cached_adapter_t){0};
+        }
+        adapter_clear(a);
+        a->adapter = adapter;
+        snprintf(a->hash, sizeof a->hash, "%s", hash);
+    }
+    a->used = ++env->uses;
+    *out = a;
 done:
     free(dir);
     return status;
 }
 
 /* One rank's part: the head of an objective that needs one, when it is not the one it has. */
-static pr_status_t give_head(pr_job_env_t *env, int objective, const char *hash, pr_error_t *err)
+static pr_status_t give_head(pr_job_env_t *env, const pr_job_t *job, pr_open_objective_t *o, const char *source,
+                             const pr_job_hooks_t *hooks, pr_error_t *err)
 {
-    if (!hash)
-        return pr_fail(err, PR_ERR_CONFIG, "the job names no head for objective '%s'",
-                       env->config->objective[objective].name);
-    if (strcmp(hash, env->head[objective]) == 0)
+    const json_t *entry = pr_content_objective(env->content, o->hash);
+    const char *hash;
+    if (!pr_objective_needs_fit(text_of(entry, "type"), json_object_get(entry, "options")))
         return PR_OK;
-    char *path = pr_head_path(env->config, env->config->results, objective);
-    pr_status_t status = hash_when_seen(env, path, pr_hash_file, hash, err);
+    if (!source)
+        return pr_fail(err, PR_ERR_CONFIG, "the job names no head for objective '%s'", o->name);
+    PR_TRY(made_hash(job, source, &hash, err));
+    if (strcmp(hash, o->head) == 0)
+        return PR_OK;
+    char *path = pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_HEAD, source);
+    pr_status_t status = pr_env_await(env, path, pr_hash_file, hash, hooks, err);
+    if (status == PR_OK && o->o)
+        status = pr_objective_attach(o->o, path, err);
     if (status == PR_OK)
-        status = pr_objective_attach(env->objective[objective], path, err);
-    if (status == PR_OK)
-        snprintf(env->head[objective], PR_HASH_HEX, "%s", hash);
+        snprintf(o->head, sizeof o->head, "%s", hash);
     free(path);
     return status;
 }
 
-pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err)
+pr_status_t pr_env_scoring(pr_job_env_t *env, const pr_job_t *job, const json_t *hashes, const json_t *heads,
+                           const pr_job_hooks_t *hooks, pr_scoring_t *out, pr_error_t *err)
 {
-    const pr_config_t *c = env->config;
-    const json_t *hash = json_object_get(spec, "heads");
     pr_status_t status = PR_OK;
-    for (int k = 0; k < c->n_objectives && status == PR_OK; k++)
-        if (pr_objective_needs_fit(c->objective[k].type, c->objective[k].options))
-            status = give_head(env, k, json_string_value(json_array_get(hash, (size_t)k)), err);
+    *out = (pr_scoring_t){.truncated = "score"};
+    if (json_array_size(hashes) > PR_MAX_OBJECTIVES)
+        return pr_fail(err, PR_ERR_CONFIG, "the job names %zu objectives, expected at most %d", json_array_size(hashes),
+                       PR_MAX_OBJECTIVES);
+    for (size_t i = 0; i < json_array_size(hashes) && status == PR_OK; i++) {
+        const char *hash = json_string_value(json_array_get(hashes, i));
+        int index = hash ? find_objective(env, hash) : -1;
+        if (index < 0)
+            return pr_fail(err, PR_ERR_CONFIG, "the job names an objective of hash %.40s, which this run does not have",
+                           hash ? hash : "(none)");
+        out->index[out->n++] = index;
+        status = give_head(env, job, &env->objective[index], text_of(heads, hash), hooks, err);
+    }
     return env->team->agree(env->team, status, err);
 }
 
@@ -425,16 +502,16 @@ double pr_responses_cut(const pr_responses_t *r)
     return r->n > 0 ? (double)n / r->n : 0;
 }
 
-bool pr_responses_dropped(const pr_job_env_t *env, const pr_responses_t *r, int i)
+bool pr_responses_dropped(const pr_scoring_t *how, const pr_responses_t *r, int i)
 {
-    return r->cut[i] && strcmp(env->config->truncated, "drop") == 0;
+    return r->cut[i] && strcmp(how->truncated, "drop") == 0;
 }
 
 /* column [n]: an objective's scores, the same on every rank. Models: each row scores its share of the samples. */
-static pr_status_t score_column(pr_job_env_t *env, int k, const pr_responses_t *r, double *column, pr_error_t *err)
+static pr_status_t score_column(pr_job_env_t *env, pr_objective_t *o, const pr_responses_t *r, double *column,
+                                pr_error_t *err)
 {
     const pr_team_t *t = env->team;
-    pr_objective_t *o = env->objective[k];
     bool shared = o && o->type->collective;
     int first = 0, count = o ? r->n : 0;
     if (shared)
@@ -450,16 +527,18 @@ static pr_status_t score_column(pr_job_env_t *env, int k, const pr_responses_t *
     return PR_OK;
 }
 
-pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err)
+pr_status_t pr_responses_score(pr_job_env_t *env, const pr_scoring_t *how, const pr_responses_t *r, double *scores,
+                               pr_error_t *err)
 {
-    int k_n = env->config->n_objectives;
     double *column = pr_alloc((size_t)r->n, sizeof *column);
-    bool worst = strcmp(env->config->truncated, "worst") == 0;
+    bool worst = strcmp(how->truncated, "worst") == 0;
     pr_status_t status = PR_OK;
-    for (int k = 0; k < k_n && status == PR_OK; k++) {
-        status = score_column(env, k, r, column, err);
+    for (int k = 0; k < how->n && status == PR_OK; k++) {
+        const pr_open_objective_t *o = &env->objective[how->index[k]];
+        status = score_column(env, o->o, r, column, err);
         for (int i = 0; i < r->n; i++)
-            scores[(size_t)i * (size_t)k_n + (size_t)k] = worst && r->cut[i] ? env->worst[k] : column[i];
+            scores[(size_t)i * (size_t)how->n + (size_t)k] =
+                worst && r->cut[i] ? (how->minimize[k] ? o->hi : o->lo) : column[i];
     }
     free(column);
     return status;
@@ -475,27 +554,4 @@ bool pr_watch_cancel(void *self)
 {
     const pr_job_hooks_t *h = ((pr_decode_watch_t *)self)->hooks;
     return h->cancel && h->cancel(h->self);
-}
-
-pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                       pr_error_t *err)
-{
-    static const struct {
-        const char *kind;
-        pr_status_t (*run)(pr_job_env_t *, const json_t *, const pr_job_hooks_t *, json_t **, pr_error_t *);
-        bool scores; // by every objective, and so needs their heads
-    } kinds[] = {{"fit_reward", pr_job_fit_reward, false},
-                 {"finetune", pr_job_finetune, true},
-                 {"evaluate", pr_job_evaluate, true}};
-    const char *kind = json_string_value(json_object_get(spec, "kind"));
-    PR_TRY(pr_job_env_load(env, err));
-    for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kind, kinds[i].kind) != 0)
-            continue;
-        if (kinds[i].scores)
-            PR_TRY(pr_env_heads(env, spec, err));
-        return env->team->agree(env->team, kinds[i].run(env, spec, hooks, result, err), err);
-    }
-    return pr_fail(err, PR_ERR_UNSUPPORTED, "job kind \"%s\": expected fit_reward, finetune or evaluate",
-                   kind ? kind : "");
 }

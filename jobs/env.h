@@ -2,7 +2,7 @@
 #ifndef PR_JOBS_ENV_H
 #define PR_JOBS_ENV_H
 
-#include "base/hash.h"
+#include "base/limits.h"
 #include "jobs/job.h"
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"
@@ -10,58 +10,82 @@
 #include "policy/policy.h"
 #include "policy/regmean.h"
 
-/* A prompts file with its tokens. */
+/* A list of prompts with its tokens. */
 typedef struct pr_prompt_set {
+    char hash[PR_HASH_HEX];
     int n;
-    char **text;
+    const char **text; // the content's
     pr_prompt_reader_t reader;
     int *start;   // [n+1]
     int32_t *ids; // with what the tokenizer's template adds
 } pr_prompt_set_t;
 
-typedef struct pr_cached_expert {
-    char *dir;
+typedef struct pr_open_objective {
+    char hash[PR_HASH_HEX]; // of its identity
+    const char *name;
+    pr_objective_t *o;      // NULL on ranks that have no part in it
+    double lo, hi;          // declared range, on all ranks once everything is loaded
+    char head[PR_HASH_HEX]; // of the fitted head that it was given
+} pr_open_objective_t;
+
+typedef struct pr_cached_adapter {
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
-    pr_grams_t *grams; // made when `regmean` first needs them, or NULL
-} pr_cached_expert_t;
+    pr_grams_t *grams; // made when a mix first needs them, or NULL
+    long used;         // when last
+} pr_cached_adapter_t;
 
 enum { PR_ENV_WAITS = 2 }; // files that a rank waits for in vain before it waits no more
 
 struct pr_job_env {
-    const pr_config_t *config;
+    const pr_content_t *content;
     const pr_team_t *team; // that this rank is one of
     bool loaded;
     pr_model_t *model;
+    char model_hash[PR_HASH_HEX];
     pr_tokenizer_t *tokenizer;
     const pr_linalg_t *la;
-    pr_prompt_set_t train, eval;
-    pr_objective_t *objective[PR_MAX_OBJECTIVES]; // NULL on ranks that have no part in one
-    double worst[PR_MAX_OBJECTIVES];              // of each objective, as scored; for truncated = "worst"
+    pr_prompt_set_t *prompts; // [n_prompts]
+    int n_prompts;
+    pr_open_objective_t *objective; // [n_objective]
+    int n_objective;
     pr_stops_t stops;
-    const char **stop_text;                       // that stops borrows
-    pr_cached_expert_t expert[PR_MAX_OBJECTIVES]; // the last expert used of each objective
-    int waited;                                   // times that a file was waited for in vain
-    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // hashes of the fitted heads that objectives have been given
+    const char **stop_text;       // that stops borrows
+    pr_cached_adapter_t *adapter; // [n_adapter] those used last
+    int n_adapter;
+    long uses;
+    int waited; // times that a file was waited for in vain
 };
-
-/* The expert of an objective and seed, read when it is not the one kept. hash: what it must be. Borrowed from env.
- * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
-pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const char *hash, const pr_adapter_t **out,
-                          pr_error_t *err);
 
 /* Model, tokenizer, prompts and the adapters that objectives bring, but no objective. Collective on the team. */
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
+/* Is it the model that is loaded? Errors: PR_ERR_CONFIG. */
+pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_error_t *err);
+/* Errors: PR_ERR_CONFIG (a list that the content does not have). */
+pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_prompt_set_t **out, pr_error_t *err);
 
-/* The adapter that `regmean` makes of the experts kept of objectives objective [n], n >= 1, with weights w [n] above 0;
- * to be run with weight 1. Their Gram matrices are made when they are not there, and kept as long as the expert is.
- * Collective on the team. Errors: those of pr_grams_new and pr_regmean. Caller frees. */
-pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const double *w, const pr_job_hooks_t *hooks,
-                           pr_adapter_t **out, pr_error_t *err);
+/* An adapter that a job left (`made` has its hash), or one that is given, whose content hash `source` then is. Those of
+ * the last `keep` calls stay; *out is good until as many others have been asked for. Local. Errors: PR_ERR_NOT_FOUND,
+ * PR_ERR_FORMAT (not what the job wrote), PR_ERR_CONFIG (the message does not have the job's hash). */
+pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, const char *source, int keep,
+                           const pr_job_hooks_t *hooks, pr_cached_adapter_t **out, pr_error_t *err);
 
-/* Gives the objectives that need one their fitted heads, those of the hashes in spec's "heads". Collective on the team.
- * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
-pr_status_t pr_env_heads(pr_job_env_t *env, const json_t *spec, pr_error_t *err);
+/* Files that another node has just renamed into place may take a moment to be seen: waits for one whose hash is the
+ * expected one, or until the hooks say stop. Errors: those of hash, PR_ERR_FORMAT (another hash), PR_ERR_INTERRUPTED. */
+pr_status_t pr_env_await(pr_job_env_t *env, const char *path, pr_status_t (*hash)(const char *, char *, pr_error_t *),
+                         const char *expected, const pr_job_hooks_t *hooks, pr_error_t *err);
+
+/* Objectives that a job scores by, in its own order. */
+typedef struct pr_scoring {
+    int n;
+    int index[PR_MAX_OBJECTIVES];     // into env->objective
+    bool minimize[PR_MAX_OBJECTIVES]; // which of its values is the worst; false until the caller says otherwise
+    const char *truncated;            // "score" (until the caller says otherwise) | "worst" | "drop"
+} pr_scoring_t;
+/* hashes: list of objectives; heads: object, objective -> the job that fits its head. Gives them their heads. Collective
+ * on the team. Errors: PR_ERR_CONFIG, PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
+pr_status_t pr_env_scoring(pr_job_env_t *env, const pr_job_t *job, const json_t *hashes, const json_t *heads,
+                           const pr_job_hooks_t *hooks, pr_scoring_t *out, pr_error_t *err);
 
 /* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
  * get all of it. w [K] or NULL. prompt_id may not be NULL. Collective on the team. */
@@ -69,8 +93,7 @@ pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double 
                           const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
                           pr_decoded_t *out, pr_error_t *err);
 
-/* Generated sequences of one decoding as text, ready to be scored: sequence i belongs to prompt first + (i / samples) %
- * count. */
+/* Generated sequences of one decoding as text, ready to be scored. */
 typedef struct pr_responses {
     int n;
     pr_response_t *said;
@@ -82,26 +105,23 @@ typedef struct pr_responses {
 pr_status_t pr_responses_make(pr_job_env_t *env, const pr_prompt_set_t *set, const int *prompt_of,
                               const pr_decoded_t *d, pr_responses_t *out, pr_error_t *err);
 void pr_responses_clear(pr_responses_t *r);
-/* scores [n,K], row-major, by every objective of the sweep: models score on all ranks, the rest on the leader. With
- * truncated = "worst", those of responses that were cut are the worst there are. Collective on the team. */
-pr_status_t pr_responses_score(pr_job_env_t *env, const pr_responses_t *r, double *scores, pr_error_t *err);
+/* scores [n,K], row-major, by every objective of how: models score on all ranks, the rest on the leader. With truncated
+ * = "worst", those of responses that were cut are the worst there are. Collective on the team. */
+pr_status_t pr_responses_score(pr_job_env_t *env, const pr_scoring_t *how, const pr_responses_t *r, double *scores,
+                               pr_error_t *err);
 /* The share of responses that were cut. */
 double pr_responses_cut(const pr_responses_t *r);
 /* With truncated = "drop": is response i left out? */
-bool pr_responses_dropped(const pr_job_env_t *env, const pr_responses_t *r, int i);
-/* The index into stops/ids callbacks of pr_decode: does a stop string end this sequence? self: a pr_decode_watch_t. */
+bool pr_responses_dropped(const pr_scoring_t *how, const pr_responses_t *r, int i);
+
+/* For pr_decode. self: a pr_decode_watch_t. */
 typedef struct pr_decode_watch {
     const pr_stops_t *stops;
     const pr_job_hooks_t *hooks;
 } pr_decode_watch_t;
+/* Does a stop text end the sequence whose tokens so far are ids [n]? */
 bool pr_watch_stop(void *self, int seq, const int32_t *ids, int n);
+/* Is the job to be cancelled? */
 bool pr_watch_cancel(void *self);
-
-pr_status_t pr_job_finetune(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                            pr_error_t *err);
-pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                              pr_error_t *err);
-pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                            pr_error_t *err);
 
 #endif

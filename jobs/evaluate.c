@@ -1,9 +1,13 @@
-/* The evaluate job: what a policy of given weights scores on a range of the evaluation prompts. Random numbers are
- * keyed by (sweep seed, prompt, sample, token) and not by the point, so that points share them and differences between
- * points are paired. */
+/* The evaluate job (evaluate.h). Random numbers are keyed by (sweep seed, prompt, sample, token) and not by the point, so
+ * that points share them and differences between points are paired. */
+#include "jobs/evaluate.h"
 #include "base/duration.h"
 #include "base/mem.h"
 #include "jobs/env.h"
+#include "jobs/fields.h"
+#include "jobs/kind.h"
+#include "jobs/merge.h"
+#include "policy/spec.h"
 #include "store/checkpoint.h"
 
 #include <math.h>
@@ -11,18 +15,74 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- inputs ---- */
+
+#define T(key, kind)                                                                                                   \
+    {                                                                                                                  \
+        #key, PR_FIELD_##kind, offsetof(pr_evaluation_task_t, key)                                                     \
+    }
+#define I(key, kind)                                                                                                   \
+    {                                                                                                                  \
+        #key, PR_FIELD_##kind, offsetof(pr_evaluate_inputs_t, key)                                                     \
+    }
+#define END                                                                                                            \
+    {                                                                                                                  \
+        NULL, PR_FIELD_INT, 0                                                                                          \
+    }
+static const pr_field_t task_fields[] = {T(model, HASH),      T(prompts, HASH),  T(objectives, JSON), T(heads, JSON),
+                                         T(minimize, JSON),   T(truncated, TEXT), T(stop, JSON),      T(greedy, BOOL),
+                                         T(temperature, REAL), T(top_p, REAL),    T(samples, INT),    T(sweep_seed, INT64),
+                                         T(max_new_tokens, INT), END};
+static const pr_field_t input_fields[] = {I(task, HASH), I(policy, JSON), I(corpus, HASH),
+                                          I(first, INT), I(count, INT),   END};
+
+enum { FORMAT = 4 }; // another number when the same inputs would give other scores
+
+json_t *pr_evaluation_task_pack(const pr_evaluation_task_t *t)
+{
+    json_t *v = pr_fields_pack(task_fields, t);
+    json_object_set_new(v, "format", json_integer(FORMAT));
+    return v;
+}
+
+pr_status_t pr_evaluation_task_parse(const json_t *value, pr_evaluation_task_t *out, pr_error_t *err)
+{
+    return pr_fields_parse(task_fields, value, out, "what evaluations share", err);
+}
+
+json_t *pr_evaluate_pack(const pr_evaluate_inputs_t *in)
+{
+    json_t *v = pr_fields_pack(input_fields, in);
+    json_object_set_new(v, "kind", json_string("evaluate"));
+    return v;
+}
+
+pr_status_t pr_evaluate_parse(const json_t *value, pr_evaluate_inputs_t *out, pr_error_t *err)
+{
+    return pr_fields_parse(input_fields, value, out, "evaluate job", err);
+}
+
+json_t *pr_evaluate_how_pack(int streams)
+{
+    return json_pack("{s:i}", "streams", streams);
+}
+
+/* ---- the evaluation ---- */
+
 typedef struct pr_evaluation {
     pr_job_env_t *env;
-    const pr_config_t *c;
+    const pr_job_t *job;
     const pr_job_hooks_t *hooks;
-    const char *id, *point;
-    int first, count;            // prompts
-    double w[PR_MAX_OBJECTIVES]; // of all objectives
-    int n_expert;                // experts with w_k > 0
-    int objective[PR_MAX_OBJECTIVES];
-    const pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
-    pr_adapter_t *merged; // of `regmean`
-    double active[PR_MAX_OBJECTIVES];
+    pr_evaluate_inputs_t in;
+    pr_evaluation_task_t task;
+    int streams;
+    const pr_prompt_set_t *prompts;
+    pr_scoring_t scoring;
+    pr_policy_spec_t spec;
+    pr_cached_adapter_t *part[PR_MAX_PARTS];
+    const pr_adapter_t *adapter[PR_MAX_PARTS];
+    double w[PR_MAX_PARTS];
+    pr_adapter_t *merged; // of a mix that merges
     pr_policy_t policy;
     pr_decoded_t decoded;
     pr_responses_t responses;
@@ -32,85 +92,86 @@ typedef struct pr_evaluation {
     double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
 } pr_evaluation_t;
 
-static pr_status_t read_weights(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+/* The same on every rank. */
+static pr_status_t read_inputs(pr_evaluation_t *e, pr_error_t *err)
 {
-    const json_t *w = json_object_get(spec, "weights"), *hash = json_object_get(spec, "expert_hash");
-    int64_t seed = json_integer_value(json_object_get(spec, "seed"));
-    for (int k = 0; k < e->c->n_objectives; k++) {
-        e->w[k] = json_number_value(json_array_get(w, (size_t)k));
-        if (e->w[k] == 0)
-            continue;
-        const char *h = json_string_value(json_array_get(hash, (size_t)k));
-        PR_TRY(pr_env_expert(e->env, k, seed, h ? h : "", &e->adapter[e->n_expert], err));
-        e->objective[e->n_expert] = k;
-        e->active[e->n_expert++] = e->w[k];
+    const pr_job_t *job = e->job;
+    PR_TRY(pr_evaluate_parse(job->inputs, &e->in, err));
+    const json_t *task = pr_content_value(e->env->content, e->in.task);
+    if (!task)
+        return pr_fail(err, PR_ERR_CONFIG, "the job names a task of hash %s, which this run does not have", e->in.task);
+    PR_TRY(pr_evaluation_task_parse(task, &e->task, err));
+    PR_TRY(pr_policy_parse(e->in.policy, &e->spec, err));
+    e->streams = (int)json_integer_value(json_object_get(job->how, "streams"));
+    PR_TRY(pr_env_check_model(e->env, e->task.model, err));
+    PR_TRY(pr_env_prompts(e->env, e->task.prompts, &e->prompts, err));
+    if (e->in.first < 0 || e->in.count < 1 || e->in.count > e->prompts->n - e->in.first)
+        return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->in.first,
+                       e->in.first + e->in.count - 1, e->prompts->n);
+    return PR_OK;
+}
+
+static pr_status_t read_parts(pr_evaluation_t *e, pr_error_t *err)
+{
+    for (int i = 0; i < e->spec.n; i++) {
+        const pr_policy_part_t *p = &e->spec.part[i];
+        PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, e->spec.n, e->hooks, &e->part[i], err));
+        e->adapter[i] = e->part[i]->adapter;
+        e->w[i] = p->coefficient;
     }
     return PR_OK;
 }
 
-static pr_status_t read_spec(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
-{
-    e->id = json_string_value(json_object_get(spec, "id"));
-    e->point = json_string_value(json_object_get(spec, "point"));
-    e->first = (int)json_integer_value(json_object_get(spec, "first"));
-    e->count = (int)json_integer_value(json_object_get(spec, "count"));
-    if (e->first < 0 || e->count < 1 || e->count > e->env->eval.n - e->first)
-        return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->first,
-                       e->first + e->count - 1, e->env->eval.n);
-    PR_TRY(read_weights(e, spec, err));
-    return pr_aggregate_parse(json_string_value(json_object_get(spec, "aggregate")), &e->policy.mode, err);
-}
-
-/* `regmean`: the experts become one adapter, which is then run as `params` runs one. */
-static pr_status_t merge(pr_evaluation_t *e, pr_error_t *err)
-{
-    e->policy.mode = PR_AGGREGATE_PARAMS;
-    if (e->n_expert == 0)
-        return PR_OK;
-    PR_TRY(pr_env_regmean(e->env, e->n_expert, e->objective, e->active, e->hooks, &e->merged, err));
-    e->adapter[0] = e->merged;
-    e->active[0] = 1;
-    e->n_expert = 1;
-    return PR_OK;
-}
-
-static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err)
+static pr_status_t setup(pr_evaluation_t *e, pr_error_t *err)
 {
     const pr_team_t *team = e->env->team;
-    PR_TRY(team->agree(team, read_spec(e, spec, err), err));
-    if (e->policy.mode == PR_AGGREGATE_REGMEAN)
-        PR_TRY(merge(e, err));
-    e->policy.model = e->env->model;
-    e->policy.la = e->env->la;
-    e->policy.n_expert = e->n_expert;
-    e->policy.adapter = e->adapter;
-    e->policy.layer = (int)json_integer_value(json_object_get(spec, "layer"));
-    e->policy.norm_before = json_is_true(json_object_get(spec, "norm_before"));
+    PR_TRY(read_inputs(e, err));
+    PR_TRY(pr_env_scoring(e->env, e->job, e->task.objectives, e->task.heads, e->hooks, &e->scoring, err));
+    e->scoring.truncated = e->task.truncated;
+    for (int k = 0; k < e->scoring.n; k++)
+        e->scoring.minimize[k] = json_is_true(json_array_get(e->task.minimize, (size_t)k));
+    PR_TRY(team->agree(team, read_parts(e, err), err)); // a file may be missing on one node
+    e->policy = (pr_policy_t){.model = e->env->model,
+                              .la = e->env->la,
+                              .n_expert = e->spec.n,
+                              .adapter = e->adapter,
+                              .mix = e->spec.mix,
+                              .mix_options = e->spec.options};
+    if (!e->spec.mix->merge || e->spec.n == 0)
+        return PR_OK;
+    pr_merge_inputs_t m = {e->in.corpus, e->task.max_new_tokens, e->streams};
+    PR_TRY(pr_env_merge(e->env, &e->spec, e->part, &m, e->hooks, &e->merged, err));
+    e->adapter[0] = e->merged;
+    e->w[0] = 1;
+    e->policy.n_expert = 1;
+    e->policy.mix = &pr_mix_params;
+    e->policy.mix_options = NULL;
     return PR_OK;
 }
 
 static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
 {
-    const pr_evaluate_config_t *v = &e->c->evaluate;
-    const pr_prompt_set_t *set = &e->env->eval;
+    const pr_evaluation_task_t *v = &e->task;
+    const pr_prompt_set_t *set = e->prompts;
+    int first = e->in.first, count = e->in.count;
     pr_decode_watch_t watch = {&e->env->stops, e->hooks};
-    int *start = pr_alloc((size_t)e->count + 1, sizeof *start);
-    uint64_t *who = pr_alloc((size_t)e->count, sizeof *who);
-    for (int i = 0; i <= e->count; i++)
-        start[i] = set->start[e->first + i] - set->start[e->first];
-    for (int i = 0; i < e->count; i++)
-        who[i] = (uint64_t)(e->first + i);
+    int *start = pr_alloc((size_t)count + 1, sizeof *start);
+    uint64_t *who = pr_alloc((size_t)count, sizeof *who);
+    for (int i = 0; i <= count; i++)
+        start[i] = set->start[first + i] - set->start[first];
+    for (int i = 0; i < count; i++)
+        who[i] = (uint64_t)(first + i);
     pr_decode_options_t o = {.sampling = {v->greedy, v->temperature, v->top_p},
                              .samples = v->greedy ? 1 : v->samples,
                              .max_new_tokens = v->max_new_tokens,
-                             .streams = v->streams,
-                             .key = pr_rng_key((uint64_t)e->c->seed, "evaluate", ""),
+                             .streams = e->streams,
+                             .key = pr_rng_key((uint64_t)v->sweep_seed, "evaluate", ""),
                              .prompt_id = who,
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    pr_status_t status = pr_env_decode(e->env, &e->policy, e->n_expert ? e->active : NULL, e->count, start,
-                                       set->ids + set->start[e->first], &o, &e->decoded, err);
+    pr_status_t status = pr_env_decode(e->env, &e->policy, e->policy.n_expert ? e->w : NULL, count, start,
+                                       set->ids + set->start[first], &o, &e->decoded, err);
     free(start);
     free(who);
     return status;
@@ -148,10 +209,10 @@ static void moments(const double *v, int n, double *mean, double *se)
 /* The mean of a prompt's responses on every objective; false when all of them are left out. */
 static bool score_prompt(pr_evaluation_t *e, int prompt, int samples)
 {
-    int k_n = e->c->n_objectives, n = 0;
+    int k_n = e->scoring.n, n = 0;
     double *mean = e->per_prompt + prompt * k_n;
     for (int i = prompt * samples; i < (prompt + 1) * samples; i++) {
-        if (pr_responses_dropped(e->env, &e->responses, i))
+        if (pr_responses_dropped(&e->scoring, &e->responses, i))
             continue;
         n++;
         for (int k = 0; k < k_n; k++)
@@ -166,19 +227,19 @@ static bool score_prompt(pr_evaluation_t *e, int prompt, int samples)
  * at the mean where prompts are compared one by one. */
 static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error_t *err)
 {
-    int k_n = e->c->n_objectives;
+    int k_n = e->scoring.n;
     double *v = pr_alloc((size_t)e->scored, sizeof *v);
     pr_status_t status = PR_OK;
     for (int k = 0; k < k_n && status == PR_OK; k++) {
-        for (int i = 0, n = 0; i < e->count; i++)
+        for (int i = 0, n = 0; i < e->in.count; i++)
             if (scored[i])
                 v[n++] = e->per_prompt[i * k_n + k];
         moments(v, e->scored, &e->mean[k], &e->se[k]);
         if (!isfinite(e->mean[k]) || (e->scored > 1 && !isfinite(e->se[k])))
             status =
                 pr_fail(err, PR_ERR_NUMERIC, "objective '%s': the mean of %d prompts' scores is not a finite number",
-                        e->c->objective[k].name, e->scored);
-        for (int i = 0; i < e->count; i++)
+                        e->env->objective[e->scoring.index[k]].name, e->scored);
+        for (int i = 0; i < e->in.count; i++)
             if (!scored[i])
                 e->per_prompt[i * k_n + k] = e->mean[k];
     }
@@ -188,23 +249,23 @@ static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error
 
 static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
 {
-    int k_n = e->c->n_objectives, samples = e->decoded.n_seq / e->count;
+    int k_n = e->scoring.n, samples = e->decoded.n_seq / e->in.count;
     int *prompt_of = pr_alloc((size_t)e->decoded.n_seq, sizeof *prompt_of);
     for (int i = 0; i < e->decoded.n_seq; i++)
-        prompt_of[i] = e->first + i / samples;
-    pr_status_t status = pr_responses_make(e->env, &e->env->eval, prompt_of, &e->decoded, &e->responses, err);
+        prompt_of[i] = e->in.first + i / samples;
+    pr_status_t status = pr_responses_make(e->env, e->prompts, prompt_of, &e->decoded, &e->responses, err);
     free(prompt_of);
     PR_TRY(e->env->team->agree(e->env->team, status, err));
     e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
-    e->per_prompt = pr_alloc((size_t)(e->count * k_n), sizeof(double));
-    PR_TRY(pr_responses_score(e->env, &e->responses, e->scores, err));
-    bool *scored = pr_alloc((size_t)e->count, sizeof *scored);
-    for (int i = 0; i < e->count; i++)
+    e->per_prompt = pr_alloc((size_t)(e->in.count * k_n), sizeof(double));
+    PR_TRY(pr_responses_score(e->env, &e->scoring, &e->responses, e->scores, err));
+    bool *scored = pr_alloc((size_t)e->in.count, sizeof *scored);
+    for (int i = 0; i < e->in.count; i++)
         e->scored += scored[i] = score_prompt(e, i, samples);
     status = e->scored > 0 ? take_moments(e, scored, err)
                            : pr_fail(err, PR_ERR_SCORER,
                                      "every response was cut at evaluate.max_new_tokens = %d and left out (truncated)",
-                                     e->c->evaluate.max_new_tokens);
+                                     e->task.max_new_tokens);
     free(scored);
     return status; // every rank of the team has the same scores
 }
@@ -213,8 +274,8 @@ static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
 static char *responses_text(const pr_evaluation_t *e)
 {
     json_t *all = json_array();
-    int samples = e->decoded.n_seq / e->count;
-    for (int i = 0; i < e->count; i++) {
+    int samples = e->decoded.n_seq / e->in.count;
+    for (int i = 0; i < e->in.count; i++) {
         const pr_response_t *r = &e->responses.said[i * samples];
         json_array_append_new(all, json_stringn(r->text, r->len)); // decoding gives UTF-8
     }
@@ -226,30 +287,28 @@ static char *responses_text(const pr_evaluation_t *e)
 /* How each of those ended: the first letters of pr_finish_name. Caller frees. */
 static char *endings(const pr_evaluation_t *e)
 {
-    int samples = e->decoded.n_seq / e->count;
-    char *letter = pr_alloc((size_t)e->count, 1);
-    for (int i = 0; i < e->count; i++)
+    int samples = e->decoded.n_seq / e->in.count;
+    char *letter = pr_alloc((size_t)e->in.count, 1);
+    for (int i = 0; i < e->in.count; i++)
         letter[i] = pr_finish_name(e->decoded.finish[i * samples])[0];
     return letter;
 }
 
-static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_error_t *err)
 {
     if (!pr_team_is_leader(e->env->team))
         return PR_OK;
-    char *finish = endings(e);
-    char *text = responses_text(e);
-    pr_buf_t path = {0};
-    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->id, "point", e->point, "first", e->first, "count",
-                             e->count, "objectives", e->c->n_objectives);
-    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", e->env->config->results, e->id);
-    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->count * e->c->n_objectives), e->per_prompt},
+    char *finish = endings(e), *text = responses_text(e);
+    char *path = pr_checkpoint_path(pr_content_results(e->env->content), pr_job_evaluate.name, e->job->id);
+    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->job->id, "label", e->job->label, "first",
+                             e->in.first, "count", e->in.count, "objectives", e->scoring.n);
+    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->in.count * e->scoring.n), e->per_prompt},
                         {"responses", 1, strlen(text), text},
-                        {"finish", 1, (size_t)e->count, finish}};
-    pr_status_t status = pr_checkpoint_write(path.data, "evaluate", meta, s, 3, err);
+                        {"finish", 1, (size_t)e->in.count, finish}};
+    pr_status_t status = pr_checkpoint_write(path, pr_job_evaluate.name, meta, s, 3, err);
     json_decref(meta);
     free(finish);
-    pr_buf_free(&path);
+    free(path);
     free(text);
     return status;
 }
@@ -257,25 +316,25 @@ static pr_status_t save(const pr_evaluation_t *e, pr_error_t *err)
 static json_t *summarise(const pr_evaluation_t *e, double seconds)
 {
     json_t *means = json_array(), *errors = json_array();
-    for (int k = 0; k < e->c->n_objectives; k++) {
+    for (int k = 0; k < e->scoring.n; k++) {
         json_array_append_new(means, pr_json_real(e->mean[k]));
         json_array_append_new(errors, pr_json_real(e->se[k]));
     }
-    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->count, "cut",
+    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->in.count, "cut",
                      pr_json_real(pr_responses_cut(&e->responses)), "tokens", (json_int_t)e->decoded.generated,
                      "prefilled", (json_int_t)e->decoded.prefilled, "seconds", pr_json_real(seconds));
 }
 
-pr_status_t pr_job_evaluate(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                            pr_error_t *err)
+static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                       pr_error_t *err)
 {
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
-    pr_evaluation_t e = {.env = env, .c = env->config, .hooks = hooks};
-    PR_GO(env->team->agree(env->team, setup(&e, spec, err), err)); // an expert's file may be missing on one node
+    pr_evaluation_t e = {.env = env, .job = job, .hooks = hooks};
+    PR_GO(setup(&e, err));
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
-    PR_GO(save(&e, err));
+    PR_GO(evaluate_save(&e, err));
     *result = summarise(&e, pr_time_monotonic() - begin);
 done:
     if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
@@ -283,7 +342,16 @@ done:
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
     pr_adapter_free(&e.merged);
+    pr_policy_spec_clear(&e.spec);
     free(e.scores);
     free(e.per_prompt);
     return status;
 }
+
+static bool is_result(const json_t *result)
+{
+    return json_is_array(json_object_get(result, "mean")) && json_is_array(json_object_get(result, "se"));
+}
+
+const pr_job_kind_t pr_job_evaluate = {
+    .name = "evaluate", .doing = "evaluating", .evaluates = true, .run = run, .is_result = is_result};

@@ -4,7 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "jobs/env.h"
-#include "jobs/identity.h"
+#include "jobs/fields.h"
+#include "jobs/kind.h"
 #include "jobs/reward_features.h"
 
 #include <math.h>
@@ -154,12 +155,41 @@ void pr_fit_output_clear(pr_fit_output_t *out)
 
 /* ---- the job ---- */
 
+#define I(key, kind)                                                                                                   \
+    {                                                                                                                  \
+        #key, PR_FIELD_##kind, offsetof(pr_fit_inputs_t, key)                                                          \
+    }
+static const pr_field_t input_fields[] = {I(model, HASH), I(type, TEXT), I(fit, JSON), {NULL, PR_FIELD_INT, 0}};
+
+enum { FORMAT = 3 }; // another number when the same inputs would give another head
+
+json_t *pr_fit_inputs_pack(const pr_fit_inputs_t *in)
+{
+    json_t *v = pr_fields_pack(input_fields, in);
+    json_object_set_new(v, "kind", json_string("fit_reward"));
+    json_object_set_new(v, "format", json_integer(FORMAT));
+    return v;
+}
+
+pr_status_t pr_fit_inputs_parse(const json_t *value, pr_fit_inputs_t *out, pr_error_t *err)
+{
+    return pr_fields_parse(input_fields, value, out, "fit_reward job", err);
+}
+
+json_t *pr_fit_part(const json_t *identity)
+{
+    json_t *fit = json_deep_copy(json_object_get(identity, "options"));
+    json_object_del(fit, "transform");
+    return fit;
+}
+
 /* The leader writes; all learn the file's hash. */
-static pr_status_t save(pr_job_env_t *env, int objective, const pr_linear_head_t *head, char hash[PR_HASH_HEX],
-                        pr_error_t *err)
+static pr_status_t fit_save(pr_job_env_t *env, const char *id, const pr_linear_head_t *head, char hash[PR_HASH_HEX],
+                            pr_error_t *err)
 {
     const pr_team_t *team = env->team;
-    char *path = pr_head_path(env->config, env->config->results, objective), *dir = pr_path_dir(path);
+    char *path = pr_artifact_path(pr_content_results(env->content), pr_job_fit_reward.artifact, id),
+         *dir = pr_path_dir(path);
     pr_status_t status = PR_OK;
     if (pr_team_is_leader(team)) {
         status = pr_mkdirs(dir, err);
@@ -175,56 +205,65 @@ static pr_status_t save(pr_job_env_t *env, int objective, const pr_linear_head_t
     return PR_OK;
 }
 
-/* The fit's inputs from the objective's options. */
-static pr_status_t input_of(pr_job_env_t *env, int objective, const json_t *options, pr_fit_input_t *in,
-                            pr_error_t *err)
+/* How the objective is opened that the head is for: of several, whichever rank 0 named, as they would have the same. */
+static pr_status_t objective_of(const pr_job_env_t *env, const pr_job_t *job, const pr_fit_inputs_t *in,
+                                const json_t **out, pr_error_t *err)
 {
-    in->ridge = json_number_value(json_object_get(options, "ridge"));
-    in->holdout = json_number_value(json_object_get(options, "holdout"));
-    in->batch_tokens = (size_t)json_integer_value(json_object_get(options, "batch_tokens"));
-    return pr_templated_read(options, NULL, env->config->objective[objective].name, &in->text, err);
+    const char *hash = json_string_value(json_object_get(job->how, "objective"));
+    *out = hash ? pr_content_objective(env->content, hash) : NULL;
+    json_t *fit = pr_fit_part(json_object_get(*out, "identity"));
+    bool same = *out && json_equal(fit, in->fit);
+    json_decref(fit);
+    return same ? PR_OK
+                : pr_fail(err, PR_ERR_CONFIG, "%s: the objective that the job names is not the one of its inputs",
+                          job->label);
 }
 
-static pr_status_t objective_of(const pr_job_env_t *env, const json_t *spec, int *objective, json_t **options,
-                                pr_error_t *err)
-{
-    const pr_config_t *c = env->config;
-    int64_t k = json_integer_value(json_object_get(spec, "objective"));
-    if (k < 0 || k >= c->n_objectives || !pr_objective_needs_fit(c->objective[k].type, c->objective[k].options))
-        return pr_fail(err, PR_ERR_CONFIG, "objective %lld: expected one whose head is fitted", (long long)k);
-    const pr_objective_config_t *o = &c->objective[k];
-    *objective = (int)k;
-    return pr_objective_resolve(o->name, o->type, o->options, c->dir, options, err);
-}
-
-pr_status_t pr_job_fit_reward(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
-                              pr_error_t *err)
+static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                       pr_error_t *err)
 {
     double begin = pr_time_monotonic();
-    int objective = 0;
     char hash[PR_HASH_HEX] = "", *data = NULL;
-    json_t *options = NULL;
+    const json_t *objective, *options;
+    pr_fit_inputs_t inputs;
     pr_fit_input_t in = {.team = env->team,
                          .model = env->model,
                          .tokenizer = env->tokenizer,
                          .cancel = hooks->cancel,
                          .self = hooks->self};
     pr_fit_output_t out = {0};
-    pr_status_t status = objective_of(env, spec, &objective, &options, err);
-    if (status == PR_OK)
-        status = input_of(env, objective, options, &in, err);
+    PR_TRY(pr_fit_inputs_parse(job->inputs, &inputs, err)); // the same on every rank
+    PR_TRY(pr_env_check_model(env, inputs.model, err));
+    PR_TRY(objective_of(env, job, &inputs, &objective, err));
+    options = json_object_get(objective, "options");
+    in.ridge = json_number_value(json_object_get(options, "ridge"));
+    in.holdout = json_number_value(json_object_get(options, "holdout"));
+    in.batch_tokens = (size_t)json_integer_value(json_object_get(options, "batch_tokens"));
+    in.model_hash = inputs.model;
+    pr_status_t status =
+        pr_templated_read(options, NULL, json_string_value(json_object_get(objective, "name")), &in.text, err);
     PR_GO(env->team->agree(env->team, status, err));
-    data = pr_path_join(env->config->dir, json_string_value(json_object_get(options, "data")));
+    data = pr_path_join(json_string_value(json_object_get(objective, "dir")),
+                        json_string_value(json_object_get(options, "data")));
     in.data = data;
-    in.model_hash = json_string_value(json_object_get(spec, "model"));
     PR_GO(pr_fit_reward(&in, &out, err));
-    PR_GO(save(env, objective, out.head, hash, err));
-    *result = json_pack("{s:s, s:O, s:I, s:o}", "head", hash, "fit", out.figures, "tokens", (json_int_t)out.tokens,
+    PR_GO(fit_save(env, job->id, out.head, hash, err));
+    *result = json_pack("{s:s, s:O, s:I, s:o}", "artifact", hash, "fit", out.figures, "tokens", (json_int_t)out.tokens,
                         "seconds", pr_json_real(pr_time_monotonic() - begin));
 done:
     pr_fit_output_clear(&out);
     pr_templated_clear(&in.text);
-    json_decref(options);
     free(data);
     return status;
 }
+
+static bool is_result(const json_t *result)
+{
+    return json_is_object(json_object_get(result, "fit"));
+}
+
+const pr_job_kind_t pr_job_fit_reward = {.name = "fit_reward",
+                                         .doing = "fitting heads",
+                                         .artifact = PR_ARTIFACT_HEAD,
+                                         .run = run,
+                                         .is_result = is_result};

@@ -5,6 +5,7 @@
 #ifndef PR_JOBS_FIT_REWARD_H
 #define PR_JOBS_FIT_REWARD_H
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "model/linear_head.h"
 #include "model/model.h"
@@ -19,7 +20,7 @@ typedef struct pr_fit_input {
     const pr_team_t *team;
     const pr_model_t *model; // this column's part
     const pr_tokenizer_t *tokenizer;
-    const char *data;       // file (config/reward_data.h)
+    const char *data;       // file (learn/reward_data.h)
     const char *model_hash; // of the model's files, told in the head's file; NULL: not known
     pr_templated_t text;    // borrowed
     double ridge, holdout;
@@ -41,5 +42,18 @@ typedef struct pr_fit_output {
  * (reward_fit.h; a weight that float cannot hold), PR_ERR_MEMORY, PR_ERR_INTERRUPTED. */
 pr_status_t pr_fit_reward(const pr_fit_input_t *in, pr_fit_output_t *out, pr_error_t *err);
 void pr_fit_output_clear(pr_fit_output_t *out);
+
+/* The inputs of a fit_reward job, whose result is {"artifact": hash of the head's file, "fit": figures, "tokens",
+ * "seconds"}. Values are borrowed. */
+typedef struct pr_fit_inputs {
+    char model[PR_HASH_HEX];
+    const char *type;  // of the objective
+    const json_t *fit; // pr_fit_part of its identity
+} pr_fit_inputs_t;
+json_t *pr_fit_inputs_pack(const pr_fit_inputs_t *in);
+pr_status_t pr_fit_inputs_parse(const json_t *value, pr_fit_inputs_t *out, pr_error_t *err);
+/* What an objective's head depends on besides the model: its options (pr_objective_identity) without what only scoring
+ * depends on. New reference. */
+json_t *pr_fit_part(const json_t *identity);
 
 #endif

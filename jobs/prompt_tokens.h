@@ -4,7 +4,7 @@
 #define PR_JOBS_PROMPT_TOKENS_H
 
 #include "base/json.h"
-#include "config/reward_data.h"
+#include "learn/reward_data.h"
 #include "model/config.h"
 #include "tokenizer/tokenizer.h"
 

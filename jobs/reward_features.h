@@ -3,7 +3,7 @@
 #ifndef PR_JOBS_REWARD_FEATURES_H
 #define PR_JOBS_REWARD_FEATURES_H
 
-#include "config/reward_data.h"
+#include "learn/reward_data.h"
 #include "jobs/fit_reward.h"
 #include "learn/reward_fit.h"
 

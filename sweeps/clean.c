@@ -15,17 +15,17 @@
 
 /* What the journal says. */
 typedef struct pr_clean_fold {
-    json_t *tuned;  // id of a fine-tune job that is done -> its label
-    json_t *last;   // label -> the id that wrote it last
-    json_t *tables; // the last "tables" line
+    json_t *trained; // trajectory of a checkpoint -> list of the jobs of it that are done
+    json_t *tables;  // the last "tables" line
     char state[32];
 } pr_clean_fold_t;
 
 static pr_status_t fold(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
     pr_clean_fold_t *f = self;
+    const json_t *result = json_object_get(line, "result");
     const char *id = json_string_value(json_object_get(line, "job")),
-               *label = json_string_value(json_object_get(line, "label")),
+               *checkpoint = json_string_value(json_object_get(result, "checkpoint")),
                *state = json_string_value(json_object_get(line, "state"));
     (void)err;
     if (strcmp(event, "sweep_start") == 0)
@@ -34,10 +34,11 @@ static pr_status_t fold(void *self, const char *event, const json_t *line, pr_er
         snprintf(f->state, sizeof f->state, "%s", state ? state : "");
     if (strcmp(event, "tables") == 0)
         pr_journal_keep(&f->tables, line);
-    if (id && label && strcmp(event, "job_done") == 0 &&
-        json_is_string(json_object_get(json_object_get(line, "result"), "expert"))) {
-        json_object_set_new(f->tuned, id, json_string(label));
-        json_object_set_new(f->last, label, json_string(id));
+    if (id && checkpoint && strcmp(event, "job_done") == 0) {
+        json_t *jobs = json_object_get(f->trained, checkpoint);
+        if (!jobs)
+            json_object_set_new(f->trained, checkpoint, jobs = json_array());
+        json_array_append_new(jobs, json_string(id));
     }
     return PR_OK;
 }
@@ -51,7 +52,7 @@ static bool is_finished(const char *dir, const pr_clean_fold_t *f)
 /* Does a later run of the sweep read the prompts' scores of its points whatever happens? */
 static pr_status_t check_evaluations(const char *dir, const pr_clean_fold_t *f, bool finished, pr_error_t *err)
 {
-    char *path = pr_results_path(dir, "sweep.cfg");
+    char *path = pr_results_path(dir, PR_FILE_CONFIG);
     pr_config_t *c = NULL;
     pr_status_t status = PR_OK;
     if (!finished)
@@ -84,28 +85,19 @@ typedef struct pr_cleaner {
     pr_clean_t *out;
 } pr_cleaner_t;
 
-/* "finetune-<id>.ckpt" -> id; false for another name. */
-static bool job_of(const char *name, const char *kind, char id[PR_HASH_HEX])
+/* Are the adapters of the trainings of a checkpoint there, and whole? Then it has nothing to give to them. */
+static bool adapters_are_there(const pr_cleaner_t *c, const char *checkpoint)
 {
-    size_t n = strlen(kind);
-    if (strncmp(name, kind, n) != 0 || name[n] != '-' || strlen(name + n + 1) != PR_HASH_HEX - 1 + strlen(".ckpt") ||
-        strcmp(name + n + PR_HASH_HEX, ".ckpt") != 0)
-        return false;
-    snprintf(id, PR_HASH_HEX, "%.32s", name + n + 1);
-    return true;
-}
-
-/* Is the expert of a fine-tune job there, and whole? Then its checkpoint has nothing to give. */
-static bool expert_is_there(const pr_cleaner_t *c, const char *id)
-{
-    const char *label = json_string_value(json_object_get(c->f->tuned, id)),
-               *last = label ? json_string_value(json_object_get(c->f->last, label)) : NULL;
-    bool known = false;
-    if (!last || strcmp(last, id) != 0)
-        return false;
-    char *path = pr_results_path(c->dir, "experts/%s", label);
-    bool good = pr_artifact_check(path, &known, NULL) == PR_OK && known;
-    free(path);
+    size_t i;
+    const json_t *jobs = json_object_get(c->f->trained, checkpoint), *job;
+    bool good = json_array_size(jobs) > 0;
+    json_array_foreach(jobs, i, job)
+    {
+        bool known = false;
+        char *path = pr_artifact_path(c->dir, PR_ARTIFACT_ADAPTER, json_string_value(job));
+        good = good && pr_artifact_check(path, &known, NULL) == PR_OK && known;
+        free(path);
+    }
     return good;
 }
 
@@ -113,9 +105,9 @@ static bool expert_is_there(const pr_cleaner_t *c, const char *id)
 static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
 {
     char id[PR_HASH_HEX];
-    if (job_of(name, "finetune", id))
-        return expert_is_there(c, id) ? PR_CLEAN_TUNED : c->cells ? PR_CLEAN_LEFT : PR_CLEAN_KINDS;
-    if (!job_of(name, "evaluate", id) || !c->cells)
+    if (pr_checkpoint_name(name, pr_job_train.name, id))
+        return adapters_are_there(c, id) ? PR_CLEAN_TUNED : c->cells ? PR_CLEAN_LEFT : PR_CLEAN_KINDS;
+    if (!pr_checkpoint_name(name, pr_job_evaluate.name, id) || !c->cells)
         return PR_CLEAN_KINDS;
     if (!strstr(c->cells, id)) // with fidelity cells.csv does not name all; then c->cells is not asked for
         return PR_CLEAN_LEFT;
@@ -126,7 +118,7 @@ static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t
 {
     pr_cleaner_t *c = self;
     pr_clean_kind_t kind = pr_results_is_temporary(f->name)    ? PR_CLEAN_TEMPORARY
-                           : strcmp(f->in, "checkpoints") == 0 ? kind_of(c, f->name)
+                           : strcmp(f->in, PR_FOLDER_CHECKPOINTS) == 0 ? kind_of(c, f->name)
                                                                : PR_CLEAN_KINDS;
     if (kind == PR_CLEAN_KINDS)
         return PR_OK;
@@ -139,7 +131,7 @@ static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t
 
 static bool has_fidelity(const char *dir)
 {
-    char *path = pr_results_path(dir, "sweep.cfg");
+    char *path = pr_results_path(dir, PR_FILE_CONFIG);
     pr_config_t *c = NULL;
     bool has =
         pr_config_read(path, NULL, 0, &c, NULL) != PR_OK || pr_sweep_any_fidelity(c); // who cannot tell keeps all
@@ -151,7 +143,7 @@ static bool has_fidelity(const char *dir)
 static pr_status_t clean(pr_cleaner_t *c, pr_error_t *err)
 {
     size_t n;
-    char *path = pr_results_path(c->dir, "cells.csv");
+    char *path = pr_results_path(c->dir, PR_FILE_CELLS);
     pr_status_t status = PR_OK;
     if (c->out->finished && !has_fidelity(c->dir))
         status = pr_file_read(path, 0, &c->cells, &n, err);
@@ -165,8 +157,8 @@ static pr_status_t clean(pr_cleaner_t *c, pr_error_t *err)
 pr_status_t pr_sweep_clean(const char *dir, bool evaluations, bool dry, pr_clean_t *out, pr_error_t *err)
 {
     pr_results_t *r = NULL;
-    pr_clean_fold_t f = {.tuned = json_object(), .last = json_object()};
-    char *journal = pr_results_path(dir, "journal.jsonl");
+    pr_clean_fold_t f = {.trained = json_object()};
+    char *journal = pr_results_path(dir, PR_FILE_JOURNAL);
     pr_cleaner_t c = {.dir = dir, .f = &f, .evaluations = evaluations, .dry = dry, .out = out};
     pr_status_t status;
     *out = (pr_clean_t){0};
@@ -180,8 +172,7 @@ pr_status_t pr_sweep_clean(const char *dir, bool evaluations, bool dry, pr_clean
     PR_GO(clean(&c, err));
 done:
     pr_results_close(&r);
-    json_decref(f.tuned);
-    json_decref(f.last);
+    json_decref(f.trained);
     json_decref(f.tables);
     free(journal);
     return status;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/artifact.h"
 #include "objective/objective.h"
 #include "report/text.h"
 #include "store/journal.h"
@@ -145,8 +146,6 @@ static bool known_hash(const pr_config_t *c, const pr_inputs_t *in, const pr_inp
 {
     const char *hash = i->kind == INPUT_MODEL                  ? in->model
                        : i->kind == INPUT_ADAPTER              ? in->adapter[i->objective]
-                       : i->path == (char **)&c->train_prompts ? in->train
-                       : i->path == (char **)&c->eval_prompts  ? in->eval
                                                                : "";
     const json_t *content =
         i->kind == INPUT_OPTION
@@ -540,14 +539,14 @@ static void set_results(pr_config_t *c, const char *dir, const char *real, bool 
 static pr_status_t read_dir(const char *dir, const char *const *overrides, int n, pr_place_t need, pr_config_t **out,
                             pr_error_t *err)
 {
-    char *file = pr_results_path(dir, "sweep.cfg"), *journal = pr_results_path(dir, "journal.jsonl"),
+    char *file = pr_results_path(dir, PR_FILE_CONFIG), *journal = pr_results_path(dir, PR_FILE_JOURNAL),
          *real = realpath(dir, NULL);
     pr_config_t *before = NULL, *c = NULL;
     json_t *inputs = NULL;
     pr_move_t m = {.label = dir, .need = need};
     pr_status_t status = PR_OK;
     if (!pr_file_exists(file))
-        PR_GO(pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep.cfg here: not a results directory", dir));
+        PR_GO(pr_fail(err, PR_ERR_NOT_FOUND, "%s: no " PR_FILE_CONFIG " here: not a results directory", dir));
     PR_GO(pr_config_read(file, overrides, n, &c, err));
     PR_GO(pr_config_read(file, NULL, 0, &before, err));
     PR_GO(pr_journal_read(journal, last_inputs, &inputs, NULL, err));
@@ -577,7 +576,7 @@ pr_status_t pr_sweep_config_read(const char *path, const char *const *overrides,
 {
     if (!pr_dir_exists(path))
         return pr_config_read(path, overrides, n, out, err);
-    char *file = pr_results_path(path, "sweep.cfg"), *journal = pr_results_path(path, "journal.jsonl");
+    char *file = pr_results_path(path, PR_FILE_CONFIG), *journal = pr_results_path(path, PR_FILE_JOURNAL);
     bool results = pr_file_exists(journal) || pr_results_has_work(path, NULL, 0);
     // A folder that holds a sweep's file and nothing that a run leaves stands for that file.
     pr_status_t status = results || !pr_file_exists(file) ? read_dir(path, overrides, n, need, out, err)

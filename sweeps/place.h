@@ -6,7 +6,7 @@
 #define PR_SWEEPS_PLACE_H
 
 #include "config/config.h"
-#include "jobs/identity.h"
+#include "sweeps/inputs.h"
 
 typedef enum {
     PR_PLACE_ALL,    // every input must be there

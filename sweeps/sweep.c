@@ -3,12 +3,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/prompts.h"
-#include "objective/objective.h"
 #include "report/text.h"
 #include "sweeps/place.h"
 #include "sweeps/sweep_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,147 @@ const char *pr_sweep_dir(const pr_sweep_t *s)
 {
     return pr_results_dir(s->results);
 }
+
+double pr_sweep_sign(const pr_sweep_t *s, int objective)
+{
+    return s->config->objective[objective].minimize ? -1 : 1;
+}
+
+bool pr_sweep_any_fidelity(const pr_config_t *c)
+{
+    for (int i = 0; i < c->n_searches; i++)
+        if (c->search[i].n_fidelity > 0)
+            return true;
+    return false;
+}
+
+int64_t pr_point_number(const char *job)
+{
+    char digits[16] = {0};
+    memcpy(digits, job, 15);
+    return (int64_t)strtoull(digits, NULL, 16);
+}
+
+/* ---- the journal ---- */
+
+void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line)
+{
+    json_t *folded = json_copy(line);
+    json_object_set_new(folded, "t", pr_json_real(pr_time_wall()));
+    pr_fold_event(s->fold, event, folded);
+    json_decref(folded);
+    json_array_append_new(s->pending, json_pack("[s, o]", event, line));
+}
+
+pr_status_t pr_sweep_tell_now(pr_sweep_t *s, const char *event, json_t *line, bool sync, pr_error_t *err)
+{
+    json_t *folded = json_copy(line);
+    json_object_set_new(folded, "t", pr_json_real(pr_time_wall()));
+    pr_fold_event(s->fold, event, folded);
+    json_decref(folded);
+    pr_status_t status = pr_journal_append(s->journal, event, line, sync, err);
+    json_decref(line);
+    return status;
+}
+
+/* Once in a while: is the journal still the one that another run would find? */
+static pr_status_t check_lock(pr_sweep_t *s, pr_error_t *err)
+{
+    double now = pr_time_monotonic();
+    if (now - s->checked < 1)
+        return PR_OK;
+    s->checked = now;
+    return pr_results_check(s->results, err);
+}
+
+/* Lines of jobs that ended are written together: the next job is not given before they are on disk. */
+pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err)
+{
+    size_t n = json_array_size(s->pending);
+    PR_TRY(check_lock(s, err));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *p = json_array_get(s->pending, i);
+        PR_TRY(pr_journal_append(s->journal, json_string_value(json_array_get(p, 0)), json_array_get(p, 1), i + 1 == n,
+                                 err));
+    }
+    json_array_clear(s->pending);
+    return PR_OK;
+}
+
+/* With nothing to be read, but results, a run would do everything again, and replace what is finished. */
+static pr_status_t check_lines(const pr_sweep_t *s, const char *path, const pr_journal_stats_t *stats, pr_error_t *err)
+{
+    char damage[256], what[256];
+    pr_journal_damage(stats, damage, sizeof damage);
+    if (stats->lines == 0 && pr_results_has_work(pr_sweep_dir(s), what, sizeof what))
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: %s%s, but %s is there: what was done here is not known any more; put the journal back, or "
+                       "move the results away to begin anew",
+                       path, damage[0] ? "no good line: " : "empty", damage, what);
+    if (damage[0])
+        pr_log(PR_LOG_WARN, "%s: %s; passed over: what they said is done again where it is needed", path, damage);
+    return PR_OK;
+}
+
+pr_status_t pr_sweep_check_layout(const char *dir, const pr_fold_t *f, pr_error_t *err)
+{
+    if (f->starts == 0 || f->layout == PR_LAYOUT)
+        return PR_OK;
+    return pr_fail(err, PR_ERR_UNSUPPORTED,
+                   "%s: found results of layout %d, written by another version; expected layout %d: name another "
+                   "results directory, or go on with the version that wrote them",
+                   dir, f->layout ? f->layout : 1, PR_LAYOUT);
+}
+
+/* The journal of earlier runs, folded. A run that was killed is told of. */
+static pr_status_t replay(pr_sweep_t *s, const char *path, pr_error_t *err)
+{
+    pr_journal_stats_t stats;
+    char age[32], *names = NULL;
+    PR_TRY(pr_journal_read(path, pr_fold_line, s->fold, &stats, err));
+    PR_TRY(check_lines(s, path, &stats, err));
+    PR_TRY(pr_sweep_check_layout(pr_sweep_dir(s), s->fold, err));
+    pr_duration_format(fmax(pr_time_wall() - s->fold->at, 0), age, sizeof age);
+    if (pr_fold_ended(s->fold, &names))
+        pr_log(PR_LOG_WARN,
+               "%s: the last run was killed: the journal has no end of it, its last line is %s old; %s%s; what was "
+               "done is not done again",
+               pr_sweep_dir(s), age, names[0] ? "without an end: " : "no job was running", names);
+    free(names);
+    return PR_OK;
+}
+
+static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
+{
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_JOURNAL);
+    pr_status_t status = replay(s, path, err);
+    if (status == PR_OK)
+        status = pr_journal_open(path, &s->journal, err);
+    if (status == PR_OK)
+        status = pr_results_check(s->results, err); // reading and closing the journal may have cost the lock
+    free(path);
+    return status;
+}
+
+static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
+{
+    json_t *seeds = json_array(), *names = json_array();
+    for (int k = 0; k < s->config->n_objectives; k++)
+        json_array_append_new(names, json_string(s->config->objective[k].name));
+    for (int i = 0; i < s->config->n_seeds; i++)
+        json_array_append_new(seeds, json_integer(s->config->seeds[i]));
+    json_t *e = json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:i}", "name", s->config->name, "version", PR_VERSION,
+                          "layout", PR_LAYOUT, "workers", s->workers, "objectives", names, "seeds", seeds, "searches",
+                          s->config->n_searches);
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) == 0)
+        json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
+    json_object_set_new(e, "pid", json_integer(getpid()));
+    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, s->inputs));
+    return pr_sweep_tell_now(s, "sweep_start", e, true, err);
+}
+
+/* ---- opening ---- */
 
 /* Ranges and reference point, turned so that larger is better. The reference point is the configured one, else the
  * worst declared value; where there is none it is found from the results (pr_sweep_fill_reference). */
@@ -33,109 +173,38 @@ static void declared_ranges(pr_sweep_t *s, const double *lo, const double *hi)
 
 static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
 {
-    pr_prompts_t *p = NULL;
-    PR_TRY(pr_prompts_load(s->config->eval_prompts, &p, err));
-    int n = p->n, wanted = s->config->evaluate.prompts;
-    pr_prompts_free(&p);
+    int n = s->inputs->n_eval, wanted = s->config->evaluate.prompts;
     if (wanted > n)
         return pr_fail(err, PR_ERR_CONFIG, "evaluate.prompts: found %d, %s has %d", wanted, s->config->eval_prompts, n);
     s->n_prompts = wanted > 0 ? wanted : n;
     return PR_OK;
 }
 
-void pr_sweep_take_expert(pr_expert_t *e, const json_t *result)
+static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
 {
-    snprintf(e->hash, sizeof e->hash, "%s", json_string_value(json_object_get(result, "expert")));
-    e->job.state = PR_JOB_DONE;
-    e->job.tokens = json_integer_value(json_object_get(result, "tokens"));
-    e->job.seconds = json_number_value(json_object_get(result, "seconds"));
-    e->reward = json_number_value(json_array_get(json_object_get(result, "reward"), (size_t)e->objective));
-    e->step = e->steps;
-}
-
-void pr_sweep_take_head(pr_head_fit_t *f, const json_t *result)
-{
-    snprintf(f->hash, sizeof f->hash, "%s", json_string_value(json_object_get(result, "head")));
-    f->job.state = PR_JOB_DONE;
-    f->job.tokens = json_integer_value(json_object_get(result, "tokens"));
-    f->job.seconds = json_number_value(json_object_get(result, "seconds"));
-}
-
-/* An earlier run's head counts when its file is still what that run wrote. */
-static void recover_head(pr_sweep_t *s, pr_head_fit_t *f)
-{
-    const json_t *past = json_object_get(s->past_experts, f->job.id);
-    const char *hash = json_string_value(json_object_get(past, "head"));
-    char found[PR_HASH_HEX];
-    if (!hash)
-        return;
-    char *path = pr_head_path(s->config, pr_sweep_dir(s), f->objective);
-    if (pr_hash_file(path, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
-        pr_sweep_take_head(f, past);
-        s->done++;
-    } else {
-        pr_log(PR_LOG_WARN, "%s: not what its fit_reward job wrote; it will be made again", path);
-    }
+    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
+    pr_status_t status = pr_file_write(path, text, strlen(text), err);
+    free(text);
     free(path);
+    return status;
 }
 
-static void make_fits(pr_sweep_t *s)
+/* The heads of objectives, which all other jobs score with. */
+static void make_heads(pr_sweep_t *s)
 {
-    const pr_config_t *c = s->config;
-    s->fit = pr_alloc((size_t)c->n_objectives, sizeof *s->fit);
-    for (int k = 0; k < c->n_objectives; k++) {
-        if (!pr_objective_needs_fit(c->objective[k].type, c->objective[k].options))
+    for (int k = 0; k < s->config->n_objectives; k++) {
+        if (!s->inputs->head[k][0])
             continue;
-        pr_head_fit_t *f = &s->fit[s->n_fit++];
-        json_t *spec = pr_fit_spec(c, &s->inputs, k);
-        f->objective = k;
-        snprintf(f->job.id, sizeof f->job.id, "%s", json_string_value(json_object_get(spec, "id")));
-        json_decref(spec);
-        recover_head(s, f);
-        pr_sweep_take_costs(s, &f->job);
-    }
-}
-
-/* An earlier run's expert counts when its files are still what that run wrote. */
-static void recover_expert(pr_sweep_t *s, pr_expert_t *e)
-{
-    const json_t *past = json_object_get(s->past_experts, e->job.id);
-    char found[PR_HASH_HEX];
-    if (!json_is_string(json_object_get(past, "expert")))
-        return;
-    char *dir = pr_expert_dir(s->config, pr_sweep_dir(s), e->objective, s->config->seeds[e->seed_index]);
-    const char *hash = json_string_value(json_object_get(past, "expert"));
-    if (pr_adapter_hash(dir, found, NULL) == PR_OK && strcmp(found, hash) == 0) {
-        pr_sweep_take_expert(e, past);
-        s->done++;
-    } else {
-        pr_log(PR_LOG_WARN, "%s: not what its fine-tune job wrote; it will be made again", dir);
-    }
-    free(dir);
-}
-
-static void make_experts(pr_sweep_t *s)
-{
-    const pr_config_t *c = s->config;
-    s->n_expert = c->n_seeds * c->n_objectives;
-    s->expert = pr_alloc((size_t)s->n_expert, sizeof *s->expert);
-    for (int i = 0; i < s->n_expert; i++) {
-        pr_expert_t *e = &s->expert[i];
-        e->objective = i % c->n_objectives;
-        e->seed_index = i / c->n_objectives;
-        e->given = c->objective[e->objective].adapter != NULL;
-        e->steps = c->finetune.steps;
-        if (e->given) {
-            memcpy(e->hash, s->inputs.adapter[e->objective], sizeof e->hash);
-            memcpy(e->job.id, e->hash, sizeof e->job.id);
-            e->job.state = PR_JOB_DONE;
-            continue;
-        }
-        json_t *spec = pr_finetune_spec(c, &s->inputs, e->objective, c->seeds[e->seed_index]);
-        snprintf(e->job.id, sizeof e->job.id, "%s", json_string_value(json_object_get(spec, "id")));
-        json_decref(spec);
-        recover_expert(s, e);
-        pr_sweep_take_costs(s, &e->job);
+        pr_buf_t label = {0};
+        pr_buf_printf(&label, "%s-head", s->config->objective[k].name);
+        uint32_t node = pr_graph_node(s, pr_inputs_fit(s->inputs, k), pr_inputs_how_fit(s->inputs, k), label.data,
+                                      s->config->objective[k].name, 0, NULL);
+        bool known = false;
+        for (int i = 0; i < s->n_head; i++)
+            known = known || s->head[i] == node;
+        if (!known)
+            s->head[s->n_head++] = node;
+        pr_buf_free(&label);
     }
 }
 
@@ -148,6 +217,7 @@ static void make_tracks(pr_sweep_t *s)
         pr_track_t *t = &s->track[i];
         t->index = i;
         t->spec = &c->search[i / c->n_seeds];
+        t->policy = &s->inputs->policy[i / c->n_seeds];
         t->seed_index = i % c->n_seeds;
         t->search = (pr_search_t){.spec = t->spec,
                                   .k = c->n_objectives,
@@ -156,84 +226,31 @@ static void make_tracks(pr_sweep_t *s)
                                   .lo = s->lo,
                                   .hi = s->hi,
                                   .reference = t->reference};
-        pr_policy_identity(c, &s->inputs, t->spec, t->policy);
         t->max_range = t->spec->n_fidelity + 1;
     }
 }
 
-static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
-{
-    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), "sweep.cfg");
-    pr_status_t status = pr_file_write(path, text, strlen(text), err);
-    free(text);
-    free(path);
-    return status;
-}
-
-static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
-{
-    char *path = pr_results_path(pr_sweep_dir(s), "journal.jsonl");
-    pr_status_t status = pr_sweep_replay(s, err);
-    if (status == PR_OK)
-        status = pr_journal_open(path, &s->journal, err);
-    if (status == PR_OK)
-        status = pr_results_check(s->results, err); // reading and closing the journal may have cost the lock
-    free(path);
-    return status;
-}
-
-static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
-{
-    json_t *seeds = json_array(), *names = json_array();
-    for (int k = 0; k < s->config->n_objectives; k++)
-        json_array_append_new(names, json_string(s->config->objective[k].name));
-    for (int i = 0; i < s->config->n_seeds; i++)
-        json_array_append_new(seeds, json_integer(s->config->seeds[i]));
-    int to_tune = 0, tuned = 0;
-    for (int i = 0; i < s->n_expert; i++) {
-        to_tune += !s->expert[i].given;
-        tuned += !s->expert[i].given && s->expert[i].job.state == PR_JOB_DONE;
-    }
-    int fitted = 0;
-    for (int i = 0; i < s->n_fit; i++)
-        fitted += s->fit[i].job.state == PR_JOB_DONE;
-    json_t *e =
-        json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "name", s->config->name, "version", PR_VERSION,
-                  "workers", s->workers, "objectives", names, "seeds", seeds, "searches", s->config->n_searches,
-                  "experts", to_tune, "experts_done", tuned, "heads", s->n_fit, "heads_done", fitted);
-    char host[256] = "";
-    if (gethostname(host, sizeof host - 1) == 0)
-        json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
-    json_object_set_new(e, "pid", json_integer(getpid()));
-    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, &s->inputs));
-    pr_status_t status = pr_journal_append(s->journal, "sweep_start", e, true, err);
-    json_decref(e);
-    return status;
-}
-
-pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *lo, const double *hi, pr_sweep_t **out,
-                          pr_error_t *err)
+pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
+                          const double *hi, pr_sweep_t **out, pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
-    *s = (pr_sweep_t){.config = config, .workers = workers, .began = pr_time_monotonic()};
-    s->past_experts = json_object();
-    s->steps = json_object();
+    *s = (pr_sweep_t){.config = config, .inputs = inputs, .workers = workers, .began = pr_time_monotonic()};
+    s->fold = pr_fold_new(config->n_objectives);
     s->said = json_object();
     s->kept = json_object();
     s->pending = json_array();
-    s->failures = json_array();
-    PR_GO(pr_inputs_read(config, &s->inputs, err));
     declared_ranges(s, lo, hi);
     PR_GO(count_prompts(s, err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
     PR_GO(begin_journal(s, err));
     PR_GO(write_config(s, err));
-    make_fits(s);
-    make_experts(s);
-    make_tracks(s);
     PR_GO(journal_start(s, err));
+    make_heads(s);
+    make_tracks(s);
+    for (int i = 0; i < s->n_track; i++)
+        PR_GO(pr_track_begin(s, &s->track[i], err));
     for (int i = 0; i < s->n_track; i++)
         PR_GO(pr_track_advance(s, &s->track[i], err));
     PR_GO(pr_sweep_commit(s, err));
@@ -249,40 +266,201 @@ void pr_sweep_free(pr_sweep_t **p)
     pr_sweep_t *s = *p;
     if (!s)
         return;
-    for (int i = 0; s->track && i < s->n_track; i++) {
-        free(s->track[i].eval);
-        free(s->track[i].asked);
-        free(s->track[i].asked_eval);
-    }
-    for (size_t i = 0; i < s->n_evaluation; i++)
-        free(pr_sweep_eval(s, i)->prompt);
-    for (size_t i = 0; i < s->n_evaluation; i += PR_SWEEP_CHUNK)
-        free(s->chunk[i / PR_SWEEP_CHUNK]);
-    for (size_t i = 0; i < s->n_block; i++)
-        free(s->block[i]);
-    for (int i = 0; i < s->n_host; i++)
-        free(s->host[i]);
-    free(s->host);
-    free(s->chunk);
-    free(s->block);
-    free(s->past);
-    free(s->by_id.slot);
-    free(s->past_by_id.slot);
+    for (int i = 0; s->track && i < s->n_track; i++)
+        pr_track_clear(&s->track[i]);
     free(s->track);
-    free(s->expert);
-    free(s->fit);
-    json_decref(s->past_experts);
-    json_decref(s->steps);
-    json_decref(s->tables);
+    pr_graph_clear(&s->graph);
+    pr_fold_free(&s->fold);
     json_decref(s->said);
     json_decref(s->kept);
     free(s->again);
     json_decref(s->pending);
-    json_decref(s->failures);
     json_decref(s->indicators);
-    pr_inputs_clear(&s->inputs);
     pr_journal_close(&s->journal);
     pr_results_close(&s->results);
     free(s);
     *p = NULL;
+}
+
+/* ---- jobs ---- */
+
+void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase)
+{
+    s->phase = phase;
+}
+
+pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **message)
+{
+    *message = pr_graph_next(s);
+    if (!*message && s->running == 0 && s->phase != PR_PHASE_TUNE && !s->asked_again) {
+        s->asked_again = true;
+        if (pr_sweep_ask_again(s))
+            *message = pr_graph_next(s);
+    }
+    if (!*message)
+        return s->running ? PR_NEXT_WAIT : PR_NEXT_DONE;
+    // It counts as running from here on; the fold says so when somebody has it.
+    pr_fold_find(s->fold, json_string_value(json_object_get(*message, "id")))->state = PR_JOB_RUNNING;
+    s->running++;
+    return PR_NEXT_JOB;
+}
+
+bool pr_sweep_has_more(const pr_sweep_t *s)
+{
+    return s->graph.ready_node.n > 0 || s->graph.ready_evaluation.n > 0;
+}
+
+/* Everything a journal line says of a job, whatever its kind. New reference. */
+static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who)
+{
+    const pr_record_t *r = pr_fold_find(s->fold, id);
+    const pr_node_t *n = pr_graph_find_node(s, r);
+    const pr_evaluation_t *e = pr_graph_find_evaluation(s, r);
+    char *label = n ? pr_strdup(n->label) : e ? pr_evaluation_label(s, e) : pr_strdup("");
+    json_t *line = json_pack("{s:s, s:s, s:s, s:i, s:s}", "job", id, "kind",
+                             n ? n->kind->name : pr_job_evaluate.name, "label", label, "rank", who->rank, "host",
+                             who->host);
+    if (e) {
+        json_object_set_new(line, "search", json_string(s->track[e->track].spec->name));
+        json_object_set_new(line, "seed", json_integer(s->config->seeds[s->track[e->track].seed_index]));
+        json_object_set_new(line, "first", json_integer(e->first));
+        json_object_set_new(line, "count", json_integer(e->count));
+    }
+    free(label);
+    return line;
+}
+
+pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err)
+{
+    const pr_record_t *r = pr_fold_find(s->fold, job);
+    json_t *line = job_line(s, job, who);
+    json_object_set_new(line, "attempt", json_integer(r ? r->tries + 1 : 1));
+    return pr_sweep_tell_now(s, "job_start", line, false, err);
+}
+
+pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event, const json_t *fields, pr_error_t *err)
+{
+    (void)who;
+    PR_TRY(check_lock(s, err));
+    return pr_sweep_tell_now(s, event, json_copy((json_t *)(uintptr_t)fields), false, err);
+}
+
+static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
+{
+    for (int i = 0; i < s->n_track; i++)
+        PR_TRY(pr_track_advance(s, &s->track[i], err));
+    return PR_OK;
+}
+
+/* Is it a result of its kind, for this sweep? */
+static bool is_result(const pr_sweep_t *s, const pr_record_t *r, const json_t *result)
+{
+    double value[2 * PR_MAX_OBJECTIVES + 1];
+    const pr_node_t *n = pr_graph_find_node(s, r);
+    if (!n)
+        return pr_job_evaluate.is_result(result) && pr_fold_value(s->config->n_objectives, result, value);
+    return json_is_object(result) && (!n->kind->is_result || n->kind->is_result(result)) &&
+           (n->kind->artifact == PR_ARTIFACT_NONE || json_is_string(json_object_get(result, "artifact")));
+}
+
+/* Is another try worth it? What is wrong with the configuration stays wrong, and so does what went wrong twice in the
+ * same words. */
+static bool worth_a_try(const pr_sweep_t *s, const pr_record_t *r, pr_status_t why, const char *text)
+{
+    const char *reason = pr_status_reason(why);
+    uint64_t failure = pr_hash64(text, strlen(text)) ^ pr_hash64(reason, strlen(reason));
+    return r->tries <= s->config->retries && r->failure != failure && why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
+}
+
+/* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
+static pr_status_t job_failed(pr_sweep_t *s, pr_record_t *r, const char *id, const pr_who_t *who, pr_status_t why,
+                              const char *text, const json_t *costs, pr_error_t *err)
+{
+    bool stopped = why == PR_ERR_INTERRUPTED;
+    json_t *line = job_line(s, id, who), *error = pr_text_json_string(text, strlen(text));
+    // As the journal will have the words, so that a later look at it compares the same.
+    bool again = stopped || worth_a_try(s, r, why, json_string_value(error));
+    json_object_set_new(line, "reason", json_string(pr_status_reason(why)));
+    json_object_set_new(line, "error", error);
+    json_object_set_new(line, "attempt", json_integer(r->tries));
+    json_object_set_new(line, "retry", json_boolean(again));
+    json_object_set(line, "seconds", json_object_get(costs, "seconds")); // a missing key is not set
+    json_object_set(line, "tokens", json_object_get(costs, "tokens"));
+    if (!stopped)
+        pr_log(PR_LOG_WARN, "%s failed (%s)%s: %s", json_string_value(json_object_get(line, "label")),
+               pr_status_reason(why), again ? ", will be tried again" : ", given up", text);
+    if (!again)
+        s->why = s->fold->failed == 0 || s->why == why ? why : PR_ERR_INCOMPLETE;
+    pr_sweep_tell(s, stopped ? "job_interrupted" : "job_failed", line);
+    if (again) {
+        pr_graph_again(s, r);
+        return PR_OK;
+    }
+    pr_graph_done(s, r);
+    return advance_all(s, err);
+}
+
+pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
+                              const json_t *result, pr_error_t *err)
+{
+    pr_record_t *r = pr_fold_find(s->fold, job);
+    if (!r || !r->owner || r->state != PR_JOB_RUNNING)
+        return PR_OK; // answered twice, or not one of ours: nothing to change
+    s->running--;
+    if (status == PR_OK && !is_result(s, r, result)) {
+        status = PR_ERR_FORMAT;
+        text = "the job's answer is not a result of its kind";
+    }
+    if (status != PR_OK)
+        return job_failed(s, r, job, who, status, text, result, err);
+    if (r->value) { // it was done again: its values may be others, on another machine, and so may be the front
+        json_object_del(s->said, job);
+        s->asked_again = false;
+    }
+    json_t *line = job_line(s, job, who);
+    json_object_set(line, "result", (json_t *)(uintptr_t)result);
+    pr_sweep_tell(s, "job_done", line);
+    pr_graph_done(s, r);
+    return advance_all(s, err);
+}
+
+void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
+{
+    pr_fold_progress(s->fold, true, pr_time_wall(), out);
+    if (!s->fold->ending)
+        return;
+    out->jobs_done = s->end_done;
+    out->jobs_total = s->end_total;
+    out->step = out->step_total = 0;
+    out->tokens_per_second = out->seconds_left = out->reward = NAN;
+}
+
+bool pr_sweep_job_value(const json_t *message, const json_t *result, double *value, int64_t *id)
+{
+    const json_t *mean = json_object_get(result, "mean"),
+                 *minimize = json_object_get(json_object_get(message, "how"), "minimize");
+    const char *job = json_string_value(json_object_get(message, "id"));
+    size_t k_n = json_array_size(minimize); // 0 where a job may be a part of a point's prompts only
+    if (!job || k_n == 0 || k_n > PR_MAX_OBJECTIVES || json_array_size(mean) != k_n)
+        return false;
+    for (size_t k = 0; k < k_n; k++)
+        value[k] = (json_is_true(json_array_get(minimize, k)) ? -1 : 1) * json_number_value(json_array_get(mean, k));
+    *id = pr_point_number(job);
+    return true;
+}
+
+void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n, double *reference)
+{
+    size_t k_n = (size_t)s->config->n_objectives;
+    for (size_t k = 0; k < k_n; k++) {
+        bool found = false;
+        reference[k] = s->reference[k];
+        for (size_t i = 0; i < n && !isfinite(s->reference[k]); i++) {
+            double v = value[i * k_n + k];
+            if (isfinite(v) && (!found || v < reference[k])) {
+                reference[k] = v;
+                found = true;
+            }
+        }
+    }
 }

@@ -1,12 +1,18 @@
-/* A sweep's state: what is done, what may run now, what comes next. It joins the configuration, the searches and the
+/* A sweep: what is done, what may run now, what comes next. It joins the configuration, the searches and the
  * journal, and knows nothing of ranks beyond their numbers: whoever runs jobs asks pr_sweep_next and tells
  * pr_sweep_finished. Every decision is a function of the configuration and the results, so a sweep that was killed goes
- * on as if it had not been. Local to rank 0. */
+ * on as if it had not been. Local to rank 0.
+ *
+ *   pr_inputs_read(config, &inputs, err);
+ *   pr_sweep_open(config, &inputs, workers, lo, hi, &s, err);
+ *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) { pr_sweep_started(); ... pr_sweep_finished(); pr_sweep_commit(); }
+ *   pr_sweep_write(s, ...); pr_sweep_end(s, ...); pr_sweep_free(&s); */
 #ifndef PR_SWEEPS_SWEEP_H
 #define PR_SWEEPS_SWEEP_H
 
 #include "base/json.h"
 #include "config/config.h"
+#include "sweeps/inputs.h"
 #include "report/progress.h"
 
 #include <stdbool.h>
@@ -21,9 +27,9 @@ typedef struct pr_who {
 } pr_who_t;
 
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
- * config is borrowed. workers: how many jobs can run at once, for estimates. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND,
- * PR_ERR_CONFIG, PR_ERR_IO. */
-pr_status_t pr_sweep_open(const pr_config_t *config, int workers, const double *lo, const double *hi, pr_sweep_t **out,
+ * config and inputs are borrowed. workers: how many jobs can run at once, for estimates. lo, hi [K]: declared ranges.
+ * Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
+pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo, const double *hi, pr_sweep_t **out,
                           pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
@@ -34,12 +40,14 @@ typedef enum { PR_PHASE_ALL, PR_PHASE_TUNE, PR_PHASE_EVALUATE } pr_phase_t;
 void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase);
 
 typedef enum {
-    PR_NEXT_JOB,  // *spec is a job to start now (a new reference)
+    PR_NEXT_JOB,  // *message is a job to start now (a new reference)
     PR_NEXT_WAIT, // nothing until a running job ends
     PR_NEXT_DONE, // nothing more will come: done, or stuck on failed jobs
 } pr_next_t;
 /* The next job; it counts as running from here on. */
-pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **spec);
+pr_next_t pr_sweep_next(pr_sweep_t *s, json_t **message);
+/* Is there a job that could be given, in a phase other than this one? */
+bool pr_sweep_has_more(const pr_sweep_t *s);
 /* A running job was given to someone / said something / ended. result is borrowed; where status is not PR_OK it may be
  * NULL, or say what the attempt cost: {"seconds", "tokens"}. The ends of jobs are in the journal, on disk, once
  * pr_sweep_commit has returned: call it before the next pr_sweep_next. A job that fails is given again `retries` times,
@@ -69,7 +77,7 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
 void pr_sweep_points_clear(pr_sweep_points_t *p);
 /* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not a whole
  * point, or not to be told from one. */
-bool pr_sweep_job_value(const pr_config_t *c, const json_t *spec, const json_t *result, double *value, int64_t *id);
+bool pr_sweep_job_value(const json_t *message, const json_t *result, double *value, int64_t *id);
 
 /* What a sweep asks and tells while its end is computed, which may take seconds. stopping: end it, what is missing is
  * computed by a later run. tick: a good moment to show pr_sweep_progress(). Both may be NULL. */

@@ -45,20 +45,21 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
     *sum = (pr_track_sum_t){0};
     for (int i = 0; i < n; i++) {
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
-        if (!e->value)
+        const double *value = e->job->value;
+        if (!value)
             return false;
         for (int k = 0; k < k_n; k++) {
             if (i == 0) {
-                mean[k] = e->value[k];
-                se[k] = e->value[k_n + k];
+                mean[k] = value[k];
+                se[k] = value[k_n + k];
             } else {
-                join(&mean[k], &se[k], bounds[i], e->value[k], e->value[k_n + k], e->count);
+                join(&mean[k], &se[k], bounds[i], value[k], value[k_n + k], e->count);
             }
         }
-        sum->cut += e->value[2 * k_n] * e->count / t->asked[asked].n_prompts;
-        sum->tokens += e->job.tokens;
-        sum->seconds += e->job.seconds;
-        sum->job = e->job.id;
+        sum->cut += value[2 * k_n] * e->count / t->asked[asked].n_prompts;
+        sum->tokens += e->job->tokens;
+        sum->seconds += e->job->seconds;
+        sum->job = e->job;
     }
     return true;
 }
@@ -104,7 +105,7 @@ static bool given_up(const pr_sweep_t *s, const pr_track_t *t, size_t asked)
 {
     int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds);
     for (int i = 0; i < n; i++)
-        if (pr_track_range(s, t, asked, i)->job.state == PR_JOB_FAILED)
+        if (pr_evaluation_failed(pr_track_range(s, t, asked, i)))
             return true;
     return false;
 }
@@ -187,7 +188,7 @@ static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observati
 static bool all_settled(const pr_sweep_t *s, pr_track_t *t)
 {
     while (t->settled < t->n_eval) {
-        pr_job_state_t state = pr_sweep_eval(s, t->eval[t->settled])->job.state;
+        pr_job_state_t state = pr_sweep_eval(s, t->eval[t->settled])->job->state;
         if (state != PR_JOB_DONE && state != PR_JOB_FAILED)
             return false;
         t->settled++;
@@ -213,32 +214,32 @@ static void keep_requests(pr_track_t *t, pr_requests_t *r)
     t->n_asked += r->n;
 }
 
-static void take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r)
+static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
 {
     int bounds[PR_MAX_LIST + 2];
     size_t first = t->n_asked;
     keep_requests(t, r);
-    t->n_eval = t->next_eval = t->settled = 0;
+    t->n_eval = t->settled = 0;
     t->eval = pr_realloc(t->eval, r->n * (size_t)t->max_range, sizeof *t->eval);
     for (size_t i = first; i < t->n_asked; i++) {
         int n = pr_track_ranges(t, t->asked[i].n_prompts, bounds);
         for (int j = 0; j < n; j++) {
-            uint32_t e = pr_sweep_evaluation(s, t, i, bounds[j], bounds[j + 1] - bounds[j]);
+            uint32_t e = 0;
+            PR_TRY(pr_graph_evaluation(s, t, i, bounds[j], bounds[j + 1] - bounds[j], &e, err));
             t->eval[t->n_eval++] = t->asked_eval[i * (size_t)t->max_range + (size_t)j] = e;
         }
     }
-    s->nothing = false;
+    return PR_OK;
 }
 
 /* In turn with the ends of jobs, as it counts them. */
 static void journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests_t *r)
 {
-    json_t *e = json_pack("{s:s, s:I, s:i, s:I, s:I, s:I}", "search", t->spec->name, "seed",
-                          (json_int_t)s->config->seeds[t->seed_index], "level", t->asked[t->n_asked - 1].level,
-                          "points", (json_int_t)r->n, "evaluations", (json_int_t)s->n_evaluation, "evaluated",
-                          (json_int_t)s->n_evaluated);
-    pr_sweep_to_journal(s, "points", e);
-    json_decref(e);
+    pr_sweep_tell(s, "points",
+                  json_pack("{s:s, s:I, s:I, s:I, s:o}", "search", t->spec->name, "seed",
+                            (json_int_t)s->config->seeds[t->seed_index], "level",
+                            (json_int_t)t->asked[t->n_asked - 1].level, "points", (json_int_t)r->n, "jobs",
+                            pr_graph_counts(s)));
 }
 
 /* These ask for all their points at once, so that there is nothing more to ask. With a million points it matters. */
@@ -270,13 +271,21 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
         }
         PR_TRY(ask(s, t, &r, err));
         t->done = r.done;
-        if (r.n > 0) {
-            take_requests(s, t, &r);
+        pr_status_t status = r.n > 0 ? take_requests(s, t, &r, err) : PR_OK;
+        if (r.n > 0 && status == PR_OK)
             journal_points(s, t, &r);
-        }
         free(r.item);
+        PR_TRY(status);
     }
     return PR_OK;
+}
+
+void pr_track_clear(pr_track_t *t)
+{
+    free(t->eval);
+    free(t->asked);
+    free(t->asked_eval);
+    pr_wishes_clear(&t->wishes);
 }
 
 /* ---- its points ---- */

@@ -226,7 +226,7 @@ done:
  */
 static pr_status_t check_tables(const options_t *o, pr_error_t *err)
 {
-    const char *const shown[] = {o->csv ? "front.csv" : "front.json", "samples.jsonl"};
+    const char *const shown[] = {o->csv ? PR_FILE_FRONT_CSV : PR_FILE_FRONT_JSON, PR_FILE_SAMPLES};
     for (int i = 0; i < (o->csv || o->json ? 1 : 2); i++) {
         char *path = pr_results_path(o->dir, "%s", shown[i]);
         bool there = pr_file_exists(path), known = false;
@@ -242,8 +242,8 @@ static pr_status_t check_tables(const options_t *o, pr_error_t *err)
 
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
-    char *json = pr_results_path(o->dir, "front.json"), *csv = pr_results_path(o->dir, "front.csv"),
-         *samples = pr_results_path(o->dir, "samples.jsonl");
+    char *json = pr_results_path(o->dir, PR_FILE_FRONT_JSON), *csv = pr_results_path(o->dir, PR_FILE_FRONT_CSV),
+         *samples = pr_results_path(o->dir, PR_FILE_SAMPLES);
     pr_status_t status;
     if (!pr_file_exists(json))
         status = pr_fail(err, PR_ERR_NOT_FOUND,

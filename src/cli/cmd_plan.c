@@ -255,7 +255,7 @@ static void print_text(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
     char bytes[32];
-    char *journal = pr_results_path(c->results, "journal.jsonl");
+    char *journal = pr_results_path(c->results, PR_FILE_JOURNAL);
     printf("sweep       %s\nresults     %s%s\n", c->name, c->results,
            pr_file_exists(journal) ? " (there already: what is done is not done again)" : "");
     printf("model       %s: %s, %.4g million parameters, %s\n", c->model, p->model.arch_name, (double)p->params * 1e-6,

@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
-#include "config/reward_data.h"
+#include "learn/reward_data.h"
 #include "jobs/job.h"
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"

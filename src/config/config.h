@@ -7,11 +7,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PR_MAX_OBJECTIVES = 16, PR_MAX_SEARCHES = 32, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
+enum { PR_MAX_SEARCHES = 32, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
 
 typedef struct pr_strings {
     int n;

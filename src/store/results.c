@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +90,7 @@ static void name_owner(const char *dir, int lock, char owner[320])
 {
     if (read_owner(lock, owner, 320))
         return;
-    char *path = pr_path_join(dir, "journal.jsonl");
+    char *path = pr_path_join(dir, PR_FILE_JOURNAL);
     pr_journal_read(path, last_owner, owner, NULL, NULL);
     free(path);
 }
@@ -127,15 +126,15 @@ static pr_status_t take(const char *dir, const char *name, int flags, int lock, 
 
 static pr_status_t take_lock(const char *dir, int *out, pr_error_t *err)
 {
-    return take(dir, ".lock", O_CREAT | O_NOFOLLOW, -1, out, err);
+    return take(dir, PR_FILE_LOCK, O_CREAT | O_NOFOLLOW, -1, out, err);
 }
 
 /* The journal's own lock, which holds where somebody has removed .lock. */
 static pr_status_t take_journal(const char *dir, int flags, int lock, int *out, pr_error_t *err)
 {
-    char *path = pr_path_join(dir, "journal.jsonl");
+    char *path = pr_path_join(dir, PR_FILE_JOURNAL);
     bool fresh = !pr_file_exists(path);
-    pr_status_t status = take(dir, "journal.jsonl", flags, lock, out, err);
+    pr_status_t status = take(dir, PR_FILE_JOURNAL, flags, lock, out, err);
     if (status == PR_OK && fresh)
         pr_sync_dir_of(path);
     free(path);
@@ -159,11 +158,11 @@ static bool is_locked(const char *dir, const char *name, char *owner, size_t siz
 
 bool pr_results_locked(const char *dir, char *owner, size_t size)
 {
-    if (is_locked(dir, ".lock", owner, size))
+    if (is_locked(dir, PR_FILE_LOCK, owner, size))
         return true;
     if (owner && size > 0)
         snprintf(owner, size, "another process");
-    return is_locked(dir, "journal.jsonl", NULL, 0);
+    return is_locked(dir, PR_FILE_JOURNAL, NULL, 0);
 }
 
 /* Is the open file still the one of that name? */
@@ -196,7 +195,7 @@ static pr_status_t restore_lock(pr_results_t *r, const char *path, pr_error_t *e
 pr_status_t pr_results_check(pr_results_t *r, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    char *journal = pr_path_join(r->dir, "journal.jsonl"), *lock = pr_path_join(r->dir, ".lock");
+    char *journal = pr_path_join(r->dir, PR_FILE_JOURNAL), *lock = pr_path_join(r->dir, PR_FILE_LOCK);
     if (!same_file(journal, r->journal))
         status = pr_fail(err, PR_ERR_LOCKED,
                          "%s: was removed, replaced or moved away under this run: stopped, as another run could begin "
@@ -216,7 +215,7 @@ pr_status_t pr_results_check(pr_results_t *r, pr_error_t *err)
 
 static pr_status_t make_folders(const char *dir, pr_error_t *err)
 {
-    static const char *const folders[] = {"experts", "checkpoints"};
+    static const char *const folders[] = {PR_FOLDER_ARTIFACTS, PR_FOLDER_CHECKPOINTS};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char *path = pr_path_join(dir, folders[i]);
         pr_status_t status = pr_mkdirs(path, err);
@@ -230,7 +229,7 @@ static pr_status_t make_folders(const char *dir, pr_error_t *err)
 static pr_status_t hold(const char *dir, int flags, bool folders, pr_results_t **out, pr_error_t *err)
 {
     int lock = -1, journal = -1;
-    char *path = pr_path_join(dir, ".lock");
+    char *path = pr_path_join(dir, PR_FILE_LOCK);
     pr_status_t status;
     PR_GO(take_lock(dir, &lock, err));
     PR_GO(take_journal(dir, flags, lock, &journal, err));
@@ -259,11 +258,11 @@ pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err
 {
     if (!pr_dir_exists(dir))
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", dir);
-    char *path = pr_path_join(dir, "journal.jsonl");
+    char *path = pr_path_join(dir, PR_FILE_JOURNAL);
     bool there = pr_file_exists(path);
     free(path);
     if (!there)
-        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no journal.jsonl here: not a results directory", dir);
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no " PR_FILE_JOURNAL " here: not a results directory", dir);
     return hold(dir, 0, false, out, err);
 }
 
@@ -283,8 +282,12 @@ void pr_results_close(pr_results_t **r)
 
 bool pr_results_has_work(const char *dir, char *what, size_t size)
 {
-    static const char *const names[] = {"cells.csv", "front.json", "experts/*/adapter_model.safetensors",
-                                        "heads/*.safetensors", "checkpoints/*.ckpt"};
+    static const char *const names[] = {PR_FILE_CELLS,
+                                        PR_FILE_FRONT_JSON,
+                                        PR_FOLDER_ARTIFACTS "/*/*.safetensors",
+                                        PR_FOLDER_EXPERTS "/*/adapter_model.safetensors",
+                                        PR_FOLDER_HEADS "/*.safetensors",
+                                        PR_FOLDER_CHECKPOINTS "/*.ckpt"};
     bool found = false;
     for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
         glob_t g = {0};
@@ -304,20 +307,6 @@ bool pr_results_has_work(const char *dir, char *what, size_t size)
 const char *pr_results_dir(const pr_results_t *r)
 {
     return r->dir;
-}
-
-char *pr_results_path(const char *dir, const char *format, ...)
-{
-    va_list args;
-    char *name = NULL;
-    va_start(args, format);
-    int n = vasprintf(&name, format, args);
-    va_end(args);
-    if (n < 0)
-        abort();
-    char *path = pr_path_join(dir, name);
-    free(name);
-    return path;
 }
 
 // ---- its files ----

@@ -1,8 +1,9 @@
-/* A sweep's results directory: names of what is in it, and the lock that lets one process at a time write. */
+/* A sweep's results directory: what is in it, and the lock that lets one process at a time write. */
 #ifndef PR_STORE_RESULTS_H
 #define PR_STORE_RESULTS_H
 
 #include "base/error.h"
+#include "store/layout.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 
 typedef struct pr_results pr_results_t;
 
-/* Makes the directory (and experts/, checkpoints/) where needed and takes its lock: fcntl locks on DIR/journal.jsonl,
+/* Makes the directory (and artifacts/, checkpoints/) where needed and takes its lock: fcntl locks on DIR/journal.jsonl,
  * which no second run can do without, and on DIR/.lock, which holds host and process id for the message. The kernel
  * gives them back when the process dies. They belong to the open files, so that a second open in the same process is
  * refused too (where the file system knows only locks that belong to a process, those are taken). Errors: PR_ERR_LOCKED
@@ -47,7 +48,5 @@ void pr_results_sweep_temporaries(const pr_results_t *r);
 /* Is it the name of such a file? */
 bool pr_results_is_temporary(const char *name);
 const char *pr_results_dir(const pr_results_t *r);
-/* DIR/name with printf-like name. Caller frees. */
-char *pr_results_path(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

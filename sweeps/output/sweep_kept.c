@@ -61,8 +61,10 @@ static void add_run(pr_buf_t *b, const pr_sweep_t *s, const pr_track_t *t, const
     pr_buf_add(b, &r->n, sizeof r->n);
     for (size_t i = 0; i < r->n; i++) {
         int n = pr_track_ranges(t, t->asked[r->asked[i]].n_prompts, bounds);
-        for (int j = 0; j < n; j++)
-            add_text(b, pr_track_range(s, t, r->asked[i], j)->job.id);
+        for (int j = 0; j < n; j++) {
+            const pr_record_t *job = pr_track_range(s, t, r->asked[i], j)->job;
+            pr_buf_add(b, job->id, sizeof job->id);
+        }
     }
     pr_buf_add(b, r->mean, r->n * (size_t)s->config->n_objectives * sizeof *r->mean);
 }
@@ -71,7 +73,7 @@ void pr_kept_key(const pr_sweep_t *s, const pr_run_points_t *run, const double *
 {
     size_t bytes = (size_t)s->config->n_objectives * sizeof(double);
     pr_buf_t b = {0};
-    add_text(&b, "indicators 1"); // another number when they are computed in another way
+    add_text(&b, "indicators 2"); // another number when they are computed in another way
     pr_buf_add(&b, &s->n_prompts, sizeof s->n_prompts);
     pr_buf_add(&b, &s->config->seed, sizeof s->config->seed);
     pr_buf_add(&b, reference, bytes);
@@ -99,7 +101,7 @@ static bool is_whole(const json_t *file, const char *key)
 
 void pr_kept_read(const pr_sweep_t *s, const char *key, json_t **values)
 {
-    char *path = pr_results_path(pr_sweep_dir(s), "indicators.json");
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_INDICATORS);
     json_t *file = NULL;
     pr_error_t err;
     *values = NULL;
@@ -115,7 +117,7 @@ void pr_kept_read(const pr_sweep_t *s, const char *key, json_t **values)
 
 pr_status_t pr_kept_write(const pr_sweep_t *s, const char *key, const json_t *values, pr_error_t *err)
 {
-    char hash[PR_HASH_HEX], *path = pr_results_path(pr_sweep_dir(s), "indicators.json");
+    char hash[PR_HASH_HEX], *path = pr_results_path(pr_sweep_dir(s), PR_FILE_INDICATORS);
     pr_json_hash(values, hash);
     json_t *file = json_pack("{s:s, s:s, s:O}", "key", key, "hash", hash, "values", values);
     char *text = pr_json_canonical(file);

@@ -22,6 +22,7 @@ typedef struct pr_output {
     double *values;               // [n][3K]: weights, means, standard errors
     double *turned;               // [n,K] means, larger is better
     const pr_evaluation_t **eval; // [n] of the first range of prompts, for samples
+    char (*id)[PR_HASH_HEX];      // [2n] of the first and the last range's job
     const char **name;
 } pr_output_t;
 
@@ -35,7 +36,9 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     for (size_t k = 0; k < k_n; k++)
         o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k_n + k];
     o->eval[i] = pr_track_range(s, t, asked, 0);
-    o->row[i] = (pr_table_point_t){.id = o->eval[i]->job.id,
+    pr_record_id(o->eval[i]->job, o->id[2 * i]);
+    pr_record_id(sum.job, o->id[2 * i + 1]);
+    o->row[i] = (pr_table_point_t){.id = o->id[2 * i],
                                    .search = t->spec->name,
                                    .seed = (int)s->config->seeds[t->seed_index],
                                    .level = t->asked[asked].level,
@@ -45,7 +48,7 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
                                    .n_prompts = t->asked[asked].n_prompts,
                                    .tokens = sum.tokens,
                                    .cut = sum.cut,
-                                   .job = sum.job};
+                                   .job = o->id[2 * i + 1]};
 }
 
 static size_t count_asked(const pr_sweep_t *s)
@@ -63,6 +66,7 @@ static void make_table(const pr_sweep_t *s, pr_output_t *o)
                        .values = pr_alloc(most * 3 * k_n, sizeof(double)),
                        .turned = pr_alloc(most * k_n, sizeof(double)),
                        .eval = pr_alloc(most, sizeof *o->eval),
+                       .id = pr_alloc(2 * most, sizeof *o->id),
                        .name = pr_alloc(k_n, sizeof *o->name)};
     for (size_t k = 0; k < k_n; k++)
         o->name[k] = s->config->objective[k].name;
@@ -81,6 +85,7 @@ static void output_clear(pr_output_t *o)
     free(o->values);
     free(o->turned);
     free(o->eval);
+    free(o->id);
     free(o->name);
 }
 
@@ -206,7 +211,7 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
         else
             pr_log(PR_LOG_WARN, "no samples of a front point: %s", why.text);
     }
-    char *path = pr_results_path(pr_sweep_dir(s), "samples.jsonl");
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_SAMPLES);
     pr_status_t status = pr_write_samples(path, o->table.k, o->name, line, n, err);
     free(path);
     free(line);
@@ -218,90 +223,90 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
 /* ---- costs and metrics ---- */
 
 /* Of all attempts of all runs, with and without a result. */
-static double spent_seconds(const pr_job_head_t *h)
+static double spent_seconds(const pr_record_t *r)
 {
-    return h->spent + h->seconds;
+    return r->spent + r->seconds;
 }
 
-static int64_t spent_tokens(const pr_job_head_t *h)
+static int64_t spent_tokens(const pr_record_t *r)
 {
-    return h->wasted + h->tokens;
+    return r->wasted + r->tokens;
 }
 
-static pr_cost_t cost_of(const pr_sweep_t *s, const pr_job_head_t *h, const char *kind, const char *label)
+/* id [33]: room for its text. */
+static pr_cost_t cost_of(const pr_sweep_t *s, const pr_record_t *r, const char *kind, const char *label, char *id)
 {
     static const char *const states[] = {"waiting", "running", "ok", "failed"};
-    int attempts = h->before + h->attempts;
-    bool ran = attempts > 0, done = h->state == PR_JOB_DONE;
-    return (pr_cost_t){.job = h->id,
+    bool ran = r->attempts > 0;
+    pr_record_id(r, id);
+    return (pr_cost_t){.job = id,
                        .kind = kind,
                        .label = label,
-                       .rank = ran ? h->rank : -1,
-                       .host = ran && h->host < s->n_host ? s->host[h->host] : "",
-                       .seconds = ran || done ? spent_seconds(h) : NAN,
-                       .tokens = spent_tokens(h),
-                       .attempts = attempts,
-                       .status = states[h->state]};
+                       .rank = ran ? r->rank : -1,
+                       .host = ran ? pr_fold_host(s->fold, r) : "",
+                       .seconds = ran || r->state == PR_JOB_DONE ? spent_seconds(r) : NAN,
+                       .tokens = spent_tokens(r),
+                       .attempts = r->attempts,
+                       .status = states[r->state]};
 }
 
 static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
 {
-    size_t most = (size_t)s->n_fit + (size_t)s->n_expert + s->n_evaluation, n = 0;
+    const pr_graph_t *g = &s->graph;
+    size_t most = g->n_node + g->n_evaluation, n = 0;
     pr_cost_t *cost = pr_alloc(most, sizeof *cost);
-    char **label = pr_alloc(most, sizeof *label);
-    for (int i = 0; i < s->n_fit; i++, n++) {
-        label[n] = pr_results_path(s->config->objective[s->fit[i].objective].name, "head");
-        cost[n] = cost_of(s, &s->fit[i].job, "fit_reward", label[n]);
+    char **label = pr_alloc(most, sizeof *label), (*id)[PR_HASH_HEX] = pr_alloc(most, sizeof *id);
+    for (size_t i = 0; i < g->n_node; i++, n++) {
+        label[n] = pr_strdup(g->node[i]->label);
+        cost[n] = cost_of(s, g->node[i]->job, g->node[i]->kind->name, label[n], id[n]);
     }
-    for (int i = 0; i < s->n_expert; i++) {
-        const pr_expert_t *x = &s->expert[i];
-        if (x->given)
-            continue;
-        label[n] = pr_results_path(s->config->objective[x->objective].name, "s%lld",
-                                   (long long)s->config->seeds[x->seed_index]);
-        cost[n] = cost_of(s, &x->job, "finetune", label[n]);
-        n++;
-    }
-    for (size_t i = 0; i < s->n_evaluation; i++, n++) {
+    for (size_t i = 0; i < g->n_evaluation; i++, n++) {
         const pr_evaluation_t *e = pr_sweep_eval(s, i);
         char point[PR_MAX_OBJECTIVES * 44];
         pr_point_text(pr_sweep_point(s, e), s->config->n_objectives, point, sizeof point);
         label[n] = pr_results_path(s->track[e->track].spec->name, "%s", point);
-        cost[n] = cost_of(s, &e->job, "evaluate", label[n]);
+        cost[n] = cost_of(s, e->job, pr_job_evaluate.name, label[n], id[n]);
     }
-    char *path = pr_results_path(pr_sweep_dir(s), "costs.csv");
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_COSTS);
     pr_status_t status = pr_write_costs_csv(path, cost, n, err);
     for (size_t i = 0; i < n; i++)
         free(label[i]);
     free(label);
+    free(id);
     free(cost);
     free(path);
     return status;
 }
 
+/* {"<kind>_seconds", "<kind>_tokens", ...}. */
 static json_t *cost_metrics(const pr_sweep_t *s)
 {
-    double fit = 0, finetune = 0, evaluate = 0;
-    int64_t fit_tokens = 0, finetune_tokens = 0, evaluate_tokens = 0;
-    for (int i = 0; i < s->n_fit; i++) {
-        fit += spent_seconds(&s->fit[i].job);
-        fit_tokens += spent_tokens(&s->fit[i].job);
+    const pr_graph_t *g = &s->graph;
+    size_t n;
+    const pr_job_kind_t *const *kinds = pr_job_kinds(&n);
+    json_t *m = json_object();
+    for (size_t i = 0; i < n; i++) {
+        double seconds = 0;
+        int64_t tokens = 0;
+        char key[64];
+        for (size_t j = 0; j < g->n_node; j++)
+            if (g->node[j]->kind == kinds[i]) {
+                seconds += spent_seconds(g->node[j]->job);
+                tokens += spent_tokens(g->node[j]->job);
+            }
+        for (size_t j = 0; kinds[i] == &pr_job_evaluate && j < g->n_evaluation; j++) {
+            seconds += spent_seconds(pr_sweep_eval(s, j)->job);
+            tokens += spent_tokens(pr_sweep_eval(s, j)->job);
+        }
+        snprintf(key, sizeof key, "%s_seconds", kinds[i]->name);
+        json_object_set_new(m, key, pr_json_real(seconds));
+        snprintf(key, sizeof key, "%s_tokens", kinds[i]->name);
+        json_object_set_new(m, key, json_integer(tokens));
     }
-    for (int i = 0; i < s->n_expert; i++) {
-        finetune += spent_seconds(&s->expert[i].job);
-        finetune_tokens += spent_tokens(&s->expert[i].job);
-    }
-    for (size_t i = 0; i < s->n_evaluation; i++) {
-        const pr_job_head_t *h = &pr_sweep_eval(s, i)->job;
-        evaluate += spent_seconds(h);
-        evaluate_tokens += spent_tokens(h);
-    }
-    double wall = pr_time_monotonic() - s->began;
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:i}", "fit_reward_seconds", pr_json_real(fit),
-                     "finetune_seconds", pr_json_real(finetune), "evaluate_seconds", pr_json_real(evaluate),
-                     "fit_reward_tokens", (json_int_t)fit_tokens, "finetune_tokens", (json_int_t)finetune_tokens,
-                     "evaluate_tokens", (json_int_t)evaluate_tokens, "wall_seconds", pr_json_real(wall),
-                     "earlier_wall_seconds", pr_json_real(s->past_seconds), "workers", s->workers);
+    json_object_set_new(m, "wall_seconds", pr_json_real(pr_time_monotonic() - s->began));
+    json_object_set_new(m, "earlier_wall_seconds", pr_json_real(s->fold->before));
+    json_object_set_new(m, "workers", json_integer(s->workers));
+    return m;
 }
 
 static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_t *measured)
@@ -311,12 +316,12 @@ static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_
     pr_sweep_fill_reference(s, o->turned, o->table.n, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
         json_object_set_new(reference, o->name[k], pr_json_real(pr_sweep_sign(s, k) * point[k]));
-    for (int i = 0; i < s->n_host; i++)
-        json_array_append_new(hosts, json_string(s->host[i]));
+    for (int i = 0; i < s->fold->n_host; i++)
+        json_array_append_new(hosts, json_string(s->fold->host[i]));
     return json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,
                      "all", json_object_get(measured, "all"), "searches", json_object_get(measured, "searches"),
                      "indicators", json_object_get(measured, "indicators"), "costs", cost_metrics(s), "hosts", hosts,
-                     "failures", s->failures);
+                     "failures", s->fold->failures);
 }
 
 /* A stop in the middle leaves metrics.json for a later run, as that may hold all of them; a sweep that is stopped
@@ -329,7 +334,7 @@ static pr_status_t write_metrics(pr_sweep_t *s, const pr_output_t *o, pr_error_t
     s->end_stopped = status == PR_ERR_INTERRUPTED;
     if (status == PR_OK || (s->end_stopped && !complete)) {
         json_t *m = metrics_of(s, o, measured);
-        char *path = pr_results_path(pr_sweep_dir(s), "metrics.json");
+        char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_METRICS);
         status = pr_write_metrics(path, m, err);
         free(path);
         json_decref(m);
@@ -341,10 +346,7 @@ static pr_status_t write_metrics(pr_sweep_t *s, const pr_output_t *o, pr_error_t
 /* Tells `status` in other shells what the end does. */
 static pr_status_t begin_piece(pr_sweep_t *s, const char *what, pr_error_t *err)
 {
-    s->ending = what;
-    json_t *line = json_pack("{s:s}", "what", what);
-    pr_status_t status = pr_journal_append(s->journal, "ending", line, false, err);
-    json_decref(line);
+    pr_status_t status = pr_sweep_tell_now(s, "ending", json_pack("{s:s}", "what", what), false, err);
     pr_sweep_end_stops(s); // so that it is shown
     return status;
 }
@@ -354,8 +356,8 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     pr_output_t o;
     pr_status_t status = PR_OK;
     const char *dir = pr_sweep_dir(s);
-    char *cells = pr_results_path(dir, "cells.csv"), *csv = pr_results_path(dir, "front.csv"),
-         *json = pr_results_path(dir, "front.json");
+    char *cells = pr_results_path(dir, PR_FILE_CELLS), *csv = pr_results_path(dir, PR_FILE_FRONT_CSV),
+         *json = pr_results_path(dir, PR_FILE_FRONT_JSON);
     make_table(s, &o);
     mark_front(&o, front, n_front);
     PR_GO(pr_sweep_commit(s, err));
@@ -375,7 +377,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     PR_GO(write_metrics(s, &o, err));
     PR_GO(pr_sweep_tables_written(s, err));
 done:
-    s->ending = NULL;
+    s->fold->ending = NULL;
     free(cells);
     free(csv);
     free(json);
@@ -412,14 +414,14 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 /* Heads and experts that could not be made leave points behind that were never tried. */
 static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 {
-    const json_t *first = json_array_get(s->failures, 0);
-    size_t missing = s->n_evaluation - s->n_evaluated;
+    const json_t *first = json_array_get(s->fold->failures, 0);
+    size_t missing = s->graph.n_evaluation - s->graph.n_evaluated, failed = (size_t)s->fold->failed;
     int code = pr_status_exit_code(s->why); // what is wrong with the environment or the configuration is no job's fault
     bool outside = code == pr_status_exit_code(PR_ERR_ENV) || code == pr_status_exit_code(PR_ERR_CONFIG);
     pr_status_t status = outside ? s->why : PR_ERR_INCOMPLETE;
     return pr_fail(err, status,
                    "%zu job%s given up, %zu point%s without a result; the same command tries again; the first: %s: %s",
-                   s->failed, s->failed == 1 ? "" : "s", missing, missing == 1 ? "" : "s",
+                   failed, failed == 1 ? "" : "s", missing, missing == 1 ? "" : "s",
                    json_string_value(json_object_get(first, "label")),
                    json_string_value(json_object_get(first, "error")));
 }
@@ -429,13 +431,13 @@ pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
     bool all = pr_sweep_complete(s);
     interrupted = interrupted || s->end_stopped;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
-    json_t *line =
-        json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds", pr_json_real(pr_time_monotonic() - s->began),
-                  "jobs_done", (json_int_t)s->done, "jobs_failed", (json_int_t)s->failed);
     pr_status_t status = pr_sweep_commit(s, err);
     if (status == PR_OK)
-        status = pr_journal_append(s->journal, "sweep_end", line, true, err);
-    json_decref(line);
+        status = pr_sweep_tell_now(s, "sweep_end",
+                                   json_pack("{s:s, s:o, s:I, s:I}", "state", state, "seconds",
+                                             pr_json_real(pr_time_monotonic() - s->began), "jobs_done",
+                                             (json_int_t)s->fold->done, "jobs_failed", (json_int_t)s->fold->failed),
+                                   true, err);
     if (status != PR_OK || all)
         return status;
     if (interrupted)
@@ -455,7 +457,7 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
     // Workers keep whole points of this run only, and none where a job may be a part of a point.
     bool archived = elsewhere && !pr_sweep_any_fidelity(s->config);
     for (size_t i = 0; i < o.table.n; i++) {
-        if (archived && o.eval[i]->job.attempts > 0 && !o.eval[i]->again) // which may not have come to its end
+        if (archived && o.eval[i]->job->tries > 0 && !o.eval[i]->again) // which may not have come to its end
             continue;
         memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
         out->id[out->n++] = pr_point_number(o.row[i].job);

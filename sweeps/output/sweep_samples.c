@@ -55,12 +55,14 @@ static json_t *ending_name(char letter)
 static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json_t **out, pr_error_t *err)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    char *path = pr_results_path(pr_sweep_dir(s), "checkpoints/evaluate-%s.ckpt", e->job.id);
+    char id[PR_HASH_HEX], *path;
+    pr_record_id(e->job, id);
+    path = pr_checkpoint_path(pr_sweep_dir(s), pr_job_evaluate.name, id);
     pr_checkpoint_t c = {0};
     json_t *responses = NULL;
     const void *scores;
     pr_status_t status = PR_OK;
-    PR_GO(pr_sweep_read_evaluation(path, e->job.id, &c, err));
+    PR_GO(pr_sweep_read_evaluation(path, id, &c, err));
     PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), (size_t)e->count * k_n, &scores, err));
     PR_GO(find_responses(&c, path, e->count, &responses, err));
     json_t *texts = json_array(), *numbers = json_array(), *finish = json_array();
@@ -94,7 +96,7 @@ static char *key_of(const char *search, int64_t seed, const char *point)
 static bool read_written(const pr_sweep_t *s, const char *name, char **text, size_t *len)
 {
     char *path = pr_results_path(pr_sweep_dir(s), "%s", name), hash[PR_HASH_HEX];
-    const char *expected = json_string_value(json_object_get(json_object_get(s->tables, "files"), name));
+    const char *expected = json_string_value(json_object_get(json_object_get(s->fold->tables, "files"), name));
     *text = NULL;
     bool there = expected && pr_file_read(path, MAX_FILE, text, len, NULL) == PR_OK;
     if (there)
@@ -116,7 +118,7 @@ static json_t *take_lines(const char **at, const char *end, const json_t *point)
         const char *stop = memchr(*at, '\n', (size_t)(end - *at));
         size_t n = stop ? (size_t)(stop - *at) : (size_t)(end - *at);
         json_t *line = NULL;
-        bool mine = pr_json_parse(*at, n, "samples.jsonl", &line, NULL) == PR_OK && pr_sample_belongs(line, point);
+        bool mine = pr_json_parse(*at, n, PR_FILE_SAMPLES, &line, NULL) == PR_OK && pr_sample_belongs(line, point);
         json_decref(line);
         if (!mine)
             break;
@@ -133,8 +135,8 @@ static void load_kept(const pr_sweep_t *s)
     size_t n_front = 0, n_samples = 0, i;
     json_t *root = NULL, *point;
     json_object_set_new(s->kept, loaded, json_boolean(pr_sweep_tables_are_ours(s)));
-    if (read_written(s, "front.json", &front, &n_front) && read_written(s, "samples.jsonl", &samples, &n_samples) &&
-        pr_json_parse(front, n_front, "front.json", &root, NULL) == PR_OK) {
+    if (read_written(s, PR_FILE_FRONT_JSON, &front, &n_front) && read_written(s, PR_FILE_SAMPLES, &samples, &n_samples) &&
+        pr_json_parse(front, n_front, PR_FILE_FRONT_JSON, &root, NULL) == PR_OK) {
         const char *at = samples, *end = samples + n_samples;
         json_array_foreach(json_object_get(root, "points"), i, point)
         {
@@ -164,7 +166,9 @@ static const json_t *kept_lines(const pr_sweep_t *s, const pr_table_point_t *row
 
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, pr_error_t *err)
 {
-    json_t *said = json_object_get(s->said, e->job.id);
+    char id[PR_HASH_HEX];
+    pr_record_id(e->job, id);
+    json_t *said = json_object_get(s->said, id);
     if (said)
         return said;
     // One file that is whole instead of thousands, where it is of this very sweep.
@@ -173,7 +177,7 @@ const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, co
         return kept;
     if (read_said(s, e, &said, err) != PR_OK)
         return kept;
-    json_object_set_new(s->said, e->job.id, said);
+    json_object_set_new(s->said, id, said);
     return said;
 }
 
@@ -182,7 +186,7 @@ char *pr_sweep_first_response(const json_t *said)
     const char *line = json_string_value(json_array_get(json_object_get(said, "lines"), 0)),
                *text = json_string_value(json_array_get(json_object_get(said, "responses"), 0));
     json_t *sample = NULL;
-    if (line && pr_json_parse(line, strlen(line), "samples.jsonl", &sample, NULL) == PR_OK)
+    if (line && pr_json_parse(line, strlen(line), PR_FILE_SAMPLES, &sample, NULL) == PR_OK)
         text = json_string_value(json_object_get(sample, "response"));
     char *copy = text ? pr_strdup(text) : NULL;
     json_decref(sample);
@@ -196,22 +200,19 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     pr_sweep_t *s = self;
     pr_evaluation_t *e = (pr_evaluation_t *)(uintptr_t)found; // one of the sweep's own
     pr_error_t err;
-    if (e->again || e->job.state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
+    char id[PR_HASH_HEX];
+    if (e->again || e->job->state != PR_JOB_DONE || pr_sweep_said(s, row, e, &err))
         return;
     if (s->n_again < TOLD)
         pr_log(PR_LOG_WARN, "%s; the point is evaluated again", err.text);
     e->again = true;
-    e->job.state = PR_JOB_WAITING;
-    s->done--;
-    s->n_evaluated--;
-    s->evaluated_seconds -= e->job.seconds;
+    s->graph.n_evaluated--;
     s->again = pr_realloc(s->again, s->n_again + 1, sizeof(pr_evaluation_t *));
     s->again[s->n_again++] = e;
-    json_t *line = json_pack("{s:s, s:s}", "job", e->job.id, "why", err.text);
-    if (!line)
-        line = json_pack("{s:s}", "job", e->job.id); // a name that is not UTF-8
-    pr_sweep_to_journal(s, "evaluate_again", line);
-    json_decref(line);
+    pr_record_id(e->job, id);
+    pr_sweep_tell(s, "job_again",
+                  json_pack("{s:s, s:o}", "job", id, "why", pr_text_json_string(err.text, strlen(err.text))));
+    pr_graph_again(s, e->job);
 }
 
 bool pr_sweep_ask_again(pr_sweep_t *s)

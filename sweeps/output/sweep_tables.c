@@ -8,41 +8,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const tables[] = {"cells.csv",     "front.csv",    "front.json",
-                                     "samples.jsonl", "metrics.json", "indicators.json"};
+static const char *const tables[] = {PR_FILE_CELLS,   PR_FILE_FRONT_CSV, PR_FILE_FRONT_JSON,
+                                     PR_FILE_SAMPLES, PR_FILE_METRICS,   PR_FILE_INDICATORS};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)
 {
-    bool all = s->failed == 0 && !s->end_stopped;
+    bool all = s->fold->failed == 0 && !s->end_stopped;
     for (int t = 0; t < s->n_track; t++)
         all = all && s->track[t].done;
-    for (int k = 0; k < s->n_expert; k++)
-        all = all && s->expert[k].job.state == PR_JOB_DONE;
-    for (int k = 0; k < s->n_fit; k++)
-        all = all && s->fit[k].job.state == PR_JOB_DONE;
     for (size_t i = 0; i < s->n_again; i++)
-        all = all && s->again[i]->job.state == PR_JOB_DONE;
-    return all;
+        all = all && s->again[i]->job->state == PR_JOB_DONE;
+    return all && s->graph.n_made == s->graph.n_node;
 }
 
 /* What the tables are made of, but for the results: a hash. */
 static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
 {
-    json_t *policies = json_array(), *experts = json_array(), *objectives = json_array();
-    for (int i = 0; i < s->n_track; i++)
-        json_array_append_new(policies, json_string(s->track[i].policy));
-    for (int i = 0; i < s->n_expert; i++)
-        json_array_append_new(experts, json_string(s->expert[i].job.id));
+    json_t *policies = json_array(), *made = json_array(), *objectives = json_array(), *seeds = json_array(),
+           *search = json_array();
+    for (int i = 0; i < s->config->n_searches; i++) {
+        const pr_sweep_policy_t *p = &s->inputs->policy[i];
+        json_array_append_new(policies, json_pack("{s:s, s:O, s:s, s:O}", "method", p->method->name, "options",
+                                                  p->options, "mix", p->mix->name, "mix_options", p->mix_options));
+        json_t *one = pr_config_search_json(s->config, i);
+        json_object_del(one, "file"); // where it lies; its points are in the results
+        json_array_append_new(search, one);
+    }
+    for (size_t i = 0; i < s->graph.n_node; i++)
+        json_array_append_new(made, json_string(s->graph.node[i]->id));
+    for (int i = 0; i < s->config->n_seeds; i++)
+        json_array_append_new(seeds, json_integer(s->config->seeds[i]));
     for (int k = 0; k < s->config->n_objectives; k++)
         json_array_append_new(objectives, json_pack("{s:s, s:b}", "name", s->config->objective[k].name, "minimize",
                                                     s->config->objective[k].minimize));
-    json_t *search = json_deep_copy(json_object_get(s->inputs.config, "search")), *one;
-    size_t i;
-    json_array_foreach(search, i, one) json_object_del(one, "file"); // where it lies; its points are in the results
-    json_t *all = json_pack("{s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "version", PR_VERSION, "policies", policies,
-                            "experts", experts, "objectives", objectives, "search", search, "prompts", s->n_prompts,
-                            "samples", s->config->front_samples);
+    json_t *all = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "version", PR_VERSION, "task",
+                            s->inputs->task, "policies", policies, "made", made, "objectives", objectives, "seeds",
+                            seeds, "search", search, "prompts", s->n_prompts, "samples", s->config->front_samples);
     pr_json_hash(all, out);
     json_decref(all);
 }
@@ -67,19 +69,20 @@ pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err)
     json_t *line = json_pack("{s:o, s:s, s:b}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
                              pr_sweep_complete(s));
     static const char *const keys[] = {"files", "of", "complete"};
-    bool known = s->tables != NULL;
+    const json_t *before = s->fold->tables;
+    bool known = before != NULL;
     for (size_t i = 0; i < 3; i++)
-        known = known && json_equal(json_object_get(s->tables, keys[i]), json_object_get(line, keys[i]));
-    pr_status_t status = known ? PR_OK : pr_journal_append(s->journal, "tables", line, true, err);
-    json_decref(s->tables);
-    s->tables = line;
-    return status;
+        known = known && json_equal(json_object_get(before, keys[i]), json_object_get(line, keys[i]));
+    if (!known)
+        return pr_sweep_tell_now(s, "tables", line, true, err);
+    json_decref(line);
+    return PR_OK;
 }
 
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s)
 {
     char key[PR_HASH_HEX];
-    const char *of = json_string_value(json_object_get(s->tables, "of"));
+    const char *of = json_string_value(json_object_get(s->fold->tables, "of"));
     content_key(s, key);
     return of && strcmp(of, key) == 0;
 }
@@ -98,8 +101,8 @@ bool pr_sweep_tables_stand(const char *dir, const json_t *line)
 bool pr_sweep_tables_finished(const pr_sweep_t *s)
 {
     // Those of an earlier configuration give way to this one's, but not to nothing.
-    bool replaced = !pr_sweep_tables_are_ours(s) && s->n_evaluated > 0;
-    return !replaced && pr_sweep_tables_stand(pr_sweep_dir(s), s->tables);
+    bool replaced = !pr_sweep_tables_are_ours(s) && s->graph.n_evaluated > 0;
+    return !replaced && pr_sweep_tables_stand(pr_sweep_dir(s), s->fold->tables);
 }
 
 /* ---- for readers of tables ---- */
@@ -115,7 +118,7 @@ static pr_status_t find_tables(void *self, const char *event, const json_t *line
 pr_status_t pr_sweep_check_table(const char *dir, const char *name, bool *known, pr_error_t *err)
 {
     char found[PR_HASH_HEX], damage[256], *path = pr_results_path(dir, "%s", name),
-                                          *journal = pr_results_path(dir, "journal.jsonl");
+                                          *journal = pr_results_path(dir, PR_FILE_JOURNAL);
     pr_journal_stats_t stats;
     json_t *last = NULL;
     pr_status_t status = PR_OK;

@@ -1,5 +1,5 @@
 /* What reward heads are fitted on: every form of a line, what is refused, and the split. */
-#include "config/reward_data.h"
+#include "learn/reward_data.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "config/reward_data.h"
+#include "learn/reward_data.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"

@@ -4,8 +4,8 @@
  *            be true or false, which is 1 or 0
  *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT, "margin": NUMBER}; a prompt may be left out, and so may
  * the margin by which the chosen one is to lead: 0 then */
-#ifndef PR_CONFIG_REWARD_DATA_H
-#define PR_CONFIG_REWARD_DATA_H
+#ifndef PR_LEARN_REWARD_DATA_H
+#define PR_LEARN_REWARD_DATA_H
 
 #include "base/error.h"
 

@@ -1,0 +1,32 @@
+/* Structures as JSON objects: a table says which key is which member, and serves both ways, so that what is packed and
+ * what is parsed cannot drift apart. */
+#ifndef PR_JOBS_FIELDS_H
+#define PR_JOBS_FIELDS_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stddef.h>
+
+typedef enum {
+    PR_FIELD_INT,   // int
+    PR_FIELD_INT64, // int64_t
+    PR_FIELD_REAL,  // double, finite
+    PR_FIELD_BOOL,  // bool
+    PR_FIELD_TEXT,  // const char *, borrowed from the value that is parsed
+    PR_FIELD_HASH,  // char [PR_HASH_HEX]; "" is left out and stands for a key that is not there
+    PR_FIELD_JSON   // const json_t *, borrowed as text is; NULL is left out
+} pr_field_kind_t;
+
+typedef struct pr_field {
+    const char *key; // NULL ends a table
+    pr_field_kind_t kind;
+    size_t offset;
+} pr_field_t;
+
+/* New reference. */
+json_t *pr_fields_pack(const pr_field_t *table, const void *from);
+/* Errors: PR_ERR_FORMAT (where and the key: missing, or of another type). */
+pr_status_t pr_fields_parse(const pr_field_t *table, const json_t *value, void *to, const char *where, pr_error_t *err);
+
+#endif

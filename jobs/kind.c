@@ -1,0 +1,31 @@
+#include "jobs/kind.h"
+
+#include <string.h>
+
+enum { MOST = 32 };
+
+static const pr_job_kind_t *kinds[MOST] = {&pr_job_fit_reward, &pr_job_train, &pr_job_evaluate};
+static size_t n_kinds = 3;
+
+const pr_job_kind_t *const *pr_job_kinds(size_t *n)
+{
+    *n = n_kinds;
+    return kinds;
+}
+
+const pr_job_kind_t *pr_job_kind(const char *name)
+{
+    for (size_t i = 0; name && i < n_kinds; i++)
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err)
+{
+    if (pr_job_kind(kind->name) || n_kinds == MOST)
+        return pr_fail(err, PR_ERR_CONFIG, "job kind \"%s\": %s", kind->name,
+                       n_kinds == MOST ? "no room for another" : "found another of that name");
+    kinds[n_kinds++] = kind;
+    return PR_OK;
+}

@@ -1,0 +1,33 @@
+/* Kinds of jobs: one file each, in one registry. A kind's file owns the structure of its inputs with the pair that packs
+ * it into JSON and parses it; nobody else reads their keys. */
+#ifndef PR_JOBS_KIND_H
+#define PR_JOBS_KIND_H
+
+#include "jobs/job.h"
+#include "store/layout.h"
+
+typedef struct pr_job_kind {
+    const char *name;  // "train"
+    const char *doing; // as progress says it: "fine-tuning"
+    bool evaluates;    // gives points their values; all other kinds make what evaluations wait for
+    pr_artifact_kind_t artifact;
+    pr_status_t (*run)(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                       pr_error_t *err);
+    /* Is it a result of this kind? Beyond "tokens" and "seconds", and "artifact" (its hash) where it leaves one. NULL:
+     * nothing beyond. */
+    bool (*is_result)(const json_t *result);
+    /* Steps in all of a job that tells "step" events; NULL: it tells none. */
+    int (*steps)(const json_t *inputs);
+} pr_job_kind_t;
+
+/* NULL for an unknown name. */
+const pr_job_kind_t *pr_job_kind(const char *name);
+/* All, in the order in which progress speaks of them. */
+const pr_job_kind_t *const *pr_job_kinds(size_t *n);
+/* A kind of the caller's own, for as long as the process lives; before any thread. Errors: PR_ERR_CONFIG (the name is
+ * taken, or there are too many). */
+pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err);
+
+extern const pr_job_kind_t pr_job_fit_reward, pr_job_train, pr_job_evaluate;
+
+#endif

@@ -1,0 +1,29 @@
+/* REINFORCE with the other samples' mean as baseline (Ahmadian et al. 2024). */
+#include "learn/algorithm.h"
+
+static void advantages(int k, const double *reward, double *advantage)
+{
+    double mean, std;
+    pr_group_moments(k, reward, &mean, &std);
+    double factor = (double)k / (k - 1); // r_i minus the mean of the others is (r_i - mean) k / (k-1)
+    for (int i = 0; i < k; i++)
+        advantage[i] = (reward[i] - mean) * factor;
+}
+
+static double share(int k)
+{
+    (void)k;
+    return 1;
+}
+
+static void kl_advantages(int k, double beta, const double *divergence, double *advantage)
+{
+    pr_group_kl(k, beta, (double)k / (k - 1), divergence, advantage);
+}
+
+const pr_algorithm_t pr_algorithm_rloo = {.name = "rloo",
+                                          .formula = "r_i - mean of the other rewards of the prompt",
+                                          .least = 2,
+                                          .advantages = advantages,
+                                          .share = share,
+                                          .kl_advantages = kl_advantages};

@@ -1,0 +1,75 @@
+#include "method/method.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST = 64 };
+
+static const pr_method_t *methods[MOST] = {&pr_method_experts, &pr_method_single};
+static size_t n_methods = 2;
+
+const pr_method_t *const *pr_methods(size_t *n)
+{
+    *n = n_methods;
+    return methods;
+}
+
+pr_status_t pr_method_find(const char *name, const pr_method_t **out, pr_error_t *err)
+{
+    const char *names[MOST];
+    pr_buf_t all = {0};
+    for (size_t i = 0; i < n_methods; i++) {
+        names[i] = methods[i]->name;
+        pr_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+        if (strcmp(name, names[i]) == 0) {
+            *out = methods[i];
+            pr_buf_free(&all);
+            return PR_OK;
+        }
+    }
+    const char *near = pr_nearest(name, names, n_methods);
+    pr_fail(err, PR_ERR_CONFIG, "method: found \"%.64s\", %s%s%s", name, near ? "did you mean \"" : "expected one of ",
+            near ? near : all.data, near ? "\"?" : "");
+    pr_buf_free(&all);
+    return PR_ERR_CONFIG;
+}
+
+pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err)
+{
+    for (size_t i = 0; i < n_methods; i++)
+        if (strcmp(methods[i]->name, method->name) == 0)
+            return pr_fail(err, PR_ERR_CONFIG, "method \"%s\": found another of that name", method->name);
+    if (n_methods == MOST)
+        return pr_fail(err, PR_ERR_CONFIG, "method \"%s\": found %d methods, there is no room for another",
+                       method->name, MOST);
+    methods[n_methods++] = method;
+    return PR_OK;
+}
+
+json_t *pr_choice_pack(const pr_choice_t *c)
+{
+    json_t *rows = json_array();
+    for (int r = 0; r < c->rows; r++) {
+        json_t *row = json_array();
+        for (int k = 0; k < c->k; k++)
+            json_array_append_new(row, pr_json_real(c->w[r * c->k + k]));
+        json_array_append_new(rows, row);
+    }
+    json_t *v = json_pack("{s:o}", "weights", rows);
+    if (json_object_size(c->params) > 0)
+        json_object_set(v, "params", (json_t *)(uintptr_t)c->params);
+    return v;
+}
+
+void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient)
+{
+    assert(spec->n < PR_MAX_PARTS);
+    pr_policy_part_t *p = &spec->part[spec->n++];
+    snprintf(p->source, sizeof p->source, "%s", source);
+    p->job = job;
+    p->coefficient = coefficient;
+}

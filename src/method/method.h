@@ -1,0 +1,64 @@
+/* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one registry line, and a
+ * pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the same
+ * gets the same job. */
+#ifndef PR_METHOD_METHOD_H
+#define PR_METHOD_METHOD_H
+
+#include "base/limits.h"
+#include "option/option.h"
+#include "policy/spec.h"
+
+/* What a search chooses: one or more rows of weights (a row per block of layers), and values of the mix's parameters by
+ * name. */
+typedef struct pr_choice {
+    int k, rows;
+    const double *w;      // [rows,k], >= 0
+    const json_t *params; // object of numbers; NULL: none
+} pr_choice_t;
+
+/* {"weights": [[...]...], "params": {...} where there are any}. New reference. */
+json_t *pr_choice_pack(const pr_choice_t *c);
+
+/* A training that a method asks for: the adapter of one reward. */
+typedef struct pr_training_wish {
+    double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
+} pr_training_wish_t;
+
+/* What a method may know. */
+typedef struct pr_method_env {
+    int k;                                       // objectives
+    const char *const *given;                    // [k] content hash of the adapter that an objective brings, or NULL
+    const pr_mix_t *mix;                         // of the policy's configuration
+    const json_t *mix_options, *options;         // resolved, of the mix and of the method
+    /* The identity of the job that makes the adapter of a training, under the seed in question. */
+    pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
+    void *self;
+} pr_method_env_t;
+
+typedef struct pr_method {
+    const char *name;
+    const char *formula;        // one line
+    const char *help;           // one sentence or two
+    const pr_option_t *options; // ends with a NULL key
+    bool mixes;                 // its policies have several parts, so that `mix` says something
+    bool per_point;             // each point is a training of its own
+    /* The policy of a point; the caller clears out, also after an error. */
+    pr_status_t (*policy_at)(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err);
+    /* Does it train anything, with these objectives' adapters given? */
+    bool (*trains)(int k, const char *const *given);
+} pr_method_t;
+
+/* All, in order of help. */
+const pr_method_t *const *pr_methods(size_t *n);
+/* Errors: PR_ERR_CONFIG, naming the nearest. */
+pr_status_t pr_method_find(const char *name, const pr_method_t **out, pr_error_t *err);
+/* A method of the caller's own, for as long as the process lives; before any thread. Errors: PR_ERR_CONFIG (the name is
+ * taken, or there are too many). */
+pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err);
+
+/* For methods: appends a part. */
+void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient);
+
+extern const pr_method_t pr_method_experts, pr_method_single;
+
+#endif

@@ -1,0 +1,392 @@
+#include "sweeps/inputs.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "config/prompts.h"
+#include "jobs/artifact.h"
+#include "jobs/evaluate.h"
+#include "jobs/fit_reward.h"
+#include "jobs/train.h"
+#include "objective/objective.h"
+#include "store/layout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- policies ---- */
+
+/* The options that a mix has, of the keys that speak of mixes. */
+static json_t *mix_options_of(const pr_config_t *c, const pr_search_spec_t *s, const pr_mix_t *mix)
+{
+    json_t *all = json_pack("{s:i, s:s, s:i, s:o, s:o}", "layer", s->layer, "norm", s->norm_before ? "before" : "after",
+                            "prompts", c->regmean.prompts, "off_diagonal", pr_json_real(c->regmean.off_diagonal),
+                            "ridge", pr_json_real(c->regmean.ridge)),
+           *own = json_object();
+    for (const pr_option_t *o = mix->options; o->key; o++)
+        json_object_set(own, o->key, json_object_get(all, o->key)); // a missing key is not set
+    json_decref(all);
+    return own;
+}
+
+static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, pr_sweep_policy_t *out, pr_error_t *err)
+{
+    const pr_policy_config_t *p = s->policy >= 0 ? &c->policy[s->policy] : NULL;
+    *out = (pr_sweep_policy_t){.set = p ? &p->train : &c->finetune, .prefix = p && p->own_train ? p->name : NULL};
+    PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
+    PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
+    json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
+    pr_status_t status = pr_options_resolve(out->mix->options, given, c->dir, &out->mix_options, err);
+    json_decref(given);
+    PR_TRY(status);
+    return pr_options_resolve(out->method->options, p ? p->options : NULL, c->dir, &out->options, err);
+}
+
+pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err)
+{
+    for (int i = 0; i < c->n_searches; i++)
+        if (make_policy(c, &c->search[i], &out[i], err) != PR_OK) {
+            for (int j = 0; j <= i; j++)
+                pr_sweep_policy_clear(&out[j]);
+            return pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
+        }
+    return PR_OK;
+}
+
+void pr_sweep_policy_clear(pr_sweep_policy_t *p)
+{
+    json_decref(p->mix_options);
+    json_decref(p->options);
+    *p = (pr_sweep_policy_t){0};
+}
+
+bool pr_sweep_trains(const pr_config_t *c)
+{
+    const char *given[PR_MAX_OBJECTIVES];
+    bool trains = false;
+    for (int k = 0; k < c->n_objectives; k++)
+        given[k] = c->objective[k].adapter;
+    for (int i = 0; i < c->n_searches; i++) {
+        const pr_method_t *m = &pr_method_experts;
+        if (c->search[i].policy >= 0 && pr_method_find(c->policy[c->search[i].policy].method, &m, NULL) != PR_OK)
+            continue; // told where policies are made
+        trains = trains || m->trains(c->n_objectives, given);
+    }
+    return trains;
+}
+
+/* ---- settings ---- */
+
+/* Texts are the configuration's; targets is a new reference that settings borrow. */
+static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **targets)
+{
+    *targets = json_array();
+    for (int i = 0; i < f->lora_targets.n; i++)
+        json_array_append_new(*targets, json_string(f->lora_targets.item[i]));
+    return (pr_train_settings_t){.algorithm = f->method,
+                                 .combine = "linear",
+                                 .steps = f->steps,
+                                 .prompts_per_step = f->prompts_per_step,
+                                 .samples = f->samples,
+                                 .max_new_tokens = f->max_new_tokens,
+                                 .temperature = f->temperature,
+                                 .top_p = f->top_p,
+                                 .lr = f->lr,
+                                 .beta1 = f->beta1,
+                                 .beta2 = f->beta2,
+                                 .eps = f->eps,
+                                 .weight_decay = f->weight_decay,
+                                 .warmup = f->warmup,
+                                 .schedule = f->schedule,
+                                 .kl = f->kl,
+                                 .kl_estimator = f->kl_estimator,
+                                 .entropy = f->entropy,
+                                 .clip_norm = f->clip_norm,
+                                 .loss_norm = f->loss_norm,
+                                 .lora_r = f->lora_r,
+                                 .lora_alpha = f->lora_alpha,
+                                 .lora_rslora = f->lora_rslora,
+                                 .lora_targets = *targets};
+}
+
+static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *f, const pr_model_config_t *m,
+                              pr_error_t *err)
+{
+    json_t *list;
+    const char **targets;
+    pr_train_settings_t s = settings_of(f, &list);
+    pr_adapter_options_t o = pr_train_lora(&s, &targets);
+    pr_status_t status = PR_OK;
+    if (o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
+        status = pr_fail_in(err, "%s: finetune.lora", c->path);
+    free(targets);
+    json_decref(list);
+    return status;
+}
+
+pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)
+{
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
+    pr_mix_plan_t plan;
+    pr_status_t status = PR_OK;
+    PR_TRY(pr_sweep_policies(c, policy, err));
+    for (int i = 0; i < c->n_searches && status == PR_OK; i++) {
+        if (pr_sweep_trains(c))
+            status = check_lora(c, policy[i].set, m, err);
+        if (status == PR_OK && pr_mix_plan(policy[i].mix, policy[i].mix_options, m, &plan, err) != PR_OK)
+            status = pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
+    }
+    for (int i = 0; i < c->n_searches; i++)
+        pr_sweep_policy_clear(&policy[i]);
+    return status;
+}
+
+/* ---- what is read ---- */
+
+/* Heads, as experts, of other results directories are to be what those sweeps made. */
+static pr_status_t check_head(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
+{
+    bool known;
+    const char *head = json_string_value(json_object_get(o->options, "head"));
+    if (!head || strcmp(o->type, "linear_head") != 0)
+        return PR_OK;
+    char *path = pr_path_join(c->dir, head);
+    pr_status_t status = pr_artifact_check(path, &known, err);
+    free(path);
+    return status;
+}
+
+static pr_status_t read_objective(pr_inputs_t *in, int k, pr_error_t *err)
+{
+    const pr_config_t *c = in->config;
+    const pr_objective_config_t *o = &c->objective[k];
+    json_t *resolved = NULL;
+    if (o->adapter) {
+        PR_TRY(pr_artifact_adapter_hash(o->adapter, in->adapter[k], err));
+        in->given[k] = in->adapter[k];
+        pr_content_add_path(in->content, PR_CONTENT_ADAPTER, in->adapter[k], o->adapter);
+    }
+    PR_TRY(check_head(c, o, err));
+    PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+    pr_status_t status = pr_objective_identity(o->type, resolved, c->dir, &in->objective[k], err);
+    if (status == PR_OK) {
+        pr_content_add_objective(in->content, o->name, o->type, resolved, c->dir, in->objective[k],
+                                 in->objective_hash[k]);
+        if (strcmp(c->truncated, "worst") == 0)
+            pr_content_add_worst(in->content, in->objective_hash[k], o->minimize);
+    }
+    json_decref(resolved);
+    if (status == PR_OK && pr_objective_needs_fit(o->type, o->options)) {
+        json_t *fit = pr_inputs_fit(in, k);
+        pr_json_hash(fit, in->head[k]);
+        json_decref(fit);
+    }
+    return status;
+}
+
+static pr_status_t read_prompts(pr_inputs_t *in, const char *file, int new_tokens, int *n, char hash[PR_HASH_HEX],
+                                pr_error_t *err)
+{
+    pr_prompts_t *p = NULL;
+    PR_TRY(pr_prompts_load(file, &p, err));
+    pr_content_add_prompts(in->content, file, new_tokens, p->n, p->text, hash);
+    if (n)
+        *n = p->n;
+    pr_prompts_free(&p);
+    return PR_OK;
+}
+
+static json_t *stop_json(const pr_config_t *c)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < c->stop.n; i++)
+        json_array_append_new(list, json_string(c->stop.item[i]));
+    return list;
+}
+
+static void add_task(pr_inputs_t *in)
+{
+    const pr_config_t *c = in->config;
+    const pr_evaluate_config_t *e = &c->evaluate;
+    json_t *objectives = json_array(), *heads = json_object(), *minimize = json_array(), *stop = stop_json(c);
+    for (int k = 0; k < c->n_objectives; k++) {
+        json_array_append_new(objectives, json_string(in->objective_hash[k]));
+        json_array_append_new(minimize, json_boolean(c->objective[k].minimize));
+        if (in->head[k][0])
+            json_object_set_new(heads, in->objective_hash[k], json_string(in->head[k]));
+    }
+    pr_evaluation_task_t t = {.objectives = objectives,
+                              .heads = heads,
+                              .minimize = strcmp(c->truncated, "worst") == 0 ? minimize : NULL,
+                              .truncated = c->truncated,
+                              .stop = stop,
+                              .greedy = e->greedy,
+                              .temperature = e->greedy ? 1 : e->temperature,
+                              .top_p = e->greedy ? 1 : e->top_p,
+                              .samples = e->greedy ? 1 : e->samples,
+                              .sweep_seed = e->greedy ? 0 : c->seed,
+                              .max_new_tokens = e->max_new_tokens};
+    memcpy(t.model, in->model, sizeof t.model);
+    memcpy(t.prompts, in->eval, sizeof t.prompts);
+    json_t *v = pr_evaluation_task_pack(&t);
+    pr_content_add_value(in->content, v, in->task);
+    json_decref(v);
+    json_decref(objectives);
+    json_decref(heads);
+    json_decref(minimize);
+    json_decref(stop);
+}
+
+pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err)
+{
+    pr_inputs_t *in = out;
+    *in = (pr_inputs_t){.config = c, .content = pr_content_new(c->results, c->threads)};
+    json_t *stop = stop_json(c);
+    pr_content_set_stop(in->content, stop);
+    json_decref(stop);
+    pr_content_set_model_name(in->content, c->model_name);
+    PR_TRY(pr_sweep_policies(c, in->policy, err));
+    PR_TRY(pr_model_dir_hash(c->model, in->model, err));
+    pr_content_add_path(in->content, PR_CONTENT_MODEL, in->model, c->model);
+    if (c->train_prompts) { // not needed when every objective brings its expert
+        int most = 0;
+        for (int i = 0; i < c->n_searches; i++)
+            most = in->policy[i].set->max_new_tokens > most ? in->policy[i].set->max_new_tokens : most;
+        PR_TRY(read_prompts(in, c->train_prompts, most, NULL, in->train, err));
+    }
+    PR_TRY(read_prompts(in, c->eval_prompts, c->evaluate.max_new_tokens, &in->n_eval, in->eval, err));
+    for (int k = 0; k < c->n_objectives; k++)
+        PR_TRY(read_objective(in, k, err));
+    add_task(in);
+    return PR_OK;
+}
+
+void pr_inputs_clear(pr_inputs_t *in)
+{
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
+        json_decref(in->objective[k]);
+    for (int i = 0; i < PR_MAX_SEARCHES; i++)
+        pr_sweep_policy_clear(&in->policy[i]);
+    pr_content_free(&in->content);
+    *in = (pr_inputs_t){0};
+}
+
+/* ---- inputs of jobs ---- */
+
+json_t *pr_inputs_fit(const pr_inputs_t *in, int objective)
+{
+    json_t *fit = pr_fit_part(in->objective[objective]);
+    pr_fit_inputs_t inputs = {.type = in->config->objective[objective].type, .fit = fit};
+    memcpy(inputs.model, in->model, sizeof inputs.model);
+    json_t *v = pr_fit_inputs_pack(&inputs);
+    json_decref(fit);
+    return v;
+}
+
+json_t *pr_inputs_how_fit(const pr_inputs_t *in, int objective)
+{
+    return json_pack("{s:s}", "objective", in->objective_hash[objective]);
+}
+
+static pr_reward_term_t term_of(const pr_inputs_t *in, int k, double weight)
+{
+    pr_reward_term_t t = {.weight = weight, .minimize = in->config->objective[k].minimize};
+    memcpy(t.objective, in->objective_hash[k], sizeof t.objective);
+    memcpy(t.head, in->head[k], sizeof t.head);
+    return t;
+}
+
+json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
+                        int64_t seed)
+{
+    const pr_config_t *c = in->config;
+    json_t *targets, *stop = stop_json(c);
+    pr_train_inputs_t t = {.set = settings_of(set, &targets),
+                           .stop = stop,
+                           .truncated = c->truncated,
+                           .sweep_seed = c->seed,
+                           .seed = seed};
+    memcpy(t.model, in->model, sizeof t.model);
+    memcpy(t.prompts, in->train, sizeof t.prompts);
+    for (int k = 0; k < c->n_objectives; k++)
+        if (wish->w[k] != 0)
+            t.term[t.n_term++] = term_of(in, k, wish->w[k]);
+    json_t *v = pr_train_pack(&t);
+    json_decref(targets);
+    json_decref(stop);
+    return v;
+}
+
+json_t *pr_inputs_how_train(const pr_inputs_t *in, const pr_finetune_config_t *set)
+{
+    const pr_config_t *c = in->config;
+    pr_train_how_t how = {.streams = c->evaluate.streams,
+                          .micro_tokens = set->micro_tokens,
+                          .checkpoint_every = set->checkpoint_every,
+                          .n_report = c->n_objectives};
+    for (int k = 0; k < c->n_objectives; k++)
+        how.report[k] = term_of(in, k, 1);
+    return pr_train_how_pack(&how);
+}
+
+json_t *pr_inputs_evaluate(const pr_inputs_t *in, const pr_policy_spec_t *policy, int first, int count)
+{
+    json_t *packed = pr_policy_pack(policy);
+    pr_evaluate_inputs_t e = {.policy = packed, .first = first, .count = count};
+    memcpy(e.task, in->task, sizeof e.task);
+    if (policy->mix->grams && policy->n > 1) // one part alone is itself
+        memcpy(e.corpus, in->train, sizeof e.corpus);
+    json_t *v = pr_evaluate_pack(&e);
+    json_decref(packed);
+    return v;
+}
+
+json_t *pr_inputs_how_evaluate(const pr_inputs_t *in)
+{
+    const pr_config_t *c = in->config;
+    json_t *how = pr_evaluate_how_pack(c->evaluate.streams), *minimize = json_array();
+    bool whole = true; // every job is a whole point
+    for (int i = 0; i < c->n_searches; i++)
+        whole = whole && c->search[i].n_fidelity == 0;
+    for (int k = 0; whole && k < c->n_objectives; k++)
+        json_array_append_new(minimize, json_boolean(c->objective[k].minimize));
+    json_object_set_new(how, "minimize", minimize);
+    return how;
+}
+
+/* ---- names ---- */
+
+char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_training_wish_t *wish, int64_t seed)
+{
+    enum { LONGEST = 160 }; // of a file's name
+    pr_buf_t b = {0}, whole = {0};
+    int terms = 0;
+    for (int k = 0; k < c->n_objectives; k++)
+        terms += wish->w[k] != 0;
+    for (int k = 0; k < c->n_objectives; k++) {
+        if (wish->w[k] == 0)
+            continue;
+        pr_buf_printf(&b, "%s%s", b.len ? "-" : "", c->objective[k].name);
+        if (terms > 1 || wish->w[k] != 1)
+            pr_buf_printf(&b, "-%.6g", wish->w[k]);
+    }
+    if (b.len > LONGEST) {
+        char hash[PR_HASH_HEX];
+        pr_hash_hex(wish->w, (size_t)c->n_objectives * sizeof *wish->w, hash);
+        b.len = 0;
+        pr_buf_printf(&b, "weights-%s", hash);
+    }
+    pr_buf_printf(&whole, "%s%s%s-s%lld", prefix ? prefix : "", prefix ? "-" : "", b.data, (long long)seed);
+    pr_buf_free(&b);
+    return whole.data;
+}
+
+char *pr_sweep_expert_dir(const pr_config_t *c, const char *results, int objective, int64_t seed)
+{
+    pr_training_wish_t wish = {.w = {0}};
+    if (c->objective[objective].adapter)
+        return pr_strdup(c->objective[objective].adapter);
+    wish.w[objective] = 1;
+    char *label = pr_training_label(c, NULL, &wish, seed),
+         *path = pr_artifact_link_path(results, PR_ARTIFACT_ADAPTER, label);
+    free(label);
+    return path;
+}

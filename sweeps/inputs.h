@@ -1,0 +1,66 @@
+/* From a configuration to the inputs of jobs: everything on disk that results depend on is hashed, and what jobs share
+ * is put where they find it by hash (jobs/content.h). */
+#ifndef PR_SWEEPS_INPUTS_H
+#define PR_SWEEPS_INPUTS_H
+
+#include "config/config.h"
+#include "jobs/content.h"
+#include "method/method.h"
+
+/* A policy of the configuration: how points become policies. */
+typedef struct pr_sweep_policy {
+    const pr_method_t *method;
+    const pr_mix_t *mix;
+    json_t *mix_options, *options;   // resolved, of the mix and of the method
+    const pr_finetune_config_t *set; // of its trainings
+    const char *prefix;              // of its trainings' labels, where it has settings of its own; else NULL
+} pr_sweep_policy_t;
+
+typedef struct pr_inputs {
+    const pr_config_t *config;
+    pr_content_t *content;
+    char model[PR_HASH_HEX]; // config, generation config, tokenizer and weights
+    char train[PR_HASH_HEX], eval[PR_HASH_HEX];      // of the lists of prompts; train: "" where there are none
+    char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // of objectives that bring their expert; "" for the others
+    const char *given[PR_MAX_OBJECTIVES];            // the same, NULL for the others
+    json_t *objective[PR_MAX_OBJECTIVES];            // pr_objective_identity of each
+    char objective_hash[PR_MAX_OBJECTIVES][PR_HASH_HEX];
+    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];       // the job that fits its head, "" for the others
+    char task[PR_HASH_HEX];                          // pr_evaluation_task_t, in content
+    int n_eval;                                      // prompts in the file
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES];       // of each search
+} pr_inputs_t;
+
+/* Local. Reads every input file once. The caller clears it, also after an error; config must outlive it. Errors:
+ * PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_FORMAT (an adapter or a head of another results directory that is not what
+ * that sweep made). */
+pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err);
+void pr_inputs_clear(pr_inputs_t *in);
+
+/* The policies of a configuration's searches [n_searches], without reading any input; the caller clears each. Errors:
+ * PR_ERR_CONFIG. */
+pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err);
+void pr_sweep_policy_clear(pr_sweep_policy_t *p);
+/* Does any policy train, other than by adapters that are given? */
+bool pr_sweep_trains(const pr_config_t *c);
+/* What every job of its kind would fail on for the configuration, hours after others perhaps: LoRA targets and layers
+ * that the model does not have. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err);
+
+/* Inputs of jobs, whose hashes are their identities. New references. */
+json_t *pr_inputs_fit(const pr_inputs_t *in, int objective);
+json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
+                        int64_t seed);
+json_t *pr_inputs_evaluate(const pr_inputs_t *in, const pr_policy_spec_t *policy, int first, int count);
+/* How they are done; of an evaluation that is a whole point also "minimize", for pr_sweep_job_value. New references. */
+json_t *pr_inputs_how_fit(const pr_inputs_t *in, int objective);
+json_t *pr_inputs_how_train(const pr_inputs_t *in, const pr_finetune_config_t *set);
+json_t *pr_inputs_how_evaluate(const pr_inputs_t *in);
+/* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", or with a prefix (NULL: none) before it.
+ * Caller frees. */
+char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_training_wish_t *wish, int64_t seed);
+
+/* The PEFT directory of an objective's expert of a seed: the given one, or the link of the results. Caller frees. */
+char *pr_sweep_expert_dir(const pr_config_t *c, const char *results, int objective, int64_t seed);
+
+#endif
