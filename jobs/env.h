@@ -7,8 +7,8 @@
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"
 #include "objective/objective.h"
+#include "policy/gram.h"
 #include "policy/policy.h"
-#include "policy/regmean.h"
 
 /* A prompts file with its tokens. */
 typedef struct pr_prompt_set {
@@ -23,7 +23,8 @@ typedef struct pr_cached_expert {
     char *dir;
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
-    pr_grams_t *grams; // made when `regmean` first needs them, or NULL
+    pr_mix_grams_t wish; // what grams are
+    pr_grams_t *grams;   // made when a mix first needs them, or NULL
 } pr_cached_expert_t;
 
 enum { PR_ENV_WAITS = 2 }; // files that a rank waits for in vain before it waits no more
@@ -53,11 +54,12 @@ pr_status_t pr_env_expert(pr_job_env_t *env, int objective, int64_t seed, const 
 /* Model, tokenizer, prompts and the adapters that objectives bring, but no objective. Collective on the team. */
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
 
-/* The adapter that `regmean` makes of the experts kept of objectives objective [n], n >= 1, with weights w [n] above 0;
- * to be run with weight 1. Their Gram matrices are made when they are not there, and kept as long as the expert is.
- * Collective on the team. Errors: those of pr_grams_new and pr_regmean. Caller frees. */
-pr_status_t pr_env_regmean(pr_job_env_t *env, int n, const int *objective, const double *w, const pr_job_hooks_t *hooks,
-                           pr_adapter_t **out, pr_error_t *err);
+/* The adapter that a mix (with `merge`, and its options) makes of the experts kept of objectives objective [n], n >= 1,
+ * with weights w [n] above 0; to be run with weight 1. Their Gram matrices, where it needs them, are made when they are
+ * not there, and kept as long as the expert is. Collective on the team. Errors: those of pr_grams_new and of merging.
+ * Caller frees. */
+pr_status_t pr_env_merge(pr_job_env_t *env, const pr_mix_t *mix, const json_t *options, int n, const int *objective,
+                         const double *w, const pr_job_hooks_t *hooks, pr_adapter_t **out, pr_error_t *err);
 
 /* Gives the objectives that need one their fitted heads, those of the hashes in spec's "heads". Collective on the team.
  * Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */

@@ -4,6 +4,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "jobs/env.h"
+#include "jobs/mix_keys.h"
 #include "store/checkpoint.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ typedef struct pr_evaluation {
     int n_expert;                // experts with w_k > 0
     int objective[PR_MAX_OBJECTIVES];
     const pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
-    pr_adapter_t *merged; // of `regmean`
+    pr_adapter_t *merged; // of a mix that merges
+    json_t *mix_options;
     double active[PR_MAX_OBJECTIVES];
     pr_policy_t policy;
     pr_decoded_t decoded;
@@ -58,16 +60,20 @@ static pr_status_t read_spec(pr_evaluation_t *e, const json_t *spec, pr_error_t 
         return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->first,
                        e->first + e->count - 1, e->env->eval.n);
     PR_TRY(read_weights(e, spec, err));
-    return pr_aggregate_parse(json_string_value(json_object_get(spec, "aggregate")), &e->policy.mode, err);
+    const char *aggregate = json_string_value(json_object_get(spec, "aggregate"));
+    return pr_mix_of_config(e->c, aggregate ? aggregate : "", (int)json_integer_value(json_object_get(spec, "layer")),
+                            json_is_true(json_object_get(spec, "norm_before")), &e->policy.mix, &e->mix_options, err);
 }
 
-/* `regmean`: the experts become one adapter, which is then run as `params` runs one. */
+/* The experts become one adapter, which is then run as `params` runs one. */
 static pr_status_t merge(pr_evaluation_t *e, pr_error_t *err)
 {
-    e->policy.mode = PR_AGGREGATE_PARAMS;
+    const pr_mix_t *mix = e->policy.mix;
+    e->policy.mix = &pr_mix_params;
+    e->policy.mix_options = NULL;
     if (e->n_expert == 0)
         return PR_OK;
-    PR_TRY(pr_env_regmean(e->env, e->n_expert, e->objective, e->active, e->hooks, &e->merged, err));
+    PR_TRY(pr_env_merge(e->env, mix, e->mix_options, e->n_expert, e->objective, e->active, e->hooks, &e->merged, err));
     e->adapter[0] = e->merged;
     e->active[0] = 1;
     e->n_expert = 1;
@@ -78,14 +84,13 @@ static pr_status_t setup(pr_evaluation_t *e, const json_t *spec, pr_error_t *err
 {
     const pr_team_t *team = e->env->team;
     PR_TRY(team->agree(team, read_spec(e, spec, err), err));
-    if (e->policy.mode == PR_AGGREGATE_REGMEAN)
+    e->policy.mix_options = e->mix_options;
+    if (e->policy.mix->merge)
         PR_TRY(merge(e, err));
     e->policy.model = e->env->model;
     e->policy.la = e->env->la;
     e->policy.n_expert = e->n_expert;
     e->policy.adapter = e->adapter;
-    e->policy.layer = (int)json_integer_value(json_object_get(spec, "layer"));
-    e->policy.norm_before = json_is_true(json_object_get(spec, "norm_before"));
     return PR_OK;
 }
 
@@ -283,6 +288,7 @@ done:
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
     pr_adapter_free(&e.merged);
+    json_decref(e.mix_options);
     free(e.scores);
     free(e.per_prompt);
     return status;

@@ -136,12 +136,8 @@ static pr_status_t roll_out(pr_finetune_t *t, pr_step_batch_t *b, pr_error_t *er
     uint64_t *who = pr_alloc((size_t)n, sizeof *who);
     name_prompts(t, b, who);
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
-    pr_policy_t policy = {.model = t->env->model,
-                          .la = t->env->la,
-                          .n_expert = 1,
-                          .adapter = &adapter,
-                          .mode = PR_AGGREGATE_PARAMS,
-                          .layer = -1};
+    pr_policy_t policy = {
+        .model = t->env->model, .la = t->env->la, .n_expert = 1, .adapter = &adapter, .mix = &pr_mix_params};
     pr_decode_options_t o = {.sampling = {false, t->f->temperature, t->f->top_p},
                              .samples = t->f->samples,
                              .max_new_tokens = t->f->max_new_tokens,

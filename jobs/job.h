@@ -54,10 +54,11 @@ pr_status_t pr_job_check_model(const pr_config_t *c, const pr_model_config_t *m,
 pr_status_t pr_job_run(pr_job_env_t *env, const json_t *spec, const pr_job_hooks_t *hooks, json_t **result,
                        pr_error_t *err);
 
-/* The adapter with which an evaluate job of aggregation `regmean` runs the point w [K], from the experts of one of the
- * sweep's seeds, in the results directory or brought by objectives. Loads what that needs; no objective. Collective on
- * the team. Caller frees. Errors: PR_ERR_CONFIG (no weight above 0), PR_ERR_NOT_FOUND, PR_ERR_FORMAT, PR_ERR_NUMERIC,
- * PR_ERR_MEMORY. */
-pr_status_t pr_job_regmean(pr_job_env_t *env, int64_t seed, const double *w, pr_adapter_t **out, pr_error_t *err);
+/* The adapter with which an evaluate job of a mix that merges (`regmean`) runs the point w [K], from the experts of one
+ * of the sweep's seeds, in the results directory or brought by objectives. Loads what that needs; no objective.
+ * Collective on the team. Caller frees. Errors: PR_ERR_CONFIG (no weight above 0), PR_ERR_NOT_FOUND, PR_ERR_FORMAT,
+ * PR_ERR_NUMERIC, PR_ERR_MEMORY. */
+pr_status_t pr_job_merge(pr_job_env_t *env, const char *mix, int64_t seed, const double *w, pr_adapter_t **out,
+                         pr_error_t *err);
 
 #endif
