@@ -69,6 +69,11 @@ holds "brevity"
   fail "docs/configuration.md is not what 'paretorank help config --markdown' prints"
 "$bin" help objectives --markdown | cmp -s - "$source_dir/docs/objectives.md" ||
   fail "docs/objectives.md is not what 'paretorank help objectives --markdown' prints"
+"$bin" help mixes --markdown | cmp -s - "$source_dir/docs/mixes.md" ||
+  fail "docs/mixes.md is not what 'paretorank help mixes --markdown' prints"
+expect 0 "" help mixes
+holds "inv(sum w_k G_k) sum w_k G_k W_k"
+holds "    layer = -1: "
 
 "$bin" help --man >"$work/paretorank.1" || fail "help --man"
 grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"
