@@ -158,8 +158,9 @@ static pr_status_t fastest(bench_t *b, step_fn step, double *seconds, pr_error_t
 static pr_status_t setup(bench_t *b, pr_error_t *err)
 {
     const options_t *o = b->o;
-    pr_engine_options_t e = {
-        .model = o->model, .aggregate = "states", .norm = "after", .layer = -1, .threads = o->threads};
+    pr_engine_options_t e = PR_ENGINE_DEFAULTS;
+    e.model = o->model;
+    e.threads = o->threads;
     PR_TRY(pr_engine_open(&e, false, &b->engine, err));
     const pr_model_config_t *m = &b->engine.model->config;
     if (m->n_label > 0)

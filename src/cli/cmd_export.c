@@ -1,6 +1,5 @@
 /* paretorank export: the adapter that a weight vector makes of a sweep's experts, exactly, by concatenating ranks. It
- * is the policy of `params` aggregation, or with --aggregate regmean that of `regmean`; the other aggregations are not
- * one adapter. */
+ * is the policy of a mix that is one adapter: of `params`, or with --aggregate regmean of `regmean`. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,6 +9,7 @@
 #include "jobs/identity.h"
 #include "jobs/job.h"
 #include "model/adapter.h"
+#include "policy/mix.h"
 #include "sweeps/place.h"
 
 #include <stdio.h>
@@ -18,6 +18,7 @@
 
 typedef struct options {
     const char *dir, *out, *aggregate;
+    const pr_mix_t *mix; // of that name
     pr_texts_t set;
     pr_reals_t weights;
     int64_t seed; // -1: the sweep's first
@@ -29,8 +30,11 @@ static const pr_arg_t args[] = {
     {"--weights", PR_ARG_REALS, offsetof(options_t, weights), "A,B,...",
      "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.", 0, 1e9, true},
     {"--out", PR_ARG_TEXT, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written.", 0, 0, true},
-    {"--aggregate", PR_ARG_CHOICE, offsetof(options_t, aggregate), "params|regmean",
-     "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params.", 0, 0, false},
+    {"--aggregate", PR_ARG_TEXT, offsetof(options_t, aggregate), "MIX",
+     "Any that is one adapter (paretorank help mixes): params, the weighted sum; regmean, the merging by Gram matrices "
+     "as "
+     "the sweep's regmean.* say. Default: params.",
+     0, 0, false},
     {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
      INT32_MAX, false},
     {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE",
@@ -41,7 +45,7 @@ static const pr_arg_t args[] = {
 
 const pr_command_t pr_command_export = {
     .name = "export",
-    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate params|regmean] [--seed S] [--set KEY=VALUE]... "
+    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate MIX] [--seed S] [--set KEY=VALUE]... "
                 "[--force]",
     .summary = "Writes the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
@@ -135,7 +139,7 @@ static pr_status_t merge_experts(const pr_config_t *c, const options_t *o, int64
                                  pr_error_t *err)
 {
     pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    pr_status_t status = pr_job_regmean(env, seed, o->weights.item, out, err);
+    pr_status_t status = pr_job_merge(env, o->mix->name, seed, o->weights.item, out, err);
     pr_job_env_free(&env);
     return status;
 }
@@ -178,8 +182,7 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
     PR_TRY(check_target(o, err));
     PR_TRY(pick_seed(c, o->seed, &seed, err));
     PR_TRY(pr_model_config_read(c->model, &model, err));
-    PR_GO(strcmp(o->aggregate, "regmean") == 0 ? merge_experts(c, o, seed, &adapter, err)
-                                               : sum_experts(c, o, seed, &adapter, err));
+    PR_GO(o->mix->merge ? merge_experts(c, o, seed, &adapter, err) : sum_experts(c, o, seed, &adapter, err));
     int sum = pr_adapter_rank(adapter);
     if (n > 1) // one expert stays what it is
         PR_GO(pr_adapter_reduce(&adapter, &model, err));
@@ -195,9 +198,20 @@ done:
     return status;
 }
 
-static pr_status_t run(const options_t *o, pr_error_t *err)
+static pr_status_t find_mix(options_t *o, pr_error_t *err)
+{
+    if (pr_mix_find(o->aggregate, &o->mix, err) != PR_OK)
+        return pr_fail_in(err, "--aggregate");
+    if (!o->mix->one_adapter)
+        return pr_fail(err, PR_ERR_USAGE, "--aggregate: a policy of %s is not one adapter; see paretorank help mixes",
+                       o->mix->name);
+    return PR_OK;
+}
+
+static pr_status_t run(options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
+    PR_TRY(find_mix(o, err));
     if (!pr_dir_exists(o->dir))
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: not a results directory", o->dir);
     PR_TRY(pr_sweep_config_read(o->dir, o->set.item, o->set.n, PR_PLACE_POLICY, &c, err));

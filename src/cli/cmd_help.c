@@ -1,8 +1,10 @@
-/* paretorank help: the verbs, one verb, the configuration's keys, the objectives; all of it as a man page. */
+/* paretorank help: the verbs, one verb, the configuration's keys, the objectives, the mixes; all of it as a man page.
+ */
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "objective/objective.h"
+#include "policy/mix.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,17 +16,18 @@ typedef struct options {
 } options_t;
 
 static const pr_arg_t args[] = {
-    {"TOPIC", PR_ARG_TEXT, offsetof(options_t, topic), "TOPIC", "A verb, \"config\" or \"objectives\".", 0, 0, false},
+    {"TOPIC", PR_ARG_TEXT, offsetof(options_t, topic), "TOPIC", "A verb, \"config\", \"objectives\" or \"mixes\".", 0,
+     0, false},
     {"--man", PR_ARG_FLAG, offsetof(options_t, man), NULL, "The manual page, in roff.", 0, 0, false},
-    {"--markdown", PR_ARG_FLAG, offsetof(options_t, markdown), NULL, "With config and objectives: as Markdown.", 0, 0,
-     false},
+    {"--markdown", PR_ARG_FLAG, offsetof(options_t, markdown), NULL, "With config, objectives and mixes: as Markdown.",
+     0, 0, false},
     PR_ARG_END,
 };
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives] [--man]",
-    .summary = "Prints what there is to know about a verb, the configuration or the objectives.",
+    .synopsis = "[VERB | config | objectives | mixes] [--man]",
+    .summary = "Prints what there is to know about a verb, the configuration, the objectives or the mixes.",
     .help = "",
     .args = args,
 };
@@ -116,6 +119,18 @@ static void print_objectives(void)
     }
 }
 
+/* ---- mixes ---- */
+
+static void print_mixes(void)
+{
+    size_t n;
+    const pr_mix_t *const *mix = pr_mix_all(&n);
+    for (size_t i = 0; i < n; i++) {
+        printf("%s%s\n    %s\n    = %s\n", i ? "\n" : "", mix[i]->name, mix[i]->help, mix[i]->formula);
+        print_options(mix[i]->options);
+    }
+}
+
 /* ---- the man page ---- */
 
 static void man_keys(void)
@@ -141,26 +156,39 @@ static void man_keys(void)
     }
 }
 
+static void man_entry(const char *name, const char *help, const char *formula, const pr_option_t *options)
+{
+    printf(".TP\n\\fB%s\\fR\n", name);
+    pr_cli_print_roff(help);
+    printf("\nFormula: ");
+    pr_cli_print_roff(formula);
+    printf("\n");
+    for (const pr_option_t *o = options; o && o->key; o++) {
+        printf(".br\n\\fB%s\\fR", o->key);
+        printf(o->dflt ? " = " : " (required)");
+        pr_cli_print_roff(o->dflt ? o->dflt : "");
+        printf(": ");
+        pr_cli_print_roff(o->help);
+        printf("\n");
+    }
+}
+
 static void man_objectives(void)
 {
     size_t n;
     const pr_objective_type_t *const *type = pr_objective_types(&n);
     printf(".SH OBJECTIVES\n");
-    for (size_t i = 0; i < n; i++) {
-        printf(".TP\n\\fB%s\\fR\n", type[i]->name);
-        pr_cli_print_roff(type[i]->help);
-        printf("\nFormula: ");
-        pr_cli_print_roff(type[i]->formula);
-        printf("\n");
-        for (const pr_option_t *o = type[i]->options; o && o->key; o++) {
-            printf(".br\n\\fB%s\\fR", o->key);
-            printf(o->dflt ? " = " : " (required)");
-            pr_cli_print_roff(o->dflt ? o->dflt : "");
-            printf(": ");
-            pr_cli_print_roff(o->help);
-            printf("\n");
-        }
-    }
+    for (size_t i = 0; i < n; i++)
+        man_entry(type[i]->name, type[i]->help, type[i]->formula, type[i]->options);
+}
+
+static void man_mixes(void)
+{
+    size_t n;
+    const pr_mix_t *const *mix = pr_mix_all(&n);
+    printf(".SH MIXES\n");
+    for (size_t i = 0; i < n; i++)
+        man_entry(mix[i]->name, mix[i]->help, mix[i]->formula, mix[i]->options);
 }
 
 static void print_man(void)
@@ -192,6 +220,7 @@ static void print_man(void)
     printf("\n");
     man_keys();
     man_objectives();
+    man_mixes();
 }
 
 /* ---- the verb ---- */
@@ -202,7 +231,8 @@ static void print_verbs(void)
     for (const pr_verb_t *v = pr_verbs; v->name; v++)
         printf("  %-14s%s\n", v->name, v->summary);
     printf("\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration,\n"
-           "paretorank help objectives the objectives. paretorank --version prints the version.\n"
+           "paretorank help objectives the objectives, paretorank help mixes the mixes. paretorank --version prints "
+           "the version.\n"
            "Exit codes: " EXIT_CODES ".\n");
 }
 
@@ -210,8 +240,8 @@ static int print_topic(const char *topic, bool markdown)
 {
     enum { MAX = 64 };
     char *help[] = {NULL, "--help", NULL};
-    const char *names[MAX] = {"config", "objectives"};
-    size_t n = 2;
+    const char *names[MAX] = {"config", "objectives", "mixes"};
+    size_t n = 3;
     if (strcmp(topic, "config") == 0) {
         if (markdown)
             print_markdown();
@@ -225,6 +255,15 @@ static int print_topic(const char *topic, bool markdown)
             fputs(page, stdout);
         else
             print_objectives();
+        free(page);
+        return 0;
+    }
+    if (strcmp(topic, "mixes") == 0) {
+        char *page = markdown ? pr_mix_page() : NULL;
+        if (page)
+            fputs(page, stdout);
+        else
+            print_mixes();
         free(page);
         return 0;
     }

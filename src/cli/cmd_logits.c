@@ -95,33 +95,6 @@ static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v
     return PR_OK;
 }
 
-/* out = sum w_k log p_k as it is defined: decoding may leave out the constant of each row, numbers that are shown may
- * not. */
-static pr_status_t sum_log_probs(const pr_engine_t *e, const int *start, const int32_t *ids, bool all, size_t rows,
-                                 float *out, pr_error_t *err)
-{
-    int v = e->model->config.vocab, k_n = e->policy.n_expert;
-    size_t n = rows * (size_t)v;
-    double *one = pr_alloc((size_t)k_n, sizeof *one);
-    float *logp = pr_alloc_matrix(n, sizeof *logp);
-    pr_status_t status = logp ? PR_OK : pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v);
-    for (size_t i = 0; i < n; i++)
-        out[i] = 0;
-    for (int k = 0; k < k_n && status == PR_OK; k++) {
-        if (e->w[k] == 0)
-            continue;
-        one[k] = 1;
-        status = pr_aggregate_logits(&e->policy, 1, start, ids, one, all, logp, err);
-        one[k] = 0;
-        pr_log_softmax((int)rows, v, logp);
-        for (size_t i = 0; i < n && status == PR_OK; i++)
-            out[i] += (float)e->w[k] * logp[i];
-    }
-    free(one);
-    free(logp);
-    return status;
-}
-
 static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 {
     int32_t *ids = NULL;
@@ -136,12 +109,8 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);
     if (!logits)
         PR_GO(pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu x %d logits", rows, v));
-    if (e->policy.mode == PR_AGGREGATE_LOGITS && e->policy.n_expert > 0) {
-        PR_GO(pr_policy_check(&e->policy, 1, e->w, err));
-        PR_GO(sum_log_probs(e, start, ids, o->all, rows, logits, err));
-    } else {
-        PR_GO(pr_aggregate_logits(&e->policy, 1, start, ids, e->w, o->all, logits, err));
-    }
+    // Decoding may leave out the constant of each row, numbers that are shown may not.
+    PR_GO(pr_policy_logits_exact(&e->policy, 1, start, ids, e->w, o->all, logits, err));
     if (o->json)
         print_json(logits, rows, v, o->all);
     else

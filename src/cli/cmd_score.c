@@ -98,7 +98,7 @@ static pr_status_t policy_logp(const pr_engine_t *e, int n, const int32_t *ids, 
     float *logits = pr_alloc_matrix((size_t)n * (size_t)v, sizeof *logits);
     if (!logits)
         return pr_fail(err, PR_ERR_MEMORY, "not enough memory for %d x %d logits", n, v);
-    pr_status_t status = pr_aggregate_logits(&e->policy, 1, start, ids, e->w, true, logits, err);
+    pr_status_t status = pr_policy_logits(&e->policy, 1, start, ids, e->w, true, logits, err);
     if (status == PR_OK)
         pr_log_softmax(n - 1, v, logits);
     for (int i = 0; i < n - 1 && status == PR_OK; i++)

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "config/prompts.h"
 #include "jobs/artifact.h"
-#include "policy/regmean.h"
+#include "policy/gram.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,20 +37,60 @@ static pr_status_t read_adapters(const pr_engine_options_t *o, pr_engine_t *e, p
     return PR_OK;
 }
 
-/* ---- regmean ---- */
+/* ---- the mix ---- */
+
+// "a, b" of the mixes that have the option (or make Gram matrices, where key is NULL). The caller frees.
+static char *mixes_with(const char *key)
+{
+    size_t n;
+    const pr_mix_t *const *mix = pr_mix_all(&n);
+    pr_buf_t names = {0};
+    for (size_t i = 0; i < n; i++)
+        if (key ? pr_mix_has_option(mix[i], key) : mix[i]->grams != NULL)
+            pr_buf_printf(&names, "%s%s", names.len ? ", " : "", mix[i]->name);
+    return names.data;
+}
+
+// An option that has a flag of its own. value is taken over.
+static pr_status_t set_option(const pr_mix_t *mix, json_t *options, const char *key, json_t *value, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    if (!pr_mix_has_option(mix, key)) {
+        char *names = mixes_with(key);
+        status = pr_fail(err, PR_ERR_USAGE, "--%s goes with --aggregate %s, found %s", key, names, mix->name);
+        free(names);
+    }
+    json_object_set_new(options, key, value);
+    return status;
+}
+
+static pr_status_t read_mix(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
+{
+    if (pr_mix_parse(o->mix, &e->policy.mix, &e->mix_options, err) != PR_OK)
+        return pr_fail_in(err, "--aggregate");
+    e->policy.mix_options = e->mix_options;
+    if (o->layer != PR_ENGINE_NO_LAYER)
+        PR_TRY(set_option(e->policy.mix, e->mix_options, "layer", json_integer(o->layer), err));
+    if (o->norm)
+        PR_TRY(set_option(e->policy.mix, e->mix_options, "norm", json_string(o->norm), err));
+    if (e->policy.mix->grams || !o->gram_prompts)
+        return PR_OK;
+    char *names = mixes_with(NULL);
+    pr_fail(err, PR_ERR_USAGE, "--gram-prompts goes with --aggregate %s, found %s", names, e->policy.mix->name);
+    free(names);
+    return PR_ERR_USAGE;
+}
 
 static pr_status_t check_gram_prompts(const pr_engine_options_t *o, const pr_engine_t *e, pr_error_t *err)
 {
-    bool regmean = e->policy.mode == PR_AGGREGATE_REGMEAN;
     int active = 0;
     for (int k = 0; k < e->n_adapter; k++)
         active += e->w[k] != 0;
-    if (!regmean && o->gram_prompts)
-        return pr_fail(err, PR_ERR_USAGE, "--gram-prompts goes with --aggregate regmean, found %s", o->aggregate);
-    if (regmean && active > 1 && !o->gram_prompts)
+    if (e->policy.mix->grams && active > 1 && !o->gram_prompts)
         return pr_fail(err, PR_ERR_USAGE,
-                       "--aggregate regmean: expected --gram-prompts FILE, as experts are weighed by what their maps "
-                       "read on prompts");
+                       "--aggregate %s: expected --gram-prompts FILE, as experts are weighed by what their maps "
+                       "read on prompts",
+                       e->policy.mix->name);
     return PR_OK;
 }
 
@@ -95,13 +135,14 @@ static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e
         if (e->w[k] != 0)
             pr_gram_groups(e->adapter[k], need);
     PR_GO(encode_prompts(e, o->gram_prompts, &n, &start, &ids, err));
-    // As a sweep's defaults are.
-    pr_gram_options_t g = {.n_prompt = n,
+    pr_mix_grams_t wish;
+    e->policy.mix->grams(e->mix_options, &wish);
+    pr_gram_options_t g = {.n_prompt = wish.prompts < n ? wish.prompts : n,
                            .prompt_start = start,
                            .prompt_ids = ids,
-                           .max_new_tokens = 40,
-                           .off_diagonal = 0.9,
-                           .ridge = 1e-6};
+                           .max_new_tokens = 40, // a sweep's default
+                           .off_diagonal = wish.off_diagonal,
+                           .ridge = wish.ridge};
     for (int k = 0; k < e->n_adapter; k++)
         if (e->w[k] != 0)
             PR_GO(pr_grams_new(e->model, pr_team_local(), e->adapter[k], need, &g, &grams[k], err));
@@ -122,14 +163,16 @@ static pr_status_t merge_experts(const pr_engine_options_t *o, pr_engine_t *e, p
         PR_GO(pr_engine_tokenizer(o->model, &e->tokenizer, err));
     if (o->gram_prompts)
         PR_GO(make_grams(o, e, grams, err));
-    PR_GO(pr_regmean(pr_team_local(), &e->model->config, e->n_adapter, e->policy.adapter, e->w,
-                     (const pr_grams_t *const *)grams, &merged, err));
+    pr_mix_parts_t parts = {
+        pr_team_local(), &e->model->config, e->n_adapter, e->policy.adapter, e->w, (const pr_grams_t *const *)grams};
+    PR_GO(e->policy.mix->merge(e->mix_options, &parts, &merged, err));
     e->merged = merged;
     e->one = 1;
     e->w = &e->one;
     e->policy.adapter = &e->merged;
     e->policy.n_expert = 1;
-    e->policy.mode = PR_AGGREGATE_PARAMS;
+    e->policy.mix = &pr_mix_params;
+    e->policy.mix_options = NULL;
 done:
     for (int k = 0; k < e->n_adapter; k++)
         pr_grams_free(&grams[k]);
@@ -141,6 +184,7 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
 {
     *out = (pr_engine_t){.one = 1};
     PR_TRY(check_weights(o, err));
+    PR_TRY(read_mix(o, out, err));
     PR_TRY(pr_linalg_start(o->threads, err));
     PR_TRY(pr_model_load(o->model, &out->model, err));
     if (tokenizer)
@@ -149,15 +193,12 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
         return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: adapters on a classification model are not supported", o->model);
     PR_TRY(read_adapters(o, out, err));
     out->w = o->weights.n > 0 ? o->weights.item : &out->one;
-    out->policy = (pr_policy_t){.model = out->model,
-                                .la = pr_linalg_local(),
-                                .n_expert = out->n_adapter,
-                                .adapter = (const pr_adapter_t *const *)out->adapter,
-                                .layer = o->layer,
-                                .norm_before = strcmp(o->norm, "before") == 0};
-    PR_TRY(pr_aggregate_parse(o->aggregate, &out->policy.mode, err));
+    out->policy.model = out->model;
+    out->policy.la = pr_linalg_local();
+    out->policy.n_expert = out->n_adapter;
+    out->policy.adapter = (const pr_adapter_t *const *)out->adapter;
     PR_TRY(check_gram_prompts(o, out, err));
-    return out->policy.mode == PR_AGGREGATE_REGMEAN && out->n_adapter > 0 ? merge_experts(o, out, err) : PR_OK;
+    return out->policy.mix->merge && out->n_adapter > 0 ? merge_experts(o, out, err) : PR_OK;
 }
 
 void pr_engine_close(pr_engine_t *e)
@@ -165,6 +206,7 @@ void pr_engine_close(pr_engine_t *e)
     for (int i = 0; i < e->n_adapter; i++)
         pr_adapter_free(&e->adapter[i]);
     free(e->adapter);
+    json_decref(e->mix_options);
     pr_adapter_t *merged = (pr_adapter_t *)(uintptr_t)e->merged;
     pr_adapter_free(&merged);
     if (e->tokenizer)

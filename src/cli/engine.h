@@ -14,15 +14,17 @@ typedef struct pr_engine_options {
     const char *model; // directory
     pr_texts_t adapters;
     pr_reals_t weights;
-    const char *aggregate, *norm;
+    const char *mix;          // "NAME; KEY=VALUE; ..."
+    const char *norm;         // option "norm" of it; NULL: not given
+    int layer;                // option "layer" of it; PR_ENGINE_NO_LAYER: not given
     const char *gram_prompts; // file, or NULL
-    int layer;
     int threads;
 } pr_engine_options_t;
 
+enum { PR_ENGINE_NO_LAYER = -2 };
 #define PR_ENGINE_DEFAULTS                                                                                             \
     {                                                                                                                  \
-        .aggregate = "states", .norm = "after", .layer = -1, .threads = 1                                              \
+        .mix = "states", .layer = PR_ENGINE_NO_LAYER, .threads = 1                                                     \
     }
 
 /* Rows of a verb's table: type is the verb's structure, member its pr_engine_options_t. */
@@ -31,6 +33,7 @@ typedef struct pr_engine_options {
         "MODEL_DIR", PR_ARG_TEXT, offsetof(type, member.model), "DIR",                                                 \
             "A Hugging Face model directory: config.json, safetensors, tokenizer.json.", 0, 0, true                    \
     }
+#define PR_ENGINE_NAME(name) " " #name
 #define PR_ENGINE_ARGS(type, member)                                                                                   \
     {"--adapter",                                                                                                      \
      PR_ARG_TEXTS,                                                                                                     \
@@ -49,10 +52,12 @@ typedef struct pr_engine_options {
          1e9,                                                                                                          \
          false},                                                                                                       \
         {"--aggregate",                                                                                                \
-         PR_ARG_CHOICE,                                                                                                \
-         offsetof(type, member.aggregate),                                                                             \
-         "states|logits|probs|params|regmean",                                                                         \
-         "How experts and weights make one policy. Default: states.",                                                  \
+         PR_ARG_TEXT,                                                                                                  \
+         offsetof(type, member.mix),                                                                                   \
+         "MIX",                                                                                                        \
+         "How experts and weights make one policy, one of" PR_MIX_LIST(                                                \
+             PR_ENGINE_NAME) "; with options of its own behind it "                                                    \
+                             "such as \"states; layer=1\" (paretorank help mixes). Default: states.",                  \
          0,                                                                                                            \
          0,                                                                                                            \
          false},                                                                                                       \
@@ -60,8 +65,9 @@ typedef struct pr_engine_options {
          PR_ARG_TEXT,                                                                                                  \
          offsetof(type, member.gram_prompts),                                                                          \
          "FILE.jsonl",                                                                                                 \
-         "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy responses of "   \
-         "up to 40 tokens weigh its maps (off-diagonals times 0.9, ridge 1e-6).",                                      \
+         "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; every "     \
+         "expert's "                                                                                                   \
+         "inputs on the first of them and on its greedy responses of up to 40 tokens weigh its maps.",                 \
          0,                                                                                                            \
          0,                                                                                                            \
          false},                                                                                                       \
@@ -69,7 +75,8 @@ typedef struct pr_engine_options {
          PR_ARG_INT,                                                                                                   \
          offsetof(type, member.layer),                                                                                 \
          "L",                                                                                                          \
-         "states: layers that every expert runs alone before the states are combined. Default: -1, all.",              \
+         "The mix's option layer, of states: layers that every expert runs alone before the states are combined. "     \
+         "Default: -1, all.",                                                                                          \
          -1,                                                                                                           \
          INT_MAX,                                                                                                      \
          false},                                                                                                       \
@@ -77,7 +84,7 @@ typedef struct pr_engine_options {
          PR_ARG_CHOICE,                                                                                                \
          offsetof(type, member.norm),                                                                                  \
          "after|before",                                                                                               \
-         "states: combine after the final norm or before it. Default: after.",                                         \
+         "The mix's option norm, of states: combine after the final norm or before it. Default: after.",               \
          0,                                                                                                            \
          0,                                                                                                            \
          false},                                                                                                       \
@@ -90,8 +97,9 @@ typedef struct pr_engine {
     pr_tokenizer_t *tokenizer; // NULL where it was not asked for
     int n_adapter;
     pr_adapter_t **adapter;
-    const pr_adapter_t *merged; // of regmean, which the policy then has alone
-    const double *w;            // of the policy's adapters: the options', or the default
+    const pr_adapter_t *merged; // by the mix, which the policy then has alone
+    json_t *mix_options;
+    const double *w; // of the policy's adapters: the options', or the default
     double one;
     pr_policy_t policy;
 } pr_engine_t;

@@ -3,10 +3,12 @@
 #include "base/file.h"
 #include "cli/plan.h"
 #include "jobs/job.h"
+#include "jobs/mix_keys.h"
 #include "model/adapter.h"
 #include "policy/gram.h"
 #include "policy/policy.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,23 +80,32 @@ static double cache_bytes(const shape_t *s, double streams, double tokens)
 
 /* ---- of a sweep ---- */
 
-static bool any_search(const pr_plan_t *p, const char *aggregate)
+// What a search's mix takes of so many parts. That its options fit the model has been checked before.
+static pr_mix_memory_t mix_memory(const pr_plan_t *p, const pr_search_spec_t *s)
 {
-    bool any = false;
-    for (int i = 0; i < p->config->n_searches; i++)
-        any = any || strcmp(p->config->search[i].aggregate, aggregate) == 0;
-    return any;
+    const pr_mix_t *mix;
+    json_t *options = NULL;
+    pr_mix_memory_t m;
+    pr_error_t err;
+    pr_status_t status = pr_mix_of_config(p->config, s->aggregate, s->layer, s->norm_before, &mix, &options, &err);
+    if (status == PR_OK)
+        status = pr_mix_memory(mix, options, &p->model, p->config->n_objectives, &m, &err);
+    assert(status == PR_OK);
+    json_decref(options);
+    return m;
 }
 
 // The experts' Gram matrices and the sum of one layer's, of a rank that merges by them.
 static double gram_bytes(const pr_plan_t *p)
 {
-    bool one[PR_N_GROUP] = {true, true, true, true};
+    bool one[PR_N_GROUP] = {true, true, true, true}, any = false;
     pr_model_config_t layer = p->model;
     layer.n_layer = 1;
-    return any_search(p, "regmean") ? (double)p->config->n_objectives * (double)pr_gram_bytes(&p->model, p->adapted) +
-                                          (double)pr_gram_bytes(&layer, one)
-                                    : 0;
+    for (int i = 0; i < p->config->n_searches; i++)
+        any = any || mix_memory(p, &p->config->search[i]).grams;
+    return any ? (double)p->config->n_objectives * (double)pr_gram_bytes(&p->model, p->adapted) +
+                     (double)pr_gram_bytes(&layer, one)
+               : 0;
 }
 
 // What the largest fit of a head holds: the differences of its pairs in float, a matrix of d x d in double, a batch.
@@ -150,8 +161,8 @@ static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
            logit_bytes(&s, 16, streams, 1);
 }
 
-/* Evaluation: the experts whole, and their maps side by side (regmean: the merged adapter, and its own); the caches,
- * once an expert that runs by itself. */
+/* Evaluation: the experts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own);
+ * the caches, once an expert that runs by itself. */
 static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
 {
     const pr_config_t *c = p->config;
@@ -161,17 +172,14 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     int64_t trained = p->finetune_jobs / c->n_seeds; /* experts of one seed */
     double made_params = (double)p->adapter_params * (double)trained;
     double experts = 4 * (made_params + (double)p->given_params);
-    double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos), k_n = c->n_objectives;
+    double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos);
     for (int i = 0; i < c->n_searches; i++) {
-        const pr_search_spec_t *r = &c->search[i];
-        bool regmean = strcmp(r->aggregate, "regmean") == 0, one = regmean || strcmp(r->aggregate, "params") == 0;
-        double split = strcmp(r->aggregate, "states") == 0 && r->layer >= 0 ? r->layer : p->model.n_layer;
-        double runs = one ? 1 : (split * k_n + p->model.n_layer - split) / p->model.n_layer;
+        pr_mix_memory_t m = mix_memory(p, &c->search[i]);
         double prompts = ceil(asked / c->evaluate.samples);
-        double n = cache_bytes(&s, asked * runs, longest) + cache_bytes(&s, prompts * runs, p->longest_eval);
-        n += run_bytes(&s, fmin(PR_GROUP_ROWS, prompts * p->longest_eval * runs), (double)p->ranks * (one ? k_n : 1));
-        n += logit_bytes(&s, 16, asked, strcmp(r->aggregate, "probs") == 0 ? 1 + k_n : 1);
-        n += experts * (1.0 / t->cols + regmean);
+        double n = cache_bytes(&s, asked * m.streams, longest) + cache_bytes(&s, prompts * m.streams, p->longest_eval);
+        n += run_bytes(&s, fmin(PR_GROUP_ROWS, prompts * p->longest_eval * m.streams), (double)p->ranks * m.stacked);
+        n += logit_bytes(&s, 16, asked, m.logits);
+        n += experts * (1.0 / t->cols + m.merged);
         most = fmax(most, n);
     }
     return 4 * made_params + most + gram_bytes(p) / (t->rows * t->cols);

@@ -10,7 +10,10 @@
 
 struct pr_engine {
     const pr_policy_t *p;
+    pr_mix_plan_t plan;
     int split, n_layer, d, v;
+    int *part; // [K] of a position's rows: whose they are, and with what weight
+    double *weight;
     pr_run_t *run;
     float *x_expert, *x_item; // rows of the residual stream
     float *h;                 // rows handed to the head
@@ -29,19 +32,19 @@ pr_status_t pr_engine_new(const pr_policy_t *p, pr_engine_t **out, pr_error_t *e
     const pr_model_config_t *c = &p->model->config;
     pr_engine_t *e = pr_alloc(1, sizeof *e);
     *e = (pr_engine_t){.p = p, .n_layer = c->n_layer, .d = p->model->part.d.n, .v = c->vocab};
-    e->split = c->n_layer;
-    if (p->n_expert == 0 || p->mode == PR_AGGREGATE_PARAMS)
-        e->split = 0;
-    else if (p->mode == PR_AGGREGATE_STATES && p->layer >= 0)
-        e->split = p->layer;
-    pr_status_t status = pr_run_new(p->model, p->la, false, &e->run, err);
-    if (status != PR_OK) {
-        pr_engine_free(&e);
-        return status;
-    }
+    e->part = pr_alloc((size_t)p->n_expert, sizeof *e->part);
+    e->weight = pr_alloc((size_t)p->n_expert, sizeof *e->weight);
+    pr_status_t status;
+    if (p->n_expert > 0) // else there is nothing to mix: items start at the embedding
+        PR_GO(pr_mix_plan(p->mix, p->mix_options, c, &e->plan, err));
+    e->split = e->plan.split;
+    PR_GO(pr_run_new(p->model, p->la, false, &e->run, err));
     pr_run_freeze_adapters(e->run);
     *out = e;
     return PR_OK;
+done:
+    pr_engine_free(&e);
+    return status;
 }
 
 void pr_engine_free(pr_engine_t **e)
@@ -53,6 +56,8 @@ void pr_engine_free(pr_engine_t **e)
     free((*e)->x_item);
     free((*e)->h);
     free((*e)->logits);
+    free((*e)->part);
+    free((*e)->weight);
     free(*e);
     *e = NULL;
 }
@@ -197,7 +202,7 @@ static int expert_row(const pr_engine_t *e, const pr_flow_t *f, position_t p, in
 }
 
 // The rows of positions p[0..n-1] of the experts in use, one behind the other; returns how many.
-static int expert_rows(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *z)
+static int part_rows(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *z)
 {
     int rows = 0;
     for (int i = 0; i < n; i++)
@@ -208,28 +213,37 @@ static int expert_rows(const pr_engine_t *e, const pr_flow_t *f, const position_
     return rows;
 }
 
-/* h [n,d] of positions behind one stream of residuals, which is what one head reads. z [n,K,d]: the experts' rows, so
- * that their norms are taken together and of a copy, as several items may share one. */
-static void states_of(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *h, float *z)
+// One row of the parts' rows x [*,width] of a position; returns the rows behind them.
+static float *mix_rows(const pr_engine_t *e, const double *w, int width, float *x, float *out)
 {
-    int k = e->p->n_expert;
-    bool one_stream = e->split < e->n_layer || k == 0;
-    bool norm_behind = one_stream || (e->p->norm_before && e->p->mode == PR_AGGREGATE_STATES);
-    for (int i = 0; one_stream && i < n; i++)
-        memcpy(h + at(i, e->d), e->x_item + at(f->item.start[p[i].item] + p[i].row, e->d), (size_t)e->d * sizeof *h);
-    if (!one_stream) {
-        int rows = expert_rows(e, f, p, n, z);
-        if (!norm_behind)
+    pr_mix_rows_t r = {.width = width, .part = e->part, .w = e->weight, .x = x};
+    double sum = e->plan.normalised ? weight_sum(e, w) : 1;
+    for (int k = 0; k < e->p->n_expert; k++)
+        if (w[k] != 0) {
+            e->part[r.n] = k;
+            e->weight[r.n++] = w[k] / sum;
+        }
+    e->p->mix->combine(&e->plan, &r, out);
+    return x + at(r.n, width);
+}
+
+// h [n,d] of positions, which one head reads. z: room for their parts' rows.
+static void hidden_states(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *h, float *z)
+{
+    bool one_stream = e->split < e->n_layer || e->p->n_expert == 0;
+    if (one_stream) {
+        for (int i = 0; i < n; i++)
+            memcpy(h + at(i, e->d), e->x_item + at(f->item.start[p[i].item] + p[i].row, e->d),
+                   (size_t)e->d * sizeof *h);
+    } else {
+        // Norms are taken together, and of a copy, as several items may share a part's row.
+        int rows = part_rows(e, f, p, n, z);
+        if (!e->plan.norm_behind)
             pr_final_norm(e->run, rows, z, z);
-        memset(h, 0, at(n, e->d) * sizeof *h);
+        for (int i = 0; i < n; i++)
+            z = mix_rows(e, f->w[p[i].item], e->d, z, h + at(i, e->d));
     }
-    for (int i = 0; !one_stream && i < n; i++)
-        for (int j = 0; j < k; j++)
-            if (f->w[p[i].item][j] != 0) {
-                pr_k_axpy(e->d, (float)f->w[p[i].item][j], z, h + at(i, e->d));
-                z += e->d;
-            }
-    if (norm_behind)
+    if (one_stream || e->plan.norm_behind)
         pr_final_norm(e->run, n, h, h);
 }
 
@@ -240,53 +254,24 @@ static int block_rows(const pr_engine_t *e)
     return rows < 16 ? 16 : rows > 256 ? 256 : rows;
 }
 
-static pr_status_t head_of_states(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, pr_flow_sink sink,
-                                  void *self, pr_error_t *err)
+// One head for all parts: positions' hidden states are made, then their logits.
+static pr_status_t one_head(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, pr_flow_sink sink,
+                            void *self, pr_error_t *err)
 {
     int block = block_rows(e) < n ? block_rows(e) : n;
     PR_TRY(reserve(e, &e->h, &e->n_h, at(block * (1 + e->p->n_expert), e->d), err));
     PR_TRY(reserve(e, &e->logits, &e->n_logits, at(block, e->v), err));
     for (int r = 0, m; r < n; r += m) {
         m = n - r < block ? n - r : block;
-        states_of(e, f, p + r, m, e->h, e->h + at(block, e->d));
+        hidden_states(e, f, p + r, m, e->h, e->h + at(block, e->d));
         pr_head_logits(e->p->model, e->p->la, m, e->h, e->logits);
         PR_TRY(give(e, sink, self, r, m, err));
     }
     return PR_OK;
 }
 
-// y [v] = log sum_j c[j] exp(log p_j), from the n logits rows x [n,v] (destroyed).
-static void mix_probabilities(int v, int n, const double *c, float *x, float *y)
-{
-    for (int j = 0; j < n; j++) {
-        pr_k_lse_t r = pr_k_log_sum_exp(v, x + at(j, v), 1.0f, false);
-        pr_k_softmax_scaled(v, 1.0f, r.max, (float)log(r.sum), (float)c[j], x + at(j, v));
-        pr_k_axpby(v, 1.0f, x + at(j, v), j ? 1.0f : 0.0f, y);
-    }
-    for (int i = 0; i < v; i++)
-        y[i] = logf(y[i]);
-}
-
-// Positions p[0..n-1]: all their experts' rows through the head at once, then mixed.
-static void head_of_block(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *out, float *each)
-{
-    int k = e->p->n_expert, rows = expert_rows(e, f, p, n, e->h);
-    pr_final_norm(e->run, rows, e->h, e->h);
-    pr_head_logits(e->p->model, e->p->la, rows, e->h, each);
-    double *c = pr_alloc((size_t)k, sizeof *c);
-    for (int i = 0, row = 0; i < n; i++) {
-        const double *w = f->w[p[i].item];
-        int used = 0;
-        for (int j = 0; j < k; j++)
-            if (w[j] != 0)
-                c[used++] = w[j] / weight_sum(e, w);
-        mix_probabilities(e->v, used, c, each + at(row, e->v), out + at(i, e->v));
-        row += used;
-    }
-    free(c);
-}
-
-static pr_status_t head_of_probs(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, pr_flow_sink sink,
+// A head per part: logits of all parts' rows of a block at once, then one row of each position's.
+static pr_status_t head_per_part(pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, pr_flow_sink sink,
                                  void *self, pr_error_t *err)
 {
     int k = e->p->n_expert, block = block_rows(e) / k;
@@ -296,7 +281,12 @@ static pr_status_t head_of_probs(pr_engine_t *e, const pr_flow_t *f, const posit
     PR_TRY(reserve(e, &e->logits, &e->n_logits, at(block * (k + 1), e->v), err));
     for (int r = 0, m; r < n; r += m) {
         m = n - r < block ? n - r : block;
-        head_of_block(e, f, p + r, m, e->logits, e->logits + at(block, e->v));
+        float *each = e->logits + at(block, e->v);
+        int rows = part_rows(e, f, p + r, m, e->h);
+        pr_final_norm(e->run, rows, e->h, e->h);
+        pr_head_logits(e->p->model, e->p->la, rows, e->h, each);
+        for (int i = 0; i < m; i++)
+            each = mix_rows(e, f->w[p[r + i].item], e->v, each, e->logits + at(i, e->v));
         PR_TRY(give(e, sink, self, r, m, err));
     }
     return PR_OK;
@@ -310,9 +300,8 @@ pr_status_t pr_flow_run(pr_engine_t *e, const pr_flow_t *f, pr_flow_sink sink, v
         PR_TRY(run_items(e, f, err));
     int n;
     position_t *p = wanted(f, &n);
-    bool probs = e->p->mode == PR_AGGREGATE_PROBS && e->p->n_expert > 0;
-    pr_status_t status =
-        probs ? head_of_probs(e, f, p, n, sink, self, err) : head_of_states(e, f, p, n, sink, self, err);
+    bool each = e->split == e->n_layer && e->plan.of_logits;
+    pr_status_t status = each ? head_per_part(e, f, p, n, sink, self, err) : one_head(e, f, p, n, sink, self, err);
     free(p);
     return status;
 }

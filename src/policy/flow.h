@@ -1,11 +1,11 @@
 /* One pass of a policy over a batch: the experts' part (layers 0..split-1, a sequence an expert), the combination, the
  * part behind it (a sequence an item), the head.
  *
- *   mode                split      combined
- *   params, K = 0       0          nothing to combine: items start at the embedding, adapters merged by w
- *   states, layer < L   layer      sum (w_k / sum w) z_k of every position
- *   states, logits      L          sum w_k norm(z_k), or norm(sum w_k z_k), of the positions wanted
- *   probs               L          log sum (w_k / sum w) softmax(H norm(z_k)) of the positions wanted
+ *   split        combined
+ *   0, K = 0     nothing to combine: items start at the embedding, adapters merged by w
+ *   0 < s < L    sum (w_k / sum w) z_k of every position
+ *   L            the positions wanted, as the mix says (policy/mix.h): one row of their hidden states, before the norm
+ *                or behind it, or one row of their logits
  */
 #ifndef PR_POLICY_FLOW_H
 #define PR_POLICY_FLOW_H

@@ -129,12 +129,8 @@ static pr_status_t join(pass_t *p, const pr_gram_options_t *o, int first, int n,
 static pr_status_t own_sequences(pass_t *p, const pr_gram_options_t *o, pr_error_t *err)
 {
     const double one = 1;
-    pr_policy_t policy = {.model = p->m,
-                          .la = p->team->la,
-                          .n_expert = 1,
-                          .adapter = &p->expert,
-                          .mode = PR_AGGREGATE_PARAMS,
-                          .layer = -1};
+    pr_policy_t policy = {
+        .model = p->m, .la = p->team->la, .n_expert = 1, .adapter = &p->expert, .mix = &pr_mix_params};
     pr_decode_options_t decode = {.sampling = {.greedy = true},
                                   .max_new_tokens = o->max_new_tokens,
                                   .streams = o->streams,

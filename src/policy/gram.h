@@ -15,8 +15,6 @@
 #include "parallel/team.h"
 #include "policy/policy.h"
 
-typedef struct pr_grams pr_grams_t;
-
 typedef struct pr_gram_options {
     int n_prompt;            // >= 1, the same for all ranks; each row of the team takes its share
     const int *prompt_start; // [n_prompt+1]

@@ -7,58 +7,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {[PR_AGGREGATE_PARAMS] = "params",
-                                    [PR_AGGREGATE_LOGITS] = "logits",
-                                    [PR_AGGREGATE_PROBS] = "probs",
-                                    [PR_AGGREGATE_STATES] = "states",
-                                    [PR_AGGREGATE_REGMEAN] = "regmean"};
-
-const char *pr_aggregate_name(pr_aggregate_t mode)
+static pr_status_t check_weights(const pr_policy_t *p, const pr_mix_plan_t *plan, int point, const double *w,
+                                 pr_error_t *err)
 {
-    return names[mode];
-}
-
-pr_status_t pr_aggregate_parse(const char *name, pr_aggregate_t *out, pr_error_t *err)
-{
-    for (int i = PR_AGGREGATE_PARAMS; i <= PR_AGGREGATE_REGMEAN; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *out = (pr_aggregate_t)i;
-            return PR_OK;
-        }
-    return pr_fail(err, PR_ERR_CONFIG, "aggregation: found \"%s\", expected params, logits, probs, states or regmean",
-                   name);
-}
-
-static pr_status_t check_weights(const pr_policy_t *p, int point, const double *w, pr_error_t *err)
-{
-    bool normalised = p->mode == PR_AGGREGATE_PROBS ||
-                      (p->mode == PR_AGGREGATE_STATES && p->layer > 0 && p->layer < p->model->config.n_layer);
+    bool positive = plan->normalised || (plan->split > 0 && plan->split < p->model->config.n_layer);
     double sum = 0;
     for (int k = 0; k < p->n_expert; k++) {
-        if (!isfinite(w[k]) || w[k] < 0)
+        if (!isfinite(w[k]))
+            return pr_fail(err, PR_ERR_CONFIG, "point %d: weight %d is %g, expected a finite number", point, k, w[k]);
+        if (w[k] < 0 && !plan->signed_weights)
             return pr_fail(err, PR_ERR_CONFIG, "point %d: weight %d is %g, expected a finite number >= 0", point, k,
                            w[k]);
         sum += w[k];
     }
-    if (normalised && !(sum > 0))
-        return pr_fail(err, PR_ERR_CONFIG, "point %d: all weights are 0; %s needs a positive sum", point,
-                       pr_aggregate_name(p->mode));
+    if (positive && !(sum > 0))
+        return pr_fail(err, PR_ERR_CONFIG,
+                       plan->signed_weights ? "point %d: the weights' sum is not above 0; %s needs a positive sum"
+                                            : "point %d: all weights are 0; %s needs a positive sum",
+                       point, p->mix->name);
     return PR_OK;
 }
 
 pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, pr_error_t *err)
 {
-    int n_layer = p->model->config.n_layer;
+    pr_mix_plan_t plan = {0};
     if (!p->model->head.data)
         return pr_fail(err, PR_ERR_CONFIG, "the model (%s) has no language-model head", p->model->config.arch_name);
-    if (p->mode == PR_AGGREGATE_STATES && (p->layer < -1 || p->layer > n_layer))
-        return pr_fail(err, PR_ERR_CONFIG, "layer: found %d, expected -1 (the last) to %d", p->layer, n_layer);
-    if (p->mode == PR_AGGREGATE_REGMEAN && p->n_expert > 0)
-        return pr_fail(err, PR_ERR_UNSUPPORTED, "regmean: experts are merged into one adapter before they are run");
+    if (p->mix)
+        PR_TRY(pr_mix_plan(p->mix, p->mix_options, &p->model->config, &plan, err));
+    if (p->n_expert > 0 && p->mix->merge)
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: experts are merged into one adapter before they are run",
+                       p->mix->name);
     if (p->n_expert > 0 && !w)
         return pr_fail(err, PR_ERR_CONFIG, "no weights for %d adapters", p->n_expert);
     for (int i = 0; i < n_point; i++)
-        PR_TRY(check_weights(p, i, p->n_expert ? w + (size_t)i * (size_t)p->n_expert : NULL, err));
+        PR_TRY(check_weights(p, &plan, i, p->n_expert ? w + (size_t)i * (size_t)p->n_expert : NULL, err));
     return PR_OK;
 }
 
@@ -119,8 +102,8 @@ static pr_status_t run_group(pr_engine_t *e, const pr_policy_t *p, const pr_stra
     return status;
 }
 
-pr_status_t pr_aggregate_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
-                                const double *w, bool all_positions, float *out, pr_error_t *err)
+pr_status_t pr_policy_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids, const double *w,
+                             bool all_positions, float *out, pr_error_t *err)
 {
     pr_engine_t *e = NULL;
     pr_status_t status = PR_OK;
@@ -144,4 +127,13 @@ done:
     free(start);
     pr_engine_free(&e);
     return status;
+}
+
+pr_status_t pr_policy_logits_exact(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
+                                   const double *w, bool all_positions, float *out, pr_error_t *err)
+{
+    if (p->n_expert == 0 || !p->mix->with_constant)
+        return pr_policy_logits(p, n_seq, seq_start, ids, w, all_positions, out, err);
+    PR_TRY(pr_policy_check(p, 1, w, err));
+    return p->mix->with_constant(p, n_seq, seq_start, ids, w, all_positions, out, err);
 }

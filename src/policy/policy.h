@@ -1,20 +1,19 @@
 /* One policy out of K experts and a weight vector, and decoding from it.
  *
- * Experts are LoRA adapters over one base model; w [K] are non-negative weights. With x the tokens so far, h_k the
- * hidden state after the final norm of expert k, z_k the state before it, H the language-model head:
+ * Experts are LoRA adapters over one base model; w [K] are their weights, non-negative for most mixes. How experts and
+ * weights make one distribution is the mix's business (policy/mix.h; `paretorank help mixes`). With x the tokens so
+ * far, h_k the hidden state after the final norm of expert k, z_k the state before it, H the language-model head:
  *   params   W = W0 + sum w_k s_k B_k A_k, never merged: the adapters' outputs are added row by row
- *   logits   softmax(sum w_k log p_k(.|x)). The head is shared, linear and bias-free, so the log-partition terms cancel
- *            and this is softmax(H sum w_k h_k): computed so, at the price of one head
+ *   logits   softmax(sum w_k log p_k(.|x)), which is softmax(H sum w_k h_k)
  *   probs    sum (w_k / sum w) p_k(.|x)
- *   states   softmax(H sum w_k h_k), or with norm_before softmax(H norm(sum w_k z_k)). With layer = l < n_layer the
+ *   states   softmax(H sum w_k h_k), or with norm = before softmax(H norm(sum w_k z_k)). With layer = l < n_layer the
  *            states are combined earlier: layers 0..l-1 run once an expert, then z = sum (w_k / sum w) z_k (normalised,
  *            so that the residual stream keeps its scale) goes once through the layers behind, the final norm and the
- *            head, with the adapters merged by w as in `params`. So layer = 0 is `params`, and norm_before says
- *            nothing there.
+ *            head, with the adapters merged by w as in `params`. So layer = 0 is `params`, and norm says nothing there.
  *   regmean  a linear map of the layers is W = inv(sum w_k G_k) sum w_k G_k W_k, G_k the Gram matrix of its inputs in
- *            expert k. That is one adapter, which pr_regmean makes of experts and weights (policy/regmean.h) and
- *            which is then run as `params` with weight 1; the functions here do not take this mode with experts
- * An expert with w_k = 0 is not run. With K = 0 every mode is the base model.
+ *            expert k. That is one adapter: a mix that merges makes it of experts and weights, and it is then run as
+ *            `params` with weight 1; the functions here do not take such a mix with experts
+ * An expert with w_k = 0 is not run. With K = 0 every mix is the base model.
  *
  * With a provider that splits features every function is collective on its columns, which pass the same and get the
  * same. Nothing here depends on rank, time or the order of calls; a sequence's random numbers are a function of (key,
@@ -24,19 +23,7 @@
 
 #include "model/head.h"
 #include "model/transformer.h"
-
-typedef enum {
-    PR_AGGREGATE_PARAMS,
-    PR_AGGREGATE_LOGITS,
-    PR_AGGREGATE_PROBS,
-    PR_AGGREGATE_STATES,
-    PR_AGGREGATE_REGMEAN
-} pr_aggregate_t;
-
-/* "params", "logits", "probs", "states", "regmean". */
-const char *pr_aggregate_name(pr_aggregate_t mode);
-/* Errors: PR_ERR_CONFIG, naming the five. */
-pr_status_t pr_aggregate_parse(const char *name, pr_aggregate_t *out, pr_error_t *err);
+#include "policy/mix.h"
 
 /* What is common to all points. Plain data; owns nothing. */
 typedef struct pr_policy {
@@ -44,15 +31,15 @@ typedef struct pr_policy {
     const pr_linalg_t *la;
     int n_expert;                       // K
     const pr_adapter_t *const *adapter; // [K]
-    pr_aggregate_t mode;
-    int layer;        // states: layers run once an expert, 0..n_layer; -1: all. Ignored by the other modes
-    bool norm_before; // states at the last layer
+    const pr_mix_t *mix;                // NULL is enough where K = 0
+    const json_t *mix_options;          // of the mix; what is not there, or all (NULL), has its default
 } pr_policy_t;
 
-/* Can these weight vectors w [n_point,K] be used with the policy? They must be finite and non-negative; `probs`, and
- * `states` at an earlier layer, need a positive sum (`params` with all zero is the base model; `logits` and `states`
- * with all zero are the uniform distribution, as defined). layer must be -1..n_layer, the model must have a
- * language-model head. Errors: PR_ERR_CONFIG; PR_ERR_UNSUPPORTED for experts with `regmean`. */
+/* Can these weight vectors w [n_point,K] be used with the policy? They must be finite, and non-negative where the mix
+ * does not say otherwise; a mix that normalises them, as whatever combines states before the last layer does, needs a
+ * positive sum (`params` with all zero is the base model; `logits` and `states` with all zero are the uniform
+ * distribution, as defined). The mix's options must fit the model, which must have a language-model head. Errors:
+ * PR_ERR_CONFIG; PR_ERR_UNSUPPORTED for experts with a mix that merges them. */
 pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, pr_error_t *err);
 
 /* Next-token logits (log-probabilities up to a constant a row; `probs`: log-probabilities) of full sequences, without a
@@ -60,8 +47,12 @@ pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, 
  * behind ids[i]; else the last of each sequence: [n_seq,V].
  * Errors: PR_ERR_CONFIG (weights), PR_ERR_FORMAT (empty or too long sequence, id outside the vocabulary),
  * PR_ERR_MEMORY. */
-pr_status_t pr_aggregate_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
-                                const double *w, bool all_positions, float *out, pr_error_t *err);
+pr_status_t pr_policy_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids, const double *w,
+                             bool all_positions, float *out, pr_error_t *err);
+/* The same with the constants that the mix's formula has and decoding can do without (`logits`: sum w_k log p_k), for
+ * who shows the numbers. */
+pr_status_t pr_policy_logits_exact(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids,
+                                   const double *w, bool all_positions, float *out, pr_error_t *err);
 
 enum { PR_GROUP_ROWS = 4096 }; // rows of whole sequences that pass through the layers together
 

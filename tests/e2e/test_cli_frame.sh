@@ -37,7 +37,10 @@ expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --m
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
 expect 2 "--max-new-tokens: found '99999999999', expected an integer, 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
-expect 2 "--aggregate: found 'mean', expected states|logits|probs|params|regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params, regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--aggregate: unknown mix 'state'; did you mean 'states'?" generate "$fixtures/gpt2" --prompt x --aggregate state
+expect 2 "--aggregate: mix 'states': unknown option 'lyer'; did you mean 'layer'?" generate "$fixtures/gpt2" --prompt x --aggregate "states; lyer=1"
+expect 2 "--layer goes with --aggregate states, found params" generate "$fixtures/gpt2" --prompt x --aggregate params --layer 1
 expect 2 "--top-p: found '0', expected a number, 1e-06 to 1" generate "$fixtures/gpt2" --prompt x --top-p 0
 expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
 expect 2 "--ids: found '1,,2', expected integers such as 1,2,3, -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
@@ -66,6 +69,11 @@ holds "brevity"
   fail "docs/configuration.md is not what 'paretorank help config --markdown' prints"
 "$bin" help objectives --markdown | cmp -s - "$source_dir/docs/objectives.md" ||
   fail "docs/objectives.md is not what 'paretorank help objectives --markdown' prints"
+"$bin" help mixes --markdown | cmp -s - "$source_dir/docs/mixes.md" ||
+  fail "docs/mixes.md is not what 'paretorank help mixes --markdown' prints"
+expect 0 "" help mixes
+holds "inv(sum w_k G_k) sum w_k G_k W_k"
+holds "    layer = -1: "
 
 "$bin" help --man >"$work/paretorank.1" || fail "help --man"
 grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"

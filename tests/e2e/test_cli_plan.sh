@@ -33,6 +33,8 @@ more=$(($(memory 'aggregate="regmean"' seed=1 $little $less) - $(memory 'aggrega
 lora='finetune.lora.targets=("q_proj")'
 more=$(($(memory 'aggregate=("params","regmean")' "$lora" $little $less) - $(memory 'aggregate="params"' "$lora" $little $less)))
 [ "$more" -eq $((3 * 6 * 8 * 192 * 192 + layer + 3 * 4 * 18432)) ] || fail "memory of regmean on q_proj: $more more"
+# states at layer 0 is params, and so is what it takes; at a layer in between the layers behind it have all adapters.
+[ "$(memory 'aggregate="states"' layer=0 $little $less)" = "$(memory 'aggregate="params"' seed=1 $little $less)" ] || fail "memory of states at layer 0"
 expect 0 "" plan "$cfg" --load
 
 # Teams: how many, who is left over, and what a rank's share of the model takes.

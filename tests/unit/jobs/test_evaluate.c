@@ -207,7 +207,7 @@ START_TEST(regmean_is_its_adapter)
     pr_error_t err;
     char path[96];
     pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    ck_assert_msg(pr_job_regmean(env, 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
+    ck_assert_msg(pr_job_merge(env, "regmean", 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
     ck_assert_int_eq(pr_model_load(c->model, &m, &err), PR_OK);
     snprintf(path, sizeof path, "%s/merged", dir);
     ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);

@@ -485,12 +485,8 @@ START_TEST(roll_out_and_loss)
     const pr_adapter_t *adapter = s.adapter;
     const double one = 1;
     const int prompt_start[] = {0, PROMPT};
-    pr_policy_t policy = {.model = s.m,
-                          .la = pr_linalg_local(),
-                          .n_expert = 1,
-                          .adapter = &adapter,
-                          .mode = PR_AGGREGATE_PARAMS,
-                          .layer = -1};
+    pr_policy_t policy = {
+        .model = s.m, .la = pr_linalg_local(), .n_expert = 1, .adapter = &adapter, .mix = &pr_mix_params};
     pr_decode_options_t d = {
         .sampling = s.s, .samples = SAMPLES, .max_new_tokens = NEW, .want_logp = true, .key = tiny_key};
     pr_decoded_t out = {0};

@@ -11,20 +11,22 @@ typedef struct setup {
     pr_adapter_t *adapter[16];
     int k, v;
     pr_policy_t p;
+    json_t *options;
     int n_prompt, *start;
     int32_t *ids;
 } setup_t;
+
+// The mixes that are run as they are.
+static const pr_mix_t *const run_mixes[] = {&pr_mix_params, &pr_mix_logits, &pr_mix_probs, &pr_mix_states};
+enum { N_RUN_MIXES = 4 };
 
 static inline void setup(setup_t *s, const char *dir)
 {
     *s = (setup_t){.f = fixture_open(dir, false)};
     s->k = fixture_adapters(&s->f, s->adapter, 16);
     s->v = s->f.m->config.vocab;
-    s->p = (pr_policy_t){.model = s->f.m,
-                         .la = fixture_la,
-                         .n_expert = s->k,
-                         .adapter = (const pr_adapter_t *const *)s->adapter,
-                         .layer = -1};
+    s->p = (pr_policy_t){
+        .model = s->f.m, .la = fixture_la, .n_expert = s->k, .adapter = (const pr_adapter_t *const *)s->adapter};
     json_t *prompts = json_object_get(s->f.json, "prompt_ids");
     s->n_prompt = (int)json_array_size(prompts);
     ck_assert_int_gt(s->n_prompt, 0);
@@ -45,7 +47,16 @@ static inline void teardown(setup_t *s)
         pr_adapter_free(&s->adapter[k]);
     free(s->start);
     free(s->ids);
+    json_decref(s->options);
     fixture_close_all(&s->f);
+}
+
+static inline void states_with(setup_t *s, int layer, const char *norm)
+{
+    json_decref(s->options);
+    s->options = json_pack("{s:i, s:s}", "layer", layer, "norm", norm);
+    s->p.mix = &pr_mix_states;
+    s->p.mix_options = s->options;
 }
 
 // The i-th of the fixture's weightings.
@@ -67,7 +78,7 @@ static inline float *logits_of(const setup_t *s, const double *w, bool all)
 {
     size_t rows = (size_t)(all ? s->f.n_seq * s->f.len : s->f.n_seq);
     float *out = pr_alloc(rows * (size_t)s->v, sizeof *out);
-    FIXTURE_OK(pr_aggregate_logits(&s->p, s->f.n_seq, s->f.seq_start, s->f.ids, w, all, out, err));
+    FIXTURE_OK(pr_policy_logits(&s->p, s->f.n_seq, s->f.seq_start, s->f.ids, w, all, out, err));
     return out;
 }
 
@@ -77,18 +88,17 @@ static inline void check_logits(const char *dir)
     double w[16];
     setup(&s, dir);
     for (int i = 0; i < weightings(&s); i++)
-        for (int mode = PR_AGGREGATE_PARAMS; mode <= PR_AGGREGATE_STATES; mode++) {
+        for (int mode = 0; mode < N_RUN_MIXES; mode++) {
             weighting(&s, i, w);
-            s.p.mode = (pr_aggregate_t)mode;
+            s.p.mix = run_mixes[mode];
             size_t n = (size_t)s.f.n_seq * (size_t)s.v;
             float *found = logits_of(&s, w, false);
-            float *expected =
-                fixture_floats(&s.f, fixture_find(&s.f, "agg.%s.%d.logits", pr_aggregate_name(s.p.mode), i), n);
-            if (mode != PR_AGGREGATE_LOGITS) // there a row's constant is free
-                fixture_close(s.f.dir, pr_aggregate_name(s.p.mode), n, found, expected, 1e-4);
+            float *expected = fixture_floats(&s.f, fixture_find(&s.f, "agg.%s.%d.logits", s.p.mix->name, i), n);
+            if (s.p.mix != &pr_mix_logits) // there a row's constant is free
+                fixture_close(s.f.dir, s.p.mix->name, n, found, expected, 1e-4);
             pr_log_softmax(s.f.n_seq, s.v, found);
             pr_log_softmax(s.f.n_seq, s.v, expected);
-            fixture_close(s.f.dir, pr_aggregate_name(s.p.mode), n, found, expected, 1e-4);
+            fixture_close(s.f.dir, s.p.mix->name, n, found, expected, 1e-4);
             free(found);
             free(expected);
         }
@@ -105,7 +115,7 @@ static inline void check_logits_are_states(const char *dir)
     size_t n = (size_t)rows * (size_t)s.v;
     weighting(&s, weightings(&s) - 1, w); // its sum is not 1
     float *sum = pr_alloc(n, sizeof *sum);
-    s.p.mode = PR_AGGREGATE_PARAMS;
+    s.p.mix = &pr_mix_params;
     for (int k = 0; k < s.k; k++) {
         one[k] = 1;
         float *expert = logits_of(&s, one, true);
@@ -116,9 +126,8 @@ static inline void check_logits_are_states(const char *dir)
         one[k] = 0;
     }
     pr_log_softmax(rows, s.v, sum);
-    for (int mode = PR_AGGREGATE_LOGITS; mode <= PR_AGGREGATE_STATES;
-         mode += PR_AGGREGATE_STATES - PR_AGGREGATE_LOGITS) {
-        s.p.mode = (pr_aggregate_t)mode;
+    for (int states = 0; states < 2; states++) {
+        s.p.mix = states ? &pr_mix_states : &pr_mix_logits;
         float *found = logits_of(&s, w, true);
         pr_log_softmax(rows, s.v, found);
         fixture_close(s.f.dir, "logits by definition", n, found, sum, 1e-5);
@@ -143,18 +152,17 @@ static inline void check_layer_and_norm(const char *dir)
     setup(&s, dir);
     size_t n = (size_t)s.f.n_seq * (size_t)s.v;
     weighting(&s, 0, w);
-    s.p.mode = PR_AGGREGATE_PARAMS;
+    s.p.mix = &pr_mix_params;
     float *params = logits_of(&s, w, false);
-    s.p.mode = PR_AGGREGATE_STATES;
+    s.p.mix = &pr_mix_states;
     float *last = logits_of(&s, w, false);
-    s.p.layer = s.f.m->config.n_layer;
+    states_with(&s, s.f.m->config.n_layer, "after");
     float *all = logits_of(&s, w, false);
-    s.p.layer = 0;
+    states_with(&s, 0, "after");
     float *none = logits_of(&s, w, false);
-    s.p.layer = 1;
+    states_with(&s, 1, "after");
     float *first = logits_of(&s, w, false);
-    s.p.layer = -1;
-    s.p.norm_before = true;
+    states_with(&s, -1, "before");
     float *before = logits_of(&s, w, false);
     for (int k = 0; k < s.k; k++)
         half[k] = 0.5 * w[k];
@@ -180,14 +188,15 @@ static inline void check_one_expert(const char *dir)
     setup(&s, dir);
     size_t n = (size_t)s.f.n_seq * (size_t)s.v;
     w[s.k - 1] = 1;
-    s.p.mode = PR_AGGREGATE_PARAMS;
+    s.p.mix = &pr_mix_params;
     float *expected = logits_of(&s, w, false);
     pr_log_softmax(s.f.n_seq, s.v, expected);
     for (int layer = -1; layer <= s.f.m->config.n_layer; layer++)
-        for (int mode = PR_AGGREGATE_LOGITS; mode <= PR_AGGREGATE_STATES; mode++) {
-            s.p.mode = (pr_aggregate_t)mode;
-            s.p.layer = layer;
-            s.p.norm_before = layer % 2 == 0;
+        for (int mode = 1; mode < N_RUN_MIXES; mode++) {
+            states_with(&s, layer, layer % 2 == 0 ? "before" : "after");
+            s.p.mix = run_mixes[mode];
+            if (s.p.mix != &pr_mix_states)
+                s.p.mix_options = NULL;
             float *found = logits_of(&s, w, false);
             pr_log_softmax(s.f.n_seq, s.v, found);
             fixture_close(s.f.dir, "one expert", n, found, expected, 1e-5);
@@ -249,12 +258,12 @@ static inline void check_greedy_aggregates(const char *dir)
     for (int i = 0; i < n; i++)
         weighting(&s, i, w + i * s.k);
     json_t *aggregate = json_object_get(s.f.json, "aggregate");
-    for (int mode = PR_AGGREGATE_PARAMS; mode <= PR_AGGREGATE_STATES; mode++)
+    for (int mode = 0; mode < N_RUN_MIXES; mode++)
         for (int no_cache = 0; no_cache < 2; no_cache++) {
             char key[64];
             pr_decoded_t d;
-            s.p.mode = (pr_aggregate_t)mode;
-            snprintf(key, sizeof key, "%s.0", pr_aggregate_name(s.p.mode));
+            s.p.mix = run_mixes[mode];
+            snprintf(key, sizeof key, "%s.0", s.p.mix->name);
             json_t *lists = json_object_get(aggregate, key);
             pr_decode_options_t o = {.sampling = {.greedy = true},
                                      .max_new_tokens = new_tokens(&s, lists),
@@ -264,7 +273,7 @@ static inline void check_greedy_aggregates(const char *dir)
                                      .no_cache = no_cache};
             FIXTURE_OK(pr_decode(&s.p, n, w, s.n_prompt, s.start, s.ids, &o, &d, err));
             for (int i = 0; i < n; i++) {
-                snprintf(key, sizeof key, "%s.%d", pr_aggregate_name(s.p.mode), i);
+                snprintf(key, sizeof key, "%s.%d", s.p.mix->name, i);
                 same_ids(&s, &d, i, 2, json_object_get(aggregate, key));
             }
             pr_decoded_clear(&d);

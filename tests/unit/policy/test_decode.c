@@ -12,6 +12,7 @@ typedef struct setup {
     pr_model_t *m;
     pr_adapter_t *a[K];
     pr_policy_t p;
+    json_t *options;
     pr_decode_options_t o;
 } setup_t;
 
@@ -24,8 +25,7 @@ static void setup(setup_t *s, const char *config)
                          .la = pr_linalg_local(),
                          .n_expert = K,
                          .adapter = (const pr_adapter_t *const *)s->a,
-                         .mode = PR_AGGREGATE_STATES,
-                         .layer = -1};
+                         .mix = &pr_mix_states};
     s->o = (pr_decode_options_t){.sampling = {.temperature = 0.9, .top_p = 1},
                                  .samples = 4,
                                  .max_new_tokens = 12,
@@ -38,6 +38,7 @@ static void teardown(setup_t *s)
 {
     for (int k = 0; k < K; k++)
         pr_adapter_free(&s->a[k]);
+    json_decref(s->options);
     pr_model_free(&s->m);
 }
 
@@ -74,13 +75,19 @@ static void same_all(const pr_decoded_t *a, const pr_decoded_t *b)
 
 static const char *const configs[] = {TINY_GPT2, TINY_QWEN3, TINY_MISTRAL};
 
-// Modes, and states at every layer: 5 policies.
-enum { N_POLICY = 6 };
+static const char *const mixes[] = {"params", "logits", "probs", "states", "states; layer=1", "states; norm=before"};
+enum { N_POLICY = 6, PARAMS = 0, LAYER = 4 };
+
+static void use(setup_t *s, const char *mix)
+{
+    json_decref(s->options);
+    TINY_OK(pr_mix_parse(mix, &s->p.mix, &s->options, err));
+    s->p.mix_options = s->options;
+}
+
 static void policy(setup_t *s, int i)
 {
-    s->p.mode = i <= PR_AGGREGATE_STATES ? (pr_aggregate_t)i : PR_AGGREGATE_STATES;
-    s->p.layer = i == 4 ? 1 : -1;
-    s->p.norm_before = i == 5;
+    use(s, mixes[i]);
 }
 
 /* Any number of streams, no cache, one point or one prompt at a time, samples in two calls: the same tokens. */
@@ -145,7 +152,7 @@ START_TEST(test_parts)
 }
 END_TEST
 
-/* logp is what pr_aggregate_logits says of the whole sequence, and the samples follow the uniform numbers. */
+/* logp is what pr_policy_logits says of the whole sequence, and the samples follow the uniform numbers. */
 START_TEST(test_log_probabilities)
 {
     setup_t s;
@@ -163,7 +170,7 @@ START_TEST(test_log_probabilities)
             float *logits = pr_alloc((size_t)((n + more) * v), sizeof *logits), logp;
             memcpy(ids, prompt_ids + prompt_start[prompt], (size_t)n * sizeof *ids);
             memcpy(ids + n, d.ids + d.start[seq], (size_t)more * sizeof *ids);
-            TINY_OK(pr_aggregate_logits(&s.p, 1, start, ids, weights + seq / 4 / N_PROMPT * K, true, logits, err));
+            TINY_OK(pr_policy_logits(&s.p, 1, start, ids, weights + seq / 4 / N_PROMPT * K, true, logits, err));
             for (int t = 0; t < more; t++) {
                 double u = pr_rng_uniform(&s.o.key, (uint64_t)prompt, (uint64_t)(seq % 4), (uint64_t)t, 0);
                 int id = pr_choose_token(&s.o.sampling, v, logits + (n + t - 1) * v, u, &logp);
@@ -187,7 +194,7 @@ START_TEST(test_zero_weight)
     for (int i = 0; i < N_POLICY; i++) {
         policy(&s, i);
         pr_decoded_t before = decode(&s, 2, w);
-        int64_t rows = prompt_start[N_PROMPT] * (i == PR_AGGREGATE_PARAMS ? 2 : i == 4 ? 2 + 2 : 2);
+        int64_t rows = prompt_start[N_PROMPT] * (i == PARAMS ? 2 : i == LAYER ? 2 + 2 : 2);
         ck_assert_int_eq(before.prefilled, rows); // once an expert in use, or once a point
         float *kept = pr_alloc(s.a[1]->n_data, sizeof *kept);
         memcpy(kept, s.a[1]->data, s.a[1]->n_data * sizeof *kept);
@@ -300,14 +307,13 @@ START_TEST(test_errors)
     refuse(&s, weights, 2, empty, prompt_ids, PR_ERR_FORMAT, "prompt 1|empty");
     refuse(&s, weights, 1, one, ids, PR_ERR_FORMAT, "prompt 0|61");
     refuse(&s, weights, 1, longest, ids, PR_ERR_FORMAT, "prompt 0|600");
-    s.p.mode = PR_AGGREGATE_PROBS;
+    use(&s, "probs");
     refuse(&s, zero, 1, prompt_start, prompt_ids, PR_ERR_CONFIG, "all weights are 0|probs");
-    s.p.mode = PR_AGGREGATE_STATES;
-    s.p.layer = 3;
+    use(&s, "states; layer=3");
     refuse(&s, weights, 1, prompt_start, prompt_ids, PR_ERR_CONFIG, "layer|3|2");
-    s.p.layer = 1;
+    use(&s, "states; layer=1");
     refuse(&s, zero, 1, prompt_start, prompt_ids, PR_ERR_CONFIG, "all weights are 0|states");
-    s.p.layer = -1;
+    use(&s, "states");
     s.o.max_new_tokens = 0;
     refuse(&s, weights, 1, prompt_start, prompt_ids, PR_ERR_CONFIG, "max_new_tokens|0");
     s.o.max_new_tokens = 5;
@@ -333,14 +339,9 @@ END_TEST
 
 START_TEST(test_names)
 {
-    pr_aggregate_t mode;
-    pr_error_t e = {0};
-    for (int i = PR_AGGREGATE_PARAMS; i <= PR_AGGREGATE_STATES; i++) {
-        TINY_OK(pr_aggregate_parse(pr_aggregate_name((pr_aggregate_t)i), &mode, err));
-        ck_assert_int_eq((int)mode, i);
-    }
-    check_error("name", pr_aggregate_parse("state", &mode, &e), PR_ERR_CONFIG, e.text, "state|params|probs");
+    ck_assert_str_eq(pr_finish_name(PR_FINISH_EOS), "eos");
     ck_assert_str_eq(pr_finish_name(PR_FINISH_STOP), "stop");
+    ck_assert_str_eq(pr_finish_name(PR_FINISH_LENGTH), "length");
 }
 END_TEST
 

@@ -228,7 +228,7 @@ static void see_expert(const setup_t *s, int k, seen_t *seen)
     const double one = 1;
     pr_run_t *run = NULL;
     pr_decoded_t d;
-    pr_policy_t p = {s->f.m, pr_linalg_local(), 1, s->expert + k, PR_AGGREGATE_PARAMS, -1, false};
+    pr_policy_t p = {s->f.m, pr_linalg_local(), 1, s->expert + k, &pr_mix_params, NULL};
     pr_decode_options_t o = {.sampling = {.greedy = true}, .max_new_tokens = NEW_TOKENS, .no_cache = true};
     FIXTURE_OK(pr_decode(&p, 1, &one, s->o.n_prompt, s->start, s->ids, &o, &d, err));
     FIXTURE_OK(pr_run_new(s->f.m, pr_linalg_local(), false, &run, err));
@@ -590,7 +590,7 @@ START_TEST(test_refusals)
     ck_assert_int_eq(pr_grams_new(s.f.m, pr_team_local(), s.adapter[0], s.need, &s.o, &g, &e), PR_ERR_INTERRUPTED);
     ck_assert_ptr_null(g);
     ck_assert_int_eq(calls, 3);
-    pr_policy_t p = {s.f.m, pr_linalg_local(), s.k, s.expert, PR_AGGREGATE_REGMEAN, -1, false};
+    pr_policy_t p = {s.f.m, pr_linalg_local(), s.k, s.expert, &pr_mix_regmean, NULL};
     ck_assert_int_eq(pr_policy_check(&p, 1, (double[]){1, 1, 1}, &e), PR_ERR_UNSUPPORTED);
     teardown(&s);
 }

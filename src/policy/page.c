@@ -1,0 +1,56 @@
+/* The reference page of the mixes, written from the registry so that it cannot fall behind. */
+#include "base/mem.h"
+#include "policy/mix.h"
+
+static const char intro[] =
+    "# Mixes\n"
+    "\n"
+    "Made by `paretorank help mixes --markdown`; do not edit.\n"
+    "\n"
+    "A mix says how experts and weights make one policy. A sweep names it as `aggregate`; `generate`, `logits` and "
+    "`score` take it as `--aggregate`, with options behind it: `--aggregate \"states; layer=2\"`; `export` writes "
+    "those "
+    "that are one adapter. In the formulas w are the weights, p_k the next-token distribution of expert k, z_k its "
+    "hidden state behind the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
+    "weight.\n";
+
+// A '|' would end the table's cell.
+static void add_cell(pr_buf_t *b, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '|')
+            pr_buf_puts(b, "\\|");
+        else
+            pr_buf_add(b, text, 1);
+}
+
+static void add_mix(pr_buf_t *b, const pr_mix_t *mix)
+{
+    pr_buf_printf(b, "\n## %s\n\n%s\n\n- Policy: %s\n- Can be exported as one adapter: %s\n", mix->name, mix->help,
+                  mix->formula, mix->one_adapter ? "yes" : "no");
+    if (!mix->options->key) {
+        pr_buf_puts(b, "\nNo options.\n");
+        return;
+    }
+    pr_buf_puts(b, "\n| option | values | default | meaning |\n| --- | --- | --- | --- |\n");
+    for (const pr_option_t *o = mix->options; o->key; o++) {
+        pr_buf_printf(b, "| `%s` | ", o->key);
+        add_cell(b, o->choices ? o->choices : o->kind == PR_OPT_INT ? "integer" : "number");
+        if (o->min < o->max)
+            pr_buf_printf(b, ", %.10g to %.10g", o->min, o->max);
+        pr_buf_printf(b, " | `%s` | ", o->dflt ? o->dflt : "required");
+        add_cell(b, o->help);
+        pr_buf_puts(b, " |\n");
+    }
+}
+
+char *pr_mix_page(void)
+{
+    size_t n;
+    pr_buf_t b = {0};
+    const pr_mix_t *const *mix = pr_mix_all(&n);
+    pr_buf_puts(&b, intro);
+    for (size_t i = 0; i < n; i++)
+        add_mix(&b, mix[i]);
+    return b.data;
+}

@@ -1,0 +1,165 @@
+#include "policy/spec.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {"adapter", "job"};
+
+// All options of the mix. New reference.
+static json_t *all_options(const pr_policy_spec_t *s)
+{
+    json_t *options = NULL;
+    pr_status_t status = pr_options_resolve(s->mix->options, s->options, NULL, &options, NULL);
+    assert(status == PR_OK); // who made the spec has resolved them
+    (void)status;
+    return options;
+}
+
+json_t *pr_policy_pack(const pr_policy_spec_t *s)
+{
+    json_t *parts = json_array();
+    assert(s->mix && s->n >= 0 && s->n <= PR_MAX_PARTS);
+    for (int i = 0; i < s->n; i++) {
+        const pr_policy_part_t *p = &s->part[i];
+        assert(isfinite(p->coefficient));
+        if (p->coefficient != 0)
+            json_array_append_new(parts,
+                                  json_pack("[s, s, o]", kinds[p->job], p->source, pr_json_real(p->coefficient)));
+    }
+    json_t *value = json_pack("{s:s, s:o, s:o}", "mix", s->mix->name, "options", all_options(s), "parts", parts);
+    if (s->condition)
+        json_object_set(value, "condition", s->condition);
+    return value;
+}
+
+static pr_status_t wrong(const json_t *found, const char *key, const char *expected, pr_error_t *err)
+{
+    char *text = found ? pr_json_text(found, JSON_COMPACT) : NULL;
+    pr_fail(err, PR_ERR_CONFIG, "%s: found %.64s, expected %s", key, text ? text : "nothing", expected);
+    free(text);
+    return PR_ERR_CONFIG;
+}
+
+static bool is_hash(const char *text)
+{
+    return text && strlen(text) == PR_HASH_HEX - 1 && strspn(text, "0123456789abcdef") == PR_HASH_HEX - 1;
+}
+
+static pr_status_t parse_part(const json_t *value, pr_policy_part_t *out, pr_error_t *err)
+{
+    const char *kind = json_string_value(json_array_get(value, 0)),
+               *source = json_string_value(json_array_get(value, 1));
+    const json_t *coefficient = json_array_get(value, 2);
+    bool job = kind && strcmp(kind, "job") == 0;
+    if (json_array_size(value) != 3 || !kind || (!job && strcmp(kind, "adapter") != 0) || !is_hash(source))
+        return wrong(value, "parts", "[\"job\" or \"adapter\", 32 hexadecimal digits, a coefficient]", err);
+    double c = json_number_value(coefficient);
+    if (!json_is_number(coefficient) || !isfinite(c) || c == 0)
+        return wrong(value, "parts", "a coefficient that is a number other than 0", err);
+    *out = (pr_policy_part_t){.job = job, .coefficient = c};
+    memcpy(out->source, source, PR_HASH_HEX);
+    return PR_OK;
+}
+
+static pr_status_t check_keys(const json_t *value, pr_error_t *err)
+{
+    static const char *const known[] = {"mix", "options", "parts", "condition"};
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+    {
+        bool is_known = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            is_known = is_known || strcmp(key, known[i]) == 0;
+        if (!is_known)
+            return wrong(member, key, "no such key: mix, options, parts or condition", err);
+    }
+    return PR_OK;
+}
+
+static pr_status_t parse_spec(const json_t *value, pr_policy_spec_t *s, pr_error_t *err)
+{
+    const char *mix = json_string_value(json_object_get(value, "mix"));
+    const json_t *options = json_object_get(value, "options"), *parts = json_object_get(value, "parts");
+    json_t *condition = json_object_get(value, "condition");
+    if (!json_is_object(value))
+        return wrong(value, "the whole", "an object", err);
+    PR_TRY(check_keys(value, err));
+    if (!mix)
+        return wrong(json_object_get(value, "mix"), "mix", "a string", err);
+    if (!json_is_array(parts) || json_array_size(parts) > PR_MAX_PARTS)
+        return wrong(parts, "parts", "a list of at most 32", err);
+    if (condition && pr_json_is_none(condition))
+        return wrong(condition, "condition", "a value, or no such key", err);
+    PR_TRY(pr_mix_find(mix, &s->mix, err));
+    for (; s->n < (int)json_array_size(parts); s->n++)
+        PR_TRY(parse_part(json_array_get(parts, (size_t)s->n), &s->part[s->n], err));
+    pr_status_t status = pr_options_resolve(s->mix->options, options, NULL, &s->options, err);
+    if (status != PR_OK)
+        pr_fail_in(err, "mix '%s'", mix);
+    else
+        s->condition = json_incref(condition);
+    return status;
+}
+
+pr_status_t pr_policy_parse(const json_t *value, pr_policy_spec_t *out, pr_error_t *err)
+{
+    pr_policy_spec_t s = {0};
+    pr_status_t status = parse_spec(value, &s, err);
+    if (status == PR_OK)
+        *out = s;
+    else
+        pr_fail_in(err, "policy");
+    return status;
+}
+
+void pr_policy_spec_clear(pr_policy_spec_t *s)
+{
+    json_decref(s->options);
+    json_decref(s->condition);
+    *s = (pr_policy_spec_t){0};
+}
+
+static void add_value(pr_buf_t *b, const json_t *v)
+{
+    char *text =
+        json_is_string(v) ? pr_strdup(json_string_value(v)) : pr_json_text(v, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    pr_buf_puts(b, text);
+    free(text);
+}
+
+char *pr_policy_text(const pr_policy_spec_t *s)
+{
+    enum { DIGITS = 8 };
+    pr_buf_t b = {0};
+    json_t *options = all_options(s), *defaults = all_options(&(pr_policy_spec_t){.mix = s->mix});
+    const char *between = "";
+    pr_buf_printf(&b, "%s(", s->mix->name);
+    for (int i = 0; i < s->n; i++) {
+        if (s->part[i].coefficient == 0)
+            continue;
+        pr_buf_printf(&b, "%s%.*s:%.6g", between, DIGITS, s->part[i].source, s->part[i].coefficient);
+        between = ", ";
+    }
+    between = "; ";
+    for (const pr_option_t *o = s->mix->options; o->key; o++) {
+        const json_t *v = json_object_get(options, o->key);
+        if (!v || json_equal((json_t *)(uintptr_t)v, json_object_get(defaults, o->key)))
+            continue;
+        pr_buf_printf(&b, "%s%s=", between, o->key);
+        add_value(&b, v);
+        between = ", ";
+    }
+    pr_buf_puts(&b, ")");
+    if (s->condition) {
+        pr_buf_puts(&b, " told ");
+        add_value(&b, s->condition);
+    }
+    json_decref(options);
+    json_decref(defaults);
+    return b.data;
+}
