@@ -9,7 +9,8 @@
 
 /* The hash of a PEFT directory's two files. Errors: PR_ERR_NOT_FOUND. */
 pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
-/* Of a model directory: config, generation config, tokenizer and weights. Reads every byte. Errors: PR_ERR_NOT_FOUND. */
+/* Of a model directory: config, generation config, tokenizer and weights. Reads every byte. Errors: PR_ERR_NOT_FOUND.
+ */
 pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
 
 /* Is a PEFT directory, or the file of a head, in a results directory (by its own name or by that of the link for

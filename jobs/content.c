@@ -19,8 +19,7 @@ enum { PARTS = sizeof parts / sizeof *parts };
 pr_content_t *pr_content_new(const char *results, int threads)
 {
     pr_content_t *c = pr_alloc(1, sizeof *c);
-    c->value = json_pack("{s:s, s:i, s:[], s:[]}", "results", results, "threads", threads, "stop",
-                         "worst");
+    c->value = json_pack("{s:s, s:i, s:[], s:[]}", "results", results, "threads", threads, "stop", "worst");
     for (int i = 0; i < PARTS; i++)
         json_object_set_new(c->value, parts[i], json_object());
     return c;

@@ -1,6 +1,6 @@
-/* What jobs name by the hash of its content: models, adapters, lists of prompts, objectives, and what the evaluations of
- * a search have in common. Rank 0 fills it from the configuration; it travels to all ranks as JSON, and is all that a
- * rank knows beside the job itself. Where a thing lies is no part of any job.
+/* What jobs name by the hash of its content: models, adapters, lists of prompts, objectives, and what the evaluations
+ * of a search have in common. Rank 0 fills it from the configuration; it travels to all ranks as JSON, and is all that
+ * a rank knows beside the job itself. Where a thing lies is no part of any job.
  *
  *   pr_content_t *c = pr_content_new(results, threads);
  *   pr_content_add_path(c, PR_CONTENT_MODEL, hash, "/data/model");  ...   rank 0

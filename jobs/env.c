@@ -44,7 +44,9 @@ static void close_models(pr_job_env_t *env)
     for (int i = 0; i < env->n_objective; i++)
         pr_objective_close(&env->objective[i].o);
     free(env->objective);
+    free(env->range);
     env->objective = NULL;
+    env->range = NULL;
     env->n_objective = 0;
     for (int i = 0; i < env->n_adapter; i++)
         pr_grams_free(&env->adapter[i].grams);
@@ -152,14 +154,14 @@ static pr_status_t check_data(const pr_job_env_t *env, const json_t *entry, pr_e
 static pr_status_t check_prompts(const pr_job_env_t *env, const json_t *entry, pr_error_t *err)
 {
     for (int i = 0; i < env->n_prompts; i++)
-        PR_TRY(pr_objective_check_prompts(text_of(entry, "name"), text_of(entry, "type"),
-                                          json_object_get(entry, "options"), text_of(entry, "dir"),
-                                          env->prompts[i].reader.file, env->prompts[i].n,
-                                          (char *const *)(uintptr_t)env->prompts[i].text, err));
+        PR_TRY(pr_objective_check_prompts(
+            text_of(entry, "name"), text_of(entry, "type"), json_object_get(entry, "options"), text_of(entry, "dir"),
+            env->prompts[i].reader.file, env->prompts[i].n, (char *const *)(uintptr_t)env->prompts[i].text, err));
     return PR_OK;
 }
 
-static pr_status_t open_objective(pr_job_env_t *env, pr_open_objective_t *o, const json_t *entry, pr_error_t *err)
+static pr_status_t open_objective(pr_job_env_t *env, pr_open_objective_t *o, pr_objective_range_t *range,
+                                  const json_t *entry, pr_error_t *err)
 {
     const char *type = text_of(entry, "type");
     const json_t *options = json_object_get(entry, "options");
@@ -171,8 +173,8 @@ static pr_status_t open_objective(pr_job_env_t *env, pr_open_objective_t *o, con
     PR_TRY(pr_objective_open(o->name, type, options, &oe, &o->o, err));
     if (!leader)
         return PR_OK;
-    o->lo = o->o->lo;
-    o->hi = o->o->hi;
+    range->lo = o->o->lo;
+    range->hi = o->o->hi;
     PR_TRY(check_prompts(env, entry, err));
     return pr_objective_needs_fit(type, options) ? check_data(env, entry, err) : PR_OK;
 }
@@ -186,18 +188,16 @@ static pr_status_t load_objectives(pr_job_env_t *env, pr_error_t *err)
     const char *hash;
     json_t *entry;
     env->objective = pr_alloc(json_object_size(all), sizeof *env->objective);
+    env->range = pr_alloc(json_object_size(all), sizeof *env->range);
     json_object_foreach((json_t *)(uintptr_t)all, hash, entry)
     {
+        pr_objective_range_t *range = &env->range[env->n_objective];
         pr_open_objective_t *o = &env->objective[env->n_objective++];
-        double range[2];
         snprintf(o->hash, sizeof o->hash, "%s", hash);
+        snprintf(range->objective, sizeof range->objective, "%s", hash);
         o->name = text_of(entry, "name");
-        PR_GO(team->agree(team, open_objective(env, o, entry, err), err));
-        range[0] = o->lo;
-        range[1] = o->hi;
-        team->broadcast(team, range, sizeof range);
-        o->lo = range[0];
-        o->hi = range[1];
+        PR_GO(team->agree(team, open_objective(env, o, range, entry, err), err));
+        team->broadcast(team, range, sizeof *range);
     }
 done:
     return status;
@@ -211,14 +211,10 @@ static int find_objective(const pr_job_env_t *env, const char *hash)
     return -1;
 }
 
-bool pr_job_env_range(const pr_job_env_t *env, const char *objective, double *lo, double *hi)
+int pr_job_env_ranges(const pr_job_env_t *env, const pr_objective_range_t **out)
 {
-    int i = find_objective(env, objective);
-    if (i < 0)
-        return false;
-    *lo = env->objective[i].lo;
-    *hi = env->objective[i].hi;
-    return true;
+    *out = env->range;
+    return env->n_objective;
 }
 
 /* The worst values that jobs will ask for. */
@@ -229,11 +225,13 @@ static pr_status_t check_worst(const pr_job_env_t *env, pr_error_t *err)
     json_array_foreach(pr_content_worst(env->content), i, one)
     {
         int index = find_objective(env, json_string_value(json_array_get(one, 0)));
-        const pr_open_objective_t *o = &env->objective[index];
-        if (index >= 0 && !isfinite(json_is_true(json_array_get(one, 1)) ? o->hi : o->lo))
+        if (index < 0)
+            continue;
+        const pr_objective_range_t *range = &env->range[index];
+        if (!isfinite(json_is_true(json_array_get(one, 1)) ? range->hi : range->lo))
             return pr_fail(err, PR_ERR_CONFIG,
                            "truncated: found worst, but objective '%s' has no worst value: its range is not limited",
-                           o->name);
+                           env->objective[index].name);
     }
     return PR_OK;
 }
@@ -534,11 +532,11 @@ pr_status_t pr_responses_score(pr_job_env_t *env, const pr_scoring_t *how, const
     bool worst = strcmp(how->truncated, "worst") == 0;
     pr_status_t status = PR_OK;
     for (int k = 0; k < how->n && status == PR_OK; k++) {
-        const pr_open_objective_t *o = &env->objective[how->index[k]];
-        status = score_column(env, o->o, r, column, err);
+        const pr_objective_range_t *range = &env->range[how->index[k]];
+        status = score_column(env, env->objective[how->index[k]].o, r, column, err);
         for (int i = 0; i < r->n; i++)
             scores[(size_t)i * (size_t)how->n + (size_t)k] =
-                worst && r->cut[i] ? (how->minimize[k] ? o->hi : o->lo) : column[i];
+                worst && r->cut[i] ? (how->minimize[k] ? range->hi : range->lo) : column[i];
     }
     free(column);
     return status;

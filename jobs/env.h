@@ -24,7 +24,6 @@ typedef struct pr_open_objective {
     char hash[PR_HASH_HEX]; // of its identity
     const char *name;
     pr_objective_t *o;      // NULL on ranks that have no part in it
-    double lo, hi;          // declared range, on all ranks once everything is loaded
     char head[PR_HASH_HEX]; // of the fitted head that it was given
 } pr_open_objective_t;
 
@@ -48,6 +47,7 @@ struct pr_job_env {
     pr_prompt_set_t *prompts; // [n_prompts]
     int n_prompts;
     pr_open_objective_t *objective; // [n_objective]
+    pr_objective_range_t *range;    // [n_objective] declared, on all ranks once everything is loaded
     int n_objective;
     pr_stops_t stops;
     const char **stop_text;       // that stops borrows
@@ -71,7 +71,8 @@ pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, co
                            const pr_job_hooks_t *hooks, pr_cached_adapter_t **out, pr_error_t *err);
 
 /* Files that another node has just renamed into place may take a moment to be seen: waits for one whose hash is the
- * expected one, or until the hooks say stop. Errors: those of hash, PR_ERR_FORMAT (another hash), PR_ERR_INTERRUPTED. */
+ * expected one, or until the hooks say stop. Errors: those of hash, PR_ERR_FORMAT (another hash), PR_ERR_INTERRUPTED.
+ */
 pr_status_t pr_env_await(pr_job_env_t *env, const char *path, pr_status_t (*hash)(const char *, char *, pr_error_t *),
                          const char *expected, const pr_job_hooks_t *hooks, pr_error_t *err);
 
@@ -82,8 +83,9 @@ typedef struct pr_scoring {
     bool minimize[PR_MAX_OBJECTIVES]; // which of its values is the worst; false until the caller says otherwise
     const char *truncated;            // "score" (until the caller says otherwise) | "worst" | "drop"
 } pr_scoring_t;
-/* hashes: list of objectives; heads: object, objective -> the job that fits its head. Gives them their heads. Collective
- * on the team. Errors: PR_ERR_CONFIG, PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it). */
+/* hashes: list of objectives; heads: object, objective -> the job that fits its head. Gives them their heads.
+ * Collective on the team. Errors: PR_ERR_CONFIG, PR_ERR_NOT_FOUND, PR_ERR_FORMAT (changed since the job that made it).
+ */
 pr_status_t pr_env_scoring(pr_job_env_t *env, const pr_job_t *job, const json_t *hashes, const json_t *heads,
                            const pr_job_hooks_t *hooks, pr_scoring_t *out, pr_error_t *err);
 

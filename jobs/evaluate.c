@@ -1,5 +1,5 @@
-/* The evaluate job (evaluate.h). Random numbers are keyed by (sweep seed, prompt, sample, token) and not by the point, so
- * that points share them and differences between points are paired. */
+/* The evaluate job (evaluate.h). Random numbers are keyed by (sweep seed, prompt, sample, token) and not by the point,
+ * so that points share them and differences between points are paired. */
 #include "jobs/evaluate.h"
 #include "base/duration.h"
 #include "base/mem.h"
@@ -19,19 +19,22 @@
 
 #define T(key, kind)                                                                                                   \
     {                                                                                                                  \
-        #key, PR_FIELD_##kind, offsetof(pr_evaluation_task_t, key)                                                     \
+#key, PR_FIELD_##kind, offsetof(pr_evaluation_task_t, key)                                                     \
     }
 #define I(key, kind)                                                                                                   \
     {                                                                                                                  \
-        #key, PR_FIELD_##kind, offsetof(pr_evaluate_inputs_t, key)                                                     \
+#key, PR_FIELD_##kind, offsetof(pr_evaluate_inputs_t, key)                                                     \
     }
 #define END                                                                                                            \
     {                                                                                                                  \
         NULL, PR_FIELD_INT, 0                                                                                          \
     }
-static const pr_field_t task_fields[] = {T(model, HASH),      T(prompts, HASH),  T(objectives, JSON), T(heads, JSON),
-                                         T(minimize, JSON),   T(truncated, TEXT), T(stop, JSON),      T(greedy, BOOL),
-                                         T(temperature, REAL), T(top_p, REAL),    T(samples, INT),    T(sweep_seed, INT64),
+static const pr_field_t task_fields[] = {T(model, HASH),         T(prompts, HASH),
+                                         T(objectives, JSON),    T(heads, JSON),
+                                         T(minimize, JSON),      T(truncated, TEXT),
+                                         T(stop, JSON),          T(greedy, BOOL),
+                                         T(temperature, REAL),   T(top_p, REAL),
+                                         T(samples, INT),        T(sweep_seed, INT64),
                                          T(max_new_tokens, INT), END};
 static const pr_field_t input_fields[] = {I(task, HASH), I(policy, JSON), I(corpus, HASH),
                                           I(first, INT), I(count, INT),   END};

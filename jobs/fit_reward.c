@@ -157,7 +157,7 @@ void pr_fit_output_clear(pr_fit_output_t *out)
 
 #define I(key, kind)                                                                                                   \
     {                                                                                                                  \
-        #key, PR_FIELD_##kind, offsetof(pr_fit_inputs_t, key)                                                          \
+#key, PR_FIELD_##kind, offsetof(pr_fit_inputs_t, key)                                                          \
     }
 static const pr_field_t input_fields[] = {I(model, HASH), I(type, TEXT), I(fit, JSON), {NULL, PR_FIELD_INT, 0}};
 
@@ -262,8 +262,5 @@ static bool is_result(const json_t *result)
     return json_is_object(json_object_get(result, "fit"));
 }
 
-const pr_job_kind_t pr_job_fit_reward = {.name = "fit_reward",
-                                         .doing = "fitting heads",
-                                         .artifact = PR_ARTIFACT_HEAD,
-                                         .run = run,
-                                         .is_result = is_result};
+const pr_job_kind_t pr_job_fit_reward = {
+    .name = "fit_reward", .doing = "fitting heads", .artifact = PR_ARTIFACT_HEAD, .run = run, .is_result = is_result};

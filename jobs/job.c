@@ -8,8 +8,9 @@
 
 json_t *pr_job_message(const char *id, const char *label, const json_t *inputs, const json_t *how, const json_t *made)
 {
-    return json_pack("{s:s, s:O, s:s, s:O, s:O, s:o}", "id", id, "kind", json_object_get(inputs, "kind"), "label", label,
-                     "inputs", inputs, "how", how, "made", made ? json_incref((json_t *)(uintptr_t)made) : json_object());
+    return json_pack("{s:s, s:O, s:s, s:O, s:O, s:o}", "id", id, "kind", json_object_get(inputs, "kind"), "label",
+                     label, "inputs", inputs, "how", how, "made",
+                     made ? json_incref((json_t *)(uintptr_t)made) : json_object());
 }
 
 /* What travelled is what was asked for: the inputs of that identity. */

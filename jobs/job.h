@@ -1,5 +1,5 @@
-/* What a team does for one job. A job is its inputs: a JSON value whose hash is its identity, and which is what travels.
- * Nothing else of a sweep reaches it; there is no scheduling and no search here.
+/* What a team does for one job. A job is its inputs: a JSON value whose hash is its identity, and which is what
+ * travels. Nothing else of a sweep reaches it; there is no scheduling and no search here.
  *
  *   env = pr_job_env_new(content, team);          content.h: what inputs name by hash
  *   pr_job_env_load(env, err);                    bad input is found before the first job
@@ -29,8 +29,13 @@ void pr_job_env_set_team(pr_job_env_t *env, const pr_team_t *team);
 pr_status_t pr_job_env_load(pr_job_env_t *env, pr_error_t *err);
 /* Warnings of what was loaded, for one rank of a run to give. */
 void pr_job_env_tell(const pr_job_env_t *env);
-/* The declared range of an objective of the content (may be infinite); false on ranks that do not have it open. */
-bool pr_job_env_range(const pr_job_env_t *env, const char *objective, double *lo, double *hi);
+/* The declared range of an objective of the content; may be infinite. */
+typedef struct pr_objective_range {
+    char objective[PR_HASH_HEX];
+    double lo, hi;
+} pr_objective_range_t;
+/* Those of all objectives, once loaded; borrowed. Returns how many. */
+int pr_job_env_ranges(const pr_job_env_t *env, const pr_objective_range_t **out);
 
 /* How a running job talks to the outside. */
 typedef struct pr_job_hooks {
@@ -47,7 +52,8 @@ typedef struct pr_job {
     const json_t *made;     // job -> hash of what it left, for all jobs that inputs refer to
 } pr_job_t;
 
-/* {"id", "kind", "label", "inputs", "how", "made"}. inputs, how and made are borrowed; made may be NULL. New reference. */
+/* {"id", "kind", "label", "inputs", "how", "made"}. inputs, how and made are borrowed; made may be NULL. New reference.
+ */
 json_t *pr_job_message(const char *id, const char *label, const json_t *inputs, const json_t *how, const json_t *made);
 /* Does the job of a message. *result is a new reference: an object of the kind's own (its header), and always "tokens"
  * and "seconds". Errors: as a job's failure is data, any status; PR_ERR_FORMAT for a message whose inputs are not those

@@ -1,5 +1,5 @@
-/* Kinds of jobs: one file each, in one registry. A kind's file owns the structure of its inputs with the pair that packs
- * it into JSON and parses it; nobody else reads their keys. */
+/* Kinds of jobs: one file each, in one registry. A kind's file owns the structure of its inputs with the pair that
+ * packs it into JSON and parses it; nobody else reads their keys. */
 #ifndef PR_JOBS_KIND_H
 #define PR_JOBS_KIND_H
 

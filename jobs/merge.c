@@ -33,8 +33,7 @@ static pr_status_t make_grams(pr_job_env_t *env, const pr_policy_spec_t *spec, p
 }
 
 pr_status_t pr_env_merge(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cached_adapter_t *const *part,
-                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_adapter_t **out,
-                         pr_error_t *err)
+                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_adapter_t **out, pr_error_t *err)
 {
     const pr_adapter_t *adapter[PR_MAX_PARTS];
     const pr_grams_t *grams[PR_MAX_PARTS] = {NULL};

@@ -1,6 +1,6 @@
-/* Mixes that make one adapter of a policy's parts, within jobs: what they measure of an adapter is made when first needed
- * and kept with it. Memory of Gram matrices: an adapter's are the sum over the layers of (2 d^2 + q^2 + ff^2) doubles, of
- * the maps that are adapted; the team's ranks share them. */
+/* Mixes that make one adapter of a policy's parts, within jobs: what they measure of an adapter is made when first
+ * needed and kept with it. Memory of Gram matrices: an adapter's are the sum over the layers of (2 d^2 + q^2 + ff^2)
+ * doubles, of the maps that are adapted; the team's ranks share them. */
 #ifndef PR_JOBS_MERGE_H
 #define PR_JOBS_MERGE_H
 
@@ -17,7 +17,6 @@ typedef struct pr_merge_inputs {
  * Collective on the team. Errors: PR_ERR_CONFIG (no prompts to measure on), PR_ERR_UNSUPPORTED (a team without matrices
  * that its rows share), those of the mix. Caller frees. */
 pr_status_t pr_env_merge(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cached_adapter_t *const *part,
-                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_adapter_t **out,
-                         pr_error_t *err);
+                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_adapter_t **out, pr_error_t *err);
 
 #endif

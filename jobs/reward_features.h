@@ -3,8 +3,8 @@
 #ifndef PR_JOBS_REWARD_FEATURES_H
 #define PR_JOBS_REWARD_FEATURES_H
 
-#include "learn/reward_data.h"
 #include "jobs/fit_reward.h"
+#include "learn/reward_data.h"
 #include "learn/reward_fit.h"
 
 typedef struct pr_reward_set {

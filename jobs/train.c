@@ -1,9 +1,9 @@
 /* The train job (train.h): one adapter, by policy gradient on its own roll-outs. Roll-outs are keyed by (sweep seed,
- * training seed, step, prompt, sample, token), the prompts' order by (sweep seed, training seed), the adapter's beginning
- * by (sweep seed, training seed, tensor): no objective, weight, method or setting is in a key, so that whatever is
- * compared is compared on the same random numbers. The whole state is in the checkpoint, so that a resumed run continues
- * exactly as the uninterrupted one. At a constant learning rate a training of more steps is the same one for longer: it
- * goes on from where the shorter one ended. */
+ * training seed, step, prompt, sample, token), the prompts' order by (sweep seed, training seed), the adapter's
+ * beginning by (sweep seed, training seed, tensor): no objective, weight, method or setting is in a key, so that
+ * whatever is compared is compared on the same random numbers. The whole state is in the checkpoint, so that a resumed
+ * run continues exactly as the uninterrupted one. At a constant learning rate a training of more steps is the same one
+ * for longer: it goes on from where the shorter one ended. */
 #include "jobs/train.h"
 #include "base/duration.h"
 #include "base/file.h"
@@ -59,16 +59,16 @@ static const pr_field_t settings_fields[] = {S(algorithm, TEXT),
                                              S(lora_rslora, BOOL),
                                              S(lora_targets, JSON),
                                              END};
-static const pr_field_t term_fields[] = {F(pr_reward_term_t, "objective", HASH, objective),
-                                         F(pr_reward_term_t, "head", HASH, head),
-                                         F(pr_reward_term_t, "weight", REAL, weight),
-                                         F(pr_reward_term_t, "minimize", BOOL, minimize), END};
+static const pr_field_t term_fields[] = {
+    F(pr_reward_term_t, "objective", HASH, objective), F(pr_reward_term_t, "head", HASH, head),
+    F(pr_reward_term_t, "weight", REAL, weight), F(pr_reward_term_t, "minimize", BOOL, minimize), END};
 static const pr_field_t input_fields[] = {F(pr_train_inputs_t, "model", HASH, model),
                                           F(pr_train_inputs_t, "prompts", HASH, prompts),
                                           F(pr_train_inputs_t, "stop", JSON, stop),
                                           F(pr_train_inputs_t, "truncated", TEXT, truncated),
                                           F(pr_train_inputs_t, "sweep_seed", INT64, sweep_seed),
-                                          F(pr_train_inputs_t, "seed", INT64, seed), END};
+                                          F(pr_train_inputs_t, "seed", INT64, seed),
+                                          END};
 static const pr_field_t how_fields[] = {F(pr_train_how_t, "streams", INT, streams),
                                         F(pr_train_how_t, "micro_tokens", INT, micro_tokens),
                                         F(pr_train_how_t, "checkpoint_every", INT, checkpoint_every), END};
@@ -153,7 +153,7 @@ typedef struct pr_training {
     pr_train_how_t how;
     const pr_train_settings_t *f; // of in
     const pr_prompt_set_t *prompts;
-    pr_scoring_t scoring; // the objectives that are reported, and those of the reward among them
+    pr_scoring_t scoring;          // the objectives that are reported, and those of the reward among them
     int column[PR_MAX_OBJECTIVES]; // of each term, among those
     const pr_algorithm_t *algorithm;
     const pr_combiner_t *combiner;
@@ -267,11 +267,8 @@ static pr_status_t roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *er
     uint64_t *who = pr_alloc((size_t)n, sizeof *who);
     name_prompts(t, b, who);
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
-    pr_policy_t policy = {.model = t->env->model,
-                          .la = t->env->la,
-                          .n_expert = 1,
-                          .adapter = &adapter,
-                          .mix = &pr_mix_params};
+    pr_policy_t policy = {
+        .model = t->env->model, .la = t->env->la, .n_expert = 1, .adapter = &adapter, .mix = &pr_mix_params};
     pr_decode_options_t o = {.sampling = {false, t->f->temperature, t->f->top_p},
                              .samples = t->f->samples,
                              .max_new_tokens = t->f->max_new_tokens,
@@ -713,8 +710,8 @@ static void warn_of_cuts(const pr_training_t *t)
 {
     if (t->cut > 0.5)
         pr_log(PR_LOG_WARN,
-               "%s: %.0f %% of the last step's responses were cut at finetune.max_new_tokens = %d and were %s", t->label,
-               100 * t->cut, t->f->max_new_tokens,
+               "%s: %.0f %% of the last step's responses were cut at finetune.max_new_tokens = %d and were %s",
+               t->label, 100 * t->cut, t->f->max_new_tokens,
                strcmp(t->in.truncated, "score") == 0   ? "scored as they are (see truncated)"
                : strcmp(t->in.truncated, "worst") == 0 ? "given the worst value"
                                                        : "left out");
@@ -735,9 +732,9 @@ static pr_status_t finish(pr_training_t *t, double seconds, json_t **result, pr_
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
-    *result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory, "steps", (json_int_t)t->step, "taught",
-                        (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds", pr_json_real(seconds),
-                        "objectives", objectives_json(t), "reward", reward_json(t));
+    *result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory,
+                        "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens,
+                        "seconds", pr_json_real(seconds), "objectives", objectives_json(t), "reward", reward_json(t));
 done:
     free(dir);
     return status;

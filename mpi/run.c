@@ -16,9 +16,12 @@ typedef struct pr_run_state {
     pr_world_t *w;
     const pr_run_hooks_t *hooks;
     const pr_config_t *config;
-    pr_config_t *received; // on ranks but 0
-    pr_sweep_t *sweep;     // on rank 0
-    pr_team_t *team;       // on ranks that are in one; NULL for one rank alone
+    pr_config_t *received;          // on ranks but 0
+    pr_inputs_t inputs;             // on rank 0
+    const pr_content_t *content;    // what jobs name by hash
+    pr_content_t *content_received; // on ranks but 0
+    pr_sweep_t *sweep;              // on rank 0
+    pr_team_t *team;                // on ranks that are in one; NULL for one rank alone
     pr_phase_spec_t phase[PR_MAX_PHASES];
     int n_phase;
     pr_team_config_t shape; // of the teams there are
@@ -31,11 +34,11 @@ typedef struct pr_run_state {
 
 /* ---- rank 0: jobs come from the sweep ---- */
 
-static pr_source_next_t source_next(void *self, json_t **spec)
+static pr_source_next_t source_next(void *self, json_t **message)
 {
     pr_run_state_t *r = self;
     static const pr_source_next_t map[] = {PR_SOURCE_JOB, PR_SOURCE_WAIT, PR_SOURCE_DONE};
-    return map[pr_sweep_next(r->sweep, spec)];
+    return map[pr_sweep_next(r->sweep, message)];
 }
 
 static pr_status_t source_started(void *self, const char *id, int rank, const char *host, pr_error_t *err)
@@ -91,15 +94,16 @@ static void source_tick(void *self)
 
 /* ---- ranks that work ---- */
 
-static pr_status_t run_job(void *self, const json_t *spec, const pr_runner_hooks_t *h, json_t **result, pr_error_t *err)
+static pr_status_t run_job(void *self, const json_t *message, const pr_runner_hooks_t *h, json_t **result,
+                           pr_error_t *err)
 {
     pr_run_state_t *r = self;
     pr_job_hooks_t hooks = {h->cancel, h->event, h->self};
     double value[PR_MAX_OBJECTIVES];
     int64_t id;
-    pr_status_t status = pr_job_run(r->env, spec, &hooks, result, err);
+    pr_status_t status = pr_job_run(r->env, message, &hooks, result, err);
     bool leader = !r->team || pr_team_is_leader(r->team);
-    if (status == PR_OK && leader && pr_sweep_job_value(r->config, spec, *result, value, &id))
+    if (status == PR_OK && leader && pr_sweep_job_value(message, *result, value, &id))
         pr_archive_insert(r->archive, id, value);
     return status;
 }
@@ -129,6 +133,86 @@ static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
     return pr_world_agree(r->w, status, err);
 }
 
+/* A rank's host, and what it sees where the content's files are. */
+typedef struct pr_view {
+    char host[256], state[PR_HASH_HEX];
+} pr_view_t;
+
+static void view_of(const pr_run_state_t *r, pr_view_t *out)
+{
+    *out = (pr_view_t){.host = ""};
+    snprintf(out->host, sizeof out->host, "%s", pr_world_host(r->w));
+    pr_content_state(r->content, out->state);
+}
+
+/* Rank 0 hears from all, and tells the first of those that see the same, and are not on its own host seeing what it has
+ * hashed itself, to look. */
+static void choose_lookers(pr_run_state_t *r)
+{
+    int size = pr_world_size(r->w);
+    pr_view_t *view = pr_alloc((size_t)size, sizeof *view);
+    view_of(r, &view[0]);
+    for (int rank = 1; rank < size; rank++) {
+        pr_message_t m;
+        pr_world_wait(r->w, rank, PR_TAG_CONTENT, &m);
+        memcpy(&view[rank], m.bytes, m.n < sizeof *view ? m.n : sizeof *view);
+        free(m.bytes);
+    }
+    for (int rank = 1; rank < size; rank++) {
+        char looks = 1;
+        for (int other = 0; other < rank; other++)
+            if (memcmp(&view[other], &view[rank], sizeof *view) == 0)
+                looks = 0;
+        pr_world_send(r->w, rank, PR_TAG_CONTENT, &looks, 1, NULL);
+    }
+    free(view);
+}
+
+/* Is what the ranks of other nodes will open what rank 0 hashed? One rank of a node reads it once. */
+static pr_status_t check_content(pr_run_state_t *r, pr_error_t *err)
+{
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(r->w) == 0) {
+        choose_lookers(r);
+    } else {
+        pr_view_t view;
+        pr_message_t m;
+        view_of(r, &view);
+        status = pr_world_send(r->w, 0, PR_TAG_CONTENT, &view, sizeof view, err);
+        pr_world_wait(r->w, 0, PR_TAG_CONTENT, &m);
+        if (status == PR_OK && m.n == 1 && m.bytes[0])
+            status = pr_content_check(r->content, pr_world_host(r->w), err);
+        free(m.bytes);
+    }
+    return pr_world_agree(r->w, status, err);
+}
+
+/* Rank 0 reads and hashes every input once; the others get what it found. */
+static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    json_t *v = NULL;
+    bool first = pr_world_rank(r->w) == 0;
+    PR_TRY(pr_world_agree(r->w, first ? pr_inputs_read(r->config, &r->inputs, err) : PR_OK, err));
+    if (first) {
+        text = pr_json_canonical(pr_content_json(r->inputs.content));
+        n = strlen(text);
+        r->content = r->inputs.content;
+    }
+    pr_status_t status = pr_world_broadcast(r->w, &text, &n, err);
+    if (status == PR_OK && !first) {
+        status = pr_json_parse(text, n, "content from rank 0", &v, err);
+        if (status == PR_OK)
+            status = pr_content_from_json(v, &r->content_received, err);
+        r->content = r->content_received;
+    }
+    json_decref(v);
+    free(text);
+    PR_TRY(pr_world_agree(r->w, status, err));
+    return pr_world_size(r->w) > 1 ? check_content(r, err) : PR_OK;
+}
+
 static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
 {
     int idle, teams = pr_team_count(t, pr_world_size(r->w), &idle);
@@ -155,7 +239,7 @@ static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_e
     if (r->env)
         pr_job_env_set_team(r->env, team);
     else if (works)
-        r->env = pr_job_env_new(r->config, team);
+        r->env = pr_job_env_new(r->content, team);
     pr_teams_close(&old);
     if (works)
         status = pr_job_env_load(r->env, err);
@@ -178,25 +262,32 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     return PR_OK;
 }
 
-/* Rank 0 learns the objectives' ranges from a rank that has them open, and opens the sweep. */
+/* Rank 0 learns the objectives' ranges from a rank that has them, and opens the sweep. */
 static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
 {
-    double range[2 * PR_MAX_OBJECTIVES] = {0};
-    int rank = pr_world_rank(r->w), size = pr_world_size(r->w);
+    double lo[PR_MAX_OBJECTIVES] = {0}, hi[PR_MAX_OBJECTIVES] = {0};
+    int rank = pr_world_rank(r->w), size = pr_world_size(r->w), n = 0;
+    const pr_objective_range_t *range = NULL;
+    pr_message_t m = {.bytes = NULL};
     pr_status_t status = PR_OK;
-    if (r->env) // on others than a team's leader there are gaps
-        pr_job_env_ranges(r->env, range, range + PR_MAX_OBJECTIVES);
+    if (r->env)
+        n = pr_job_env_ranges(r->env, &range);
     if (rank == 1)
-        status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, sizeof range, err);
+        status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, (size_t)n * sizeof *range, err);
     if (rank == 0 && size > 1) {
-        pr_message_t m;
         pr_world_wait(r->w, 1, PR_TAG_RANGES, &m);
-        memcpy(range, m.bytes, m.n < sizeof range ? m.n : sizeof range);
-        free(m.bytes);
+        range = (const pr_objective_range_t *)(const void *)m.bytes;
+        n = (int)(m.n / sizeof *range);
     }
+    for (int k = 0; rank == 0 && k < r->config->n_objectives; k++)
+        for (int i = 0; i < n; i++)
+            if (strcmp(range[i].objective, r->inputs.objective_hash[k]) == 0) {
+                lo[k] = range[i].lo;
+                hi[k] = range[i].hi;
+            }
+    free(m.bytes);
     if (rank == 0)
-        status = pr_sweep_open(r->config, pr_team_count(&r->shape, size, NULL), range, range + PR_MAX_OBJECTIVES,
-                               &r->sweep, err);
+        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi, &r->sweep, err);
     return pr_world_agree(r->w, status, err);
 }
 
@@ -218,22 +309,24 @@ static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *er
     return pr_world_agree(r->w, status, err);
 }
 
-// Rank 0 knows whether the run was stopped.
-static bool goes_on(pr_run_state_t *r)
+/* Rank 0 knows whether the run was stopped; and, where that is asked, whether there is a job that could be given. */
+static bool goes_on(pr_run_state_t *r, bool ask)
 {
-    pr_status_t status = pr_world_rank(r->w) == 0 && stopping(r) ? PR_ERR_INTERRUPTED : PR_OK;
+    pr_status_t status = PR_OK;
+    if (pr_world_rank(r->w) == 0 && (stopping(r) || (ask && !pr_sweep_has_more(r->sweep))))
+        status = PR_ERR_INTERRUPTED;
     return pr_world_agree(r->w, status, NULL) == PR_OK;
 }
 
+/* Each phase in turn, with teams of its shape, until neither leaves anything to do: where points are trainings of their
+ * own, what was evaluated decides what is trained next. */
 static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
 {
-    for (int i = 0; i < r->n_phase; i++) {
-        if (i > 0) {
-            if (!goes_on(r))
-                return PR_OK;
-            PR_TRY(form_teams(r, &r->phase[i].team, err));
-        }
-        PR_TRY(one_phase(r, r->phase[i].phase, err));
+    PR_TRY(one_phase(r, r->phase[0].phase, err));
+    for (int i = 1; r->n_phase > 1 && goes_on(r, i % r->n_phase == 0); i++) {
+        const pr_phase_spec_t *p = &r->phase[i % r->n_phase];
+        PR_TRY(form_teams(r, &p->team, err));
+        PR_TRY(one_phase(r, p->phase, err));
     }
     return PR_OK;
 }
@@ -268,6 +361,7 @@ pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t o
     pr_status_t status = open_status;
     PR_GO(pr_world_agree(w, status, err));
     PR_GO(share_config(&r, err));
+    PR_GO(share_content(&r, err));
     PR_GO(load(&r, err));
     PR_GO(open_sweep(&r, err));
     PR_GO(work(&r, err));
@@ -277,6 +371,8 @@ done:
     pr_job_env_free(&r.env); // before the team, whose provider it uses
     pr_teams_close(&r.team);
     pr_sweep_free(&r.sweep);
+    pr_inputs_clear(&r.inputs);
+    pr_content_free(&r.content_received);
     pr_config_free(&r.received);
     return status;
 }

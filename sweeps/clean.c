@@ -117,9 +117,9 @@ static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
 static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t *err)
 {
     pr_cleaner_t *c = self;
-    pr_clean_kind_t kind = pr_results_is_temporary(f->name)    ? PR_CLEAN_TEMPORARY
+    pr_clean_kind_t kind = pr_results_is_temporary(f->name)            ? PR_CLEAN_TEMPORARY
                            : strcmp(f->in, PR_FOLDER_CHECKPOINTS) == 0 ? kind_of(c, f->name)
-                                                               : PR_CLEAN_KINDS;
+                                                                       : PR_CLEAN_KINDS;
     if (kind == PR_CLEAN_KINDS)
         return PR_OK;
     if (!c->dry && unlinkat(f->folder, f->name, 0) != 0 && errno != ENOENT)

@@ -1,12 +1,10 @@
-/* What a journal says: the one place where a line changes a state. The run that writes the journal folds each line as it
- * writes it, a later run folds the file, and so does `status`; none has a state of its own beside it.
+/* What a journal says: the one place where a line changes a state. The run that writes the journal folds each line as
+ * it writes it, a later run folds the file, and so does `status`; none has a state of its own beside it.
  *
  *   pr_fold_t *f = pr_fold_new(k);
- *   pr_journal_read(path, pr_fold_line, f, &stats, err);      // or, of a line that is being written: pr_fold_event(f, ...)
- *   pr_fold_ended(f);                                         // where no run is going on: the last one may have been killed
- *   pr_record_t *r = pr_fold_find(f, id);
- *   pr_fold_progress(f, live, now, &progress);
- *   pr_fold_free(&f);
+ *   pr_journal_read(path, pr_fold_line, f, &stats, err);      // or, of a line that is being written: pr_fold_event(f,
+ * ...) pr_fold_ended(f);                                         // where no run is going on: the last one may have
+ * been killed pr_record_t *r = pr_fold_find(f, id); pr_fold_progress(f, live, now, &progress); pr_fold_free(&f);
  *
  * Lines, beside "t" and what people may want to know:
  *   sweep_start      {"layout", "name", "workers", "jobs"}        a run begins
@@ -15,9 +13,8 @@
  *   step             {"job", "step", "steps", "tokens", "seconds", "climbed"}
  *   job_done         {"job", "kind", "label", "rank", "host", "result"}
  *   job_failed, job_interrupted   {..., "reason", "error", "retry", "seconds", "tokens"}
- *   job_again        {"job", "why"}                               its result is lost, or what it left, and it is done again
- *   tables           {"files", ...}                               what was written at the end
- *   ending           {"what"}
+ *   job_again        {"job", "why"}                               its result is lost, or what it left, and it is done
+ * again tables           {"files", ...}                               what was written at the end ending {"what"}
  *   sweep_end        {"state", "seconds"}
  * "jobs": {kind: [known so far, of them done]}. */
 #ifndef PR_SWEEPS_FOLD_H
@@ -107,8 +104,8 @@ void pr_fold_free(pr_fold_t **f);
 void pr_fold_event(pr_fold_t *f, const char *event, const json_t *line);
 /* The same for pr_journal_read; self: the fold. */
 pr_status_t pr_fold_line(void *self, const char *event, const json_t *line, pr_error_t *err);
-/* No run is going on: what the last one left without an end is charged to its jobs, which wait again. Returns whether it
- * was killed; *names then says what was running, which the caller frees. */
+/* No run is going on: what the last one left without an end is charged to its jobs, which wait again. Returns whether
+ * it was killed; *names then says what was running, which the caller frees. */
 bool pr_fold_ended(pr_fold_t *f, char **names);
 
 /* NULL: the journal says nothing of it. */

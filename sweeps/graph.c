@@ -451,8 +451,8 @@ static json_t *evaluation_message(pr_sweep_t *s, const pr_evaluation_t *e)
     pr_status_t status = policy_at(s, &s->track[e->track], e->asked, &policy, &err);
     assert(status == PR_OK); // as when it was asked for
     (void)status;
-    json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, e->first, e->count), *how = pr_inputs_how_evaluate(s->inputs),
-           *made = made_by(s, needs_of(s, &policy, needs), needs);
+    json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, e->first, e->count),
+           *how = pr_inputs_how_evaluate(s->inputs), *made = made_by(s, needs_of(s, &policy, needs), needs);
     pr_record_id(e->job, id);
     json_t *message = pr_job_message(id, label, inputs, how, made);
     json_decref(inputs);

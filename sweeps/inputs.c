@@ -51,6 +51,28 @@ pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_e
     return PR_OK;
 }
 
+pr_status_t pr_sweep_mix_options(const pr_config_t *c, const pr_mix_t *mix, json_t **options, pr_error_t *err)
+{
+    const pr_search_spec_t plain = {.policy = -1, .layer = -1, .aggregate = (char *)(uintptr_t)mix->name};
+    pr_sweep_policy_t p = {0};
+    pr_status_t status = PR_OK;
+    for (int i = 0; i < c->n_searches && status == PR_OK; i++) {
+        status = make_policy(c, &c->search[i], &p, err);
+        if (status == PR_OK && p.mix == mix) {
+            *options = json_incref(p.mix_options);
+            pr_sweep_policy_clear(&p);
+            return PR_OK;
+        }
+        pr_sweep_policy_clear(&p);
+    }
+    if (status == PR_OK)
+        status = make_policy(c, &plain, &p, err);
+    if (status == PR_OK)
+        *options = json_incref(p.mix_options);
+    pr_sweep_policy_clear(&p);
+    return status;
+}
+
 void pr_sweep_policy_clear(pr_sweep_policy_t *p)
 {
     json_decref(p->mix_options);
@@ -107,19 +129,20 @@ static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **t
                                  .lora_targets = *targets};
 }
 
+pr_adapter_options_t pr_sweep_lora(const pr_finetune_config_t *f)
+{
+    return (pr_adapter_options_t){f->lora_r, f->lora_alpha, f->lora_rslora,
+                                  f->lora_targets.n ? (const char *const *)f->lora_targets.item : NULL,
+                                  f->lora_targets.n};
+}
+
 static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *f, const pr_model_config_t *m,
                               pr_error_t *err)
 {
-    json_t *list;
-    const char **targets;
-    pr_train_settings_t s = settings_of(f, &list);
-    pr_adapter_options_t o = pr_train_lora(&s, &targets);
-    pr_status_t status = PR_OK;
+    pr_adapter_options_t o = pr_sweep_lora(f);
     if (o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
-        status = pr_fail_in(err, "%s: finetune.lora", c->path);
-    free(targets);
-    json_decref(list);
-    return status;
+        return pr_fail_in(err, "%s: finetune.lora", c->path);
+    return PR_OK;
 }
 
 pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "jobs/content.h"
 #include "method/method.h"
+#include "model/adapter.h"
 
 /* A policy of the configuration: how points become policies. */
 typedef struct pr_sweep_policy {
@@ -19,16 +20,16 @@ typedef struct pr_sweep_policy {
 typedef struct pr_inputs {
     const pr_config_t *config;
     pr_content_t *content;
-    char model[PR_HASH_HEX]; // config, generation config, tokenizer and weights
-    char train[PR_HASH_HEX], eval[PR_HASH_HEX];      // of the lists of prompts; train: "" where there are none
-    char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX];    // of objectives that bring their expert; "" for the others
-    const char *given[PR_MAX_OBJECTIVES];            // the same, NULL for the others
-    json_t *objective[PR_MAX_OBJECTIVES];            // pr_objective_identity of each
+    char model[PR_HASH_HEX];                      // config, generation config, tokenizer and weights
+    char train[PR_HASH_HEX], eval[PR_HASH_HEX];   // of the lists of prompts; train: "" where there are none
+    char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // of objectives that bring their expert; "" for the others
+    const char *given[PR_MAX_OBJECTIVES];         // the same, NULL for the others
+    json_t *objective[PR_MAX_OBJECTIVES];         // pr_objective_identity of each
     char objective_hash[PR_MAX_OBJECTIVES][PR_HASH_HEX];
-    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX];       // the job that fits its head, "" for the others
-    char task[PR_HASH_HEX];                          // pr_evaluation_task_t, in content
-    int n_eval;                                      // prompts in the file
-    pr_sweep_policy_t policy[PR_MAX_SEARCHES];       // of each search
+    char head[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // the job that fits its head, "" for the others
+    char task[PR_HASH_HEX];                    // pr_evaluation_task_t, in content
+    int n_eval;                                // prompts in the file
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES]; // of each search
 } pr_inputs_t;
 
 /* Local. Reads every input file once. The caller clears it, also after an error; config must outlive it. Errors:
@@ -41,8 +42,13 @@ void pr_inputs_clear(pr_inputs_t *in);
  * PR_ERR_CONFIG. */
 pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err);
 void pr_sweep_policy_clear(pr_sweep_policy_t *p);
+/* The options of a mix by the configuration: those of the first search that has it, else what the file's keys say.
+ * *options is a new reference, resolved. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_sweep_mix_options(const pr_config_t *c, const pr_mix_t *mix, json_t **options, pr_error_t *err);
 /* Does any policy train, other than by adapters that are given? */
 bool pr_sweep_trains(const pr_config_t *c);
+/* The adapter that trainings make; borrows from f. */
+pr_adapter_options_t pr_sweep_lora(const pr_finetune_config_t *f);
 /* What every job of its kind would fail on for the configuration, hours after others perhaps: LoRA targets and layers
  * that the model does not have. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err);

@@ -1,4 +1,5 @@
 #include "sweeps/phases.h"
+#include "sweeps/inputs.h"
 
 static bool same_shape(const pr_team_config_t *a, const pr_team_config_t *b)
 {
@@ -7,10 +8,7 @@ static bool same_shape(const pr_team_config_t *a, const pr_team_config_t *b)
 
 int pr_sweep_phases(const pr_config_t *c, pr_phase_spec_t out[PR_MAX_PHASES])
 {
-    bool tunes = false;
-    for (int k = 0; k < c->n_objectives; k++)
-        tunes = tunes || !c->objective[k].adapter;
-    if (!tunes || same_shape(&c->finetune.team, &c->evaluate.team)) {
+    if (!pr_sweep_trains(c) || same_shape(&c->finetune.team, &c->evaluate.team)) {
         out[0] = (pr_phase_spec_t){PR_PHASE_ALL, "evaluate", c->evaluate.team};
         return 1;
     }

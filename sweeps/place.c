@@ -142,11 +142,9 @@ typedef struct pr_recorder {
 } pr_recorder_t;
 
 /* The hash that pr_inputs_read has found already, where it has. */
-static bool known_hash(const pr_config_t *c, const pr_inputs_t *in, const pr_input_t *i, char out[PR_HASH_HEX])
+static bool known_hash(const pr_inputs_t *in, const pr_input_t *i, char out[PR_HASH_HEX])
 {
-    const char *hash = i->kind == INPUT_MODEL                  ? in->model
-                       : i->kind == INPUT_ADAPTER              ? in->adapter[i->objective]
-                                                               : "";
+    const char *hash = i->kind == INPUT_MODEL ? in->model : i->kind == INPUT_ADAPTER ? in->adapter[i->objective] : "";
     const json_t *content =
         i->kind == INPUT_OPTION
             ? json_object_get(json_object_get(in->objective[i->objective], "options"), i->option->key)
@@ -163,7 +161,7 @@ static pr_status_t record(void *self, pr_config_t *c, const pr_input_t *in, pr_e
     pr_recorder_t *r = self;
     char hash[PR_HASH_HEX], *path = path_of(c, in);
     pr_status_t status = PR_OK;
-    if (!known_hash(c, r->in, in, hash))
+    if (!known_hash(r->in, in, hash))
         status = hash_at(c, in, path ? path : "", NULL, hash, err);
     if (status == PR_OK) // what cannot be read is told of by who needs it
         json_object_set_new(r->out, in->key,

@@ -5,15 +5,15 @@
  *
  *   pr_inputs_read(config, &inputs, err);
  *   pr_sweep_open(config, &inputs, workers, lo, hi, &s, err);
- *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) { pr_sweep_started(); ... pr_sweep_finished(); pr_sweep_commit(); }
- *   pr_sweep_write(s, ...); pr_sweep_end(s, ...); pr_sweep_free(&s); */
+ *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) { pr_sweep_started(); ... pr_sweep_finished(); pr_sweep_commit();
+ * } pr_sweep_write(s, ...); pr_sweep_end(s, ...); pr_sweep_free(&s); */
 #ifndef PR_SWEEPS_SWEEP_H
 #define PR_SWEEPS_SWEEP_H
 
 #include "base/json.h"
 #include "config/config.h"
-#include "sweeps/inputs.h"
 #include "report/progress.h"
+#include "sweeps/inputs.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,8 +29,8 @@ typedef struct pr_who {
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
  * config and inputs are borrowed. workers: how many jobs can run at once, for estimates. lo, hi [K]: declared ranges.
  * Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
-pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo, const double *hi, pr_sweep_t **out,
-                          pr_error_t *err);
+pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
+                          const double *hi, pr_sweep_t **out, pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 

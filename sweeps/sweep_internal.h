@@ -27,13 +27,13 @@ typedef struct pr_node {
     pr_record_t *job;
     const pr_job_kind_t *kind;
     char id[PR_HASH_HEX];
-    char *label, *link;     // for people; link: of what it leaves
+    char *label, *link; // for people; link: of what it leaves
     json_t *inputs, *how;
-    uint32_t *needs;        // [n_needs] nodes
-    int n_needs, unmet;     // unmet: of them not done
-    uint32_t *waiting;      // [n_waiting] who waits for it: nodes, and evaluations + PR_EVALUATION
+    uint32_t *needs;    // [n_needs] nodes
+    int n_needs, unmet; // unmet: of them not done
+    uint32_t *waiting;  // [n_waiting] who waits for it: nodes, and evaluations + PR_EVALUATION
     size_t n_waiting, cap_waiting;
-    bool done;              // its result counts: what it left is there
+    bool done; // its result counts: what it left is there
 } pr_node_t;
 
 #define PR_EVALUATION 0x80000000u
@@ -111,10 +111,10 @@ struct pr_sweep {
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
-    double began, checked; // monotonic: the start, and the last look at the lock
-    size_t running;        // jobs
-    pr_status_t why;       // why jobs were given up: INCOMPLETE when there is more than one reason
-    pr_end_hooks_t end;    // what the end asks and tells
+    double began, checked;    // monotonic: the start, and the last look at the lock
+    size_t running;           // jobs
+    pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
+    pr_end_hooks_t end_hooks; // what the end asks and tells
     long end_done, end_total;
     bool end_stopped;   // the hooks said stop before everything was computed
     json_t *indicators; // as written, or NULL
@@ -137,8 +137,8 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
                        const uint32_t *needs);
 /* The evaluation of a range of prompts for a request of a track; made where there is none. *number. Errors: those of
  * the method. */
-pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int first, int count,
-                                uint32_t *number, pr_error_t *err);
+pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int first, int count, uint32_t *number,
+                                pr_error_t *err);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
 /* NULL: the graph has no such one. */
 pr_evaluation_t *pr_graph_find_evaluation(const pr_sweep_t *s, const pr_record_t *job);
@@ -220,7 +220,7 @@ typedef struct pr_track_sum {
     int64_t tokens;
     double seconds;
     const pr_record_t *job; // of the last range
-    double cut;      // share of the responses; NaN: not known
+    double cut;             // share of the responses; NaN: not known
 } pr_track_sum_t;
 /* The evaluation of one of a request's ranges. */
 pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range);

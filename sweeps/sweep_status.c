@@ -36,11 +36,11 @@ static pr_status_t nothing_started(const char *dir, const char *damage, pr_error
     if (damage[0])
         return pr_fail(err, PR_ERR_FORMAT, "%s/" PR_FILE_JOURNAL ": %s; no line of it tells of a sweep", dir, damage);
     if (pr_results_has_work(dir, what, sizeof what))
-        return pr_fail(
-            err, PR_ERR_FORMAT,
-            "%s/" PR_FILE_JOURNAL ": tells of no sweep, but %s is there: put the journal back, or move the results "
-            "away to begin anew",
-            dir, what);
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s/" PR_FILE_JOURNAL
+                       ": tells of no sweep, but %s is there: put the journal back, or move the results "
+                       "away to begin anew",
+                       dir, what);
     return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep has been started in this directory", dir);
 }
 

@@ -6,10 +6,10 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "jobs/artifact.h"
-#include "jobs/identity.h"
-#include "jobs/job.h"
 #include "model/adapter.h"
 #include "policy/mix.h"
+#include "sweeps/inputs.h"
+#include "sweeps/merge.h"
 #include "sweeps/place.h"
 
 #include <stdio.h>
@@ -98,7 +98,7 @@ static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_
     for (int k = 0; k < c->n_objectives; k++) {
         if (o->weights.item[k] == 0)
             continue;
-        char *dir = pr_expert_dir(c, o->dir, k, seed);
+        char *dir = pr_sweep_expert_dir(c, o->dir, k, seed);
         pr_status_t status = check_expert(o->dir, dir, c->objective[k].adapter != NULL, err);
         if (status == PR_OK)
             status = pr_adapter_read(dir, &e->model, &e->adapter[e->n], err);
@@ -132,15 +132,6 @@ static pr_status_t sum_experts(const pr_config_t *c, const options_t *o, int64_t
     status = pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, &e.model, out, err);
 done:
     experts_clear(&e);
-    return status;
-}
-
-static pr_status_t merge_experts(const pr_config_t *c, const options_t *o, int64_t seed, pr_adapter_t **out,
-                                 pr_error_t *err)
-{
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    pr_status_t status = pr_job_merge(env, o->mix->name, seed, o->weights.item, out, err);
-    pr_job_env_free(&env);
     return status;
 }
 
@@ -182,7 +173,8 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
     PR_TRY(check_target(o, err));
     PR_TRY(pick_seed(c, o->seed, &seed, err));
     PR_TRY(pr_model_config_read(c->model, &model, err));
-    PR_GO(o->mix->merge ? merge_experts(c, o, seed, &adapter, err) : sum_experts(c, o, seed, &adapter, err));
+    PR_GO(o->mix->merge ? pr_sweep_merge(c, o->mix, seed, o->weights.item, &adapter, err)
+                        : sum_experts(c, o, seed, &adapter, err));
     int sum = pr_adapter_rank(adapter);
     if (n > 1) // one expert stays what it is
         PR_GO(pr_adapter_reduce(&adapter, &model, err));

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "jobs/fit_reward.h"
-#include "jobs/identity.h"
+#include "jobs/artifact.h"
 
 #include <math.h>
 #include <stdio.h>

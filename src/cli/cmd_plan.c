@@ -276,9 +276,15 @@ static void print_text(const pr_plan_t *p, int ranks)
 
 static pr_status_t load(const pr_config_t *c, pr_error_t *err)
 {
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    pr_status_t status = pr_job_env_load(env, err);
+    pr_inputs_t in;
+    pr_job_env_t *env = NULL;
+    pr_status_t status = pr_inputs_read(c, &in, err);
+    if (status == PR_OK) {
+        env = pr_job_env_new(in.content, pr_team_local());
+        status = pr_job_env_load(env, err);
+    }
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
     return status;
 }
 

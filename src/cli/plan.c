@@ -2,16 +2,16 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/prompts.h"
-#include "learn/reward_data.h"
-#include "jobs/job.h"
 #include "jobs/prompt_tokens.h"
 #include "learn/response.h"
+#include "learn/reward_data.h"
 #include "model/adapter.h"
 #include "model/linear_head.h"
 #include "model/part.h"
 #include "model/safetensors.h"
 #include "objective/objective.h"
 #include "policy/gram.h"
+#include "sweeps/inputs.h"
 #include "sweeps/search/search.h"
 #include "tokenizer/tokenizer.h"
 
@@ -52,7 +52,7 @@ static void note_adapter(pr_plan_t *p, const pr_adapter_t *a)
 static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
 {
     pr_rng_key_t key = pr_rng_key(0, "plan", "");
-    pr_adapter_options_t o = pr_job_lora(p->config);
+    pr_adapter_options_t o = pr_sweep_lora(&p->config->finetune);
     pr_adapter_t *a = NULL;
     if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
@@ -292,7 +292,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     PR_TRY(check_prompts(out, err));
     PR_TRY(check_objectives(out, err));
     PR_TRY(check_adapters(out, err));
-    PR_TRY(pr_job_check_model(c, &out->model, err));
+    PR_TRY(pr_sweep_check_model(c, &out->model, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
     PR_TRY(check_teams(out, err));

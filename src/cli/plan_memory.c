@@ -2,11 +2,10 @@
  * counted with the widest share; whatever depends on how long responses get, with the longest. */
 #include "base/file.h"
 #include "cli/plan.h"
-#include "jobs/job.h"
-#include "jobs/mix_keys.h"
 #include "model/adapter.h"
 #include "policy/gram.h"
 #include "policy/policy.h"
+#include "sweeps/inputs.h"
 
 #include <assert.h>
 #include <math.h>
@@ -80,18 +79,19 @@ static double cache_bytes(const shape_t *s, double streams, double tokens)
 
 /* ---- of a sweep ---- */
 
-// What a search's mix takes of so many parts. That its options fit the model has been checked before.
-static pr_mix_memory_t mix_memory(const pr_plan_t *p, const pr_search_spec_t *s)
+// What the mix of a search takes of so many parts. That its options fit the model has been checked before.
+static pr_mix_memory_t mix_memory(const pr_plan_t *p, int search)
 {
-    const pr_mix_t *mix;
-    json_t *options = NULL;
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
     pr_mix_memory_t m;
     pr_error_t err;
-    pr_status_t status = pr_mix_of_config(p->config, s->aggregate, s->layer, s->norm_before, &mix, &options, &err);
+    pr_status_t status = pr_sweep_policies(p->config, policy, &err);
     if (status == PR_OK)
-        status = pr_mix_memory(mix, options, &p->model, p->config->n_objectives, &m, &err);
+        status =
+            pr_mix_memory(policy[search].mix, policy[search].mix_options, &p->model, p->config->n_objectives, &m, &err);
     assert(status == PR_OK);
-    json_decref(options);
+    for (int i = 0; i < p->config->n_searches; i++)
+        pr_sweep_policy_clear(&policy[i]);
     return m;
 }
 
@@ -102,7 +102,7 @@ static double gram_bytes(const pr_plan_t *p)
     pr_model_config_t layer = p->model;
     layer.n_layer = 1;
     for (int i = 0; i < p->config->n_searches; i++)
-        any = any || mix_memory(p, &p->config->search[i]).grams;
+        any = any || mix_memory(p, i).grams;
     return any ? (double)p->config->n_objectives * (double)pr_gram_bytes(&p->model, p->adapted) +
                      (double)pr_gram_bytes(&layer, one)
                : 0;
@@ -174,7 +174,7 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     double experts = 4 * (made_params + (double)p->given_params);
     double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos);
     for (int i = 0; i < c->n_searches; i++) {
-        pr_mix_memory_t m = mix_memory(p, &c->search[i]);
+        pr_mix_memory_t m = mix_memory(p, i);
         double prompts = ceil(asked / c->evaluate.samples);
         double n = cache_bytes(&s, asked * m.streams, longest) + cache_bytes(&s, prompts * m.streams, p->longest_eval);
         n += run_bytes(&s, fmin(PR_GROUP_ROWS, prompts * p->longest_eval * m.streams), (double)p->ranks * m.stacked);

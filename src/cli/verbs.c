@@ -22,8 +22,8 @@ const pr_verb_t pr_verbs[] = {
     {"indicators", pr_cmd_indicators, "Hypervolume and other indicators of sets of points.", &pr_command_indicators,
      false},
     {"bench", pr_cmd_bench, "Measure this machine: model, pareto, schedule.", &pr_command_bench, true},
-    {"help", pr_cmd_help, "This list, a verb's help, the configuration's keys, the objectives, the mixes.", &pr_command_help,
-     false},
+    {"help", pr_cmd_help, "This list, a verb's help, the configuration's keys, the objectives, the mixes.",
+     &pr_command_help, false},
     {0},
 };
 

@@ -112,6 +112,7 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
     if (aggregate)
         PR_TRY(check_aggregate(aggregate, label, err));
     pr_search_spec_t *s = &c->search[c->n_searches++];
+    s->policy = -1;
     pr_node_t shared = {.kind = PR_NODE_GROUP}; // of the root only these say something about searches
     pr_node_t *child[2];
     shared.child = child;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PR_MAX_SEARCHES = 32, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
+enum { PR_MAX_SEARCHES = 32, PR_MAX_POLICIES = 64, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
 
 typedef struct pr_strings {
     int n;
@@ -71,7 +71,18 @@ typedef struct pr_regmean_config {
     double ridge;        // share of the mean diagonal that is added to the diagonal
 } pr_regmean_config_t;
 
+/* How points become policies: `policies` of the file. */
+typedef struct pr_policy_config {
+    char *name, *method;
+    char *mix;                  // "states", ...
+    json_t *mix_options;        // the mix's own keys, not yet resolved against the registry
+    json_t *options;            // the method's own keys, likewise
+    pr_finetune_config_t train; // of its trainings: those of `finetune` with what `train` says
+    bool own_train;             // it says anything
+} pr_policy_config_t;
+
 typedef struct pr_search_spec {
+    int policy;       // which of policies; -1: experts, combined as aggregate says
     char *name;       // names this search in the results; default: the aggregation, made unique
     char *aggregate;  // "params" | "logits" | "probs" | "states" | "regmean"
     int layer;        // states: -1 the last
@@ -111,6 +122,8 @@ typedef struct pr_config {
     pr_finetune_config_t finetune;
     pr_evaluate_config_t evaluate;
     pr_regmean_config_t regmean;
+    int n_policies;
+    pr_policy_config_t policy[PR_MAX_POLICIES];
     int n_searches;
     pr_search_spec_t search[PR_MAX_SEARCHES];
     int n_reference; // hypervolume's reference point; 0: the objectives' lower bounds

@@ -21,9 +21,10 @@ static void kl_advantages(int k, double beta, const double *divergence, double *
     pr_group_kl(k, beta, (double)k / (k - 1), divergence, advantage);
 }
 
-const pr_algorithm_t pr_algorithm_grpo = {.name = "grpo",
-                                          .formula = "(r_i - mean of the prompt's rewards) / (their standard deviation + 1e-4)",
-                                          .least = 2,
-                                          .advantages = advantages,
-                                          .share = share,
-                                          .kl_advantages = kl_advantages};
+const pr_algorithm_t pr_algorithm_grpo = {
+    .name = "grpo",
+    .formula = "(r_i - mean of the prompt's rewards) / (their standard deviation + 1e-4)",
+    .least = 2,
+    .advantages = advantages,
+    .share = share,
+    .kl_advantages = kl_advantages};

@@ -1,6 +1,6 @@
-/* Multi-policy: one expert per objective, trained for that alone or brought by it, and combined at w by the mix (Rame et
- * al. 2023, "Rewarded soups"; Shi et al. 2024, "Decoding-time language model alignment with multiple objectives"; Kong et
- * al. 2025, EMORL). All points share the K trainings. */
+/* Multi-policy: one expert per objective, trained for that alone or brought by it, and combined at w by the mix (Rame
+ * et al. 2023, "Rewarded soups"; Shi et al. 2024, "Decoding-time language model alignment with multiple objectives";
+ * Kong et al. 2025, EMORL). All points share the K trainings. */
 #include "method/method.h"
 
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)

@@ -1,6 +1,6 @@
 /* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one registry line, and a
- * pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the same
- * gets the same job. */
+ * pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the
+ * same gets the same job. */
 #ifndef PR_METHOD_METHOD_H
 #define PR_METHOD_METHOD_H
 
@@ -26,10 +26,10 @@ typedef struct pr_training_wish {
 
 /* What a method may know. */
 typedef struct pr_method_env {
-    int k;                                       // objectives
-    const char *const *given;                    // [k] content hash of the adapter that an objective brings, or NULL
-    const pr_mix_t *mix;                         // of the policy's configuration
-    const json_t *mix_options, *options;         // resolved, of the mix and of the method
+    int k;                               // objectives
+    const char *const *given;            // [k] content hash of the adapter that an objective brings, or NULL
+    const pr_mix_t *mix;                 // of the policy's configuration
+    const json_t *mix_options, *options; // resolved, of the mix and of the method
     /* The identity of the job that makes the adapter of a training, under the seed in question. */
     pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
     void *self;

@@ -1,6 +1,6 @@
-/* Single-policy, linear scalarisation: one training per point, for the weighted sum of the objectives (MORLHF: Bai et al.
- * 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w = e_k it
- * is the expert of objective k, byte for byte. */
+/* Single-policy, linear scalarisation: one training per point, for the weighted sum of the objectives (MORLHF: Bai et
+ * al. 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w =
+ * e_k it is the expert of objective k, byte for byte. */
 #include "method/method.h"
 
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)

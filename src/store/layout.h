@@ -41,8 +41,8 @@ char *pr_results_path(const char *dir, const char *format, ...) __attribute__((f
 char *pr_artifact_path(const char *dir, pr_artifact_kind_t kind, const char *job);
 /* The link for people. */
 char *pr_artifact_link_path(const char *dir, pr_artifact_kind_t kind, const char *label);
-/* The other way: is a real path one of these? *dir: the results directory, which the caller frees; head: is it a head's;
- * id [33]: the job, or "" and label: the label (where links were copied as what they point to). */
+/* The other way: is a real path one of these? *dir: the results directory, which the caller frees; head: is it a
+ * head's; id [33]: the job, or "" and label: the label (where links were copied as what they point to). */
 bool pr_artifact_place(const char *path, char **dir, bool *head, char id[33], char *label, size_t size);
 char *pr_checkpoint_path(const char *dir, const char *kind, const char *id);
 /* "train-<id>.ckpt" -> true and the id's 32 digits, for that kind's checkpoints. */

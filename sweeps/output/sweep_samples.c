@@ -135,7 +135,8 @@ static void load_kept(const pr_sweep_t *s)
     size_t n_front = 0, n_samples = 0, i;
     json_t *root = NULL, *point;
     json_object_set_new(s->kept, loaded, json_boolean(pr_sweep_tables_are_ours(s)));
-    if (read_written(s, PR_FILE_FRONT_JSON, &front, &n_front) && read_written(s, PR_FILE_SAMPLES, &samples, &n_samples) &&
+    if (read_written(s, PR_FILE_FRONT_JSON, &front, &n_front) &&
+        read_written(s, PR_FILE_SAMPLES, &samples, &n_samples) &&
         pr_json_parse(front, n_front, PR_FILE_FRONT_JSON, &root, NULL) == PR_OK) {
         const char *at = samples, *end = samples + n_samples;
         json_array_foreach(json_object_get(root, "points"), i, point)

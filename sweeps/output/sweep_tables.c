@@ -26,15 +26,16 @@ bool pr_sweep_complete(const pr_sweep_t *s)
 static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
 {
     json_t *policies = json_array(), *made = json_array(), *objectives = json_array(), *seeds = json_array(),
-           *search = json_array();
+           *search = json_array(), *config = pr_config_json(s->config);
     for (int i = 0; i < s->config->n_searches; i++) {
         const pr_sweep_policy_t *p = &s->inputs->policy[i];
         json_array_append_new(policies, json_pack("{s:s, s:O, s:s, s:O}", "method", p->method->name, "options",
                                                   p->options, "mix", p->mix->name, "mix_options", p->mix_options));
-        json_t *one = pr_config_search_json(s->config, i);
+        json_t *one = json_array_get(json_object_get(config, "search"), (size_t)i);
         json_object_del(one, "file"); // where it lies; its points are in the results
-        json_array_append_new(search, one);
+        json_array_append(search, one);
     }
+    json_decref(config);
     for (size_t i = 0; i < s->graph.n_node; i++)
         json_array_append_new(made, json_string(s->graph.node[i]->id));
     for (int i = 0; i < s->config->n_seeds; i++)
