@@ -17,23 +17,23 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"MODEL_DIR", PR_ARG_TEXT, offsetof(options_t, model), "DIR", "A Hugging Face model directory.", 0, 0, true},
-    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a forward or backward pass. Default: 2048.",
-     1, 1 << 24, false},
-    {"--length", PR_ARG_INT, offsetof(options_t, length), "N", "Tokens of a sequence and of a prompt. Default: 64.", 1,
-     1 << 20, false},
-    {"--streams", PR_ARG_INT, offsetof(options_t, streams), "N", "Sequences decoded together. Default: 64.", 1, 1 << 16,
-     false},
-    {"--new", PR_ARG_INT, offsetof(options_t, new_tokens), "N", "New tokens a sequence when decoding. Default: 40.", 1,
-     1 << 20, false},
-    {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter that is trained. Default: 8.", 1,
-     4096, false},
-    {"--threads", PR_ARG_INT, offsetof(options_t, threads), "N", "BLAS threads. Default: 1.", 1, 1024, false},
-    {"--seconds", PR_ARG_REAL, offsetof(options_t, seconds), "S", "Time for each measurement. Default: 1.", 0.01, 3600,
-     false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(options_t, model), "DIR", "A Hugging Face model directory."),
+    PR_ARG("--tokens", INT, offsetof(options_t, tokens), "N", "Tokens of a forward or backward pass. Default: 2048.",
+           .min = 1, .max = 1 << 24),
+    PR_ARG("--length", INT, offsetof(options_t, length), "N", "Tokens of a sequence and of a prompt. Default: 64.",
+           .min = 1, .max = 1 << 20),
+    PR_ARG("--streams", INT, offsetof(options_t, streams), "N", "Sequences decoded together. Default: 64.", .min = 1,
+           .max = 1 << 16),
+    PR_ARG("--new", INT, offsetof(options_t, new_tokens), "N", "New tokens a sequence when decoding. Default: 40.",
+           .min = 1, .max = 1 << 20),
+    PR_ARG("--lora-r", INT, offsetof(options_t, lora_r), "R", "Rank of the adapter that is trained. Default: 8.",
+           .min = 1, .max = 4096),
+    PR_ARG("--threads", INT, offsetof(options_t, threads), "N", "BLAS threads. Default: 1.", .min = 1, .max = 1024),
+    PR_ARG("--seconds", REAL, offsetof(options_t, seconds), "S", "Time for each measurement. Default: 1.", .min = 0.01,
+           .max = 3600),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_model = {

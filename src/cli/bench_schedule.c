@@ -18,19 +18,20 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"--jobs", PR_ARG_INT, offsetof(options_t, jobs), "N", "Jobs of no length. Default: 100000.", 1, 100000000, false},
-    {"--rounds", PR_ARG_INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 200.", 1,
-     1000000, false},
-    {"--ms", PR_ARG_REAL, offsetof(options_t, ms), "MS",
-     "How long a sleeping job sleeps, in milliseconds. Default: 50.", 0, 60000, false},
-    {"--points", PR_ARG_INT, offsetof(options_t, points), "N",
-     "Also run a sweep of N points whose jobs end at once, on rank 0 alone, for its memory. Default: 0, none. A "
-     "million "
-     "write a journal of 1 GB to TMPDIR.",
-     0, 10000000, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG("--jobs", INT, offsetof(options_t, jobs), "N", "Jobs of no length. Default: 100000.", .min = 1,
+           .max = 100000000),
+    PR_ARG("--rounds", INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 200.", .min = 1,
+           .max = 1000000),
+    PR_ARG("--ms", REAL, offsetof(options_t, ms), "MS", "How long a sleeping job sleeps, in milliseconds. Default: 50.",
+           .min = 0, .max = 60000),
+    PR_ARG("--points", INT, offsetof(options_t, points), "N",
+           "Also run a sweep of N points whose jobs end at once, on rank 0 alone, for its memory. Default: 0, none. A "
+           "million "
+           "write a journal of 1 GB to TMPDIR.",
+           .min = 0, .max = 10000000),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_schedule = {

@@ -25,29 +25,32 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"--grid", PR_ARG_TEXTS, offsetof(options_t, grids), "ROWSxCOLS",
-     "A team to measure; may be repeated. Default: 1xN and, if there are several ranks, Nx1.", 0, 0, false},
-    {"--shape", PR_ARG_TEXT, offsetof(options_t, shape), "KEY=N,...",
-     "The model's shape: hidden, layers, heads, kv_heads, mlp, vocab. What is not named is that of a model of 135 "
-     "million "
-     "parameters: hidden=576,layers=30,heads=9,kv_heads=3,mlp=1536,vocab=49152.",
-     0, 0, false},
-    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a step, of all ranks. Default: 2048.", 1,
-     1 << 24, false},
-    {"--length", PR_ARG_INT, offsetof(options_t, length), "N",
-     "Tokens of a sequence; half of them are the response that is learned from. Default: 64.", 4, 1 << 20, false},
-    {"--micro-tokens", PR_ARG_INT, offsetof(options_t, micro_tokens), "N", "As finetune.micro_tokens. Default: 2048.",
-     1, 1 << 24, false},
-    {"--kl", PR_ARG_REAL, offsetof(options_t, kl), "BETA",
-     "As finetune.kl; above 0 the reference is run too. Default: 0.02.", 0, 1e9, false},
-    {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter. Default: 8.", 1, 4096, false},
-    {"--rounds", PR_ARG_INT, offsetof(options_t, rounds), "N",
-     "Rounds; in each every team takes a step that counts, one after the other. Default: 3.", 1, MAX_ROUNDS, false},
-    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", 1, 1 << 20,
-     false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG("--grid", STRINGS, offsetof(options_t, grids), "ROWSxCOLS",
+           "A team to measure; may be repeated. Default: 1xN and, if there are several ranks, Nx1."),
+    PR_ARG(
+        "--shape", STRING, offsetof(options_t, shape), "KEY=N,...",
+        "The model's shape: hidden, layers, heads, kv_heads, mlp, vocab. What is not named is that of a model of 135 "
+        "million "
+        "parameters: hidden=576,layers=30,heads=9,kv_heads=3,mlp=1536,vocab=49152."),
+    PR_ARG("--tokens", INT, offsetof(options_t, tokens), "N", "Tokens of a step, of all ranks. Default: 2048.",
+           .min = 1, .max = 1 << 24),
+    PR_ARG("--length", INT, offsetof(options_t, length), "N",
+           "Tokens of a sequence; half of them are the response that is learned from. Default: 64.", .min = 4,
+           .max = 1 << 20),
+    PR_ARG("--micro-tokens", INT, offsetof(options_t, micro_tokens), "N", "As finetune.micro_tokens. Default: 2048.",
+           .min = 1, .max = 1 << 24),
+    PR_ARG("--kl", REAL, offsetof(options_t, kl), "BETA",
+           "As finetune.kl; above 0 the reference is run too. Default: 0.02.", .min = 0, .max = 1e9),
+    PR_ARG("--lora-r", INT, offsetof(options_t, lora_r), "R", "Rank of the adapter. Default: 8.", .min = 1,
+           .max = 4096),
+    PR_ARG("--rounds", INT, offsetof(options_t, rounds), "N",
+           "Rounds; in each every team takes a step that counts, one after the other. Default: 3.", .min = 1,
+           .max = MAX_ROUNDS),
+    PR_ARG("--block", INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", .min = 1,
+           .max = 1 << 20),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_team = {

@@ -24,19 +24,20 @@ typedef struct options {
     bool force;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--weights", PR_ARG_REALS, offsetof(options_t, weights), "A,B,...",
-     "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.", 0, 1e9, true},
-    {"--out", PR_ARG_TEXT, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written.", 0, 0, true},
-    {"--aggregate", PR_ARG_CHOICE, offsetof(options_t, aggregate), "params|regmean",
-     "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params.", 0, 0, false},
-    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
-     INT32_MAX, false},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE",
-     "Overrides a key of the sweep's configuration, such as a model that has moved; may be repeated.", 0, 0, false},
-    {"--force", PR_ARG_FLAG, offsetof(options_t, force), NULL, "Overwrite an adapter that is there.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG_REQUIRED("--weights", REALS, offsetof(options_t, weights), "A,B,...",
+                    "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
+                    .min = 0, .max = 1e9),
+    PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written."),
+    PR_ARG_CHOICE("--aggregate", offsetof(options_t, aggregate), "params|regmean",
+                  "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params."),
+    PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.",
+           .min = 0, .max = INT32_MAX),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE",
+           "Overrides a key of the sweep's configuration, such as a model that has moved; may be repeated."),
+    PR_ARG("--force", BOOL, offsetof(options_t, force), NULL, "Overwrite an adapter that is there."),
+    {0},
 };
 
 const pr_command_t pr_command_export = {

@@ -20,13 +20,13 @@ typedef struct options {
     bool json, csv;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N", "Rows of the table at most; 0, the default: all.", 0,
-     1000000, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print front.json.", 0, 0, false},
-    {"--csv", PR_ARG_FLAG, offsetof(options_t, csv), NULL, "Print front.csv.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG("--rows", INT, offsetof(options_t, rows), "N", "Rows of the table at most; 0, the default: all.", .min = 0,
+           .max = 1000000),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print front.json."),
+    PR_ARG("--csv", BOOL, offsetof(options_t, csv), NULL, "Print front.csv."),
+    {0},
 };
 
 const pr_command_t pr_command_front = {

@@ -19,15 +19,14 @@ typedef struct options {
     bool quiet;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
-     "The sweep's configuration file, or a results directory to go on with, wherever it is now.", 0, 0, true},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
-     0, false},
-    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N",
-     "Rows of the front that are printed at the end, 0 for all. Default: 20.", 0, 1000000, false},
-    {"--quiet", PR_ARG_FLAG, offsetof(options_t, quiet), NULL, "No progress.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("SWEEP", STRING, offsetof(options_t, config), "SWEEP.cfg|DIR",
+                    "The sweep's configuration file, or a results directory to go on with, wherever it is now."),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
+    PR_ARG("--rows", INT, offsetof(options_t, rows), "N",
+           "Rows of the front that are printed at the end, 0 for all. Default: 20.", .min = 0, .max = 1000000),
+    PR_ARG("--quiet", BOOL, offsetof(options_t, quiet), NULL, "No progress."),
+    {0},
 };
 
 const pr_command_t pr_command_run = {

@@ -27,63 +27,27 @@ typedef struct pr_engine_options {
 
 /* Rows of a verb's table: type is the verb's structure, member its pr_engine_options_t. */
 #define PR_ENGINE_MODEL(type, member)                                                                                  \
-    {                                                                                                                  \
-        "MODEL_DIR", PR_ARG_TEXT, offsetof(type, member.model), "DIR",                                                 \
-            "A Hugging Face model directory: config.json, safetensors, tokenizer.json.", 0, 0, true                    \
-    }
+    PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(type, member.model), "DIR",                                          \
+                    "A Hugging Face model directory: config.json, safetensors, tokenizer.json.")
 #define PR_ENGINE_ARGS(type, member)                                                                                   \
-    {"--adapter",                                                                                                      \
-     PR_ARG_TEXTS,                                                                                                     \
-     offsetof(type, member.adapters),                                                                                  \
-     "DIR",                                                                                                            \
-     "A PEFT LoRA directory; may be repeated, an expert each.",                                                        \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     false},                                                                                                           \
-        {"--weights",                                                                                                  \
-         PR_ARG_REALS,                                                                                                 \
-         offsetof(type, member.weights),                                                                               \
-         "A,B,...",                                                                                                    \
-         "Preference weights, one an adapter, in their order. Default for one adapter: 1.",                            \
-         0,                                                                                                            \
-         1e9,                                                                                                          \
-         false},                                                                                                       \
-        {"--aggregate",                                                                                                \
-         PR_ARG_CHOICE,                                                                                                \
-         offsetof(type, member.aggregate),                                                                             \
-         "states|logits|probs|params|regmean",                                                                         \
-         "How experts and weights make one policy. Default: states.",                                                  \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-        {"--gram-prompts",                                                                                             \
-         PR_ARG_TEXT,                                                                                                  \
-         offsetof(type, member.gram_prompts),                                                                          \
-         "FILE.jsonl",                                                                                                 \
-         "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy responses of "   \
-         "up to 40 tokens weigh its maps (off-diagonals times 0.9, ridge 1e-6).",                                      \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-        {"--layer",                                                                                                    \
-         PR_ARG_INT,                                                                                                   \
-         offsetof(type, member.layer),                                                                                 \
-         "L",                                                                                                          \
-         "states: layers that every expert runs alone before the states are combined. Default: -1, all.",              \
-         -1,                                                                                                           \
-         INT_MAX,                                                                                                      \
-         false},                                                                                                       \
-        {"--norm",                                                                                                     \
-         PR_ARG_CHOICE,                                                                                                \
-         offsetof(type, member.norm),                                                                                  \
-         "after|before",                                                                                               \
-         "states: combine after the final norm or before it. Default: after.",                                         \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-    {                                                                                                                  \
-        "--threads", PR_ARG_INT, offsetof(type, member.threads), "N", "BLAS threads. Default: 1.", 1, 1024, false      \
-    }
+    PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
+           "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
+        PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
+               "Preference weights, one an adapter, in their order. Default for one adapter: 1.", .min = 0,            \
+               .max = 1e9),                                                                                            \
+        PR_ARG_CHOICE("--aggregate", offsetof(type, member.aggregate), "states|logits|probs|params|regmean",           \
+                      "How experts and weights make one policy. Default: states."),                                    \
+        PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
+               "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy "          \
+               "responses of "                                                                                         \
+               "up to 40 tokens weigh its maps (off-diagonals times 0.9, ridge 1e-6)."),                               \
+        PR_ARG("--layer", INT, offsetof(type, member.layer), "L",                                                      \
+               "states: layers that every expert runs alone before the states are combined. Default: -1, all.",        \
+               .min = -1, .max = INT_MAX),                                                                             \
+        PR_ARG_CHOICE("--norm", offsetof(type, member.norm), "after|before",                                           \
+                      "states: combine after the final norm or before it. Default: after."),                           \
+        PR_ARG("--threads", INT, offsetof(type, member.threads), "N", "BLAS threads. Default: 1.", .min = 1,           \
+               .max = 1024)
 
 typedef struct pr_engine {
     pr_model_t *model;

@@ -32,15 +32,15 @@ expect 2 "unknown topic 'confg'; the nearest known one is 'config'" help confg
 expect 2 "unknown bench 'modle'; the nearest known one is 'model'" bench modle
 expect 2 "missing MODEL_DIR" generate --prompt x
 expect 2 "unexpected argument 'b'" front a b
-expect 2 "--max-new-tokens: found '0', expected an integer, 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
+expect 2 "--max-new-tokens: found '0', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
 expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --max-new-tokens=1x
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
-expect 2 "--max-new-tokens: found '99999999999', expected an integer, 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
+expect 2 "--max-new-tokens: found '99999999999', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
-expect 2 "--aggregate: found 'mean', expected states|logits|probs|params|regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
-expect 2 "--top-p: found '0', expected a number, 1e-06 to 1" generate "$fixtures/gpt2" --prompt x --top-p 0
+expect 2 "--aggregate: found 'mean', expected one of states | logits | probs | params | regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--top-p: found '0', expected a number 1e-6 to 1" generate "$fixtures/gpt2" --prompt x --top-p 0
 expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
-expect 2 "--ids: found '1,,2', expected integers such as 1,2,3, -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
+expect 2 "--ids: found '1,,2', expected a list of integers -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
 expect 2 "--greedy draws nothing" generate "$fixtures/gpt2" --prompt x --greedy --seed 1
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2"
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
