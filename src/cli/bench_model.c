@@ -39,7 +39,8 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_bench_model = {
     .name = "bench model",
     .synopsis = "MODEL_DIR [options]",
-    .summary = "Tokens a second of forward, backward and decoding, and their share of this machine's GEMM rate.",
+    .summary =
+        "Measure tokens per second of forward, backward and decoding, and their share of this machine's GEMM rate.",
     .help = "Rates are those of the fastest repetition. The share counts the products with the weights and the head "
             "only: 2 operations a parameter and token forward, 4 there and back for an adapter.",
     .args = args,

@@ -32,8 +32,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_bench_pareto = {
     .name = "bench pareto",
     .synopsis = "[--quick] [--points DIR] [--json]",
-    .summary =
-        "Measures the non-dominated filter and the hypervolume on random points: median seconds of several runs.",
+    .summary = "Measure the non-dominated filter and the hypervolume on random points: median seconds of several runs.",
     .help = "Points are minimised. 'cube': uniform in the unit cube; 'linear' and 'sphere': random points of the front "
             "where the coordinates, or their squares, sum to 1, so all are non-dominated. The reference is 1 in each "
             "objective. 'estimate': until its error is 0.2 % at most.",

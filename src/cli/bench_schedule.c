@@ -37,7 +37,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_bench_schedule = {
     .name = "bench schedule",
     .synopsis = "[--jobs N] [--rounds N] [--ms MS] [--points N] [--json]",
-    .summary = "Dispatches a second of rank 0, and the efficiency of workers on short jobs.",
+    .summary = "Measure dispatches per second of rank 0, and the efficiency of workers on short jobs.",
     .help = "Start it with mpirun -n (workers + 1).",
     .args = args,
 };

@@ -56,7 +56,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_bench_team = {
     .name = "bench team",
     .synopsis = "[--grid ROWSxCOLS]... [--shape KEY=N,...] [options]",
-    .summary = "A fine-tuning step on teams of several ranks, against one rank in the same run.",
+    .summary = "Measure a fine-tuning step on teams of several ranks, against one rank in the same run.",
     .help =
         "Start it with mpirun -n N. A step is the forward and backward pass of a LoRA adapter, the reference's forward "
         "pass, and AdamW. Gflop/s count the products with the model's weights only: 2 operations a parameter and "

@@ -12,7 +12,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_bench = {
     .name = "bench",
     .synopsis = "model|pareto|schedule|team [options]",
-    .summary = "Measures this machine: the model's speed, the indicators', the scheduler's, teams'.",
+    .summary = "Measure this machine: model, pareto, schedule, team.",
     .help = "",
     .args = args,
 };

@@ -20,7 +20,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_clean = {
     .name = "clean",
     .synopsis = "DIR [--evaluations] [--dry-run]",
-    .summary = "Deletes what a results directory does not need any more, and says what that frees.",
+    .summary = "Delete what a results directory does not need any more, and say what that frees.",
     .help =
         "Half-written files; checkpoints of fine-tune jobs whose experts are there and whole; and, once the sweep is "
         "finished, checkpoints of earlier configurations. The tables, the experts and the journal stay, and the same "

@@ -44,7 +44,7 @@ const pr_command_t pr_command_export = {
     .name = "export",
     .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate params|regmean] [--seed S] [--set KEY=VALUE]... "
                 "[--force]",
-    .summary = "Writes the PEFT adapter of one weight vector.",
+    .summary = "Write the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
             "concatenated, where fewer do not hold the same. Python's peft loads it. With --aggregate regmean it is "
             "the adapter that a regmean search "

@@ -54,7 +54,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_fit_reward = {
     .name = "fit-reward",
     .synopsis = "MODEL_DIR DATA --out FILE [--ridge R] [--holdout SHARE] [--template TEXT] [--json]",
-    .summary = "Fits a linear reward head on a model's last hidden state, from labels or preference pairs.",
+    .summary = "Fit a linear reward head on a model's last hidden state, from labels or preference pairs.",
     .help = "The head scores w.h + b, h the state after the final norm at the text's last token. Labels are fitted by "
             "ridge regression with an intercept, pairs by the Bradley-Terry model. The file is what the objective "
             "linear_head takes as its option 'head'; a sweep that is given 'data' fits the head itself. JSON: out, "

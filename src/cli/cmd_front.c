@@ -32,8 +32,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_front = {
     .name = "front",
     .synopsis = "DIR [--rows N] [--json | --csv]",
-    .summary =
-        "Prints the Pareto front of a sweep: weights, objectives with standard errors, a sample response a point.",
+    .summary = "Print a sweep's Pareto front: weights, objectives with standard errors, a sample response.",
     .help = "On the front are the points that no other dominates (is at least as good in every objective and better in "
             "one); of several points with equal values all are. Of one prompt there is no standard error: a dash, an "
             "empty field in CSV, null in JSON. Shown is what the sweep "

@@ -49,7 +49,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_generate = {
     .name = "generate",
     .synopsis = "MODEL_DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
-    .summary = "Continues prompts with a model, or with the policy that adapters and weights make.",
+    .summary = "Continue prompts with a model, or with the policy that adapters and weights make.",
     .help = "",
     .args = args,
 };

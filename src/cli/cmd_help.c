@@ -23,7 +23,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_help = {
     .name = "help",
     .synopsis = "[VERB | config | objectives] [--man]",
-    .summary = "Prints what there is to know about a verb, the configuration or the objectives.",
+    .summary = "Print this list, a verb's help, the configuration's keys, or the objectives.",
     .help = "",
     .args = args,
 };

@@ -64,7 +64,7 @@ const pr_command_t pr_command_indicators = {
     .name = "indicators",
     .synopsis = "FILE [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights N|FILE] [--exact | --error E] "
                 "[--json]",
-    .summary = "Prints the hypervolume and other quality indicators of each set of points.",
+    .summary = "Print the hypervolume and other quality indicators of each set of points.",
     .help = "Spacing and sparsity are those of the non-dominated points; all else looks at the points as given. R2 is "
             "exact for two objectives, else the mean over the weights. Expected utility and maximum utility loss take "
             "an objective that is minimised with a minus sign. hypervolume_method is 'exact' or the estimate's name, "

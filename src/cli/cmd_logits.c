@@ -30,7 +30,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_logits = {
     .name = "logits",
     .synopsis = "MODEL_DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
-    .summary = "Prints the logits of the next token.",
+    .summary = "Print the logits of the next token.",
     .help = "With experts: params and states print the head's output for the combined state, logits the sum of w log p "
             "over "
             "the experts (which decoding takes without its constant), probs log-probabilities.",

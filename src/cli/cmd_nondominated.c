@@ -32,7 +32,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_nondominated = {
     .name = "nondominated",
     .synopsis = "FILE [--maximize LIST] [--rank] [--keep-duplicates] [--union] [--json]",
-    .summary = "Prints the non-dominated rows of each set of points as they are written, in their order.",
+    .summary = "Print the non-dominated rows of each set of points as they are written, in their order.",
     .help = PR_POINT_FILE_HELP,
     .args = args,
 };

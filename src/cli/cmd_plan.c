@@ -39,7 +39,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_plan = {
     .name = "plan",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--load] [--dump] [--json]",
-    .summary = "Checks a sweep and says what it would run: jobs, points a level, tokens, memory a rank.",
+    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
             "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
     .args = args,

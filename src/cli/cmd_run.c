@@ -32,7 +32,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_run = {
     .name = "run",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
-    .summary = "Run a sweep, or go on with one that was stopped.",
+    .summary = "Run a sweep under mpirun or srun, or continue one that was stopped.",
     .help =
         "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
         "leaves out "

@@ -27,7 +27,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_score = {
     .name = "score",
     .synopsis = "MODEL_DIR (--text TEXT | --ids 1,2,3) [--adapter DIR --weights A,B,...] [--json]",
-    .summary = "Log-probabilities of a text's tokens; for a classification model its scores.",
+    .summary = "Print log-probabilities of a text's tokens, or the scores of a classification model.",
     .help =
         "JSON of a language model: ids; logprobs, one for every token but the first, given those before it; their sum, "
         "mean and perplexity. JSON of a classification model: scores, one per label, read without the padding tokens "

@@ -20,7 +20,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_status = {
     .name = "status",
     .synopsis = "DIR [--json]",
-    .summary = "Say how far a sweep is.",
+    .summary = "Show a sweep's progress.",
     .help = "Reads the journal only, so it may be asked from any shell while the sweep runs. state is running, "
             "finished, incomplete, "
             "interrupted, or stopped: the run was killed, and the same command, or `paretorank run DIR`, continues it. "

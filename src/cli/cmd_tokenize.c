@@ -31,7 +31,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_tokenize = {
     .name = "tokenize",
     .synopsis = "MODEL_DIR [--decode] [--no-special] [--json] < TEXT",
-    .summary = "Turns the text on standard input into token ids, or ids into text.",
+    .summary = "Turn the text on standard input into token ids, or ids into text.",
     .help = "",
     .args = args,
 };

@@ -1,6 +1,7 @@
 #include "cli/engine.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "config/prompts.h"
 #include "jobs/artifact.h"
 #include "policy/regmean.h"
@@ -85,6 +86,14 @@ static pr_status_t encode_prompts(const pr_engine_t *e, const char *path, int *n
     return status;
 }
 
+static double sweep_default(const char *key)
+{
+    json_t *v = pr_option_default(pr_option_find(pr_config_keys, key));
+    double x = json_number_value(v);
+    json_decref(v);
+    return x;
+}
+
 static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e, pr_grams_t **grams, pr_error_t *err)
 {
     int n = 0, *start = NULL;
@@ -95,13 +104,12 @@ static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e
         if (e->w[k] != 0)
             pr_gram_groups(e->adapter[k], need);
     PR_GO(encode_prompts(e, o->gram_prompts, &n, &start, &ids, err));
-    // As a sweep's defaults are.
     pr_gram_options_t g = {.n_prompt = n,
                            .prompt_start = start,
                            .prompt_ids = ids,
-                           .max_new_tokens = 40,
-                           .off_diagonal = 0.9,
-                           .ridge = 1e-6};
+                           .max_new_tokens = (int)sweep_default("evaluate.max_new_tokens"),
+                           .off_diagonal = sweep_default("regmean.off_diagonal"),
+                           .ridge = sweep_default("regmean.ridge")};
     for (int k = 0; k < e->n_adapter; k++)
         if (e->w[k] != 0)
             PR_GO(pr_grams_new(e->model, pr_team_local(), e->adapter[k], need, &g, &grams[k], err));

@@ -39,8 +39,7 @@ typedef struct pr_engine_options {
                       "How experts and weights make one policy. Default: states."),                                    \
         PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
                "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy "          \
-               "responses of "                                                                                         \
-               "up to 40 tokens weigh its maps (off-diagonals times 0.9, ridge 1e-6)."),                               \
+               "responses weigh its maps, as the defaults of evaluate.max_new_tokens and regmean.* say."),             \
         PR_ARG("--layer", INT, offsetof(type, member.layer), "L",                                                      \
                "states: layers that every expert runs alone before the states are combined. Default: -1, all.",        \
                .min = -1, .max = INT_MAX),                                                                             \

@@ -46,7 +46,9 @@ static int store(const pr_command_t *command, const pr_option_t *arg, const char
         return 0;
     char expected[256];
     pr_option_expected(arg, expected, sizeof expected);
-    return pr_cli_usage(command, "%s: found '%s', expected %s", arg->key, text, expected);
+    bool list = arg->kind == PR_OPT_INTS || arg->kind == PR_OPT_REALS;
+    return pr_cli_usage(command, "%s: found '%s', expected %s%s", arg->key, text, expected,
+                        list ? ", with commas between" : "");
 }
 
 /* ---- the command line ---- */

@@ -96,6 +96,7 @@ START_TEST(defaults)
     ck_assert_int_eq(c->search[0].layer, -1);
     ck_assert(!c->search[0].norm_before);
     ck_assert_int_eq(c->search[0].levels, 3);
+    ck_assert_str_eq(c->search[0].select, "all");
     ck_assert_int_eq(c->search[0].n_scalar, 2);
     ck_assert_double_eq(c->search[0].scalar[1], 0.5);
     pr_config_free(&c);
