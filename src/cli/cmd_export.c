@@ -30,8 +30,8 @@ static const pr_option_t args[] = {
                     "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
                     .min = 0, .max = 1e9),
     PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written."),
-    PR_ARG_CHOICE("--aggregate", offsetof(options_t, aggregate), "params|regmean",
-                  "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say. Default: params."),
+    PR_ARG_CHOICE("--aggregate", offsetof(options_t, aggregate), "params|regmean", "params",
+                  "The weighted sum, or the merging by Gram matrices as the sweep's regmean.* say."),
     PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.",
            .min = 0, .max = INT32_MAX),
     PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE",
@@ -209,7 +209,7 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
 
 int pr_cmd_export(int argc, char **argv)
 {
-    options_t o = {.aggregate = "params", .seed = -1};
+    options_t o = {.seed = -1};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_export, argc, argv, &o, &code) && run(&o, &err) != PR_OK)

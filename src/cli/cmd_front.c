@@ -22,8 +22,8 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
-    PR_ARG("--rows", INT, offsetof(options_t, rows), "N", "Rows of the table at most; 0, the default: all.", .min = 0,
-           .max = 1000000),
+    PR_ARG_DEFAULT("--rows", INT, offsetof(options_t, rows), "N", "0", "Rows of the table at most; 0: all.", .min = 0,
+                   .max = 1000000),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print front.json."),
     PR_ARG("--csv", BOOL, offsetof(options_t, csv), NULL, "Print front.csv."),
     {0},

@@ -34,8 +34,8 @@ static const pr_option_t args[] = {
     PR_ARG("--top-p", REAL, offsetof(options_t, top_p), "P",
            "Draw from the fewest tokens that hold this probability. Default: 1, all.", .min = 1e-6, .max = 1),
     PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", .min = 0, .max = 0x1p63),
-    PR_ARG("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.",
-           .min = 1, .max = INT_MAX),
+    PR_ARG_DEFAULT("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "40", "Longest continuation.",
+                   .min = 1, .max = INT_MAX),
     PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
            "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
            "model's generation_config.json."),
@@ -197,7 +197,7 @@ static int check_usage(const options_t *o)
 
 int pr_cmd_generate(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1, .max_new_tokens = 40};
+    options_t o = {.temperature = -1, .top_p = -1, .seed = -1};
     pr_engine_t e = {0};
     pr_error_t err;
     int code;

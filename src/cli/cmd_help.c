@@ -1,6 +1,6 @@
 /* paretorank help: the verbs, one verb, the configuration's keys, the objectives; all of it as a man page. */
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/point_verbs.h"
 #include "config/config.h"
 #include "objective/objective.h"
 
@@ -106,8 +106,8 @@ static void man_objectives(pr_buf_t *b)
 
 static void print_man(void)
 {
-    static const pr_command_t *const benches[] = {&pr_command_bench_model, &pr_command_bench_schedule,
-                                                  &pr_command_bench_team};
+    static const pr_command_t *const benches[] = {&pr_command_bench_model, &pr_command_bench_pareto,
+                                                  &pr_command_bench_schedule, &pr_command_bench_team};
     pr_buf_t b = {0};
     pr_buf_printf(
         &b,

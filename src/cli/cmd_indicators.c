@@ -23,14 +23,12 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG_REQUIRED("FILE", STRING, offsetof(options_t, file), "FILE", "Points; '-' is standard input."),
-    PR_ARG("--maximize", STRING, offsetof(options_t, maximize), "LIST",
-           "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised "
-           "(default: all "
-           "are)."),
+    PR_ARG_DEFAULT(
+        "--maximize", STRING, offsetof(options_t, maximize), "LIST", "none",
+        "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised."),
     PR_ARG("--reference", STRING, offsetof(options_t, reference), "NUMBERS",
            "The reference point of the hypervolume, such as \"1 1 1\". Default: the worse end of each range with --low "
-           "and "
-           "--high; else, of all sets together, nadir - 0.1 (ideal - nadir) when maximising."),
+           "and --high; else, of all sets together, nadir - 0.1 (ideal - nadir) when maximising."),
     PR_ARG("--front", STRING, offsetof(options_t, front), "FILE",
            "The reference front, for epsilon, GD, IGD, averaged Hausdorff distance and maximum utility loss."),
     PR_ARG("--ideal", STRING, offsetof(options_t, ideal), "NUMBERS",
@@ -38,17 +36,14 @@ static const pr_option_t args[] = {
     PR_ARG("--low", STRING, offsetof(options_t, low), "NUMBERS",
            "With --high: the objectives' ranges; everything is measured after mapping them to [0,1]."),
     PR_ARG("--high", STRING, offsetof(options_t, high), "NUMBERS", "See --low."),
-    PR_ARG(
-        "--weights", STRING, offsetof(options_t, weights), "N|FILE",
-        "Weight vectors for the utilities: the smallest simplex lattice with at least N (default 100), or the rows of "
-        "FILE."),
-    PR_ARG("--power", REAL, offsetof(options_t, power), "P",
-           "The exponent of GD, IGD and the averaged Hausdorff distance (default 1).", .min = 1, .max = 100),
+    PR_ARG_DEFAULT(
+        "--weights", STRING, offsetof(options_t, weights), "N|FILE", "100",
+        "Weight vectors for the utilities: the smallest simplex lattice with at least N, or the rows of FILE."),
+    PR_ARG_DEFAULT("--power", REAL, offsetof(options_t, power), "P", "1",
+                   "The exponent of GD, IGD and the averaged Hausdorff distance.", .min = 1, .max = 100),
     PR_ARG("--exact", BOOL, offsetof(options_t, exact), NULL,
            "The exact hypervolume, however long it takes. Default: exact where that takes seconds, else an estimate, "
-           "which "
-           "is "
-           "named and has its error."),
+           "which is named and has its error."),
     PR_ARG("--error", REAL, offsetof(options_t, error), "E",
            "An estimate of the hypervolume, sampled until its error is at most E times the volume, such as 0.001.",
            .min = 1e-7, .max = 1),
@@ -445,7 +440,7 @@ static void report(const options_t *o, const problem_t *p)
 
 int pr_cmd_indicators(int argc, char **argv)
 {
-    options_t o = {.maximize = "none", .weights = "100", .power = 1};
+    options_t o = {0};
     int code = 0;
     if (!pr_cli_parse(&pr_command_indicators, argc, argv, &o, &code))
         return code;

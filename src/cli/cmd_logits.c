@@ -154,7 +154,7 @@ done:
 
 int pr_cmd_logits(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS};
+    options_t o = {0};
     pr_engine_t e = {0};
     pr_error_t err;
     int code;

@@ -25,8 +25,7 @@ static const pr_option_t args[] = {
     PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
     PR_ARG("--ranks", INT, offsetof(options_t, ranks), "N",
            "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, "
-           "which "
-           "does both, or as few as make a team.",
+           "which does both, or as few as make a team.",
            .min = 1, .max = 1000000),
     PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
            "Print the resolved configuration, every key with its value, and check nothing else."),

@@ -165,7 +165,7 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 
 int pr_cmd_score(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS};
+    options_t o = {0};
     pr_engine_t e = {0};
     pr_error_t err;
     int code;

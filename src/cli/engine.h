@@ -20,11 +20,6 @@ typedef struct pr_engine_options {
     int threads;
 } pr_engine_options_t;
 
-#define PR_ENGINE_DEFAULTS                                                                                             \
-    {                                                                                                                  \
-        .aggregate = "states", .norm = "after", .layer = -1, .threads = 1                                              \
-    }
-
 /* Rows of a verb's table: type is the verb's structure, member its pr_engine_options_t. */
 #define PR_ENGINE_MODEL(type, member)                                                                                  \
     PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(type, member.model), "DIR",                                          \
@@ -35,18 +30,18 @@ typedef struct pr_engine_options {
         PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
                "Preference weights, one an adapter, in their order. Default for one adapter: 1.", .min = 0,            \
                .max = 1e9),                                                                                            \
-        PR_ARG_CHOICE("--aggregate", offsetof(type, member.aggregate), "states|logits|probs|params|regmean",           \
-                      "How experts and weights make one policy. Default: states."),                                    \
+        PR_ARG_CHOICE("--aggregate", offsetof(type, member.aggregate), "states|logits|probs|params|regmean", "states", \
+                      "How experts and weights make one policy."),                                                     \
         PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
                "regmean: prompts, best of those trained on; every expert's inputs on them and on its greedy "          \
                "responses weigh its maps, as the defaults of evaluate.max_new_tokens and regmean.* say."),             \
-        PR_ARG("--layer", INT, offsetof(type, member.layer), "L",                                                      \
-               "states: layers that every expert runs alone before the states are combined. Default: -1, all.",        \
-               .min = -1, .max = INT_MAX),                                                                             \
-        PR_ARG_CHOICE("--norm", offsetof(type, member.norm), "after|before",                                           \
-                      "states: combine after the final norm or before it. Default: after."),                           \
-        PR_ARG("--threads", INT, offsetof(type, member.threads), "N", "BLAS threads. Default: 1.", .min = 1,           \
-               .max = 1024)
+        PR_ARG_DEFAULT("--layer", INT, offsetof(type, member.layer), "L", "-1",                                        \
+                       "states: layers that every expert runs alone before the states are combined; -1: all.",         \
+                       .min = -1, .max = INT_MAX),                                                                     \
+        PR_ARG_CHOICE("--norm", offsetof(type, member.norm), "after|before", "after",                                  \
+                      "states: combine after the final norm or before it."),                                           \
+        PR_ARG_DEFAULT("--threads", INT, offsetof(type, member.threads), "N", "1", "BLAS threads.", .min = 1,          \
+                       .max = 1024)
 
 typedef struct pr_engine {
     pr_model_t *model;

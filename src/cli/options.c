@@ -115,6 +115,9 @@ static int parse_all(const pr_command_t *command, int argc, char **argv, void *o
 {
     int code = 0;
     bool options = true;
+    for (const pr_option_t *arg = command->args; arg->key && code == 0; arg++)
+        if (arg->dflt && *arg->dflt)
+            code = store(command, arg, arg->dflt, out);
     for (int i = 1; i < argc && code == 0; i++) {
         if (options && strcmp(argv[i], "--") == 0)
             options = false;
@@ -207,8 +210,12 @@ void pr_cli_print_help(const pr_command_t *command)
         print_wrapped(command->help, 0);
     }
     putchar('\n');
-    for (const pr_option_t *arg = command->args; arg->key; arg++)
-        print_row(arg->key, is_option(arg) ? arg->value : NULL, arg->help);
+    for (const pr_option_t *arg = command->args; arg->key; arg++) {
+        pr_buf_t help = {0};
+        pr_option_say(&help, arg);
+        print_row(arg->key, is_option(arg) ? arg->value : NULL, help.data);
+        pr_buf_free(&help);
+    }
     print_row("--help", NULL, "Print this.");
 }
 

@@ -7,14 +7,16 @@
 
 /* Rows of a verb's table of options. key: "--weights", or without dashes a positional argument, in the order of the
  * table. A bool is a flag, without a value; a string points into argv; STRINGS are a pr_texts_t, and the option may be
- * repeated. Defaults are what the structure holds. More fields may follow: .min = 1, .max = 9. */
+ * repeated. A default is a word of the command line too; without one the field stays what it is. More fields may
+ * follow: .min = 1, .max = 9. */
 #define PR_ARG_ROW(name, k, at, word, text, d, ...)                                                                    \
     {                                                                                                                  \
         .key = name, .kind = PR_OPT_##k, .offset = at, .value = word, .help = text, .dflt = d, __VA_ARGS__             \
     }
 #define PR_ARG(name, k, at, word, text, ...) PR_ARG_ROW(name, k, at, word, text, "", __VA_ARGS__)
 #define PR_ARG_REQUIRED(name, k, at, word, text, ...) PR_ARG_ROW(name, k, at, word, text, NULL, __VA_ARGS__)
-#define PR_ARG_CHOICE(name, at, words, text) PR_ARG(name, STRING, at, words, text, .choices = words)
+#define PR_ARG_DEFAULT(name, k, at, word, d, text, ...) PR_ARG_ROW(name, k, at, word, text, d, __VA_ARGS__)
+#define PR_ARG_CHOICE(name, at, words, d, text) PR_ARG_ROW(name, STRING, at, words, text, d, .choices = words)
 
 typedef struct pr_texts {
     int n;

@@ -38,7 +38,8 @@ typedef enum {
 typedef struct pr_option {
     const char *key; // dots are groups: "finetune.lora.r"
     pr_option_kind_t kind;
-    const char *dflt; // as JSON, which is also how a .cfg writes it; "" none, and the key may be absent; NULL: required
+    const char *dflt; // as JSON, which is also how a .cfg writes it (of a command line: the word); "" none, and the key
+                      // may be absent; NULL: required
     double min, max;  // where min < max: of numbers and durations, of each number of a list, of how many groups
     bool or_0;        // 0 is allowed beside min to max
     bool not_empty;   // of strings: "" is refused
@@ -132,6 +133,8 @@ void pr_option_describe(const json_t *value, char *out, size_t size);
 void pr_option_expected(const pr_option_t *o, char *out, size_t size);
 /* "integer; 1 to 100; default 3". */
 void pr_option_facts(pr_buf_t *b, const pr_option_t *o);
+/* The help of a command line's word, with its default. */
+void pr_option_say(pr_buf_t *b, const pr_option_t *o);
 /* A table's rows: for a terminal, indented; as Markdown, with this heading over the keys; for a manual page, with what
  * the words of a command line stand for in place of the facts. Keys of groups follow them, as "groups[].key". */
 void pr_options_help(pr_buf_t *b, const pr_option_t *table, const char *indent);

@@ -147,6 +147,13 @@ void pr_option_facts(pr_buf_t *b, const pr_option_t *o)
     pr_buf_free(&range);
 }
 
+void pr_option_say(pr_buf_t *b, const pr_option_t *o)
+{
+    pr_buf_puts(b, o->help);
+    if (o->dflt && *o->dflt)
+        pr_buf_printf(b, " Default: %s.", o->dflt);
+}
+
 /* ---- tables ---- */
 
 /* Calls put for every row and, behind a row of groups, for the groups' own. */
@@ -227,8 +234,10 @@ void pr_roff_text(pr_buf_t *b, const char *text)
 static void put_roff(pr_buf_t *b, const pr_option_t *o, const char *key, const void *self)
 {
     const bool *command_line = self;
-    pr_buf_t facts = {0};
+    pr_buf_t facts = {0}, help = {0};
     pr_option_facts(&facts, o);
+    if (*command_line)
+        pr_option_say(&help, o);
     pr_buf_puts(b, ".TP\n\\fB");
     pr_roff_text(b, key);
     pr_buf_puts(b, "\\fR");
@@ -240,9 +249,10 @@ static void put_roff(pr_buf_t *b, const pr_option_t *o, const char *key, const v
         pr_buf_printf(b, " \\fI%s\\fR", o->value);
     }
     pr_buf_puts(b, "\n");
-    pr_roff_text(b, o->help);
+    pr_roff_text(b, *command_line ? help.data : o->help);
     pr_buf_puts(b, "\n");
     pr_buf_free(&facts);
+    pr_buf_free(&help);
 }
 
 void pr_options_roff(pr_buf_t *b, const pr_option_t *table, bool command_line)

@@ -60,6 +60,10 @@ expect 0 "" help config
 holds "finetune.lora.r (integer; 1 to 4096; default 8)"
 expect 0 "" help objectives
 holds "brevity"
+holds "words (integer; 1 to 1000000; default 30)"
+# Defaults are those of the table, in help as in what runs.
+expect 0 "" help generate
+holds "Longest continuation. Default: 40."
 
 # What is generated is up to date.
 "$bin" help config --markdown | cmp -s - "$source_dir/docs/configuration.md" ||
@@ -72,6 +76,12 @@ grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has n
 for verb in $verbs; do
   grep -q "^\.SS \"paretorank $verb" "$work/paretorank.1" || fail "the manual page lacks $verb"
 done
+for bench in model pareto schedule team; do
+  grep -q "^  bench .*\b$bench\b" "$work/help" || fail "help does not name bench $bench"
+  grep -q "^\.SS \"paretorank bench $bench" "$work/paretorank.1" || fail "the manual page lacks bench $bench"
+done
+# A verb has one summary, in the list, in its own help and in the manual page.
+"$bin" help status | grep -q "^$(sed -n 's/^  status  *//p' "$work/help")$" || fail "status has two summaries"
 if command -v groff >/dev/null; then
   warnings=$(groff -man -Tutf8 -ww -z "$work/paretorank.1" 2>&1 | grep -v "can't break line\|cannot adjust line\|cannot break line")
   [ -z "$warnings" ] || fail "groff: $warnings"
