@@ -28,9 +28,9 @@ typedef enum {
     PR_OPT_REAL,     // double
     PR_OPT_DURATION, // double: "90s", or a number of seconds; resolved to seconds
     PR_OPT_STRINGS,  // pr_strings_t: a list, or one string; resolved to a list
-    PR_OPT_INTS,     // int [max_n] and a count, or without max_n pr_ints_t
+    PR_OPT_INTS,     // pr_ints_t; with max_n: int [max_n] and a count
     PR_OPT_INT64S,   // int64_t [max_n] and a count
-    PR_OPT_REALS,    // double [max_n] and a count, or without max_n pr_reals_t
+    PR_OPT_REALS,    // pr_reals_t; with max_n: double [max_n] and a count
     PR_OPT_COMMAND,  // a list of strings (program and arguments), or one string for /bin/sh -c; resolved to a list
     PR_OPT_GROUPS    // a list of groups with the keys of rows; only described here
 } pr_option_kind_t;
