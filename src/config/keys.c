@@ -17,7 +17,7 @@
 #define TEXTS(key, at, dflt, help) ROW(STRINGS, key, at, dflt, help, .not_empty = true, .max_n = PR_MAX_LIST)
 #define CHOICE(key, at, dflt, words, help) ROW(STRING, key, at, dflt, help, .choices = words)
 #define SWITCH(key, at, dflt, words, help) ROW(SWITCH, key, at, dflt, help, .choices = words)
-#define BOOL(key, at, dflt, help) ROW(BOOL, key, at, dflt, help, .min = 0)
+#define BOOL(key, at, dflt, help) ROW(BOOL, key, at, dflt, help, )
 #define INT(key, at, dflt, lo, hi, help) ROW(INT, key, at, dflt, help, .min = lo, .max = hi)
 /* Numbers that single precision holds, as most are used in it: none below 1e-30 but 0 itself, none above 1e30. */
 #define NUM(key, at, dflt, lo, hi, help) ROW(REAL, key, at, dflt, help, .min = lo, .max = hi)
