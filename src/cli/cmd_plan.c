@@ -19,27 +19,26 @@ typedef struct options {
     bool dump, load, json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
-     "The sweep's configuration file, or a results directory.", 0, 0, true},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
-     0, false},
-    {"--ranks", PR_ARG_INT, offsetof(options_t, ranks), "N",
-     "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, which "
-     "does both, or as few as make a team.",
-     1, 1000000, false},
-    {"--dump", PR_ARG_FLAG, offsetof(options_t, dump), NULL,
-     "Print the resolved configuration, every key with its value, and check nothing else.", 0, 0, false},
-    {"--load", PR_ARG_FLAG, offsetof(options_t, load), NULL,
-     "Also load the model and start every objective, as a rank would.", 0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("SWEEP", STRING, offsetof(options_t, config), "SWEEP.cfg|DIR",
+                    "The sweep's configuration file, or a results directory."),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
+    PR_ARG("--ranks", INT, offsetof(options_t, ranks), "N",
+           "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, "
+           "which does both, or as few as make a team.",
+           .min = 1, .max = 1000000),
+    PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
+           "Print the resolved configuration, every key with its value, and check nothing else."),
+    PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
+           "Also load the model and start every objective, as a rank would."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_plan = {
     .name = "plan",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--load] [--dump] [--json]",
-    .summary = "Checks a sweep and says what it would run: jobs, points a level, tokens, memory a rank.",
+    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
             "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
     .args = args,

@@ -39,13 +39,13 @@ static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir,
     snprintf(label, sizeof label, "objectives[%d].", i);
     if (node->kind != PR_NODE_GROUP)
         return pr_key_wrong(node, "objectives", "", "groups such as { name = \"brevity\"; }", err);
-    PR_TRY(pr_section_read(PR_SECTION_OBJECTIVE, node, NULL, label, dir, o, err));
+    PR_TRY(pr_group_read(pr_objective_keys, node, NULL, label, dir, true, o, err));
     if (!o->type)
         o->type = pr_strdup(o->name);
     o->options = json_object();
     for (int j = 0; j < node->n; j++) {
         const pr_node_t *option = node->child[j];
-        if (pr_section_knows(PR_SECTION_OBJECTIVE, option->name))
+        if (pr_option_find(pr_objective_keys, option->name))
             continue;
         if (option->kind == PR_NODE_REAL && !isfinite(option->r)) // JSON has no such number
             return pr_key_wrong(option, label, option->name, "a number -1.7e308 to 1.7e308", err);
@@ -73,12 +73,13 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
 
 static pr_status_t check_aggregate(const pr_node_t *node, const char *label, pr_error_t *err)
 {
-    static const char *const known[] = {"params", "logits", "probs", "states", "regmean"};
-    for (size_t i = 0; node->kind == PR_NODE_STRING && i < sizeof known / sizeof *known; i++)
-        if (strcmp(node->s, known[i]) == 0)
-            return PR_OK;
-    return pr_key_wrong(node, label, "aggregate",
-                        "one of params | logits | probs | states | regmean, or a list of them", err);
+    json_t *value = pr_node_json(node), *checked = NULL;
+    pr_status_t status = pr_option_check(pr_option_find(pr_search_keys, "aggregate"), value, NULL, &checked, NULL, err);
+    json_decref(value);
+    json_decref(checked);
+    if (status != PR_OK)
+        pr_fail_in(err, "%s: %saggregate", node->where, label);
+    return status;
 }
 
 // The name given, with the aggregation where it says which of several this is; else the aggregation. Numbers make it
@@ -121,7 +122,7 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
         if (node)
             child[shared.n++] = (pr_node_t *)(uintptr_t)node;
     }
-    PR_TRY(pr_section_read(PR_SECTION_SEARCH, group, &shared, label, c->dir, s, err));
+    PR_TRY(pr_group_read(pr_search_keys, group, &shared, label, c->dir, false, s, err));
     s->aggregate = pr_strdup(aggregate ? aggregate->s : "states");
     bool states = strcmp(s->aggregate, "states") == 0;
     bool own = group && ((pr_node_member(group, "layer") && s->layer != -1) ||
@@ -143,15 +144,13 @@ static pr_status_t read_search(const pr_node_t *root, const pr_node_t *group, in
     snprintf(label, sizeof label, "search[%d].", i);
     if (group && group->kind != PR_NODE_GROUP)
         return pr_key_wrong(group, "", "search", "a group such as { type = \"grid\"; }", err);
-    if (group)
-        PR_TRY(pr_section_check_names(PR_SECTION_SEARCH, group, label, err));
     const pr_node_t *aggregate = pr_node_member(group, "aggregate");
     if (!aggregate)
         aggregate = pr_node_member(root, "aggregate");
     if (!aggregate || aggregate->kind != PR_NODE_LIST)
         return add_search(root, group, aggregate, false, label, c, err);
     if (aggregate->n == 0)
-        return check_aggregate(aggregate, label, err);
+        return pr_key_wrong(aggregate, label, "aggregate", "one or more", err);
     for (int j = 0; j < aggregate->n; j++)
         PR_TRY(add_search(root, group, aggregate->child[j], aggregate->n > 1, label, c, err));
     return PR_OK;
@@ -230,13 +229,12 @@ static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_
 {
     if (root->kind != PR_NODE_GROUP)
         return pr_key_wrong(root, "", path, "a group", err);
-    PR_TRY(pr_section_check_names(PR_SECTION_ROOT, root, "", err));
     pr_config_t *c = pr_alloc(1, sizeof *c);
     c->path = pr_strdup(path);
     char *dir = NULL;
     pr_status_t status;
     PR_GO(find_dir(root, path, &dir, err));
-    PR_GO(pr_section_read(PR_SECTION_ROOT, root, NULL, "", dir, c, err));
+    PR_GO(pr_group_read(pr_config_keys, root, NULL, "", dir, false, c, err));
     free(c->dir);
     c->dir = dir;
     dir = NULL;
@@ -298,14 +296,14 @@ void pr_config_free(pr_config_t **config)
     if (!c)
         return;
     for (int i = 0; i < c->n_objectives; i++) {
-        pr_section_clear(PR_SECTION_OBJECTIVE, &c->objective[i]);
+        pr_options_clear(pr_objective_keys, &c->objective[i]);
         json_decref(c->objective[i].options);
     }
     for (int i = 0; i < c->n_searches; i++) {
-        pr_section_clear(PR_SECTION_SEARCH, &c->search[i]);
+        pr_options_clear(pr_search_keys, &c->search[i]);
         free(c->search[i].aggregate);
     }
-    pr_section_clear(PR_SECTION_ROOT, c);
+    pr_options_clear(pr_config_keys, c);
     free(c->path);
     free(c);
     *config = NULL;

@@ -311,7 +311,7 @@ static pr_status_t run_front(pr_replay_t *r, pr_error_t *err)
 pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err)
 {
     const pr_search_spec_t *spec = r->spec;
-    const char *select = spec->select ? spec->select : "front";
+    const char *select = spec->select; // the table of keys has a default
     if (spec->levels < 0 || spec->levels > 60)
         return pr_search_bad(spec, err, "levels: found %d, expected 0 to 60", spec->levels);
     if (spec->budget > 0 && spec->budget < r->k)
