@@ -14,10 +14,24 @@ static json_t *objective_json(const pr_objective_config_t *o)
     return object;
 }
 
-static json_t *search_json(const pr_search_spec_t *s)
+static json_t *policy_json(const pr_policy_config_t *p)
+{
+    json_t *object = pr_options_json(pr_policy_keys, p), *mix = json_copy(p->mix_options);
+    json_object_set_new(mix, "type", json_string(p->mix));
+    json_object_set_new(object, "mix", mix);
+    if (p->own_train)
+        json_object_set_new(object, "train", pr_options_json(pr_train_keys, &p->train));
+    json_object_update_missing(object, p->options);
+    return object;
+}
+
+static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
 {
     json_t *object = pr_options_json(pr_search_keys, s);
-    json_object_set_new(object, "aggregate", json_string(s->aggregate));
+    if (s->policy >= 0)
+        json_object_set_new(object, "policy", json_string(c->policy[s->policy].name));
+    else
+        json_object_set_new(object, "aggregate", json_string(s->aggregate));
     return object;
 }
 
@@ -28,8 +42,14 @@ json_t *pr_config_json(const pr_config_t *c)
         json_array_append_new(list, objective_json(&c->objective[i]));
     json_object_set_new(object, "objectives", list);
     list = json_array();
+    for (int i = 0; i < c->n_policies; i++)
+        json_array_append_new(list, policy_json(&c->policy[i]));
+    if (c->n_policies > 0)
+        json_object_set(object, "policies", list);
+    json_decref(list);
+    list = json_array();
     for (int i = 0; i < c->n_searches; i++)
-        json_array_append_new(list, search_json(&c->search[i]));
+        json_array_append_new(list, search_json(c, &c->search[i]));
     json_object_set_new(object, "search", list);
     return object;
 }

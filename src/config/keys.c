@@ -27,7 +27,73 @@
 /* Of these the code that reads them says where they go. */
 #define ELSEWHERE(k, key, dflt, help, ...) ROW(k, key, 0, dflt, help, .elsewhere = true, __VA_ARGS__)
 #define GROUPS(key, keys, dflt, most, help) ELSEWHERE(GROUPS, key, dflt, help, .rows = keys, .min = 1, .max = most)
-#define AGGREGATES "params|logits|probs|states|regmean"
+
+#define P(field) offsetof(pr_policy_config_t, field)
+/* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
+#define TRAIN_KEYS(p, name, at)                                                                                        \
+    CHOICE(p name, at(method), "\"rloo\"", "rloo|scst|grpo",                                                           \
+           "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
+        INT(p "steps", at(steps), "40", 1, INT_MAX, "Optimizer steps an expert."),                                     \
+        INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts a step."),                          \
+        INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses a prompt and step."),                                \
+        INT(p "max_new_tokens", at(max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),                  \
+        NUM(p "temperature", at(temperature), "1.0", 1e-6, 1e6, "Sampling temperature of roll-outs."),                 \
+        NUM(p "top_p", at(top_p), "1.0", 1e-6, 1,                                                                      \
+            "Roll-outs draw from the fewest tokens that hold this probability; log-probabilities, KL and entropy are " \
+            "those "                                                                                                   \
+            "of this distribution."),                                                                                  \
+        NUM(p "lr", at(lr), "1e-3", 1e-12, 1000, "AdamW's learning rate."),                                            \
+        NUM(p "beta1", at(beta1), "0.9", 0, 0.999999, "AdamW's decay of the first moment."),                           \
+        NUM(p "beta2", at(beta2), "0.999", 0, 0.999999, "AdamW's decay of the second moment."),                        \
+        NUM(p "eps", at(eps), "1e-8", 1e-30, 1e6, "AdamW's epsilon."),                                                 \
+        NUM_OR_0(p "weight_decay", at(weight_decay), "0.0", 1e-12, 1000, "AdamW's decoupled weight decay."),           \
+        INT(p "warmup", at(warmup), "0", 0, INT_MAX, "Steps of linear warm-up."),                                      \
+        CHOICE(p "schedule", at(schedule), "\"constant\"", "constant|linear|cosine",                                   \
+               "How the learning rate goes after the warm-up; linear and cosine end at 0."),                           \
+        NUM_OR_0(p "kl", at(kl), "0.02", 1e-30, 1e6,                                                                   \
+                 "Weight of KL(policy || base model), in nats per response, against the reward; both at "              \
+                 "finetune.temperature."),                                                                             \
+        CHOICE(p "kl_estimator", at(kl_estimator), "\"k1\"", "k1|k2|k3",                                               \
+               "The KL's gradient: k1 in the reward, with its baseline; k2 squares of log-ratios, token by token; k3 " \
+               "GRPO's loss, the gradient of the other direction, KL(base model || policy)."),                         \
+        NUM_OR_0(                                                                                                      \
+            p "entropy", at(entropy), "0.0", 1e-30, 1e6,                                                               \
+            "Weight of an entropy bonus: the sum of the entropies, in nats, of the distributions that a response's "   \
+            "tokens are drawn from."),                                                                                 \
+        NUM_OR_0(p "clip_norm", at(clip_norm), "1.0", 1e-30, 1e30,                                                     \
+                 "Gradients are scaled down to this global norm; 0: never."),                                          \
+        CHOICE(p "loss_norm", at(loss_norm), "\"token\"", "token|sequence",                                            \
+               "The loss: mean over the step's tokens, or the sum over a response averaged over responses."),          \
+        INT(p "lora.r", at(lora_r), "8", 1, 4096, "Rank of the adapter."),                                             \
+        NUM(p "lora.alpha", at(lora_alpha), "32.0", 1e-6, 1e6, "lora_alpha: the adapter's scale is alpha/r."),         \
+        BOOL(p "lora.rslora", at(lora_rslora), "false", "Use the scale alpha/sqrt(r)."),                               \
+        TEXTS(p "lora.targets", at(lora_targets), "[ ]",                                                               \
+              "Linear maps to adapt, such as \"q_proj\". Default: all of the layers'."),                               \
+        INT(p "micro_tokens", at(micro_tokens), "2048", 1, INT_MAX,                                                    \
+            "Tokens of one forward and backward pass: memory against speed. Another number rounds otherwise, which "   \
+            "may "                                                                                                     \
+            "flip a sampled token."),                                                                                  \
+        INT(p "checkpoint_every", at(checkpoint_every), "10", 0, INT_MAX,                                              \
+            "Steps between checkpoints; 0: only on a signal."),
+
+#define TRAIN(field) offsetof(pr_finetune_config_t, field)
+#define FINETUNE(field) offsetof(pr_config_t, finetune.field)
+const pr_option_t pr_train_keys[] = {TRAIN_KEYS("", "algorithm", TRAIN){0}};
+
+const pr_option_t pr_policy_keys[] = {
+    TEXT("name", P(name), REQUIRED, "Names the policy: letters, digits, '.', '_' and '-'."),
+    TEXT("method", P(method), "\"experts\"",
+         "How its points become policies, and what is trained (paretorank help methods). Its own options stand beside "
+         "these keys."),
+    ELSEWHERE(
+        STRING, "mix", "\"states\"",
+        "How its parts make one policy: a mix's name, or a group { type = NAME; ... } with its options (paretorank "
+        "help mixes)."),
+    ELSEWHERE(STRING, "train", "",
+              "A group with settings of its trainings: the keys of finetune, `algorithm` in place of `method`. What is "
+              "not given is as finetune says."),
+    {0},
+};
 
 const pr_option_t pr_objective_keys[] = {
     TEXT("name", O(name), REQUIRED, "Names the objective everywhere: letters, digits, '.', '_' and '-'."),
@@ -39,8 +105,10 @@ const pr_option_t pr_objective_keys[] = {
 };
 
 const pr_option_t pr_search_keys[] = {
-    TEXT("name", S(name), "", "Names the search in the results. Default: its aggregation, made unique."),
-    ELSEWHERE(STRINGS, "aggregate", "", "Instead of the file's own aggregate.", .choices = AGGREGATES),
+    TEXT("name", S(name), "",
+         "Names the search in the results. Default: its policy's name, or its aggregation, made unique."),
+    ELSEWHERE(STRINGS, "policy", "", "Which of policies. Several: the search with each. Default: all of them."),
+    ELSEWHERE(STRINGS, "aggregate", "", "Instead of the file's own aggregate, where there are no policies."),
     INT("layer", S(layer), "-1", -1, INT_MAX,
         "states: layers that every expert runs alone before the states are combined; -1: all."),
     SWITCH("norm", S(norm_before), "\"after\"", "after|before", "states: combine after the final norm or before it."),
@@ -110,50 +178,9 @@ const pr_option_t pr_config_keys[] = {
     INT("front_samples", C(front_samples), "3", 0, INT_MAX, "Responses kept in samples.jsonl a front point."),
     GROUPS("objectives", pr_objective_keys, REQUIRED, PR_MAX_OBJECTIVES,
            "The objectives, each a group: the keys below and the options of its type (paretorank help objectives)."),
-    CHOICE("finetune.method", C(finetune.method), "\"rloo\"", "rloo|scst|grpo",
-           "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),
-    INT("finetune.steps", C(finetune.steps), "40", 1, INT_MAX, "Optimizer steps an expert."),
-    INT("finetune.prompts_per_step", C(finetune.prompts_per_step), "16", 1, INT_MAX, "Prompts a step."),
-    INT("finetune.samples", C(finetune.samples), "4", 2, INT_MAX, "Responses a prompt and step."),
-    INT("finetune.max_new_tokens", C(finetune.max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),
-    NUM("finetune.temperature", C(finetune.temperature), "1.0", 1e-6, 1e6, "Sampling temperature of roll-outs."),
-    NUM("finetune.top_p", C(finetune.top_p), "1.0", 1e-6, 1,
-        "Roll-outs draw from the fewest tokens that hold this probability; log-probabilities, KL and entropy are those "
-        "of this distribution."),
-    NUM("finetune.lr", C(finetune.lr), "1e-3", 1e-12, 1000, "AdamW's learning rate."),
-    NUM("finetune.beta1", C(finetune.beta1), "0.9", 0, 0.999999, "AdamW's decay of the first moment."),
-    NUM("finetune.beta2", C(finetune.beta2), "0.999", 0, 0.999999, "AdamW's decay of the second moment."),
-    NUM("finetune.eps", C(finetune.eps), "1e-8", 1e-30, 1e6, "AdamW's epsilon."),
-    NUM_OR_0("finetune.weight_decay", C(finetune.weight_decay), "0.0", 1e-12, 1000, "AdamW's decoupled weight decay."),
-    INT("finetune.warmup", C(finetune.warmup), "0", 0, INT_MAX, "Steps of linear warm-up."),
-    CHOICE("finetune.schedule", C(finetune.schedule), "\"constant\"", "constant|linear|cosine",
-           "How the learning rate goes after the warm-up; linear and cosine end at 0."),
-    NUM_OR_0(
-        "finetune.kl", C(finetune.kl), "0.02", 1e-30, 1e6,
-        "Weight of KL(policy || base model), in nats per response, against the reward; both at finetune.temperature."),
-    CHOICE("finetune.kl_estimator", C(finetune.kl_estimator), "\"k1\"", "k1|k2|k3",
-           "The KL's gradient: k1 in the reward, with its baseline; k2 squares of log-ratios, token by token; k3 "
-           "GRPO's loss, the gradient of the other direction, KL(base model || policy)."),
-    NUM_OR_0("finetune.entropy", C(finetune.entropy), "0.0", 1e-30, 1e6,
-             "Weight of an entropy bonus: the sum of the entropies, in nats, of the distributions that a response's "
-             "tokens are drawn from."),
-    NUM_OR_0("finetune.clip_norm", C(finetune.clip_norm), "1.0", 1e-30, 1e30,
-             "Gradients are scaled down to this global norm; 0: never."),
-    CHOICE("finetune.loss_norm", C(finetune.loss_norm), "\"token\"", "token|sequence",
-           "The loss: mean over the step's tokens, or the sum over a response averaged over responses."),
-    INT("finetune.lora.r", C(finetune.lora_r), "8", 1, 4096, "Rank of the adapter."),
-    NUM("finetune.lora.alpha", C(finetune.lora_alpha), "32.0", 1e-6, 1e6,
-        "lora_alpha: the adapter's scale is alpha/r."),
-    BOOL("finetune.lora.rslora", C(finetune.lora_rslora), "false", "Use the scale alpha/sqrt(r)."),
-    TEXTS("finetune.lora.targets", C(finetune.lora_targets), "[ ]",
-          "Linear maps to adapt, such as \"q_proj\". Default: all of the layers'."),
-    INT("finetune.micro_tokens", C(finetune.micro_tokens), "2048", 1, INT_MAX,
-        "Tokens of one forward and backward pass: memory against speed. Another number rounds otherwise, which may "
-        "flip a sampled token."),
-    INT("finetune.checkpoint_every", C(finetune.checkpoint_every), "10", 0, INT_MAX,
-        "Steps between checkpoints; 0: only on a signal."),
-    INT("finetune.team.rows", C(finetune.team.rows), "1", 1, 65536,
-        "Ranks that share the sequences of one fine-tuning: each samples and learns from its part."),
+    TRAIN_KEYS("finetune.", "method", FINETUNE)
+        INT("finetune.team.rows", C(finetune.team.rows), "1", 1, 65536,
+            "Ranks that share the sequences of one fine-tuning: each samples and learns from its part."),
     INT("finetune.team.cols", C(finetune.team.cols), "1", 1, 65536,
         "Ranks that share the model in one fine-tuning: each holds its part of every layer. At most its query heads."),
     INT("evaluate.prompts", C(evaluate.prompts), "0", 0, INT_MAX, "Evaluation prompts used; 0: all."),
@@ -175,9 +202,12 @@ const pr_option_t pr_config_keys[] = {
         "regmean: what stands off the diagonal of a Gram matrix is multiplied by this."),
     NUM_OR_0("regmean.ridge", C(regmean.ridge), "1e-6", 1e-30, 1e6,
              "regmean: this share of a Gram matrix's mean diagonal is added to its diagonal."),
-    ELSEWHERE(STRINGS, "aggregate", "\"states\"",
-              "How experts and weights make one policy. Several, or several searches: every search with each of them.",
-              .choices = AGGREGATES),
+    GROUPS("policies", pr_policy_keys, "", PR_MAX_POLICIES,
+           "How weights become policies. Default: experts, combined as aggregate says."),
+    ELSEWHERE(
+        STRINGS, "aggregate", "\"states\"",
+        "Shorthand for policies of method experts: how they and weights make one policy, a mix's name (paretorank "
+        "help mixes). Several, or several searches: every search with each of them."),
     ELSEWHERE(INT, "layer", "-1", "search[].layer of searches that do not say.", .min = -1, .max = INT_MAX),
     ELSEWHERE(SWITCH, "norm", "\"after\"", "search[].norm of searches that do not say.", .choices = "after|before"),
     GROUPS(

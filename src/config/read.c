@@ -26,6 +26,21 @@ static const char *place_of(const void *self, const char *key, int item)
     return node ? node->where : p->group ? p->group->where : "configuration";
 }
 
+/* What `given` lacks, in groups too. */
+static void update_missing(json_t *given, const json_t *shared)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)shared, key, value)
+    {
+        json_t *own = json_object_get(given, key);
+        if (!own)
+            json_object_set(given, key, value);
+        else if (json_is_object(own) && json_is_object(value))
+            update_missing(own, value);
+    }
+}
+
 pr_status_t pr_group_read(const pr_option_t *table, const pr_node_t *group, const pr_node_t *fallback,
                           const char *label, const char *dir, bool others, void *base, pr_error_t *err)
 {
@@ -40,7 +55,7 @@ pr_status_t pr_group_read(const pr_option_t *table, const pr_node_t *group, cons
     json_t *given = group ? pr_node_json(group) : json_object(), *shared = fallback ? pr_node_json(fallback) : NULL;
     json_t *resolved = NULL;
     if (shared)
-        json_object_update_missing(given, shared);
+        update_missing(given, shared);
     pr_status_t status = pr_options_read(table, given, &how, &resolved, err);
     if (status == PR_OK)
         pr_options_store(table, resolved, base);
