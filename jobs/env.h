@@ -30,8 +30,9 @@ typedef struct pr_open_objective {
 typedef struct pr_cached_adapter {
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
-    pr_grams_t *grams; // made when a mix first needs them, or NULL
-    long used;         // when last
+    pr_grams_t *grams;          // made when a mix first needs them, or NULL
+    char grams_of[PR_HASH_HEX]; // what they were made by
+    long used;                  // when last
 } pr_cached_adapter_t;
 
 enum { PR_ENV_WAITS = 2 }; // files that a rank waits for in vain before it waits no more
