@@ -35,7 +35,7 @@ TMPDIR=$work/on tiny 3 "$work/live" --set finetune.steps=100000 >"$work/out" 2>"
 mpirun=$!
 journal_has "$work/live" '"step"'
 maps=''
-for _ in $(seq 600); do # the second worker may still be loading
+for _ in $(seq 6000); do # the second worker may still be loading
   maps=$(for pid in $(tree_of "$mpirun"); do
     sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* *\([0-9]*\) */memfd:paretorank-.*|$pid \1|p" "/proc/$pid/maps" 2>/dev/null || true
   done)
