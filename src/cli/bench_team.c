@@ -60,7 +60,8 @@ const pr_command_t pr_command_bench_team = {
         "pass, and AdamW. Gflop/s count the products with the model's weights only: 2 operations a parameter and "
         "token forward, 2 backward; the head's on the response's tokens. Times are medians over the rounds, speed-ups "
         "medians of the rounds' ratios. Memory is the process's largest resident set while it had the team's model, "
-        "that of the rank with the most; bytes are what the rank with the most sends in a step.",
+        "that of the rank with the most; bytes are what the rank with the most sends in a step. They are counted by a "
+        "library that is loaded before MPI, for which the program starts itself again (null where it cannot be).",
     .args = args,
 };
 
@@ -309,7 +310,10 @@ static pr_status_t timed_step(const bench_t *b, const pr_team_t *t, pr_trainer_t
     PR_TRY(bench_step(b, trainer, &stats, err));
     PR_TRY(t->agree(t, PR_OK, err));
     g->seconds[round] = pr_time_monotonic() - begin;
-    g->sent = team_join(t, pr_traffic_bytes() - sent, false);
+    sent = pr_traffic_bytes() - sent;
+    bool counted = team_join(t, isnan(sent), false) == 0; // on every rank
+    sent = team_join(t, counted ? sent : 0, false);
+    g->sent = counted ? sent : NAN;
     return PR_OK;
 }
 
@@ -455,6 +459,7 @@ static int run(const options_t *o, int *argc, char ***argv)
     pr_error_t err = {0};
     bench_t b = {.o = o};
     bool other = pr_world_is_other();
+    pr_traffic_count();
     if (pr_world_open(argc, argv, &b.w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("bench", &err);
     int code = 0;

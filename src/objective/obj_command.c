@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const double LEAVE_SECONDS = 1.0; // for a program whose input was closed
-static const double DIE_SECONDS = 0.2;   // for one that crashed or is to be killed
+// For one that has closed its output, as it does when it ends; on a busy machine that takes time.
+static const double DIE_SECONDS = 2.0;
 
 typedef struct command {
     char **argv;

@@ -3,7 +3,6 @@
 #include "base/rng.h"
 #include "pareto/hypervolume.h"
 #include "pareto/sort.h"
-#include "pareto/utility.h"
 
 #include <assert.h>
 #include <math.h>
@@ -13,12 +12,6 @@
 double pr_statistic_hypervolume(const double *points, size_t n, int m, void *reference)
 {
     return pr_hypervolume(points, n, m, reference);
-}
-
-double pr_statistic_expected_utility(const double *points, size_t n, int m, void *weights)
-{
-    const pr_weights_t *w = weights;
-    return pr_expected_utility(points, n, m, w->weights, w->n);
 }
 
 typedef struct resampler {

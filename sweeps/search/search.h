@@ -55,7 +55,6 @@ int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k);
 void pr_point_weights(const pr_point_t *p, int k, double *w);
 /* "1/4,1/2,1/4" into out. */
 void pr_point_text(const pr_point_t *p, int k, char *out, size_t size);
-pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err);
 
 /* What a search wants evaluated: a point on the first n_prompts evaluation prompts. */
 typedef struct pr_request {

@@ -353,11 +353,6 @@ pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_poi
     return fine ? rounded_point(field, k, out, err) : PR_OK;
 }
 
-pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err)
-{
-    return pr_point_parse_span(text, text + strlen(text), k, out, err);
-}
-
 bool pr_point_normalise(pr_point_t *p, int k)
 {
     __int128 sum = 0;

@@ -41,3 +41,13 @@ sources=("$PARETORANK_SOURCE_DIR"/{src,jobs,sweeps,mpi,slurm}/**/*.[ch])
 found=$(raw "${sources[@]}")
 [ -z "$found" ] || fail "pr_json_real() and pr_json_text() are to be used:
 $found"
+
+# CMake's version is one number.
+cmake=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\))/\1/p' "$PARETORANK_SOURCE_DIR/CMakeLists.txt")
+presets=$(sed -n 's/.*"major": \([0-9]*\), "minor": \([0-9]*\).*/\1.\2/p' "$PARETORANK_SOURCE_DIR/CMakePresets.json")
+[ -n "$cmake" ] && [ "$cmake" = "$presets" ] || fail "CMakeLists.txt needs CMake '$cmake', CMakePresets.json '$presets'"
+
+# The program also builds where the C library is glibc 2.28 (RHEL 8): it calls nothing by name that came later.
+later='close_range|closefrom|pidfd_(open|getfd|send_signal)|execveat|gettid|tgkill|getcpu|strlcpy|strlcat|arc4random(_buf|_uniform)?|sigabbrev_np|sigdescr_np|pthread_cond_clockwait|pthread_clockjoin_np|sem_clockwait|mallinfo2|posix_spawn_file_actions_add(chdir|closefrom)_np'
+found=$(nm -D "$paretorank" | grep -E " U ($later)(@|$)" || true)
+[ -z "$found" ] || fail "glibc 2.28 has no $found"
