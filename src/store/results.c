@@ -337,7 +337,7 @@ static pr_status_t walk_folder(const pr_walk_t *w, int parent, const char *name,
         snprintf(below, sizeof below, "%s%s%s", in, in[0] ? "/" : "", e->d_name);
         if (S_ISDIR(st.st_mode) && depth > 0)
             status = walk_folder(w, fd, e->d_name, below, depth - 1);
-        else if (S_ISREG(st.st_mode))
+        else if (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && pr_results_is_temporary(e->d_name)))
             status = w->fn(w->self, &(pr_results_file_t){fd, in, e->d_name, (uint64_t)st.st_blocks * 512}, w->err);
     }
     closedir(d);

@@ -2,7 +2,6 @@
  * with their probabilities, is the gradient of the documented objective, for every pair of a temperature or nucleus and
  * a term. The objective is a function of rows of logits in double; its derivatives by them are taken by finite
  * differences, and by pr_backward, which is tested against PyTorch, to the adapter. */
-#include "learn/advantage.h"
 #include "learn/trainer.h"
 #include "policy/policy.h"
 #include "unit/model/tiny_model.h"

@@ -45,7 +45,7 @@ static pr_status_t write_generation(int g, size_t scale)
         section[s].data = data;
     }
     json_t *meta = json_pack("{s:i, s:s, s:f}", "generation", g, "text", "\n\xc3\xa9", "rate", 0.1);
-    pr_status_t status = pr_checkpoint_write(path, "finetune", meta, section, SECTIONS, &err);
+    pr_status_t status = pr_checkpoint_write(path, "train", meta, section, SECTIONS, &err);
     json_decref(meta);
     for (size_t s = 0; s < SECTIONS; s++)
         free(section[s].data);
@@ -56,7 +56,7 @@ static pr_status_t write_generation(int g, size_t scale)
 static int read_generation(size_t scale)
 {
     pr_checkpoint_t c;
-    if (pr_checkpoint_read(path, "finetune", &c, &err) != PR_OK) {
+    if (pr_checkpoint_read(path, "train", &c, &err) != PR_OK) {
         ck_assert_uint_eq(c.n, 0);
         ck_assert_ptr_null(c.section);
         return -1;
@@ -64,7 +64,7 @@ static int read_generation(size_t scale)
     int g = (int)json_integer_value(json_object_get(c.meta, "generation"));
     ck_assert_double_eq(json_real_value(json_object_get(c.meta, "rate")), 0.1);
     ck_assert_str_eq(json_string_value(json_object_get(c.meta, "text")), "\n\xc3\xa9");
-    ck_assert_str_eq(c.kind, "finetune");
+    ck_assert_str_eq(c.kind, "train");
     ck_assert_uint_eq(c.n, SECTIONS);
     for (size_t s = 0; s < SECTIONS; s++) {
         const void *data;
@@ -112,7 +112,7 @@ START_TEST(sections_are_asked_for_by_name_and_shape)
     const void *data;
     write_generation(0, 1);
     ck_assert_int_eq(pr_checkpoint_read(path, "pretrain", &c, &err), PR_ERR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(err.text, "kind 'finetune', expected 'pretrain'"));
+    ck_assert_ptr_nonnull(strstr(err.text, "kind 'train', expected 'pretrain'"));
     ck_assert_int_eq(pr_checkpoint_read(path, NULL, &c, &err), PR_OK);
     ck_assert_int_eq(pr_checkpoint_section(&c, path, "nothing", 4, 100, &data, &err), PR_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "section 'nothing' is missing"));
