@@ -49,6 +49,8 @@ void pr_graph_clear(pr_graph_t *g)
     for (size_t i = 0; i < g->n_node; i++) {
         pr_node_t *n = g->node[i];
         free(n->label);
+        for (int k = 0; k < n->n_link; k++)
+            free(n->link[k]);
         free(n->link);
         json_decref(n->inputs);
         json_decref(n->how);
@@ -103,12 +105,25 @@ static const char *artifact_of(const pr_node_t *n)
     return json_string_value(json_object_get(n->job->made ? n->job->made->result : NULL, "artifact"));
 }
 
-/* People find it by its label; without the link everything else goes on. */
-static void link_artifact(const pr_sweep_t *s, const pr_node_t *n)
+/* People find it by its labels; without a link everything else goes on. */
+static void link_artifact(const pr_sweep_t *s, const pr_node_t *n, int first)
 {
     pr_error_t err;
-    if (n->link && pr_artifact_link(pr_sweep_dir(s), n->kind->artifact, n->link, n->id, &err) != PR_OK)
-        pr_log(PR_LOG_WARN, "%s", err.text);
+    for (int i = first; i < n->n_link; i++)
+        if (pr_artifact_link(pr_sweep_dir(s), n->kind->artifact, n->link[i], n->id, &err) != PR_OK)
+            pr_log(PR_LOG_WARN, "%s", err.text);
+}
+
+/* Two equal objectives share what is made for one of them, under both names. */
+static void add_link(const pr_sweep_t *s, pr_node_t *n, const char *link)
+{
+    for (int i = 0; i < n->n_link; i++)
+        if (strcmp(n->link[i], link) == 0)
+            return;
+    n->link = pr_realloc(n->link, (size_t)n->n_link + 1, sizeof *n->link);
+    n->link[n->n_link++] = pr_strdup(link);
+    if (n->done)
+        link_artifact(s, n, n->n_link - 1);
 }
 
 /* An earlier run's result counts when what it left is still what that run wrote. */
@@ -123,7 +138,7 @@ static void recover(pr_sweep_t *s, pr_node_t *n)
     if (whole) {
         n->done = true;
         s->graph.n_made++;
-        link_artifact(s, n);
+        link_artifact(s, n, 0);
     } else {
         pr_log(PR_LOG_WARN, "%s: not what its %s job wrote; it will be made again", path, n->kind->name);
         pr_sweep_tell(s, "job_again", json_pack("{s:s, s:s}", "job", n->id, "why", "what it left is not there"));
@@ -143,6 +158,8 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
     if (job->owner) {
         json_decref(inputs);
         json_decref(how);
+        if (link)
+            add_link(s, g->node[job->owner - 1], link);
         return job->owner - 1;
     }
     if (g->n_node == g->cap_node) {
@@ -154,12 +171,13 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
     *node = (pr_node_t){.job = job,
                         .kind = pr_job_kind(kind),
                         .label = pr_strdup(label),
-                        .link = link ? pr_strdup(link) : NULL,
                         .inputs = inputs,
                         .how = how,
                         .n_needs = n,
                         .needs = pr_alloc((size_t)n, sizeof *needs)};
     memcpy(node->id, id, sizeof id);
+    if (link)
+        add_link(s, node, link);
     if (n > 0)
         memcpy(node->needs, needs, (size_t)n * sizeof *needs);
     job->owner = number + 1;
@@ -411,7 +429,7 @@ void pr_graph_done(pr_sweep_t *s, const pr_record_t *job)
         return;
     n->done = true;
     s->graph.n_made++;
-    link_artifact(s, n);
+    link_artifact(s, n, 0);
     for (size_t i = 0; i < n->n_waiting; i++)
         met(s, n->waiting[i]);
     free(n->waiting);

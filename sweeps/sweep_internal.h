@@ -27,7 +27,9 @@ typedef struct pr_node {
     pr_record_t *job;
     const pr_job_kind_t *kind;
     char id[PR_HASH_HEX];
-    char *label, *link; // for people; link: of what it leaves
+    char *label; // for people
+    char **link; // [n_link] of what it leaves, for people: of each objective that asks for it
+    int n_link;
     json_t *inputs, *how;
     uint32_t *needs;    // [n_needs] nodes
     int n_needs, unmet; // unmet: of them not done
