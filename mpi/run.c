@@ -187,6 +187,17 @@ static pr_status_t check_content(pr_run_state_t *r, pr_error_t *err)
     return pr_world_agree(r->w, status, err);
 }
 
+/* What jobs would fail on ends the run before the first of them. */
+static pr_status_t read_inputs(pr_run_state_t *r, pr_error_t *err)
+{
+    pr_model_config_t model;
+    PR_TRY(pr_inputs_read(r->config, &r->inputs, err));
+    PR_TRY(pr_model_config_read(r->config->model, &model, err));
+    pr_status_t status = pr_sweep_check_model(r->config, &model, err);
+    pr_model_config_clear(&model);
+    return status;
+}
+
 /* Rank 0 reads and hashes every input once; the others get what it found. */
 static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
 {
@@ -194,7 +205,7 @@ static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
     size_t n = 0;
     json_t *v = NULL;
     bool first = pr_world_rank(r->w) == 0;
-    PR_TRY(pr_world_agree(r->w, first ? pr_inputs_read(r->config, &r->inputs, err) : PR_OK, err));
+    PR_TRY(pr_world_agree(r->w, first ? read_inputs(r, err) : PR_OK, err));
     if (first) {
         text = pr_json_canonical(pr_content_json(r->inputs.content));
         n = strlen(text);

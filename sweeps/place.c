@@ -553,6 +553,8 @@ static pr_status_t read_dir(const char *dir, const char *const *overrides, int n
     m.inputs = inputs;
     m.before = before;
     set_results(c, dir, m.to, sets(overrides, n, "results"));
+    if (strcmp(c->results, m.to) == 0) // else it is read for its configuration only
+        PR_GO(pr_results_check_layout(dir, err));
     PR_GO(place_dir(&m, c, err));
     PR_GO(each_input(c, place, &m, err));
     *out = c;

@@ -98,14 +98,10 @@ static pr_status_t check_lines(const pr_sweep_t *s, const char *path, const pr_j
     return PR_OK;
 }
 
+/* The last run may have been another version's, where the first was not. */
 pr_status_t pr_sweep_check_layout(const char *dir, const pr_fold_t *f, pr_error_t *err)
 {
-    if (f->starts == 0 || f->layout == PR_LAYOUT)
-        return PR_OK;
-    return pr_fail(err, PR_ERR_UNSUPPORTED,
-                   "%s: found results of layout %d, written by another version; expected layout %d: name another "
-                   "results directory, or go on with the version that wrote them",
-                   dir, f->layout ? f->layout : 1, PR_LAYOUT);
+    return f->starts == 0 ? PR_OK : pr_results_known_layout(dir, f->layout, err);
 }
 
 /* The journal of earlier runs, folded. A run that was killed is told of. */

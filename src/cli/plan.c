@@ -11,6 +11,7 @@
 #include "model/safetensors.h"
 #include "objective/objective.h"
 #include "policy/gram.h"
+#include "store/results.h"
 #include "sweeps/inputs.h"
 #include "sweeps/search/search.h"
 #include "tokenizer/tokenizer.h"
@@ -341,6 +342,7 @@ static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
 {
     *out = (pr_plan_t){.config = c};
+    PR_TRY(pr_results_check_layout(c->results, err));
     PR_TRY(check_model(out, err));
     PR_TRY(check_prompts(out, err));
     PR_TRY(check_objectives(out, err));

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char head_file[] = "head.safetensors", head_end[] = ".safetensors", checkpoint_end[] = ".ckpt";
+static const char head_file[] = "head.safetensors", head_end[] = ".safetensors";
 
 char *pr_results_path(const char *dir, const char *format, ...)
 {
@@ -79,14 +79,14 @@ bool pr_artifact_place(const char *path, char **dir, bool *head, char id[33], ch
 
 char *pr_checkpoint_path(const char *dir, const char *kind, const char *id)
 {
-    return pr_results_path(dir, PR_FOLDER_CHECKPOINTS "/%s-%s%s", kind, id, checkpoint_end);
+    return pr_results_path(dir, PR_FOLDER_CHECKPOINTS "/%s-%s%s", kind, id, PR_END_CHECKPOINT);
 }
 
 bool pr_checkpoint_name(const char *name, const char *kind, char id[33])
 {
     size_t n = strlen(kind);
     if (strncmp(name, kind, n) != 0 || name[n] != '-' || strspn(name + n + 1, "0123456789abcdef") != 32 ||
-        strcmp(name + n + 33, checkpoint_end) != 0)
+        strcmp(name + n + 33, PR_END_CHECKPOINT) != 0)
         return false;
     snprintf(id, 33, "%.32s", name + n + 1);
     return true;

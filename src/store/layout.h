@@ -29,6 +29,7 @@
 #define PR_FOLDER_EXPERTS "experts"
 #define PR_FOLDER_HEADS "heads"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
+#define PR_END_CHECKPOINT ".ckpt"
 
 enum { PR_LAYOUT = 2 }; // of results directories; journals say it, so that another one is not misread
 

@@ -213,6 +213,35 @@ pr_status_t pr_results_check(pr_results_t *r, pr_error_t *err)
 
 // ---- the directory ----
 
+pr_status_t pr_results_known_layout(const char *dir, int layout, pr_error_t *err)
+{
+    if (layout == PR_LAYOUT)
+        return PR_OK;
+    return pr_fail(err, PR_ERR_UNSUPPORTED,
+                   "%s: found results of layout %d, written by another version; expected layout %d: name another "
+                   "results directory, or go on with the version that wrote them",
+                   dir, layout ? layout : 1, PR_LAYOUT);
+}
+
+/* Ends the reading: a journal may have a million lines more. */
+static pr_status_t first_start(void *self, const char *event, const json_t *line, pr_error_t *err)
+{
+    (void)err;
+    if (strcmp(event, "sweep_start") != 0)
+        return PR_OK;
+    *(int *)self = (int)json_integer_value(json_object_get(line, "layout"));
+    return PR_ERR_INTERRUPTED;
+}
+
+pr_status_t pr_results_check_layout(const char *dir, pr_error_t *err)
+{
+    int layout = PR_LAYOUT;
+    char *path = pr_path_join(dir, PR_FILE_JOURNAL);
+    pr_journal_read(path, first_start, &layout, NULL, NULL); // what cannot be read is told of by who needs it
+    free(path);
+    return pr_results_known_layout(dir, layout, err);
+}
+
 static pr_status_t make_folders(const char *dir, pr_error_t *err)
 {
     static const char *const folders[] = {PR_FOLDER_ARTIFACTS, PR_FOLDER_CHECKPOINTS};
@@ -250,6 +279,7 @@ done:
 
 pr_status_t pr_results_open(const char *dir, pr_results_t **out, pr_error_t *err)
 {
+    PR_TRY(pr_results_check_layout(dir, err));
     PR_TRY(pr_mkdirs(dir, err));
     return hold(dir, O_CREAT, true, out, err);
 }
@@ -263,6 +293,7 @@ pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err
     free(path);
     if (!there)
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no " PR_FILE_JOURNAL " here: not a results directory", dir);
+    PR_TRY(pr_results_check_layout(dir, err));
     return hold(dir, 0, false, out, err);
 }
 
@@ -287,7 +318,7 @@ bool pr_results_has_work(const char *dir, char *what, size_t size)
                                         PR_FOLDER_ARTIFACTS "/*/*.safetensors",
                                         PR_FOLDER_EXPERTS "/*/adapter_model.safetensors",
                                         PR_FOLDER_HEADS "/*.safetensors",
-                                        PR_FOLDER_CHECKPOINTS "/*.ckpt"};
+                                        PR_FOLDER_CHECKPOINTS "/*" PR_END_CHECKPOINT};
     bool found = false;
     for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
         glob_t g = {0};

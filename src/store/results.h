@@ -15,11 +15,16 @@ typedef struct pr_results pr_results_t;
  * which no second run can do without, and on DIR/.lock, which holds host and process id for the message. The kernel
  * gives them back when the process dies. They belong to the open files, so that a second open in the same process is
  * refused too (where the file system knows only locks that belong to a process, those are taken). Errors: PR_ERR_LOCKED
- * (names who has it), PR_ERR_IO. */
+ * (names who has it), PR_ERR_IO, those of pr_results_check_layout; then nothing was touched. */
 pr_status_t pr_results_open(const char *dir, pr_results_t **out, pr_error_t *err);
 /* As pr_results_open for a directory that is there, and makes nothing in it but .lock: for commands that tidy up.
  * Errors: also PR_ERR_NOT_FOUND (no such directory, or no journal in it). */
 pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err);
+/* Was what is in the directory, if anything, written in this version's layout, as its journal's first start says?
+ * Errors: PR_ERR_UNSUPPORTED, which names both. */
+pr_status_t pr_results_check_layout(const char *dir, pr_error_t *err);
+/* The same where a start was read; layout: what it says, or 0 where it says nothing, as the first version's. */
+pr_status_t pr_results_known_layout(const char *dir, int layout, pr_error_t *err);
 /* Gives the lock back. .lock itself stays: removing it would let two processes lock two files of that name. */
 void pr_results_close(pr_results_t **r);
 /* Is what was locked still what a second run would find? A .lock that was removed is put back, with a warning. Errors:

@@ -30,7 +30,7 @@ refused 3 '/nowhere' sweep.cfg "${set_results[@]}" --set 'model="/nowhere"'
 refused 3 'prompts-none.jsonl' sweep.cfg "${set_results[@]}" --set 'prompts.eval="prompts-none.jsonl"'
 refused 3 'prompt 1: found' sweep.cfg "${set_results[@]}" --set evaluate.max_new_tokens=505
 refused 2 "target 'bogus'" sweep.cfg "${set_results[@]}" --set 'finetune.lora.targets=["bogus"]'
-refused 2 "search 'states': layer: found 7, the model has 6 layers" sweep.cfg "${set_results[@]}" --set layer=7
+refused 2 "search 'states': layer: found 7, expected -1 (the last) to 6" sweep.cfg "${set_results[@]}" --set layer=7
 [ ! -e r ] || fail "a refused run left something behind"
 
 # Broken models. (mpirun takes two seconds to end after an error.)

@@ -75,7 +75,7 @@ expect 2 "unknown key 'finetune.step'; the nearest known one is 'finetune.steps'
 expect 2 "finetune.steps: found the integer 0, expected an integer 1 to 2147483647" plan "$cfg" --set finetune.steps=0
 expect 2 "finetune.lora" plan "$cfg" --set 'finetune.lora.targets=("nonsense")'
 expect 2 "evaluate.prompts: found 129" plan "$cfg" --set evaluate.prompts=129
-expect 2 "layer: found 7, the model has 6 layers" plan "$cfg" --set layer=7
+expect 2 "search 'states': layer: found 7, expected -1 (the last) to 6" plan "$cfg" --set layer=7
 expect 2 "brevity" plan "$cfg" --set objectives.[2].nonsense=3
 expect 2 "brevty" plan "$cfg" --set objectives.[2].type=brevty
 expect 3 "nowhere" plan "$cfg" --set model=nowhere

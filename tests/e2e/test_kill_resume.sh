@@ -40,7 +40,7 @@ for signal in TERM USR1; do
   [ "$code" -eq 1 ] || fail "SIG$signal: exit code $code, expected 1"
   expect 0 "$paretorank" status "$results"
   grep -q interrupted "$work/out" || fail "SIG$signal: status is not interrupted"
-  ls "$results"/checkpoints/finetune-*.ckpt >/dev/null || fail "SIG$signal: no checkpoint"
+  ls "$results"/checkpoints/train-*.ckpt >/dev/null || fail "SIG$signal: no checkpoint"
   tiny 2 "$results" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on after SIG$signal"; }
   same_file "$reference/cells.csv" "$results/cells.csv"
 done

@@ -15,9 +15,9 @@ import array, json, os, random, shutil, struct, sys
 counsel, kind, out = sys.argv[1:4]
 random.seed(1)
 some = array.array("f", [random.gauss(0, 0.05) for _ in range(100003)]).tobytes()
-def write(path, tensors, dtype):
+def write(path, tensors, dtype, first=0): # first: the number that it begins with, so that files differ
     size, header, at = {"F32": 4, "BF16": 2}[dtype], {}, 0
-    block = some if dtype == "F32" else b"".join(some[i + 2:i + 4] for i in range(0, len(some), 4))
+    block = some[4 * first:] + some[:4 * first] if dtype == "F32" else b"".join(some[i + 2:i + 4] for i in range(0, len(some), 4))
     for name, shape in tensors:
         n = size
         for s in shape:
@@ -59,7 +59,7 @@ def adapters(r, n):
     for k in range(n):
         a = "%s/adapter%d" % (out, k)
         os.makedirs(a)
-        write(a + "/adapter_model.safetensors", t, "F32")
+        write(a + "/adapter_model.safetensors", t, "F32", k)
         json.dump({"peft_type": "LORA", "r": r, "lora_alpha": r, "target_modules": ["q_proj", "v_proj"]},
                   open(a + "/adapter_config.json", "w"))
 if kind == "model":

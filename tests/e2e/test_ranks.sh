@@ -39,7 +39,7 @@ wait "$mpirun" || code=$?
 [ "$code" -eq 1 ] || fail "a signal to an idle worker: exit code $code"
 expect 0 "$paretorank" status "$work/idle"
 grep -q '^state  *interrupted' "$work/out" || fail "a signal to an idle worker: $(cat "$work/out")"
-ls "$work/idle/checkpoints/"finetune-*.ckpt >/dev/null || fail "the running job was not saved"
+ls "$work/idle/checkpoints/"train-*.ckpt >/dev/null || fail "the running job was not saved"
 
 tiny 2 "$work/reference" >/dev/null 2>&1 || fail "the reference sweep"
 # A signal to rank 0, or to a worker that works.

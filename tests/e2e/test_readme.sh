@@ -29,7 +29,7 @@ for name in $(grep -o 'adapter = "[^"]*"' adapters.cfg | cut -d'"' -f2); do
   ln -s "$work/sweep/results/mine/experts/$(ls results/mine/experts | head -1)" "$name"
 done
 expect 0 mpirun -n 2 "$paretorank" run adapters.cfg --set evaluate.prompts=4 --set evaluate.max_new_tokens=8
-! grep -q '"finetune"' results/adapters/journal.jsonl || fail "adapters.cfg fine-tuned something"
+! grep -q '"kind":"train"' results/adapters/journal.jsonl || fail "adapters.cfg fine-tuned something"
 
 # Links of the pages lead somewhere.
 for page in README.md docs/cluster.md docs/design.md sweeps/counsel/README.md sweeps/counsel/model/README.md; do

@@ -116,13 +116,23 @@ same_tables "$work/whole" "$work/t"
 expect 0 "$paretorank" run "$work/t" --quiet
 same_tables "$work/whole" "$work/t"
 
+# Copied by a tool that takes links for what they lead to, it is the same sweep, and its experts are found.
+cp -rL "$work/whole" "$work/flat"
+expect 0 "$paretorank" run "$work/flat" --quiet
+same_tables "$work/whole" "$work/flat"
+[ "$(jobs "$work/flat")" -eq 15 ] || fail "a copy without links was done again"
+expect 0 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter"
+printf x >>"$work/flat/experts/empathy-s1/adapter_config.json"
+expect 3 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter" --force
+grep -q "flat/experts/empathy-s1: not what its train job wrote" "$work/err" || fail "a damaged copy: $(cat "$work/err")"
+
 # clean: frees what may go, and says so; the same command still finds all done.
 cp -r "$work/whole" "$work/c"
 expect 0 "$paretorank" clean "$work/c" --dry-run
 grep -q "checkpoints of experts that are there *3 files" "$work/out" || fail "clean --dry-run: $(cat "$work/out")"
 [ "$(ls "$work/c/checkpoints" | wc -l)" -eq "$(ls "$work/whole/checkpoints" | wc -l)" ] || fail "a dry run deleted"
 expect 0 "$paretorank" clean "$work/c"
-[ -z "$(ls "$work/c/checkpoints" | grep finetune)" ] || fail "checkpoints of experts are there"
+[ -z "$(ls "$work/c/checkpoints" | grep '^train-')" ] || fail "checkpoints of experts are there"
 expect 0 "$paretorank" clean "$work/c" --evaluations
 [ -z "$(ls "$work/c/checkpoints")" ] || fail "checkpoints are there"
 cp "$work/c/metrics.json" "$work/metrics.json"
@@ -147,7 +157,7 @@ P
 for way in "export $d --weights 0.4,0.3,0.3 --out $work/e" "export $d --weights 0.4,0.3,0.3 --aggregate regmean --out $work/e" \
   "generate $PARETORANK_SOURCE_DIR/sweeps/counsel/model --prompt x --adapter $d/experts/empathy-s1"; do
   expect 3 "$paretorank" $way
-  grep -q "experts/empathy-s1: not what its fine-tune job wrote" "$work/err" || fail "$way: $(cat "$work/err")"
+  grep -q "experts/empathy-s1: not what its train job wrote" "$work/err" || fail "$way: $(cat "$work/err")"
 done
 [ ! -e "$work/e" ] || fail "a damaged expert was exported"
 expect 0 "$paretorank" export "$d" --weights 0,1,1 --out "$work/e" # which does not use it
@@ -217,4 +227,4 @@ grep -q "no end of *empathy-s1 (rank 0 on " "$work/out" || fail "the job is not 
 expect 0 "$paretorank" run "$k" --quiet
 grep -q "the last run was killed.*without an end: empathy-s1 (rank 0 on " "$work/err" || fail "run: $(cat "$work/err")"
 same_tables "$work/whole" "$k"
-grep -q '^[0-9a-f]*,finetune,empathy/s1,0,[^,]*,[0-9.]*,[0-9]*,2,ok' "$k/costs.csv" || fail "costs: $(cat "$k/costs.csv")"
+grep -q '^[0-9a-f]*,train,empathy/s1,0,[^,]*,[0-9.]*,[0-9]*,2,ok' "$k/costs.csv" || fail "costs: $(cat "$k/costs.csv")"

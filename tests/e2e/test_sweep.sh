@@ -11,6 +11,22 @@ for ranks in 2 4; do
   done
 done
 
+# The same where the run was killed when some jobs were done, and went on with other numbers of ranks.
+for kill in '1 2 train' '2 4 evaluate' '4 1 evaluate'; do
+  read -r ranks then kind <<<"$kill"
+  results=$work/killed$ranks
+  tiny "$ranks" "$results" >/dev/null 2>&1 &
+  pid=$!
+  journal_has "$results" "\"job_done\".*\"kind\":\"$kind\""
+  kill_tree "$pid"
+  tiny "$then" "$results" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on on $then ranks"; }
+  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/n1/$file" "$results/$file"; done
+  for expert in empathy brevity distinct; do
+    same_file "$work/n1/experts/$expert-s1/adapter_model.safetensors" "$results/experts/$expert-s1/adapter_model.safetensors"
+  done
+  [ "$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)" = "" ] || fail "a job was done twice"
+done
+
 # Six points a search (the corners and the middles of the edges), two searches, a header.
 [ "$(wc -l <"$work/n1/cells.csv")" -eq 13 ] || fail "cells.csv: $(wc -l <"$work/n1/cells.csv") lines, expected 13"
 [ "$(grep -c '"job_done"' "$work/n1/journal.jsonl")" -eq 15 ] || fail "expected 3 fine-tune and 12 evaluate jobs"
@@ -24,7 +40,7 @@ same_file "$work/before.csv" "$work/n2/cells.csv"
 
 # A change that concerns evaluation only leaves the experts and redoes the points; one that concerns an expert redoes that.
 tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 >/dev/null 2>&1
-[ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"finetune"')" -eq 3 ] || fail "experts were made again"
+[ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"kind":"train"')" -eq 3 ] || fail "experts were made again"
 [ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 27 ] || fail "a changed evaluation took stale results"
 
 # Damage to an expert is found and mended.

@@ -22,9 +22,9 @@ run() { # ranks, results, more arguments
   }
 }
 done_jobs() { grep '"job_done"' "$work/$1/journal.jsonl" | grep -c "\"kind\":\"$2\"" || true; }
-want() { # results, fits, fine-tunes, evaluations: so far
-  [ "$(done_jobs "$1" fit_reward) $(done_jobs "$1" finetune) $(done_jobs "$1" evaluate)" = "$2 $3 $4" ] ||
-    fail "$1: $(done_jobs "$1" fit_reward) fits, $(done_jobs "$1" finetune) fine-tunes, $(done_jobs "$1" evaluate) evaluations; expected $2, $3, $4"
+want() { # results, fits, trainings, evaluations: so far
+  [ "$(done_jobs "$1" fit_reward) $(done_jobs "$1" train) $(done_jobs "$1" evaluate)" = "$2 $3 $4" ] ||
+    fail "$1: $(done_jobs "$1" fit_reward) fits, $(done_jobs "$1" train) trainings, $(done_jobs "$1" evaluate) evaluations; expected $2, $3, $4"
 }
 
 run 1 one
@@ -43,10 +43,15 @@ want rows 1 2 3
 run 3 cols --set finetune.team.cols=2
 want cols 1 2 3
 
-# Again: nothing to do. Without its file the head is made again, the same, and nothing else.
+# Again: nothing to do. Without its link it is linked again; without its file it is made again, the same, and nothing else.
 run 2 one
 want one 1 2 3
+file=$(readlink -f "$work/one/heads/kind.safetensors")
 rm "$work/one/heads/kind.safetensors"
+run 2 one
+want one 1 2 3
+[ "$(readlink -f "$work/one/heads/kind.safetensors")" = "$file" ] || fail "the link to the head does not come back"
+rm "$file"
 run 2 one
 want one 2 2 3
 same_file "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors"

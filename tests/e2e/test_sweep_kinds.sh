@@ -64,6 +64,22 @@ want_rows five 9
 grep -q '"first"' "$work/five/front.json" || fail "five: front.json lacks an objective"
 grep -q ',nan' "$work/five/cells.csv" && fail "five: not a number in cells.csv"
 
+# Two objectives that are the same share one training, under both names; where one goes elsewhere, it has its own.
+sweep equal '{ name = "short"; type = "brevity"; words = 6; }, { name = "brief"; type = "brevity"; words = 6; }' \
+  'search = { type = "grid"; divisions = 2; };'
+expert() { readlink -f "$work/equal/experts/$1-s1"; }
+trained() { grep '"job_done"' "$work/equal/journal.jsonl" | grep -c '"kind":"train"'; }
+run 2 equal
+want_rows equal 3
+[ "$(trained)" -eq 1 ] || fail "equal objectives: $(trained) trainings, expected 1"
+[ -d "$(expert short)" ] && [ "$(expert short)" = "$(expert brief)" ] || fail "equal objectives: $(expert short) and $(expert brief)"
+expect 0 "$paretorank" export "$work/equal" --weights 0,1 --out "$work/equal-adapter"
+rm "$work/equal/experts/brief-s1"
+run 1 equal
+[ "$(expert short)" = "$(expert brief)" ] || fail "the link of the second name does not come back"
+run 2 equal --set 'objectives.[1].words=7'
+[ "$(trained)" -eq 2 ] && [ "$(expert short)" != "$(expert brief)" ] || fail "another objective has the same expert"
+
 # Given adapters only: no prompts to train on, nothing is fine-tuned.
 sweep given '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; },
   { name = "fluency"; adapter = "'"$work"'/five/experts/fluency-s1"; }' \
@@ -71,8 +87,8 @@ sweep given '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; }
 sed -i 's/train = "[^"]*";//' "$work/given.cfg"
 run 3 given
 want_rows given 9
-grep -q '"finetune"' "$work/given/journal.jsonl" && fail "given: something was fine-tuned"
-[ -z "$(ls "$work/given/experts")" ] || fail "given: experts were written"
+grep -q '"kind":"train"' "$work/given/journal.jsonl" && fail "given: something was fine-tuned"
+[ -z "$(ls "$work/given/artifacts")" ] && [ ! -e "$work/given/experts" ] || fail "given: experts were written"
 
 # Every type of search and aggregation, several seeds, on given adapters.
 printf '1/2 1/2\n0.25,0.75\n# a remark\n\n1 0\n' >"$work/points.txt"

@@ -27,7 +27,7 @@ expect 0 teams 6 "$work/phases" 2x2 1x2
 grep -q 'teams of 2 x 2 ranks: 1 team; 1 rank fits none and stays idle' "$work/err" || fail "the idle rank is not told of"
 grep -q 'teams of 1 x 2 ranks: 2 teams; 1 rank fits none and stays idle' "$work/err" || fail "nor in the second phase"
 [ "$(starts "$work/phases")" -eq "$jobs" ] || fail "phases: $(starts "$work/phases") jobs, expected $jobs"
-last=$(grep -n '"job_done".*"kind":"finetune"' "$work/phases/journal.jsonl" | tail -1 | cut -d: -f1)
+last=$(grep -n '"job_done".*"kind":"train"' "$work/phases/journal.jsonl" | tail -1 | cut -d: -f1)
 first=$(grep -n '"job_start".*"kind":"evaluate"' "$work/phases/journal.jsonl" | head -1 | cut -d: -f1)
 [ "$last" -lt "$first" ] || fail "an evaluation began before fine-tuning was done"
 

@@ -192,7 +192,7 @@ START_TEST(a_removed_lock_lets_nobody_in)
     char owner[300] = "";
     pr_results_t *r = open_results(), *second = NULL;
     pr_journal_t *j = NULL;
-    json_t *start = json_pack("{s:s, s:i}", "host", "node7", "pid", 123);
+    json_t *start = json_pack("{s:s, s:i, s:i}", "host", "node7", "pid", 123, "layout", PR_LAYOUT);
     ck_assert_int_eq(pr_journal_open(in_folder("sweep/x/journal.jsonl"), &j, &err), PR_OK);
     ck_assert_int_eq(pr_journal_append(j, "sweep_start", start, true, &err), PR_OK);
     json_decref(start);
@@ -238,6 +238,46 @@ START_TEST(holding_makes_nothing)
     ck_assert_int_eq(pr_results_hold(dir, &r, &err), PR_OK);
     expect_locked_by(getpid());
     ck_assert_int_eq(count_files(dir), 1);
+    pr_results_close(&r);
+}
+END_TEST
+
+/* A journal of one start, that says its layout or nothing; a start of this version may follow. */
+static void put_journal(const char *path, int layout, bool more)
+{
+    pr_journal_t *j = NULL;
+    json_t *first = layout ? json_pack("{s:i}", "layout", layout) : json_object(),
+           *next = json_pack("{s:i}", "layout", PR_LAYOUT);
+    ck_assert_int_eq(pr_journal_open(path, &j, &err), PR_OK);
+    ck_assert_int_eq(pr_journal_append(j, "note", NULL, true, &err), PR_OK);
+    ck_assert_int_eq(pr_journal_append(j, "sweep_start", first, true, &err), PR_OK);
+    if (more)
+        ck_assert_int_eq(pr_journal_append(j, "sweep_start", next, true, &err), PR_OK);
+    pr_journal_close(&j);
+    json_decref(first);
+    json_decref(next);
+}
+
+START_TEST(another_layout_is_not_touched)
+{
+    static const int layouts[] = {0, 1, PR_LAYOUT + 1};
+    pr_results_t *r = NULL;
+    ck_assert_int_eq(pr_results_check_layout(dir, &err), PR_OK); // nothing is there
+    ck_assert_int_eq(pr_mkdirs(dir, &err), PR_OK);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        char expected[64];
+        put_journal(in_folder("sweep/x/journal.jsonl"), layouts[i], i == 1);
+        snprintf(expected, sizeof expected, "found results of layout %d", layouts[i] ? layouts[i] : 1);
+        ck_assert_int_eq(pr_results_open(dir, &r, &err), PR_ERR_UNSUPPORTED);
+        ck_assert_ptr_nonnull(strstr(err.text, expected));
+        ck_assert_int_eq(pr_results_hold(dir, &r, &err), PR_ERR_UNSUPPORTED);
+        ck_assert_ptr_null(r);
+        ck_assert_int_eq(count_files(dir), 1);
+        ck_assert(!pr_file_exists(in_folder("sweep/x/.lock")));
+        ck_assert_int_eq(unlink(in_folder("sweep/x/journal.jsonl")), 0);
+    }
+    put_journal(in_folder("sweep/x/journal.jsonl"), PR_LAYOUT, false);
+    r = open_results();
     pr_results_close(&r);
 }
 END_TEST
@@ -328,6 +368,7 @@ int main(void)
     tcase_add_test(tcase, a_removed_lock_lets_nobody_in);
     tcase_add_test(tcase, a_journal_that_went_away_is_noticed);
     tcase_add_test(tcase, holding_makes_nothing);
+    tcase_add_test(tcase, another_layout_is_not_touched);
     tcase_add_test(tcase, work_is_found);
     tcase_add_test(tcase, sweeps_temporaries_only);
     suite_add_tcase(suite, tcase);
