@@ -283,8 +283,8 @@ static pr_status_t with_workers(pr_schedule_state_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-/* After an error of the source nothing can be kept any more: waits for the workers to stop, passing over what they say.
- */
+/* After an error of the source nothing can be kept any more: waits for the workers to stop, passing over what they
+ * say. */
 static void abandon(pr_schedule_state_t *s)
 {
     stop(s);

@@ -54,8 +54,8 @@ pr_status_t pr_fail(pr_error_t *err, pr_status_t status, const char *format, ...
  * was told of, or NULL as it was there. */
 pr_status_t pr_fail_in(pr_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Returns from the calling function when the expression's status is not PR_OK; for functions with nothing to clean up.
- */
+/* Returns from the calling function when the expression's status is not PR_OK; for functions with nothing to clean
+ * up. */
 #define PR_TRY(expr)                                                                                                   \
     do {                                                                                                               \
         pr_status_t pr_try_status_ = (expr);                                                                           \

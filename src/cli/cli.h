@@ -10,7 +10,7 @@
 typedef int (*pr_verb_fn)(int argc, char **argv);
 
 int pr_cmd_plan(int argc, char **argv);
-int pr_cmd_run(int argc, char **argv);
+int pr_cmd_run(int argc, char **argv); // and goes on with a sweep that was stopped
 /* For a process that has nothing to run, and has done what it was asked for with this exit code: others that mpirun
  * started with it may have been told to run, and must not wait for it. Returns the exit code. */
 int pr_cmd_run_none(int code);

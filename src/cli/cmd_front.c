@@ -221,8 +221,8 @@ done:
     return status;
 }
 
-/* A table that was changed since the sweep wrote it is not shown; where the journal says nothing of it, that is said.
- */
+/* A table that was changed since the sweep wrote it is not shown; where the journal says nothing of it, that is
+ * said. */
 static pr_status_t check_tables(const options_t *o, pr_error_t *err)
 {
     const char *const shown[] = {o->csv ? PR_FILE_FRONT_CSV : PR_FILE_FRONT_JSON, PR_FILE_SAMPLES};

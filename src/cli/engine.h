@@ -1,5 +1,5 @@
-/* What tokenize, generate, logits and score share: options that name a model, adapters and weights, and opening them.
- */
+/* What tokenize, generate, logits and score share: options that name a model, adapters and weights, and opening
+ * them. */
 #ifndef PR_CLI_ENGINE_H
 #define PR_CLI_ENGINE_H
 

@@ -34,7 +34,7 @@ typedef struct pr_model {
     pr_layer_t *layer;            // [n_layer]
     const float *embed;           // [V, all d], or [all d, V] with embed_transposed (the part of a tied embedding)
     int embed_ld;                 // elements between its stored rows
-    bool embed_transposed;        //
+    bool embed_transposed;        // by features instead of by words
     const float *pos;             // [max_pos,d] learned positions (gpt2) or NULL
     const float *norm_w, *norm_b; // [d] final norm
     pr_weight_t head;             // [V,d]; the embedding when tied; data NULL for a classifier

@@ -169,8 +169,8 @@ pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompt
     return status;
 }
 
-/* The continued fraction of the incomplete beta function, by Lentz's method (Press et al., "Numerical recipes", 6.4).
- */
+/* The continued fraction of the incomplete beta function, by Lentz's method (Press et al., "Numerical recipes",
+ * 6.4). */
 static double beta_fraction(double a, double b, double x)
 {
     enum { MOST = 10000 };

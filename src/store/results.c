@@ -107,8 +107,8 @@ static pr_status_t lock_file(const char *dir, const char *path, int fd, int lock
     return pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
 }
 
-/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an error.
- */
+/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an
+ * error. */
 static pr_status_t take(const char *dir, const char *name, int flags, int lock, int *out, pr_error_t *err)
 {
     char *path = pr_path_join(dir, name);

@@ -44,8 +44,7 @@ typedef struct pr_segment_place {
 /* {"file": "node7-4711-0.seg", "offset": 21, "length": 480}; a new reference. */
 json_t *pr_segment_place_json(const pr_segment_place_t *p);
 /* Back from such a value. Errors: PR_ERR_FORMAT (where; key; found; expected), also for a file name that leads
- * elsewhere.
- */
+ * elsewhere. */
 pr_status_t pr_segment_place_parse(const json_t *value, const char *where, pr_segment_place_t *out, pr_error_t *err);
 
 typedef struct pr_segment_writer pr_segment_writer_t;

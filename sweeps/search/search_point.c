@@ -386,8 +386,8 @@ void pr_point_quantise(const double *w, int k, pr_point_t *out)
         rest[i] = x - floor(x);
         left -= out->num[i];
     }
-    /* Largest remainders first; a surplus (weights that sum to more than 1 by rounding) comes off the largest weight.
-     */
+    /* Largest remainders first; a surplus (weights that sum to more than 1 by rounding) comes off the largest
+     * weight. */
     while (left > 0) {
         int best = 0;
         for (int i = 1; i < k; i++)

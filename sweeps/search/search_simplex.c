@@ -214,8 +214,7 @@ static bool touches(const pr_replay_t *r, const pr_cell_t *c, const bool *maybe)
 }
 
 /* Ranks the pool anew by the results there are now. A cell that does not touch the front stays: it may touch a later
- * one.
- */
+ * one. */
 static void pool_rank(pool_t *p)
 {
     bool *maybe = pr_replay_maybe_front(p->r);

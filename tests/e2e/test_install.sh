@@ -7,7 +7,7 @@ installed="$prefix/bin/paretorank"
 [ -x "$installed" ] || fail "bin/paretorank is missing"
 head -1 "$prefix/share/man/man1/paretorank.1" | grep -q '^\.TH PARETORANK 1' || fail "share/man/man1/paretorank.1 is no manual page"
 "$installed" help --man | cmp -s - "$prefix/share/man/man1/paretorank.1" || fail "the manual page is not the command's own"
-for file in doc/paretorank/README.md doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
+for file in doc/paretorank/README.md doc/paretorank/LICENSE doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
   paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg; do
   [ -s "$prefix/share/$file" ] || fail "share/$file is missing"
 done

@@ -130,7 +130,7 @@ assert len(folder) >= 17 and below("paretorank") == set(folder) - {"paretorank"}
 command = {}
 for c in json.load(open(build + "/compile_commands.json")):
     for layer, f in folder.items():
-        if os.path.realpath(c["file"]).startswith(os.path.realpath(f) + "/"):
+        if "/%s.dir/" % layer in c["command"]:
             command[layer] = (c["directory"], shlex.split(c["command"]), c["file"])
 assert set(command) == set(folder), set(folder) - set(command)
 def says(layer, header):  # what the layer's compiler says of a file that includes it; "": it compiles

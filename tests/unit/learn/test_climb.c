@@ -13,8 +13,8 @@ static const double reward_scale = 0.8;
 
 typedef enum { TERM_REWARD, TERM_K1, TERM_K2, TERM_K3, TERM_ENTROPY } term_t;
 
-/* Policy and base model behind some sequences: a row of logits each, and of the policy which tokens are in the nucleus.
- */
+/* Policy and base model behind some sequences: a row of logits each, and of the policy which tokens are in the
+ * nucleus. */
 typedef struct rows {
     int n, d;
     float *h, *logits, *base; // [n,d], [n,V] x2

@@ -99,8 +99,8 @@ static void emorl_level(emorl_t *e, double *lo, double side)
 
 static uint64_t table_seed;
 
-/* Scores without any structure, so that every sub-cube is the best one now and then; small integers make ties common.
- */
+/* Scores without any structure, so that every sub-cube is the best one now and then; small integers make ties
+ * common. */
 static void table_scores(const double *w, double *f)
 {
     char text[100];
