@@ -232,10 +232,9 @@ static pr_status_t find_policy(const pr_config_t *c, const pr_node_t *node, cons
         if (strcmp(node->s, names[*out]) == 0)
             return PR_OK;
     }
-    const char *near = pr_nearest(node->s, names, (size_t)c->n_policies);
-    return pr_fail(err, PR_ERR_CONFIG, "%s: %spolicy: found \"%.64s\", %s%s%s", node->where, label, node->s,
-                   near ? "the nearest of policies is \"" : "expected the name of one of policies", near ? near : "",
-                   near ? "\"" : "");
+    if (pr_unknown("policy", "", node->s, names, (size_t)c->n_policies, NULL, err) != PR_OK)
+        pr_fail_in(err, "%s: %spolicy", node->where, label);
+    return PR_ERR_CONFIG;
 }
 
 /* A search with each policy that it names, or with all. */
