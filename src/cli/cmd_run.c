@@ -2,7 +2,8 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "mpi/run.h"
+#include "mpi/transport.h"
+#include "run/run.h"
 #include "sweeps/place.h"
 
 #include <fcntl.h>
@@ -151,7 +152,8 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     if (status == PR_OK) {
         if (first)
             status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
-        status = pr_run_sweep(w, config, status, &hooks, &err);
+        pr_transport_t t = pr_world_transport(w);
+        status = pr_run_sweep(&t, config, status, &hooks, &err);
     }
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.
     if (!first)
