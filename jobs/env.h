@@ -62,6 +62,8 @@ struct pr_job_env {
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
 /* Is it the model that is loaded? Errors: PR_ERR_CONFIG. */
 pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_error_t *err);
+/* Are these, of a job's inputs, the stop texts that are loaded? Errors: PR_ERR_CONFIG. */
+pr_status_t pr_env_check_stop(const pr_job_env_t *env, const json_t *stop, pr_error_t *err);
 /* Errors: PR_ERR_CONFIG (a list that the content does not have). */
 pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_prompt_set_t **out, pr_error_t *err);
 

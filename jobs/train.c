@@ -651,6 +651,7 @@ static pr_status_t setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
     PR_TRY(pr_train_parse(job->inputs, &t->in, err)); // the same on every rank, as all that follows
     PR_TRY(pr_train_how_parse(job->how, &t->how, err));
     PR_TRY(pr_env_check_model(t->env, t->in.model, err));
+    PR_TRY(pr_env_check_stop(t->env, t->in.stop, err));
     PR_TRY(pr_env_prompts(t->env, t->in.prompts, &t->prompts, err));
     PR_TRY(pr_algorithm_find(f->algorithm, &t->algorithm, err));
     PR_TRY(pr_combiner_find(f->combine, &t->combiner, err));

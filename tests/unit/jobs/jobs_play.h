@@ -44,12 +44,14 @@ static inline pr_config_t *config(const char *results, const char *more)
     pr_config_t *c = NULL;
     char path[96];
     root = root ? root : ".";
-    pr_buf_printf(&b, "name = \"jobs\"; seed = 7; results = \"%s/%s\"; model = \"%s/sweeps/counsel/model\";\n", dir,
-                  results, root);
-    pr_buf_printf(&b,
-                  "prompts = { train = \"%s/sweeps/counsel/prompts-train.jsonl\"; eval = "
-                  "\"%s/sweeps/counsel/prompts-eval.jsonl\"; };\n",
-                  root, root);
+    pr_buf_printf(&b, "name = \"jobs\"; seed = 7; results = \"%s/%s\";\n", dir, results);
+    if (!strstr(more, "model = "))
+        pr_buf_printf(&b, "model = \"%s/sweeps/counsel/model\";\n", root);
+    if (!strstr(more, "prompts = {"))
+        pr_buf_printf(&b,
+                      "prompts = { train = \"%s/sweeps/counsel/prompts-train.jsonl\"; eval = "
+                      "\"%s/sweeps/counsel/prompts-eval.jsonl\"; };\n",
+                      root, root);
     if (!strstr(more, "objectives"))
         pr_buf_puts(&b, "objectives = ( { name = \"brevity\"; }, { name = \"distinct\"; n = 2; } );\n");
     if (!strstr(more, "finetune"))

@@ -352,6 +352,32 @@ START_TEST(worst_identity)
 }
 END_TEST
 
+/* Responses end at what the task says, or the job is not done: a run that was loaded with other stop texts refuses it.
+ */
+START_TEST(a_task_of_other_stop_texts)
+{
+    pr_config_t *c = config("stops", brought);
+    pr_inputs_t in;
+    pr_error_t err;
+    pr_job_hooks_t hooks = {NULL, NULL, NULL};
+    json_t *result = NULL;
+    neutral_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    json_t *task = json_deep_copy(pr_content_value(in.content, in.task));
+    json_object_set_new(task, "stop", json_pack("[s]", "x"));
+    pr_content_add_value(in.content, task, in.task);
+    json_t *message = message_of(evaluate_inputs(&in, 1, 0, 0, 2), pr_inputs_how_evaluate(&in), "point");
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "stop"));
+    pr_job_env_free(&env);
+    json_decref(message);
+    json_decref(task);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
 /* Everything that a point's scores depend on is in its identity; what only says how it is done is not. */
 START_TEST(what_is_in_the_identity)
 {
@@ -400,6 +426,7 @@ int main(void)
     tcase_add_test(t, regmean_identity);
     tcase_add_test(t, worst_identity);
     tcase_add_test(t, what_is_in_the_identity);
+    tcase_add_test(t, a_task_of_other_stop_texts);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_NORMAL);

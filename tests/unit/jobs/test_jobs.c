@@ -499,6 +499,7 @@ START_TEST(jobs_that_cannot_be_done)
         with_input(train, "reward", json_pack("[{s:s, s:f, s:b}]", "objective", unknown, "weight", 1.0, "minimize", 0)),
         PR_ERR_CONFIG, unknown);
     cannot(c, with_input(train, "reward", json_array()), PR_ERR_FORMAT, "found no objective");
+    cannot(c, with_input(train, "stop", json_pack("[s]", "x")), PR_ERR_CONFIG, "stop");
     json_t *part = json_pack("[s, s, f]", "adapter", unknown, 1.0), *other = json_deep_copy(policy);
     json_object_set_new(other, "parts", json_pack("[O]", part));
     cannot(c, with_input(good, "policy", other), PR_ERR_CONFIG, unknown); // no such adapter is given
