@@ -78,6 +78,7 @@ void pr_job_env_free(pr_job_env_t **e)
         adapter_clear(&env->adapter[i]);
     free(env->adapter);
     prompts_clear(env);
+    pr_segment_writer_close(&env->writer);
     pr_tokenizer_free(&env->tokenizer);
     free(env);
     *e = NULL;

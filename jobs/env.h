@@ -9,6 +9,7 @@
 #include "objective/objective.h"
 #include "policy/policy.h"
 #include "policy/regmean.h"
+#include "store/segment.h"
 
 /* A list of prompts with its tokens. */
 typedef struct pr_prompt_set {
@@ -55,7 +56,8 @@ struct pr_job_env {
     pr_cached_adapter_t *adapter; // [n_adapter] those used last
     int n_adapter;
     long uses;
-    int waited; // times that a file was waited for in vain
+    pr_segment_writer_t *writer; // of evaluations' results, once there is one
+    int waited;                  // times that a file was waited for in vain
 };
 
 /* Model, tokenizer, prompts and the adapters that objectives bring, but no objective. Collective on the team. */

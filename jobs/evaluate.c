@@ -8,7 +8,8 @@
 #include "jobs/kind.h"
 #include "jobs/merge.h"
 #include "policy/spec.h"
-#include "store/checkpoint.h"
+#include "store/layout.h"
+#include "store/segment.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -298,35 +299,40 @@ static char *endings(const pr_evaluation_t *e)
     return letter;
 }
 
-static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_error_t *err)
+/* place: where it is then; the leader's. */
+static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_segment_place_t *place, pr_error_t *err)
 {
-    if (!pr_team_is_leader(e->env->team))
+    pr_job_env_t *env = e->env;
+    if (!pr_team_is_leader(env->team))
         return PR_OK;
-    char *finish = endings(e), *text = responses_text(e);
-    char *path = pr_checkpoint_path(pr_content_results(e->env->content), pr_job_evaluate.name, e->job->id);
-    json_t *meta = json_pack("{s:s, s:s, s:i, s:i, s:i}", "job", e->job->id, "label", e->job->label, "first",
-                             e->in.first, "count", e->in.count, "objectives", e->scoring.n);
+    char *finish = endings(e), *text = responses_text(e),
+         *dir = pr_results_path(pr_content_results(env->content), PR_FOLDER_EVALUATIONS);
+    json_t *meta = json_pack("{s:s, s:i, s:i, s:i}", "label", e->job->label, "first", e->in.first, "count", e->in.count,
+                             "objectives", e->scoring.n);
     pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->in.count * e->scoring.n), e->per_prompt},
                         {"responses", 1, strlen(text), text},
                         {"finish", 1, (size_t)e->in.count, finish}};
-    pr_status_t status = pr_checkpoint_write(path, pr_job_evaluate.name, meta, s, 3, err);
+    pr_status_t status = env->writer ? PR_OK : pr_segment_writer_open(dir, 0, &env->writer, err);
+    if (status == PR_OK)
+        status = pr_segment_append(env->writer, e->job->id, pr_job_evaluate.name, meta, s, 3, place, err);
     json_decref(meta);
     free(finish);
-    free(path);
+    free(dir);
     free(text);
     return status;
 }
 
-static json_t *summarise(const pr_evaluation_t *e, double seconds)
+static json_t *summarise(const pr_evaluation_t *e, const pr_segment_place_t *place, double seconds)
 {
     json_t *means = json_array(), *errors = json_array();
     for (int k = 0; k < e->scoring.n; k++) {
         json_array_append_new(means, pr_json_real(e->mean[k]));
         json_array_append_new(errors, pr_json_real(e->se[k]));
     }
-    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o}", "mean", means, "se", errors, "n", e->in.count, "cut",
+    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o, s:o}", "mean", means, "se", errors, "n", e->in.count, "cut",
                      pr_json_real(pr_responses_cut(&e->responses)), "tokens", (json_int_t)e->decoded.generated,
-                     "prefilled", (json_int_t)e->decoded.prefilled, "seconds", pr_json_real(seconds));
+                     "prefilled", (json_int_t)e->decoded.prefilled, "seconds", pr_json_real(seconds), "place",
+                     pr_segment_place_json(place));
 }
 
 static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
@@ -335,11 +341,12 @@ static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hook
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
     pr_evaluation_t e = {.env = env, .job = job, .hooks = hooks};
+    pr_segment_place_t place = {.file = ""};
     PR_GO(setup(&e, err));
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
-    PR_GO(evaluate_save(&e, err));
-    *result = summarise(&e, pr_time_monotonic() - begin);
+    PR_GO(evaluate_save(&e, &place, err));
+    *result = summarise(&e, &place, pr_time_monotonic() - begin);
 done:
     if (status != PR_OK && e.decoded.generated > 0) // scoring failed: the responses were for nothing
         *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);

@@ -56,18 +56,17 @@ static pr_status_t check_evaluations(const char *dir, const pr_clean_fold_t *f, 
     pr_config_t *c = NULL;
     pr_status_t status = PR_OK;
     if (!finished)
-        PR_GO(pr_fail(
-            err, PR_ERR_USAGE,
-            "%s: the sweep is not finished (state: %s), or a table is not what it wrote: the checkpoints of its "
-            "points are still needed",
-            dir, f->state[0] ? f->state : "none"));
+        PR_GO(pr_fail(err, PR_ERR_USAGE,
+                      "%s: the sweep is not finished (state: %s), or a table is not what it wrote: the results of its "
+                      "points, prompt by prompt, are still needed",
+                      dir, f->state[0] ? f->state : "none"));
     PR_GO(pr_config_read(path, NULL, 0, &c, err));
     for (int i = 0; i < c->n_searches; i++)
         if (c->search[i].n_fidelity > 0)
             PR_GO(
                 pr_fail(err, PR_ERR_USAGE,
                         "%s: search '%s' has fidelity: it compares points by their prompts' own scores, so a later run "
-                        "needs the checkpoints of its points",
+                        "needs its points' results, prompt by prompt",
                         dir, c->search[i].name));
 done:
     pr_config_free(&c);
@@ -80,7 +79,8 @@ done:
 typedef struct pr_cleaner {
     const char *dir;
     const pr_clean_fold_t *f;
-    char *cells; // cells.csv of a finished sweep, which names its jobs; NULL: not finished
+    char *cells;    // cells.csv of a finished sweep, which names its jobs; NULL: not finished
+    json_t *needed; // segments that hold a record of one
     bool evaluations, dry;
     pr_clean_t *out;
 } pr_cleaner_t;
@@ -107,11 +107,27 @@ static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
     char id[PR_HASH_HEX];
     if (pr_checkpoint_name(name, pr_job_train.name, id))
         return adapters_are_there(c, id) ? PR_CLEAN_TUNED : c->cells ? PR_CLEAN_LEFT : PR_CLEAN_KINDS;
-    if (!pr_checkpoint_name(name, pr_job_evaluate.name, id) || !c->cells)
+    return PR_CLEAN_KINDS;
+}
+
+/* A segment goes when none of its records is a point's; or all points' are to go. */
+static pr_clean_kind_t kind_of_segment(const pr_cleaner_t *c, const char *name)
+{
+    if (!c->cells) // with fidelity cells.csv does not name all; then c->cells is not asked for
         return PR_CLEAN_KINDS;
-    if (!strstr(c->cells, id)) // with fidelity cells.csv does not name all; then c->cells is not asked for
+    if (!json_object_get(c->needed, name))
         return PR_CLEAN_LEFT;
     return c->evaluations ? PR_CLEAN_EVALUATION : PR_CLEAN_KINDS;
+}
+
+static pr_status_t note_record(void *self, const char *id, const char *kind, const json_t *meta,
+                               const pr_segment_place_t *place, pr_error_t *err)
+{
+    pr_cleaner_t *c = self;
+    (void)kind, (void)meta, (void)err;
+    if (strstr(c->cells, id))
+        json_object_set_new(c->needed, place->file, json_true());
+    return PR_OK;
 }
 
 static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t *err)
@@ -119,6 +135,7 @@ static pr_status_t clean_file(void *self, const pr_results_file_t *f, pr_error_t
     pr_cleaner_t *c = self;
     pr_clean_kind_t kind = pr_results_is_temporary(f->name)            ? PR_CLEAN_TEMPORARY
                            : strcmp(f->in, PR_FOLDER_CHECKPOINTS) == 0 ? kind_of(c, f->name)
+                           : strcmp(f->in, PR_FOLDER_EVALUATIONS) == 0 ? kind_of_segment(c, f->name)
                                                                        : PR_CLEAN_KINDS;
     if (kind == PR_CLEAN_KINDS)
         return PR_OK;
@@ -145,11 +162,17 @@ static pr_status_t clean(pr_cleaner_t *c, pr_error_t *err)
     size_t n;
     char *path = pr_results_path(c->dir, PR_FILE_CELLS);
     pr_status_t status = PR_OK;
+    char *segments = pr_results_path(c->dir, PR_FOLDER_EVALUATIONS);
+    c->needed = json_object();
     if (c->out->finished && !has_fidelity(c->dir))
         status = pr_file_read(path, 0, &c->cells, &n, err);
+    if (status == PR_OK && c->cells)
+        status = pr_segment_scan(segments, note_record, c, NULL, err);
     if (status == PR_OK)
         status = pr_results_each_file(c->dir, clean_file, c, err);
+    json_decref(c->needed);
     free(c->cells);
+    free(segments);
     free(path);
     return status;
 }

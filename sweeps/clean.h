@@ -11,8 +11,8 @@
 typedef enum {
     PR_CLEAN_TEMPORARY,  // files that a killed process left half-written
     PR_CLEAN_TUNED,      // checkpoints of fine-tune jobs whose experts are there
-    PR_CLEAN_LEFT,       // checkpoints that a finished sweep has no use for, of configurations before it
-    PR_CLEAN_EVALUATION, // checkpoints of a finished sweep's points: prompts' scores and responses
+    PR_CLEAN_LEFT,       // what a finished sweep has no use for, of configurations before it
+    PR_CLEAN_EVALUATION, // of a finished sweep's points: prompts' scores and responses
     PR_CLEAN_KINDS
 } pr_clean_kind_t;
 

@@ -46,6 +46,9 @@ void pr_fold_free(pr_fold_t **p)
     free(f->slot);
     free(f->block);
     free(f->host);
+    for (uint32_t i = 0; i < f->n_segment; i++)
+        free(f->segment[i]);
+    free(f->segment);
     json_decref(f->failures);
     json_decref(f->open);
     json_decref(f->ended);
@@ -212,6 +215,36 @@ static bool has_result(const pr_job_record_t *r)
     return r->value || (r->made && r->made->result);
 }
 
+static uint32_t segment_number(pr_fold_t *f, const char *file)
+{
+    for (uint32_t i = f->n_segment; i > 0; i--) // most are in the last ones
+        if (strcmp(f->segment[i - 1], file) == 0)
+            return i - 1;
+    f->segment = pr_realloc(f->segment, (size_t)f->n_segment + 1, sizeof *f->segment);
+    f->segment[f->n_segment] = pr_strdup(file);
+    return f->n_segment++;
+}
+
+static void keep_place(pr_fold_t *f, pr_job_record_t *r, const json_t *place)
+{
+    pr_segment_place_t p;
+    r->length = 0;
+    if (pr_segment_place_parse(place, "place", &p, NULL) != PR_OK || p.length > UINT32_MAX)
+        return;
+    r->offset = p.offset;
+    r->length = (uint32_t)p.length;
+    r->segment = segment_number(f, p.file);
+}
+
+bool pr_fold_place(const pr_fold_t *f, const pr_job_record_t *r, pr_segment_place_t *out)
+{
+    if (r->length == 0)
+        return false;
+    *out = (pr_segment_place_t){.offset = r->offset, .length = r->length};
+    snprintf(out->file, sizeof out->file, "%s", f->segment[r->segment]);
+    return true;
+}
+
 /* false: a result of another configuration's, which says nothing to this one. */
 static bool keep_result(pr_fold_t *f, pr_job_record_t *r, const json_t *result)
 {
@@ -224,6 +257,7 @@ static bool keep_result(pr_fold_t *f, pr_job_record_t *r, const json_t *result)
         if (!r->value)
             r->value = new_value(f);
         memcpy(r->value, value, (2 * (size_t)f->k + 1) * sizeof *value);
+        keep_place(f, r, json_object_get(result, "place"));
         return true;
     }
     pr_made_t *m = made_of(r);

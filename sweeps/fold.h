@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "jobs/kind.h"
 #include "report/progress.h"
+#include "store/segment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,7 +60,9 @@ typedef struct pr_job_record {
     uint64_t failure;    // what it failed with last in this run, as a hash; 0: it has not
     double *value;       // evaluations: [2K+1] means, standard errors, share of responses cut; NULL: none
     pr_made_t *made;     // other kinds, once there is anything to say
-    uint32_t owner;      // of a graph: who it is there (graph.c); 0: nobody
+    uint64_t offset;     // of an evaluation's record: where in its segment, how long, and which (pr_fold_place)
+    uint32_t length, segment;
+    uint32_t owner; // of a graph: who it is there (graph.c); 0: nobody
 } pr_job_record_t;
 
 typedef struct pr_kind_count {
@@ -80,6 +83,8 @@ struct pr_fold {
     size_t n_block, block_used;
     char **host;
     int n_host;
+    char **segment; // names of files
+    uint32_t n_segment;
     int layout;     // of the last run; 0: a run that did not say
     char name[256]; // of the sweep
     char state[32]; // "running", or how the last run ended; "": there was none
@@ -115,6 +120,8 @@ pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind);
 void pr_job_record_id(const pr_job_record_t *r, char id[PR_HASH_HEX]);
 /* The name of a record's host; "" where there is none. */
 const char *pr_fold_host(const pr_fold_t *f, const pr_job_record_t *r);
+/* Where an evaluation's own results are; false where the journal does not say. */
+bool pr_fold_place(const pr_fold_t *f, const pr_job_record_t *r, pr_segment_place_t *out);
 /* Reads an evaluation's result: value [2k+1]. false: it is not one of k objectives. */
 bool pr_fold_value(int k, const json_t *result, double *value);
 

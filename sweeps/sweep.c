@@ -267,6 +267,7 @@ void pr_sweep_free(pr_sweep_t **p)
     free(s->track);
     pr_graph_clear(&s->graph);
     pr_fold_free(&s->fold);
+    pr_segment_index_close(&s->segments);
     json_decref(s->said);
     json_decref(s->kept);
     free(s->again);

@@ -5,9 +5,9 @@
 #include "base/hash.h"
 #include "pareto/hv_estimate.h"
 #include "report/table.h"
-#include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/results.h"
+#include "store/segment.h"
 #include "sweeps/fold.h"
 #include "sweeps/inputs.h"
 #include "sweeps/search/search.h"
@@ -105,9 +105,10 @@ struct pr_sweep {
     int n_head;
     pr_track_t *track; // [n_searches][n_seeds]
     int n_track;
-    json_t *said;            // id -> what an evaluation's policy said, as far as it has been read
-    json_t *kept;            // the lines of a finished samples.jsonl by search, seed and point, once read
-    pr_evaluation_t **again; // [n_again] those that are done again
+    pr_segment_index_t *segments; // of evaluations' results, once the journal did not say where one is
+    json_t *said;                 // id -> what an evaluation's policy said, as far as it has been read
+    json_t *kept;                 // the lines of a finished samples.jsonl by search, seed and point, once read
+    pr_evaluation_t **again;      // [n_again] those that are done again
     size_t n_again;
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
@@ -159,10 +160,12 @@ const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e);
 json_t *pr_graph_counts(const pr_sweep_t *s);
 bool pr_evaluation_failed(const pr_evaluation_t *e);
 
-/* ---- evaluations' files (sweep_prompts.c) ---- */
-/* Reads the checkpoint of an evaluate job; the caller clears *out, also after an error. */
-pr_status_t pr_sweep_read_evaluation(const char *path, const char *id, pr_checkpoint_t *out, pr_error_t *err);
-/* Reads the prompts' own scores [count,K] of a done evaluation from its job's checkpoint. */
+/* ---- evaluations' own results (sweep_prompts.c) ---- */
+/* Reads what an evaluate job wrote; *where: of it, for messages. The caller clears *out and frees *where, also after an
+ * error. */
+pr_status_t pr_sweep_read_evaluation(const pr_sweep_t *s, const pr_evaluation_t *e, pr_record_t *out, char **where,
+                                     pr_error_t *err);
+/* Reads the prompts' own scores [count,K] of a done evaluation. */
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err);
 /* The same into e->prompt, once. */
 pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
@@ -213,8 +216,7 @@ void pr_track_clear(pr_track_t *t);
 /* The ranges of prompts whose evaluations make up a result on the first n prompts: bounds [0, ..., n]; returns how many
  * ranges. */
 int pr_track_ranges(const pr_track_t *t, int n, int *bounds);
-/* The prompts' own scores [n_prompts,K] of request number `asked`, turned, from its jobs' checkpoints. Errors: those of
- * reading one. */
+/* The prompts' own scores [n_prompts,K] of request number `asked`, turned. Errors: those of reading them. */
 pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err);
 /* Asks the search for more when everything it asked for is there. */
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);

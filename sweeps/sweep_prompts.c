@@ -1,35 +1,54 @@
-/* What evaluations found prompt by prompt, in their jobs' checkpoints. */
+/* What evaluations found prompt by prompt, in the segments that their jobs wrote. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "sweeps/sweep_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-pr_status_t pr_sweep_read_evaluation(const char *path, const char *id, pr_checkpoint_t *out, pr_error_t *err)
+/* Where the journal does not say it, all segments are looked through once. */
+static bool find_place(pr_sweep_t *s, const char *dir, const pr_job_record_t *job, const char *id,
+                       pr_segment_place_t *place)
 {
-    const char *job;
-    PR_TRY(pr_checkpoint_read(path, pr_job_evaluate.name, out, err));
-    PR_TRY(pr_json_get_string(out->meta, "job", "", &job, path, err));
-    if (strcmp(job, id) != 0)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: found the checkpoint of job %.40s", path, job);
-    return PR_OK;
+    if (pr_fold_place(s->fold, job, place))
+        return true;
+    if (!s->segments && pr_segment_index_open(dir, &s->segments, NULL, NULL) != PR_OK)
+        return false;
+    return pr_segment_index_find(s->segments, id, pr_job_evaluate.name, place);
+}
+
+pr_status_t pr_sweep_read_evaluation(const pr_sweep_t *s, const pr_evaluation_t *e, pr_record_t *out, char **where,
+                                     pr_error_t *err)
+{
+    char id[PR_HASH_HEX], *dir = pr_results_path(pr_sweep_dir(s), PR_FOLDER_EVALUATIONS);
+    pr_segment_place_t place;
+    pr_status_t status;
+    *out = (pr_record_t){0};
+    *where = NULL;
+    pr_job_record_id(e->job, id);
+    if (find_place((pr_sweep_t *)(uintptr_t)s, dir, e->job, id, &place)) {
+        *where = pr_path_join(dir, place.file);
+        status = pr_segment_read(dir, &place, id, pr_job_evaluate.name, out, err);
+    } else {
+        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: found no record of job %s", dir, id);
+    }
+    free(dir);
+    return status;
 }
 
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err)
 {
     size_t n = (size_t)e->count * (size_t)s->config->n_objectives;
-    char id[PR_HASH_HEX];
-    pr_job_record_id(e->job, id);
-    char *path = pr_checkpoint_path(pr_sweep_dir(s), pr_job_evaluate.name, id);
-    pr_checkpoint_t c = {0};
+    pr_record_t r;
+    char *where;
     const void *scores;
     pr_status_t status = PR_OK;
-    PR_GO(pr_sweep_read_evaluation(path, id, &c, err));
-    PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), n, &scores, err));
+    PR_GO(pr_sweep_read_evaluation(s, e, &r, &where, err));
+    PR_GO(pr_record_section(&r, where, "scores", sizeof(double), n, &scores, err));
     memcpy(out, scores, n * sizeof *out);
 done:
-    pr_checkpoint_clear(&c);
-    free(path);
+    pr_record_clear(&r);
+    free(where);
     return status;
 }
 

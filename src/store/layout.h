@@ -4,7 +4,8 @@
  *   artifacts/<job>/             what a job leaves: a PEFT adapter, or head.safetensors
  *   experts/<label>              links to them for people, such as empathy-s1
  *   heads/<label>.safetensors
- *   checkpoints/<kind>-<id>.ckpt unfinished trainings, and evaluations' results prompt by prompt
+ *   checkpoints/<kind>-<id>.ckpt unfinished trainings
+ *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
  *   cells.csv  front.csv  front.json  samples.jsonl  costs.csv  metrics.json  indicators.json
  */
 #ifndef PR_STORE_LAYOUT_H
@@ -29,7 +30,9 @@
 #define PR_FOLDER_EXPERTS "experts"
 #define PR_FOLDER_HEADS "heads"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
+#define PR_FOLDER_EVALUATIONS "evaluations"
 #define PR_END_CHECKPOINT ".ckpt"
+#define PR_END_SEGMENT ".seg"
 
 enum { PR_LAYOUT = 2 }; // of results directories; journals say it, so that another one is not misread
 

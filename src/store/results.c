@@ -318,7 +318,8 @@ bool pr_results_has_work(const char *dir, char *what, size_t size)
                                         PR_FOLDER_ARTIFACTS "/*/*.safetensors",
                                         PR_FOLDER_EXPERTS "/*/adapter_model.safetensors",
                                         PR_FOLDER_HEADS "/*.safetensors",
-                                        PR_FOLDER_CHECKPOINTS "/*" PR_END_CHECKPOINT};
+                                        PR_FOLDER_CHECKPOINTS "/*" PR_END_CHECKPOINT,
+                                        PR_FOLDER_EVALUATIONS "/*" PR_END_SEGMENT};
     bool found = false;
     for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++) {
         glob_t g = {0};

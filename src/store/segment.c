@@ -1,6 +1,7 @@
 #include "store/segment.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "store/layout.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -15,7 +16,7 @@
 
 #define MAGIC "paretorank segment 1\n"
 #define MAGIC_LEN (sizeof MAGIC - 1)
-#define ENDING ".seg"
+#define ENDING PR_END_SEGMENT
 #define RECORD_HEAD "{\"crc\":\""
 
 /* ---- places ---- */

@@ -20,9 +20,9 @@ static int wanted(const pr_sweep_t *s, const pr_evaluation_t *e)
     return e->count < most ? e->count : most;
 }
 
-/* ---- from the checkpoint ---- */
+/* ---- as the job wrote it ---- */
 
-static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, int count, json_t **out, pr_error_t *err)
+static pr_status_t find_responses(const pr_record_t *c, const char *path, int count, json_t **out, pr_error_t *err)
 {
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->section[i].name, "responses") == 0)
@@ -32,8 +32,8 @@ static pr_status_t find_responses(const pr_checkpoint_t *c, const char *path, in
     return PR_OK;
 }
 
-/* A letter a prompt, of how its response ended; NULL in checkpoints of earlier versions. */
-static const char *endings_of(const pr_checkpoint_t *c, int count)
+/* A letter for each prompt, of how its response ended; NULL where there is none. */
+static const char *endings_of(const pr_record_t *c, int count)
 {
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->section[i].name, "finish") == 0 && c->section[i].elem == 1 &&
@@ -55,15 +55,13 @@ static json_t *ending_name(char letter)
 static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json_t **out, pr_error_t *err)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    char id[PR_HASH_HEX], *path;
-    pr_job_record_id(e->job, id);
-    path = pr_checkpoint_path(pr_sweep_dir(s), pr_job_evaluate.name, id);
-    pr_checkpoint_t c = {0};
+    char *path;
+    pr_record_t c;
     json_t *responses = NULL;
     const void *scores;
     pr_status_t status = PR_OK;
-    PR_GO(pr_sweep_read_evaluation(path, id, &c, err));
-    PR_GO(pr_checkpoint_section(&c, path, "scores", sizeof(double), (size_t)e->count * k_n, &scores, err));
+    PR_GO(pr_sweep_read_evaluation(s, e, &c, &path, err));
+    PR_GO(pr_record_section(&c, path, "scores", sizeof(double), (size_t)e->count * k_n, &scores, err));
     PR_GO(find_responses(&c, path, e->count, &responses, err));
     json_t *texts = json_array(), *numbers = json_array(), *finish = json_array();
     const char *letters = endings_of(&c, e->count);
@@ -78,7 +76,7 @@ static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json
     *out = json_pack("{s:o, s:o, s:o}", "responses", texts, "finish", finish, "scores", numbers);
 done:
     json_decref(responses);
-    pr_checkpoint_clear(&c);
+    pr_record_clear(&c);
     free(path);
     return status;
 }

@@ -9,7 +9,6 @@
 #include "base/rng.h"
 #include "jobs/artifact.h"
 #include "objective/objective.h"
-#include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
 
 #include <check.h>
@@ -212,21 +211,27 @@ static inline void play_moments(const double *x, int n, int stride, double *mean
     *se = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
 }
 
-static inline void play_checkpoint(const play_t *p, const json_t *spec, double *scores, int count)
+/* Writes an evaluation's own results as its job would. New reference: their place. */
+static inline json_t *play_record(const play_t *p, const json_t *message, double *scores, int count)
 {
     pr_error_t err;
-    char *path = pr_checkpoint_path(pr_sweep_dir(p->sweep), "evaluate", play_id(spec));
-    json_t *meta = json_pack("{s:O}", "job", json_object_get(spec, "id")), *said = json_array();
+    char *dir = pr_results_path(pr_sweep_dir(p->sweep), PR_FOLDER_EVALUATIONS);
+    json_t *meta = json_object(), *said = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(said, json_string("said"));
     char *text = json_dumps(said, JSON_COMPACT);
     pr_section_t s[] = {{"scores", sizeof(double), (size_t)(count * p->config->n_objectives), scores},
                         {"responses", 1, strlen(text), text}};
-    ck_assert_int_eq(pr_checkpoint_write(path, "evaluate", meta, s, 2, &err), PR_OK);
+    pr_segment_writer_t *w = NULL;
+    pr_segment_place_t place;
+    ck_assert_int_eq(pr_segment_writer_open(dir, 1, &w, &err), PR_OK); // a file each
+    ck_assert_int_eq(pr_segment_append(w, play_id(message), "evaluate", meta, s, 2, &place, &err), PR_OK);
+    pr_segment_writer_close(&w);
     json_decref(meta);
     json_decref(said);
     free(text);
-    free(path);
+    free(dir);
+    return pr_segment_place_json(&place);
 }
 
 /* w [K] of an evaluation. */
@@ -254,10 +259,10 @@ static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
         json_array_append_new(mean, json_real(m));
         json_array_append_new(se, pr_json_real(e));
     }
-    play_checkpoint(p, spec, scores, count);
+    json_t *place = play_record(p, spec, scores, count);
     free(scores);
-    return json_pack("{s:o, s:o, s:i, s:i, s:f}", "mean", mean, "se", se, "n", count, "tokens", 7 * count, "seconds",
-                     0.25);
+    return json_pack("{s:o, s:o, s:i, s:i, s:f, s:o}", "mean", mean, "se", se, "n", count, "tokens", 7 * count,
+                     "seconds", 0.25, "place", place);
 }
 
 /* Is every adapter that a point needs there? */

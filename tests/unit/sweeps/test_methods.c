@@ -22,9 +22,9 @@ static size_t at(const play_t *p, const char *label)
  * first has been evaluated. At the corners they are the experts, and are trained once for both. */
 START_TEST(search_decides_what_is_trained)
 {
-    pr_config_t *c =
-        play_config("single", "policies = ( { name = \"ls\"; method = \"single\"; }, { name = \"soup\"; mix = "
-                              "\"params\"; } ); search = { type = \"hierarchical\"; levels = 1; select = \"front\"; };");
+    pr_config_t *c = play_config(
+        "single", "policies = ( { name = \"ls\"; method = \"single\"; }, { name = \"soup\"; mix = "
+                  "\"params\"; } ); search = { type = \"hierarchical\"; levels = 1; select = \"front\"; };");
     play_t p = {.workers = 3};
     pr_status_t end;
     pr_error_t err;

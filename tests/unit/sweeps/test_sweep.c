@@ -394,14 +394,14 @@ START_TEST(fidelities_are_joined)
 }
 END_TEST
 
-/* A checkpoint that a search of fidelities needs is made again when it has gone. */
-START_TEST(a_lost_checkpoint)
+/* A record that a search of fidelities needs is made again when it has gone. */
+START_TEST(a_lost_record)
 {
     static const char more[] = "search = { type = \"grid\"; divisions = 2; fidelity = [3, 12]; };";
     char command[160];
     play_simple("lost", more);
     play_simple("kept", more);
-    snprintf(command, sizeof command, "rm $(ls %s/lost/checkpoints/evaluate-* | head -n 2)", play_dir);
+    snprintf(command, sizeof command, "rm $(ls %s/lost/evaluations/* | head -n 2)", play_dir);
     ck_assert_int_eq(system(command), 0);
     pr_config_t *c = play_config("lost", more);
     play_t p = {.workers = 1};
@@ -656,7 +656,7 @@ int main(void)
     tcase_add_test(t, equal_objectives);
     tcase_add_test(t, given_adapters);
     tcase_add_test(t, fidelities_are_joined);
-    tcase_add_test(t, a_lost_checkpoint);
+    tcase_add_test(t, a_lost_record);
     tcase_add_test(t, points_for_the_global_front);
     tcase_add_test(t, front_and_minimised_objectives);
     tcase_add_test(t, infinite_ranges);

@@ -111,8 +111,8 @@ START_TEST(a_journal_cut_to_nothing)
     shell("cd %s/nothing && rm *.csv *.json samples.jsonl", play_dir);
     refused("nothing", "but artifacts/");
     shell("rm -r %s/nothing/artifacts %s/nothing/experts", play_dir, play_dir);
-    refused("nothing", "but checkpoints/");
-    shell("rm -r %s/nothing/checkpoints", play_dir);
+    refused("nothing", "but evaluations/");
+    shell("rm -r %s/nothing/evaluations", play_dir);
     ck_assert_int_gt(go_on("nothing", "nothing-whole", searches, 0), 10);
     free(journal);
 }

@@ -192,13 +192,13 @@ static int once_more(const char *results, const char *reference, const char *mor
     return did;
 }
 
-/* Without its checkpoints a finished sweep keeps its samples; where those are damaged too, the points of the front, and
+/* Without its records a finished sweep keeps its samples; where those are damaged too, the points of the front, and
  * no others, are evaluated again. */
-START_TEST(lost_checkpoints_of_a_finished_sweep)
+START_TEST(lost_records_of_a_finished_sweep)
 {
     static const char grid[] = "search = { type = \"grid\"; divisions = 3; };";
     play_simple("stays-whole", grid);
-    shell("cd %s && cp -r stays-whole stays && rm -r stays/checkpoints", play_dir);
+    shell("cd %s && cp -r stays-whole stays && rm -r stays/evaluations", play_dir);
     int on_front = play_count("stays-whole", "front.csv", "\n") - 1;
     ck_assert_int_gt(on_front, 3);
     ck_assert_int_eq(once_more("stays", "stays-whole", grid), 0);
@@ -206,11 +206,12 @@ START_TEST(lost_checkpoints_of_a_finished_sweep)
     ck_assert_int_eq(once_more("stays", "stays-whole", grid), on_front);
     ck_assert_int_eq(once_more("stays", "stays-whole", grid), 0);
     // One that is damaged, and one that is another job's.
-    shell("cd %s/stays && rm samples.jsonl && cd checkpoints && set -- evaluate-* && cp $1 $2 && echo x >> $3",
+    shell("cd %s/stays && rm samples.jsonl && cd evaluations && set -- *.seg && cp $1 $2 && printf x | "
+          "dd of=$3 bs=1 seek=60 conv=notrunc status=none",
           play_dir);
     ck_assert_int_eq(once_more("stays", "stays-whole", grid), 2);
     // More samples than were kept are had from the points again.
-    shell("rm %s/stays/checkpoints/*", play_dir);
+    shell("rm %s/stays/evaluations/*", play_dir);
     pr_config_t *c = play_config("stays", "front_samples = 4; search = { type = \"grid\"; divisions = 3; };");
     play_t p = {.workers = 2};
     pr_status_t end;
@@ -239,7 +240,7 @@ START_TEST(nothing_is_replaced_by_less)
     pr_error_t err;
     pr_status_t end;
     play_simple("less-whole", grid);
-    shell("cd %s && cp -r less-whole less && rm -r less/checkpoints less/samples.jsonl", play_dir);
+    shell("cd %s && cp -r less-whole less && rm -r less/evaluations less/samples.jsonl", play_dir);
     pr_config_t *c = play_config("less", grid);
     play_t p = {.workers = 2, .fails = fail_evaluations};
     play_all(&p, c, &end, &err);
@@ -249,9 +250,9 @@ START_TEST(nothing_is_replaced_by_less)
     play_close(&p);
     pr_config_free(&c);
     ck_assert_int_gt(once_more("less", "less-whole", grid), 0);
-    // With fidelity, lost checkpoints take points back before the end: a run that is stopped then leaves the tables.
+    // With fidelity, lost records take points back before the end: a run that is stopped then leaves the tables.
     play_simple("race-whole", race);
-    shell("cd %s && cp -r race-whole race && rm -r race/checkpoints", play_dir);
+    shell("cd %s && cp -r race-whole race && rm -r race/evaluations", play_dir);
     c = play_config("race", race);
     play_t q = {.workers = 2, .stop_after = 2};
     ck_assert_int_eq(play_open(&q, c, &err), PR_OK);
@@ -403,7 +404,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, status_follows);
     tcase_add_test(t, costs_over_interruptions);
-    tcase_add_test(t, lost_checkpoints_of_a_finished_sweep);
+    tcase_add_test(t, lost_records_of_a_finished_sweep);
     tcase_add_test(t, nothing_is_replaced_by_less);
     tcase_add_test(t, changed_tables_are_found);
     tcase_add_test(t, status_counts_what_there_is);
