@@ -3,5 +3,5 @@
 install(DIRECTORY sweeps/counsel sweeps/tiny DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/sweeps"
         PATTERN "__pycache__" EXCLUDE)
 install(FILES slurm/paretorank.sbatch DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/slurm")
-install(FILES README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES README.md LICENSE CONTRIBUTING.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -189,9 +189,12 @@ const json_t *pr_content_value(const pr_content_t *c, const char *hash)
 
 /* ---- the same on every host ---- */
 
-static pr_status_t compare(const char *what, const char *path, const char *host, const char *found,
-                           const char *expected, pr_error_t *err)
+static pr_status_t check_dir(const char *what, pr_status_t (*hash)(const char *, char *, pr_error_t *),
+                             const char *path, const char *host, const char *expected, pr_error_t *err)
 {
+    char found[PR_HASH_HEX];
+    if (hash(path, found, err) != PR_OK)
+        return pr_fail_in(err, "%s on %s", what, host);
     return strcmp(found, expected) == 0
                ? PR_OK
                : pr_fail(err, PR_ERR_FORMAT, "%s: %s on %s has hash %s, expected %s, which rank 0 found", path, what,
@@ -221,17 +224,10 @@ pr_status_t pr_content_check(const pr_content_t *c, const char *host, pr_error_t
 {
     const char *hash;
     json_t *v;
-    char found[PR_HASH_HEX];
     json_object_foreach(paths_of(c, PR_CONTENT_MODEL), hash, v)
-    {
-        PR_TRY(pr_model_dir_hash(json_string_value(v), found, err));
-        PR_TRY(compare("the model", json_string_value(v), host, found, hash, err));
-    }
+        PR_TRY(check_dir("the model", pr_model_dir_hash, json_string_value(v), host, hash, err));
     json_object_foreach(paths_of(c, PR_CONTENT_ADAPTER), hash, v)
-    {
-        PR_TRY(pr_adapter_hash(json_string_value(v), found, err));
-        PR_TRY(compare("the adapter", json_string_value(v), host, found, hash, err));
-    }
+        PR_TRY(check_dir("the adapter", pr_adapter_hash, json_string_value(v), host, hash, err));
     json_object_foreach(json_object_get(c->value, "objectives"), hash, v) PR_TRY(check_objective(v, hash, host, err));
     return PR_OK;
 }

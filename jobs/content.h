@@ -74,9 +74,8 @@ void pr_content_add_worst(pr_content_t *c, const char *objective, bool minimize)
 /* [[objective, minimize]...]. Borrowed. */
 const json_t *pr_content_worst(const pr_content_t *c);
 
-/* Hashes what this process opens, and compares with what the jobs say. Once a node: `mine` says whether this rank is
- * the one of its node (and of those that see the same files) that does it. host: for the message. Errors: PR_ERR_FORMAT
- * naming file, host and both hashes; those of reading. */
+/* Local: hashes what this process opens, and compares with what the jobs say. host: for the message. Errors:
+ * PR_ERR_FORMAT naming what it is, host and both hashes; those of reading, naming the host. */
 pr_status_t pr_content_check(const pr_content_t *c, const char *host, pr_error_t *err);
 /* Device, inode, size and time of change of everything that pr_content_check reads: ranks of a node for which it is
  * equal see the same files. */

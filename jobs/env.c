@@ -323,6 +323,13 @@ pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_err
                          env->model_hash);
 }
 
+pr_status_t pr_env_check_stop(const pr_job_env_t *env, const json_t *stop, pr_error_t *err)
+{
+    return json_equal(stop, pr_content_stop(env->content))
+               ? PR_OK
+               : pr_fail(err, PR_ERR_CONFIG, "the job's `stop` texts are not those that this run was loaded with");
+}
+
 /* ---- what other jobs left ---- */
 
 /* A rank that waited in vain a few times is told at once: what it misses does not come. */

@@ -30,8 +30,9 @@ typedef struct pr_open_objective {
 typedef struct pr_cached_adapter {
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
-    pr_grams_t *grams; // made when a mix first needs them, or NULL
-    long used;         // when last
+    pr_grams_t *grams;          // made when a mix first needs them, or NULL
+    char grams_of[PR_HASH_HEX]; // what they were made by
+    long used;                  // when last
 } pr_cached_adapter_t;
 
 enum { PR_ENV_WAITS = 2 }; // files that a rank waits for in vain before it waits no more
@@ -61,6 +62,8 @@ struct pr_job_env {
 pr_status_t pr_env_load_files(pr_job_env_t *env, pr_error_t *err);
 /* Is it the model that is loaded? Errors: PR_ERR_CONFIG. */
 pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_error_t *err);
+/* Are these, of a job's inputs, the stop texts that are loaded? Errors: PR_ERR_CONFIG. */
+pr_status_t pr_env_check_stop(const pr_job_env_t *env, const json_t *stop, pr_error_t *err);
 /* Errors: PR_ERR_CONFIG (a list that the content does not have). */
 pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_prompt_set_t **out, pr_error_t *err);
 

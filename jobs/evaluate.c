@@ -107,6 +107,7 @@ static pr_status_t read_inputs(pr_evaluation_t *e, pr_error_t *err)
     PR_TRY(pr_policy_parse(e->in.policy, &e->spec, err));
     e->streams = (int)json_integer_value(json_object_get(job->how, "streams"));
     PR_TRY(pr_env_check_model(e->env, e->task.model, err));
+    PR_TRY(pr_env_check_stop(e->env, e->task.stop, err));
     PR_TRY(pr_env_prompts(e->env, e->task.prompts, &e->prompts, err));
     if (e->in.first < 0 || e->in.count < 1 || e->in.count > e->prompts->n - e->in.first)
         return pr_fail(err, PR_ERR_CONFIG, "evaluation prompts %d to %d: the file has %d", e->in.first,

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A function of the adapter and the inputs, not of the point. */
 static pr_status_t make_grams(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cached_adapter_t *a,
@@ -11,13 +12,19 @@ static pr_status_t make_grams(pr_job_env_t *env, const pr_policy_spec_t *spec, p
     pr_mix_grams_t how;
     const pr_prompt_set_t *set;
     pr_decode_watch_t watch = {&env->stops, hooks};
-    if (a->grams && pr_grams_have(a->grams, need))
+    char by[PR_HASH_HEX];
+    spec->mix->grams(spec->options, &how);
+    json_t *wish =
+        json_pack("{s:s, s:i, s:i, s:o, s:o}", "corpus", in->corpus, "tokens", in->max_new_tokens, "prompts",
+                  how.prompts, "off_diagonal", pr_json_real(how.off_diagonal), "ridge", pr_json_real(how.ridge));
+    pr_json_hash(wish, by);
+    json_decref(wish);
+    if (a->grams && strcmp(a->grams_of, by) == 0 && pr_grams_have(a->grams, need))
         return PR_OK;
     if (!in->corpus[0])
         return pr_fail(err, PR_ERR_CONFIG, "prompts.train: missing; %s merges by what maps read on them",
                        spec->mix->name);
     PR_TRY(pr_env_prompts(env, in->corpus, &set, err));
-    spec->mix->grams(spec->options, &how);
     pr_gram_options_t o = {.n_prompt = how.prompts < set->n ? how.prompts : set->n,
                            .prompt_start = set->start,
                            .prompt_ids = set->ids,
@@ -29,6 +36,7 @@ static pr_status_t make_grams(pr_job_env_t *env, const pr_policy_spec_t *spec, p
                            .off_diagonal = how.off_diagonal,
                            .ridge = how.ridge};
     pr_grams_free(&a->grams);
+    memcpy(a->grams_of, by, sizeof by);
     return pr_grams_new(env->model, env->team, a->adapter, need, &o, &a->grams, err);
 }
 

@@ -522,14 +522,15 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
     const void *adapter, *m, *v;
-    int64_t step, optimizer_step, tokens;
+    int64_t step, optimizer_step, tokens, taught;
+    double cut;
     const char *job;
     PR_TRY(pr_json_get_string(c->meta, "job", "", &job, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "step", -1, &step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "optimizer_step", -1, &optimizer_step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(c->meta, "tokens", 0, &tokens, t->checkpoint, err));
-    PR_TRY(pr_json_get_real(c->meta, "cut", 0, &t->cut, t->checkpoint, err));
-    PR_TRY(pr_json_get_int(c->meta, "taught", 0, &t->taught, t->checkpoint, err));
+    PR_TRY(pr_json_get_real(c->meta, "cut", 0, &cut, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "taught", 0, &taught, t->checkpoint, err));
     if (strcmp(job, t->trajectory) != 0 || step < 0 || optimizer_step < 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: found job %s at step %lld, expected job %s at step 0 or later",
                        t->checkpoint, job, (long long)step, t->trajectory);
@@ -547,6 +548,8 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     t->step = step;
     o->step = optimizer_step;
     t->tokens = tokens;
+    t->taught = taught;
+    t->cut = cut;
     restore_rewards(t, c->meta);
     return PR_OK;
 }
@@ -648,6 +651,7 @@ static pr_status_t setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
     PR_TRY(pr_train_parse(job->inputs, &t->in, err)); // the same on every rank, as all that follows
     PR_TRY(pr_train_how_parse(job->how, &t->how, err));
     PR_TRY(pr_env_check_model(t->env, t->in.model, err));
+    PR_TRY(pr_env_check_stop(t->env, t->in.stop, err));
     PR_TRY(pr_env_prompts(t->env, t->in.prompts, &t->prompts, err));
     PR_TRY(pr_algorithm_find(f->algorithm, &t->algorithm, err));
     PR_TRY(pr_combiner_find(f->combine, &t->combiner, err));

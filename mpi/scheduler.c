@@ -1,5 +1,6 @@
 #include "mpi/scheduler.h"
 #include "base/duration.h"
+#include "base/hold.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -282,8 +283,8 @@ static pr_status_t with_workers(pr_schedule_state_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-/* After an error of the source nothing can be kept any more: waits for the workers to stop, passing over what they say.
- */
+/* After an error of the source nothing can be kept any more: waits for the workers to stop, passing over what they
+ * say. */
 static void abandon(pr_schedule_state_t *s)
 {
     stop(s);
@@ -342,6 +343,7 @@ static void alone_event(void *self, const char *event, const json_t *fields)
     pr_alone_t *a = self;
     if (a->status == PR_OK)
         a->status = a->source->event(a->source->self, 0, pr_world_host(a->w), event, fields, &a->err);
+    pr_hold_at("told", event, a->source->stopping, a->source->self);
     a->source->tick(a->source->self);
 }
 

@@ -1,4 +1,5 @@
 #include "base/duration.h"
+#include "base/hold.h"
 #include "base/mem.h"
 #include "mpi/scheduler.h"
 
@@ -65,6 +66,7 @@ static void tell_event(void *self, const char *event, const json_t *fields)
     json_t *v = json_pack("{s:s, s:O}", "event", event, "fields", fields);
     send_json(s, PR_TAG_EVENT, v);
     json_decref(v);
+    pr_hold_at("told", event, check_stop, s);
 }
 
 static json_t *answer(const json_t *spec, pr_status_t status, const char *text, double seconds, json_t *result)

@@ -203,6 +203,7 @@ pr_status_t pr_world_open(int *argc, char ***argv, pr_world_t **out, pr_error_t 
     MPI_Comm_rank(w->comm, &w->rank);
     MPI_Comm_size(w->comm, &w->size);
     gethostname(w->host, sizeof w->host - 1);
+    pr_log_set_rank(w->size > 1 ? w->rank : -1);
     pr_status_t status = check_size(w->size, err);
     if (status != PR_OK) {
         pr_world_close(&w);

@@ -20,8 +20,7 @@ typedef enum {
     PR_TAG_SIGNAL,    // worker -> 0: a signal told this rank to stop
     PR_TAG_BYE,       // 0 -> all ranks of teams: no more jobs
     PR_TAG_ARCHIVE,   // tree of the front's reduction: packed archive
-    PR_TAG_RANGES,    // rank 1 -> 0: the objectives' declared ranges
-    PR_TAG_CONTENT,   // to rank 0 and back: what a rank sees, and whether it is to look closer
+    PR_TAG_PIECE,     // to rank 0 and back: a piece of a fixed size (transport.c)
     PR_TAG_TEST,      // tests
 } pr_tag_t;
 

@@ -18,7 +18,7 @@ pr_fold_t *pr_fold_new(int k)
     return f;
 }
 
-static pr_record_t *record_at(const pr_fold_t *f, size_t number)
+static pr_job_record_t *record_at(const pr_fold_t *f, size_t number)
 {
     return &f->chunk[number / CHUNK][number % CHUNK];
 }
@@ -73,7 +73,7 @@ static bool id_bytes(const char *text, unsigned char out[(PR_HASH_HEX - 1) / 2])
     return text[PR_HASH_HEX - 1] == 0;
 }
 
-void pr_record_id(const pr_record_t *r, char id[PR_HASH_HEX])
+void pr_job_record_id(const pr_job_record_t *r, char id[PR_HASH_HEX])
 {
     static const char digits[] = "0123456789abcdef";
     for (size_t i = 0; i < sizeof r->id; i++) {
@@ -107,9 +107,9 @@ static void reserve(pr_fold_t *f)
         *slot_of(f, record_at(f, i)->id) = (uint32_t)i + 1;
 }
 
-pr_record_t *pr_fold_find(const pr_fold_t *f, const char *id)
+pr_job_record_t *pr_fold_find(const pr_fold_t *f, const char *id)
 {
-    unsigned char bytes[sizeof((pr_record_t *)0)->id];
+    unsigned char bytes[sizeof((pr_job_record_t *)0)->id];
     if (!f->n_slots || !id_bytes(id, bytes))
         return NULL;
     uint32_t at = *slot_of(f, bytes);
@@ -126,29 +126,29 @@ static int kind_number(const char *name)
     return -1;
 }
 
-pr_record_t *pr_fold_record(pr_fold_t *f, const char *id, const char *kind)
+pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind)
 {
-    pr_record_t r = {.rank = -1, .host = -1};
+    pr_job_record_t r = {.rank = -1, .host = -1};
     int number = kind_number(kind);
-    pr_record_t *known = pr_fold_find(f, id);
+    pr_job_record_t *known = pr_fold_find(f, id);
     if (known || number < 0 || !id_bytes(id, r.id))
         return known;
     assert(f->n < UINT32_MAX - 1);
     reserve(f);
     r.kind = (uint8_t)number;
-    pr_record_t *kept = record_at(f, f->n);
+    pr_job_record_t *kept = record_at(f, f->n);
     *kept = r;
     *slot_of(f, r.id) = (uint32_t)++f->n;
     return kept;
 }
 
-static const pr_job_kind_t *kind_of(const pr_record_t *r)
+static const pr_job_kind_t *kind_of(const pr_job_record_t *r)
 {
     size_t n;
     return pr_job_kinds(&n)[r->kind];
 }
 
-static pr_made_t *made_of(pr_record_t *r)
+static pr_made_t *made_of(pr_job_record_t *r)
 {
     if (!r->made)
         r->made = pr_alloc(1, sizeof *r->made);
@@ -165,7 +165,7 @@ static int host_number(pr_fold_t *f, const char *host)
     return f->n_host++;
 }
 
-const char *pr_fold_host(const pr_fold_t *f, const pr_record_t *r)
+const char *pr_fold_host(const pr_fold_t *f, const pr_job_record_t *r)
 {
     return r->host >= 0 && r->host < f->n_host ? f->host[r->host] : "";
 }
@@ -207,13 +207,13 @@ static double *new_value(pr_fold_t *f)
     return f->block[f->n_block - 1] + each * f->block_used++;
 }
 
-static bool has_result(const pr_record_t *r)
+static bool has_result(const pr_job_record_t *r)
 {
     return r->value || (r->made && r->made->result);
 }
 
 /* false: a result of another configuration's, which says nothing to this one. */
-static bool keep_result(pr_fold_t *f, pr_record_t *r, const json_t *result)
+static bool keep_result(pr_fold_t *f, pr_job_record_t *r, const json_t *result)
 {
     double value[2 * PR_MAX_OBJECTIVES + 1];
     if (kind_of(r)->evaluates) {
@@ -235,7 +235,7 @@ static bool keep_result(pr_fold_t *f, pr_record_t *r, const json_t *result)
 }
 
 /* What a result took was for nothing. */
-static void spend_result(pr_record_t *r)
+static void spend_result(pr_job_record_t *r)
 {
     bool steps = r->made && r->made->tokens; // which are counted one by one
     r->spent += r->seconds;
@@ -301,7 +301,7 @@ static void charge_killed(pr_fold_t *f)
     json_t *start, *first = at_work(f);
     json_object_foreach(f->open, id, start)
     {
-        pr_record_t *r = pr_fold_find(f, id);
+        pr_job_record_t *r = pr_fold_find(f, id);
         double end = r && r->made ? r->made->last_step : 0;
         if (end < number_of(start, "t"))
             end = 0; // of an earlier attempt
@@ -345,7 +345,7 @@ static void on_sweep_start(pr_fold_t *f, const json_t *line)
         end_run(f, fmax(f->at - f->started, 0));
     }
     for (size_t i = 0; i < f->n; i++) {
-        pr_record_t *r = record_at(f, i);
+        pr_job_record_t *r = record_at(f, i);
         r->tries = 0;
         r->failure = 0;
         r->state = has_result(r) || (r->state == PR_JOB_DONE && f->k == 0) ? PR_JOB_DONE : PR_JOB_WAITING;
@@ -368,7 +368,7 @@ static void on_sweep_start(pr_fold_t *f, const json_t *line)
 
 static void on_given(pr_fold_t *f, const char *id, const json_t *line)
 {
-    pr_record_t *r = pr_fold_record(f, id, text_of(line, "kind"));
+    pr_job_record_t *r = pr_fold_job(f, id, text_of(line, "kind"));
     if (!r)
         return;
     f->count[r->kind].running += json_object_get(f->open, id) == NULL;
@@ -384,7 +384,7 @@ static void on_given(pr_fold_t *f, const char *id, const json_t *line)
 }
 
 /* Tokens of an earlier attempt's step of that number are lost. */
-static void note_tokens(pr_record_t *r, pr_made_t *m, int step, int64_t tokens)
+static void note_tokens(pr_job_record_t *r, pr_made_t *m, int step, int64_t tokens)
 {
     if (step < 1 || step > MOST_STEPS)
         return;
@@ -401,7 +401,7 @@ static void note_tokens(pr_record_t *r, pr_made_t *m, int step, int64_t tokens)
 
 static void on_step(pr_fold_t *f, const char *id, const json_t *line)
 {
-    pr_record_t *r = pr_fold_find(f, id);
+    pr_job_record_t *r = pr_fold_find(f, id);
     if (!r || kind_of(r)->evaluates)
         return;
     pr_made_t *m = made_of(r);
@@ -414,7 +414,7 @@ static void on_step(pr_fold_t *f, const char *id, const json_t *line)
     f->seconds += number_of(line, "seconds");
 }
 
-static void on_done(pr_fold_t *f, pr_record_t *r, const json_t *line)
+static void on_done(pr_fold_t *f, pr_job_record_t *r, const json_t *line)
 {
     const json_t *result = json_object_get(line, "result");
     bool again = has_result(r);
@@ -438,7 +438,7 @@ static void on_done(pr_fold_t *f, pr_record_t *r, const json_t *line)
     }
 }
 
-static void on_failed(pr_fold_t *f, pr_record_t *r, const char *event, const json_t *line)
+static void on_failed(pr_fold_t *f, pr_job_record_t *r, const char *event, const json_t *line)
 {
     bool again = strcmp(event, "job_interrupted") == 0 || json_is_true(json_object_get(line, "retry"));
     const char *reason = text_of(line, "reason"), *error = text_of(line, "error");
@@ -458,23 +458,26 @@ static void on_failed(pr_fold_t *f, pr_record_t *r, const char *event, const jso
 
 static void on_end(pr_fold_t *f, const char *event, const char *id, const json_t *line)
 {
-    pr_record_t *r = pr_fold_record(f, id, text_of(line, "kind"));
+    pr_job_record_t *r = pr_fold_job(f, id, text_of(line, "kind"));
     char rank[24];
     if (!r)
         return;
     f->count[r->kind].running -= json_object_get(f->open, id) != NULL;
-    r->rank = (int)json_integer_value(json_object_get(line, "rank"));
-    r->host = host_number(f, text_of(line, "host"));
+    if (json_object_get(line, "rank")) { // one that was given up untried was nobody's
+        r->rank = (int)json_integer_value(json_object_get(line, "rank"));
+        r->host = host_number(f, text_of(line, "host"));
+    }
     if (strcmp(event, "job_done") == 0)
         on_done(f, r, line);
     else
         on_failed(f, r, event, line);
-    json_object_set_new(f->ended, rank_key(line, rank), pr_json_real(number_of(line, "t")));
+    if (json_object_get(line, "rank"))
+        json_object_set_new(f->ended, rank_key(line, rank), pr_json_real(number_of(line, "t")));
     json_object_del(f->open, id);
 }
 
 /* What it left is lost. An evaluation's numbers stay, as only what its policy said is missing. */
-static void on_again(pr_fold_t *f, pr_record_t *r)
+static void on_again(pr_fold_t *f, pr_job_record_t *r)
 {
     if (!r || r->state != PR_JOB_DONE)
         return;
@@ -580,7 +583,7 @@ static int add_steps(const pr_fold_t *f, double now, pr_progress_t *p, double *l
     *left = 0;
     json_object_foreach(f->open, id, start)
     {
-        const pr_record_t *r = pr_fold_find(f, id);
+        const pr_job_record_t *r = pr_fold_find(f, id);
         const pr_made_t *m = r ? r->made : NULL;
         if (!m || m->step < 1)
             continue;

@@ -4,7 +4,7 @@
  *   pr_fold_t *f = pr_fold_new(k);
  *   pr_journal_read(path, pr_fold_line, f, &stats, err);      // or, of a line that is being written: pr_fold_event(f,
  * ...) pr_fold_ended(f);                                         // where no run is going on: the last one may have
- * been killed pr_record_t *r = pr_fold_find(f, id); pr_fold_progress(f, live, now, &progress); pr_fold_free(&f);
+ * been killed pr_job_record_t *r = pr_fold_find(f, id); pr_fold_progress(f, live, now, &progress); pr_fold_free(&f);
  *
  * Lines, beside "t" and what people may want to know:
  *   sweep_start      {"layout", "name", "workers", "jobs"}        a run begins
@@ -45,7 +45,7 @@ typedef struct pr_made {
 } pr_made_t;
 
 /* A job, as the journal tells of it. There may be a million. */
-typedef struct pr_record {
+typedef struct pr_job_record {
     unsigned char id[(PR_HASH_HEX - 1) / 2];
     uint8_t kind;        // index into pr_job_kinds
     uint8_t state;       // pr_job_state_t; DONE: it has a result
@@ -60,7 +60,7 @@ typedef struct pr_record {
     double *value;       // evaluations: [2K+1] means, standard errors, share of responses cut; NULL: none
     pr_made_t *made;     // other kinds, once there is anything to say
     uint32_t owner;      // of a graph: who it is there (graph.c); 0: nobody
-} pr_record_t;
+} pr_job_record_t;
 
 typedef struct pr_kind_count {
     long total, done; // known so far in the current run
@@ -72,7 +72,7 @@ typedef struct pr_kind_count {
 typedef struct pr_fold pr_fold_t;
 struct pr_fold {
     int k; // objectives; 0: values are not kept
-    pr_record_t **chunk;
+    pr_job_record_t **chunk;
     size_t n;
     uint32_t *slot; // open addressing by id: number + 1
     size_t n_slots;
@@ -109,12 +109,12 @@ pr_status_t pr_fold_line(void *self, const char *event, const json_t *line, pr_e
 bool pr_fold_ended(pr_fold_t *f, char **names);
 
 /* NULL: the journal says nothing of it. */
-pr_record_t *pr_fold_find(const pr_fold_t *f, const char *id);
+pr_job_record_t *pr_fold_find(const pr_fold_t *f, const char *id);
 /* The same, made where there is none; NULL when id is no identity. Pointers stay. */
-pr_record_t *pr_fold_record(pr_fold_t *f, const char *id, const char *kind);
-void pr_record_id(const pr_record_t *r, char id[PR_HASH_HEX]);
+pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind);
+void pr_job_record_id(const pr_job_record_t *r, char id[PR_HASH_HEX]);
 /* The name of a record's host; "" where there is none. */
-const char *pr_fold_host(const pr_fold_t *f, const pr_record_t *r);
+const char *pr_fold_host(const pr_fold_t *f, const pr_job_record_t *r);
 /* Reads an evaluation's result: value [2k+1]. false: it is not one of k objectives. */
 bool pr_fold_value(int k, const json_t *result, double *value);
 

@@ -49,8 +49,8 @@ void pr_graph_clear(pr_graph_t *g)
     for (size_t i = 0; i < g->n_node; i++) {
         pr_node_t *n = g->node[i];
         free(n->label);
-        for (int k = 0; k < n->n_link; k++)
-            free(n->link[k]);
+        for (int j = 0; j < n->n_link; j++)
+            free(n->link[j]);
         free(n->link);
         json_decref(n->inputs);
         json_decref(n->how);
@@ -74,12 +74,12 @@ pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number)
     return &s->graph.chunk[number / PR_SWEEP_CHUNK][number % PR_SWEEP_CHUNK];
 }
 
-pr_evaluation_t *pr_graph_find_evaluation(const pr_sweep_t *s, const pr_record_t *job)
+pr_evaluation_t *pr_graph_find_evaluation(const pr_sweep_t *s, const pr_job_record_t *job)
 {
     return job && job->owner & PR_EVALUATION ? pr_sweep_eval(s, (job->owner & ~PR_EVALUATION) - 1) : NULL;
 }
 
-pr_node_t *pr_graph_find_node(const pr_sweep_t *s, const pr_record_t *job)
+pr_node_t *pr_graph_find_node(const pr_sweep_t *s, const pr_job_record_t *job)
 {
     return job && job->owner && !(job->owner & PR_EVALUATION) ? s->graph.node[job->owner - 1] : NULL;
 }
@@ -114,13 +114,15 @@ static void link_artifact(const pr_sweep_t *s, const pr_node_t *n, int first)
             pr_log(PR_LOG_WARN, "%s", err.text);
 }
 
-/* Two equal objectives share what is made for one of them, under both names. */
-static void add_link(const pr_sweep_t *s, pr_node_t *n, const char *link)
+/* Another name under which people look for what it leaves. */
+static void add_link(pr_sweep_t *s, pr_node_t *n, const char *link)
 {
-    for (int i = 0; i < n->n_link; i++)
+    for (int i = 0; link && i < n->n_link; i++)
         if (strcmp(n->link[i], link) == 0)
             return;
-    n->link = pr_realloc(n->link, (size_t)n->n_link + 1, sizeof *n->link);
+    if (!link)
+        return;
+    n->link = pr_realloc(n->link, (size_t)n->n_link + 1, sizeof(char *));
     n->link[n->n_link++] = pr_strdup(link);
     if (n->done)
         link_artifact(s, n, n->n_link - 1);
@@ -138,7 +140,6 @@ static void recover(pr_sweep_t *s, pr_node_t *n)
     if (whole) {
         n->done = true;
         s->graph.n_made++;
-        link_artifact(s, n, 0);
     } else {
         pr_log(PR_LOG_WARN, "%s: not what its %s job wrote; it will be made again", path, n->kind->name);
         pr_sweep_tell(s, "job_again", json_pack("{s:s, s:s}", "job", n->id, "why", "what it left is not there"));
@@ -153,13 +154,12 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
     char id[PR_HASH_HEX];
     const char *kind = json_string_value(json_object_get(inputs, "kind"));
     pr_json_hash(inputs, id);
-    pr_record_t *job = pr_fold_record(s->fold, id, kind);
+    pr_job_record_t *job = pr_fold_job(s->fold, id, kind);
     assert(job);
     if (job->owner) {
         json_decref(inputs);
         json_decref(how);
-        if (link)
-            add_link(s, g->node[job->owner - 1], link);
+        add_link(s, g->node[job->owner - 1], link);
         return job->owner - 1;
     }
     if (g->n_node == g->cap_node) {
@@ -176,8 +176,6 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
                         .n_needs = n,
                         .needs = pr_alloc((size_t)n, sizeof *needs)};
     memcpy(node->id, id, sizeof id);
-    if (link)
-        add_link(s, node, link);
     if (n > 0)
         memcpy(node->needs, needs, (size_t)n * sizeof *needs);
     job->owner = number + 1;
@@ -187,6 +185,7 @@ uint32_t pr_graph_node(pr_sweep_t *s, json_t *inputs, json_t *how, const char *l
             wait_for(g->node[needs[i]], number);
         }
     recover(s, node);
+    add_link(s, node, link);
     if (!node->done && node->unmet == 0)
         pr_heap_push(&g->ready_node, number);
     return number;
@@ -313,6 +312,19 @@ static int needs_of(const pr_sweep_t *s, const pr_policy_spec_t *p, uint32_t *ne
     return n;
 }
 
+double pr_graph_training_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t asked)
+{
+    pr_policy_spec_t policy;
+    double seconds = 0;
+    // Nothing is made: all that the point needs was asked for with it.
+    if (policy_at((pr_sweep_t *)(uintptr_t)s, (pr_track_t *)(uintptr_t)t, asked, &policy, NULL) == PR_OK)
+        for (int i = 0; i < policy.n; i++)
+            if (policy.part[i].job)
+                seconds += pr_fold_find(s->fold, policy.part[i].source)->seconds;
+    pr_policy_spec_clear(&policy);
+    return seconds;
+}
+
 static pr_evaluation_t *append(pr_graph_t *g)
 {
     assert(g->n_evaluation < PR_EVALUATION - 1);
@@ -337,7 +349,7 @@ static void recover_evaluation(pr_sweep_t *s, pr_evaluation_t *e)
         return;
     }
     pr_log(PR_LOG_WARN, "%s; the point will be evaluated again", err.text);
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     pr_sweep_tell(s, "job_again", json_pack("{s:s, s:s}", "job", id, "why", "its prompts' scores are not there"));
 }
 
@@ -353,7 +365,7 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
         json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, first, count);
         pr_json_hash(inputs, id);
         json_decref(inputs);
-        pr_record_t *job = pr_fold_record(s->fold, id, pr_job_evaluate.name);
+        pr_job_record_t *job = pr_fold_job(s->fold, id, pr_job_evaluate.name);
         if (!job->owner) {
             pr_evaluation_t *e = append(g);
             uint32_t mine = (uint32_t)(g->n_evaluation - 1);
@@ -393,7 +405,7 @@ bool pr_evaluation_failed(const pr_evaluation_t *e)
 
 /* ---- what happens to them ---- */
 
-void pr_graph_again(pr_sweep_t *s, const pr_record_t *job)
+void pr_graph_again(pr_sweep_t *s, const pr_job_record_t *job)
 {
     uint32_t number = (job->owner & ~PR_EVALUATION) - 1;
     bool evaluation = job->owner & PR_EVALUATION;
@@ -417,7 +429,28 @@ static void met(pr_sweep_t *s, uint32_t who)
     }
 }
 
-void pr_graph_done(pr_sweep_t *s, const pr_record_t *job)
+/* Where points are trainings of their own, one that could not be trained has no result, and its search goes on without
+ * it. Where they share trainings, what is missing is missed by most, and they stay untried. */
+static void give_up_points(pr_sweep_t *s, const pr_node_t *n)
+{
+    for (size_t i = 0; i < n->n_waiting; i++) {
+        pr_evaluation_t *e = n->waiting[i] & PR_EVALUATION ? pr_sweep_eval(s, n->waiting[i] & ~PR_EVALUATION) : NULL;
+        if (!e || !s->track[e->track].policy->method->per_point || e->job->state != PR_JOB_WAITING)
+            continue;
+        char id[PR_HASH_HEX], *label = pr_evaluation_label(s, e);
+        pr_buf_t why = {0};
+        pr_job_record_id(e->job, id);
+        pr_buf_printf(&why, "%s, which it needs, was given up", n->label);
+        pr_sweep_tell(s, "job_failed",
+                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "job", id, "kind", pr_job_evaluate.name, "label",
+                                label, "reason", pr_status_reason(PR_ERR_INCOMPLETE), "error", why.data, "retry", 0));
+        s->graph.n_given_up++;
+        pr_buf_free(&why);
+        free(label);
+    }
+}
+
+void pr_graph_done(pr_sweep_t *s, const pr_job_record_t *job)
 {
     pr_node_t *n = pr_graph_find_node(s, job);
     if (!n) {
@@ -425,8 +458,10 @@ void pr_graph_done(pr_sweep_t *s, const pr_record_t *job)
         s->graph.n_given_up += job->state == PR_JOB_FAILED;
         return;
     }
-    if (job->state != PR_JOB_DONE) // given up: who needs it is never ready
+    if (job->state != PR_JOB_DONE) { // who needs it is never ready
+        give_up_points(s, n);
         return;
+    }
     n->done = true;
     s->graph.n_made++;
     link_artifact(s, n, 0);
@@ -471,7 +506,7 @@ static json_t *evaluation_message(pr_sweep_t *s, const pr_evaluation_t *e)
     (void)status;
     json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, e->first, e->count),
            *how = pr_inputs_how_evaluate(s->inputs), *made = made_by(s, needs_of(s, &policy, needs), needs);
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     json_t *message = pr_job_message(id, label, inputs, how, made);
     json_decref(inputs);
     json_decref(how);

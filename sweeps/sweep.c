@@ -309,7 +309,7 @@ bool pr_sweep_has_more(const pr_sweep_t *s)
 /* Everything a journal line says of a job, whatever its kind. New reference. */
 static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who)
 {
-    const pr_record_t *r = pr_fold_find(s->fold, id);
+    const pr_job_record_t *r = pr_fold_find(s->fold, id);
     const pr_node_t *n = pr_graph_find_node(s, r);
     const pr_evaluation_t *e = pr_graph_find_evaluation(s, r);
     char *label = n ? pr_strdup(n->label) : e ? pr_evaluation_label(s, e) : pr_strdup("");
@@ -327,7 +327,7 @@ static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who
 
 pr_status_t pr_sweep_started(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_error_t *err)
 {
-    const pr_record_t *r = pr_fold_find(s->fold, job);
+    const pr_job_record_t *r = pr_fold_find(s->fold, job);
     json_t *line = job_line(s, job, who);
     json_object_set_new(line, "attempt", json_integer(r ? r->tries + 1 : 1));
     return pr_sweep_tell_now(s, "job_start", line, false, err);
@@ -348,7 +348,7 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 /* Is it a result of its kind, for this sweep? */
-static bool is_result(const pr_sweep_t *s, const pr_record_t *r, const json_t *result)
+static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_t *result)
 {
     double value[2 * PR_MAX_OBJECTIVES + 1];
     const pr_node_t *n = pr_graph_find_node(s, r);
@@ -360,7 +360,7 @@ static bool is_result(const pr_sweep_t *s, const pr_record_t *r, const json_t *r
 
 /* Is another try worth it? What is wrong with the configuration stays wrong, and so does what went wrong twice in the
  * same words. */
-static bool worth_a_try(const pr_sweep_t *s, const pr_record_t *r, pr_status_t why, const char *text)
+static bool worth_a_try(const pr_sweep_t *s, const pr_job_record_t *r, pr_status_t why, const char *text)
 {
     const char *reason = pr_status_reason(why);
     uint64_t failure = pr_hash64(text, strlen(text)) ^ pr_hash64(reason, strlen(reason));
@@ -368,7 +368,7 @@ static bool worth_a_try(const pr_sweep_t *s, const pr_record_t *r, pr_status_t w
 }
 
 /* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
-static pr_status_t job_failed(pr_sweep_t *s, pr_record_t *r, const char *id, const pr_who_t *who, pr_status_t why,
+static pr_status_t job_failed(pr_sweep_t *s, pr_job_record_t *r, const char *id, const pr_who_t *who, pr_status_t why,
                               const char *text, const json_t *costs, pr_error_t *err)
 {
     bool stopped = why == PR_ERR_INTERRUPTED;
@@ -398,7 +398,7 @@ static pr_status_t job_failed(pr_sweep_t *s, pr_record_t *r, const char *id, con
 pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *who, pr_status_t status, const char *text,
                               const json_t *result, pr_error_t *err)
 {
-    pr_record_t *r = pr_fold_find(s->fold, job);
+    pr_job_record_t *r = pr_fold_find(s->fold, job);
     if (!r || !r->owner || r->state != PR_JOB_RUNNING)
         return PR_OK; // answered twice, or not one of ours: nothing to change
     s->running--;

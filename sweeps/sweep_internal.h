@@ -24,11 +24,10 @@ bool pr_heap_pop(pr_heap_t *h, uint32_t *number);
 
 /* A job that is no evaluation: what evaluations, and others of its kind, wait for. */
 typedef struct pr_node {
-    pr_record_t *job;
+    pr_job_record_t *job;
     const pr_job_kind_t *kind;
     char id[PR_HASH_HEX];
-    char *label; // for people
-    char **link; // [n_link] of what it leaves, for people: of each objective that asks for it
+    char *label, **link; // for people; link [n_link]: of what it leaves
     int n_link;
     json_t *inputs, *how;
     uint32_t *needs;    // [n_needs] nodes
@@ -43,7 +42,7 @@ typedef struct pr_node {
 /* One policy's scores on one range of the evaluation prompts: the smallest unit of evaluation, shared by all searches
  * that ask for it. There may be millions: what the request says is looked up there. */
 typedef struct pr_evaluation {
-    pr_record_t *job;
+    pr_job_record_t *job;
     int track;        // that asked first
     uint32_t asked;   // its request
     int first, count; // prompts
@@ -143,12 +142,14 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
                                 pr_error_t *err);
 pr_evaluation_t *pr_sweep_eval(const pr_sweep_t *s, size_t number);
 /* NULL: the graph has no such one. */
-pr_evaluation_t *pr_graph_find_evaluation(const pr_sweep_t *s, const pr_record_t *job);
-pr_node_t *pr_graph_find_node(const pr_sweep_t *s, const pr_record_t *job);
+pr_evaluation_t *pr_graph_find_evaluation(const pr_sweep_t *s, const pr_job_record_t *job);
+pr_node_t *pr_graph_find_node(const pr_sweep_t *s, const pr_job_record_t *job);
 /* A job's result is there, or it is not to be given: who waits for it may become ready. */
-void pr_graph_done(pr_sweep_t *s, const pr_record_t *job);
+void pr_graph_done(pr_sweep_t *s, const pr_job_record_t *job);
 /* It waits to be given again. */
-void pr_graph_again(pr_sweep_t *s, const pr_record_t *job);
+void pr_graph_again(pr_sweep_t *s, const pr_job_record_t *job);
+/* Seconds of the trainings that made the parts of a request's policy. */
+double pr_graph_training_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t asked);
 /* The message of a job that is ready, in the phase; NULL: none is. New reference. */
 json_t *pr_graph_next(pr_sweep_t *s);
 /* What people call it. Caller frees. */
@@ -221,8 +222,8 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 typedef struct pr_track_sum {
     int64_t tokens;
     double seconds;
-    const pr_record_t *job; // of the last range
-    double cut;             // share of the responses; NaN: not known
+    const pr_job_record_t *job; // of the last range
+    double cut;                 // share of the responses; NaN: not known
 } pr_track_sum_t;
 /* The evaluation of one of a request's ranges. */
 pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range);

@@ -19,7 +19,7 @@ pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e,
 {
     size_t n = (size_t)e->count * (size_t)s->config->n_objectives;
     char id[PR_HASH_HEX];
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     char *path = pr_checkpoint_path(pr_sweep_dir(s), pr_job_evaluate.name, id);
     pr_checkpoint_t c = {0};
     const void *scores;

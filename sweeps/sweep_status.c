@@ -15,7 +15,7 @@ static json_t *killed_json(const pr_fold_t *f, double now)
     const char *id;
     json_object_foreach(f->open, id, start)
     {
-        const pr_record_t *r = pr_fold_find(f, id);
+        const pr_job_record_t *r = pr_fold_find(f, id);
         json_t *job = json_pack("{s:s}", "job", id);
         static const char *const keys[] = {"label", "kind", "rank", "host", "attempt"};
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -110,6 +110,18 @@ static bool given_up(const pr_sweep_t *s, const pr_track_t *t, size_t asked)
     return false;
 }
 
+/* What a result took of the machine: seconds of all cores of the team that found it, and where its point is a training
+ * of its own, of the team that trained it. */
+static double core_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double seconds)
+{
+    const pr_config_t *c = s->config;
+    double cores = (double)c->evaluate.team.rows * c->evaluate.team.cols * c->threads * seconds;
+    if (!t->policy->method->per_point)
+        return cores;
+    return cores +
+           (double)c->finetune.team.rows * c->finetune.team.cols * c->threads * pr_graph_training_seconds(s, t, asked);
+}
+
 /* One request's result. One that was given up has no numbers, which the search takes as such; one that is missing is
  * not told. */
 static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_observations_t *o,
@@ -128,7 +140,8 @@ static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t 
     }
     if (there && t->spec->n_fidelity > 0)
         PR_TRY(paired_scores(s, t, asked, &o->prompts[o->n], err));
-    o->item[o->n] = (pr_observation_t){r->point, r->level, r->n_prompts, v, v + k_n, o->prompts[o->n], sum.seconds};
+    o->item[o->n] = (pr_observation_t){
+        r->point, r->level, r->n_prompts, v, v + k_n, o->prompts[o->n], core_seconds(s, t, asked, sum.seconds)};
     o->n++;
     return PR_OK;
 }

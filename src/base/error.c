@@ -39,6 +39,9 @@ static void one_line(char *text)
             *p = '?';
 }
 
+/* Where a caller wants no error, the status of the last failure, so that pr_fail_in can keep it. */
+static _Thread_local pr_status_t unheard = PR_ERR_INCOMPLETE;
+
 pr_status_t(pr_fail)(pr_error_t *err, pr_status_t status, const char *format, ...)
 {
     if (err) {
@@ -48,6 +51,8 @@ pr_status_t(pr_fail)(pr_error_t *err, pr_status_t status, const char *format, ..
         va_end(args);
         err->status = status;
         one_line(err->text);
+    } else {
+        unheard = status;
     }
     return status;
 }
@@ -55,7 +60,7 @@ pr_status_t(pr_fail)(pr_error_t *err, pr_status_t status, const char *format, ..
 pr_status_t pr_fail_in(pr_error_t *err, const char *format, ...)
 {
     if (!err)
-        return PR_ERR_INCOMPLETE;
+        return unheard;
     char prefix[512], rest[sizeof err->text];
     va_list args;
     va_start(args, format);

@@ -50,11 +50,12 @@ pr_status_t pr_fail(pr_error_t *err, pr_status_t status, const char *format, ...
 #ifdef __clang_analyzer__ // which sees one file at a time: a failure is never PR_OK
 #define pr_fail(err, status, ...) ((void)(pr_fail)(err, status, __VA_ARGS__), (status))
 #endif
-/* Puts "prefix: " before the text of an error, keeps its status, and returns it. */
+/* Puts "prefix: " before the text of an error, keeps its status, and returns it; err is the one that the last failure
+ * was told of, or NULL as it was there. */
 pr_status_t pr_fail_in(pr_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Returns from the calling function when the expression's status is not PR_OK; for functions with nothing to clean up.
- */
+/* Returns from the calling function when the expression's status is not PR_OK; for functions with nothing to clean
+ * up. */
 #define PR_TRY(expr)                                                                                                   \
     do {                                                                                                               \
         pr_status_t pr_try_status_ = (expr);                                                                           \

@@ -40,8 +40,8 @@ typedef struct pr_map {
 } pr_map_t;
 
 pr_status_t pr_map_open(const char *path, pr_map_t *out, pr_error_t *err);
-/* Tells the kernel that these bytes of the map will not be needed again soon, so that they stop counting as resident.
- */
+/* Tells the kernel that these bytes of the map will not be needed again soon, so that they stop counting as
+ * resident. */
 void pr_map_release(const pr_map_t *map, size_t offset, size_t len);
 void pr_map_close(pr_map_t *map);
 

@@ -1,5 +1,5 @@
-/* Hashes of content: XXH3 (xxHash), 64 and 128 bits. Identities in this project are 32 hexadecimal digits of XXH3-128.
- */
+/* Hashes of content: XXH3 (xxHash), 64 and 128 bits. Identities in this project are 32 hexadecimal digits of
+ * XXH3-128. */
 #ifndef PR_BASE_HASH_H
 #define PR_BASE_HASH_H
 

@@ -25,11 +25,13 @@ pr_status_t pr_json_parse_with(const char *text, size_t len, unsigned flags, con
                                pr_error_t *err);
 /* "NaN", "Infinity" or "-Infinity" for a value that was read as such, else NULL. */
 const char *pr_json_special(const json_t *value);
+/* A number; such a null when it is not finite. */
+json_t *pr_json_any_real(double x);
 /* Is the value missing (NULL) or null? A number that is not finite is not. */
 bool pr_json_is_none(const json_t *value);
 /* JSON lines: calls each() for every line of a file (at most max bytes) that is not blank, with its value and
- * "path:line", until one is not PR_OK. A byte order mark is passed over. Errors: those of reading, parsing and each().
- */
+ * "path:line", until one is not PR_OK. A byte order mark is passed over. Errors: those of reading, parsing and
+ * each(). */
 typedef pr_status_t (*pr_json_line_fn)(void *self, const json_t *value, const char *where, pr_error_t *err);
 pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err);
 /* Writing. JSON has no infinities and no NaN, and jansson answers one with NULL, which json_object_set_new() and

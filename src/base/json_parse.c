@@ -188,14 +188,18 @@ const char *pr_json_special(const json_t *value)
     return NULL;
 }
 
+json_t *pr_json_any_real(double x)
+{
+    return isfinite(x) ? pr_json_real(x) : &specials[isnan(x) ? 0 : x > 0 ? 1 : 2];
+}
+
 static json_t *number_value(const char *digits, bool integer)
 {
     errno = 0;
     long long whole = integer ? strtoll(digits, NULL, 10) : 0;
     if (integer && errno == 0)
         return json_integer(whole);
-    double x = strtod(digits, NULL);
-    return isfinite(x) ? pr_json_real(x) : &specials[x > 0 ? 1 : 2];
+    return pr_json_any_real(strtod(digits, NULL));
 }
 
 static size_t skip_digits(const parser_t *p, size_t at)

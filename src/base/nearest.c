@@ -52,3 +52,21 @@ const char *pr_nearest(const char *word, const char *const *list, size_t n)
     }
     return found;
 }
+
+pr_status_t pr_unknown(const char *what, const char *label, const char *word, const char *const *names, size_t n,
+                       const char *see, pr_error_t *err)
+{
+    const char *nearest = pr_nearest(word, names, n);
+    pr_buf_t more = {0};
+    pr_buf_puts(&more, "");
+    if (nearest)
+        pr_buf_printf(&more, "; the nearest known one is '%s'", nearest);
+    else if (see && *see)
+        pr_buf_printf(&more, " (see: %s)", see);
+    else if (!see)
+        for (size_t i = 0; i < n; i++)
+            pr_buf_printf(&more, "%s%s", i ? ", " : "; there are: ", names[i]);
+    pr_fail(err, PR_ERR_CONFIG, "unknown %s '%s%.100s'%s", what, label, word, more.data);
+    pr_buf_free(&more);
+    return PR_ERR_CONFIG;
+}

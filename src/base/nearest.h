@@ -2,11 +2,18 @@
 #ifndef PR_BASE_NEAREST_H
 #define PR_BASE_NEAREST_H
 
+#include "base/error.h"
+
 #include <stddef.h>
 
 /* The word of list [n] with the smallest edit distance (Levenshtein 1966; letters compare without case) to word, the
  * first of equals. NULL when even that is further than half of the word's length (but at least 2), as such a suggestion
  * would only confuse. Points into list. */
 const char *pr_nearest(const char *word, const char *const *list, size_t n);
+
+/* PR_ERR_CONFIG with "unknown WHAT 'LABELWORD'" and the nearest of names [n]; where none is near, what shows them all
+ * ("paretorank help config"; "": nothing), or when see is NULL the names themselves. */
+pr_status_t pr_unknown(const char *what, const char *label, const char *word, const char *const *names, size_t n,
+                       const char *see, pr_error_t *err);
 
 #endif

@@ -17,29 +17,30 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"MODEL_DIR", PR_ARG_TEXT, offsetof(options_t, model), "DIR", "A Hugging Face model directory.", 0, 0, true},
-    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a forward or backward pass. Default: 2048.",
-     1, 1 << 24, false},
-    {"--length", PR_ARG_INT, offsetof(options_t, length), "N", "Tokens of a sequence and of a prompt. Default: 64.", 1,
-     1 << 20, false},
-    {"--streams", PR_ARG_INT, offsetof(options_t, streams), "N", "Sequences decoded together. Default: 64.", 1, 1 << 16,
-     false},
-    {"--new", PR_ARG_INT, offsetof(options_t, new_tokens), "N", "New tokens a sequence when decoding. Default: 40.", 1,
-     1 << 20, false},
-    {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter that is trained. Default: 8.", 1,
-     4096, false},
-    {"--threads", PR_ARG_INT, offsetof(options_t, threads), "N", "BLAS threads. Default: 1.", 1, 1024, false},
-    {"--seconds", PR_ARG_REAL, offsetof(options_t, seconds), "S", "Time for each measurement. Default: 1.", 0.01, 3600,
-     false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(options_t, model), "DIR", "A Hugging Face model directory."),
+    PR_ARG_DEFAULT("--tokens", INT, offsetof(options_t, tokens), "N", "2048", "Tokens of a forward or backward pass.",
+                   .min = 1, .max = 1 << 24),
+    PR_ARG_DEFAULT("--length", INT, offsetof(options_t, length), "N", "64", "Tokens of a sequence and of a prompt.",
+                   .min = 1, .max = 1 << 20),
+    PR_ARG_DEFAULT("--streams", INT, offsetof(options_t, streams), "N", "64", "Sequences decoded together.", .min = 1,
+                   .max = 1 << 16),
+    PR_ARG_DEFAULT("--new", INT, offsetof(options_t, new_tokens), "N", "40", "New tokens a sequence when decoding.",
+                   .min = 1, .max = 1 << 20),
+    PR_ARG_DEFAULT("--lora-r", INT, offsetof(options_t, lora_r), "R", "8", "Rank of the adapter that is trained.",
+                   .min = 1, .max = 4096),
+    PR_ARG_DEFAULT("--threads", INT, offsetof(options_t, threads), "N", "1", "BLAS threads.", .min = 1, .max = 1024),
+    PR_ARG_DEFAULT("--seconds", REAL, offsetof(options_t, seconds), "S", "1", "Time for each measurement.", .min = 0.01,
+                   .max = 3600),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_model = {
     .name = "bench model",
     .synopsis = "MODEL_DIR [options]",
-    .summary = "Tokens a second of forward, backward and decoding, and their share of this machine's GEMM rate.",
+    .summary =
+        "Measure tokens per second of forward, backward and decoding, and their share of this machine's GEMM rate.",
     .help = "Rates are those of the fastest repetition. The share counts the products with the weights and the head "
             "only: 2 operations a parameter and token forward, 4 there and back for an adapter.",
     .args = args,
@@ -259,8 +260,7 @@ done:
 
 int pr_bench_model(int argc, char **argv)
 {
-    options_t o = {
-        .tokens = 2048, .length = 64, .streams = 64, .new_tokens = 40, .threads = 1, .lora_r = 8, .seconds = 1};
+    options_t o = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_bench_model, argc, argv, &o, &code) && run(&o, &err) != PR_OK)

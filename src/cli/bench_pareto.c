@@ -17,23 +17,21 @@ typedef struct options {
     const char *points;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"--quick", PR_ARG_FLAG, offsetof(options_t, quick), NULL, "Fewer runs of each (3 instead of 15).", 0, 0, false},
-    {"--points", PR_ARG_TEXT, offsetof(options_t, points), "DIR",
-     "Also write the points of each row to DIR (which exists), a file a row, so that another program can be timed on "
-     "them.",
-     0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "Print {\"rows\": [{\"task\", \"shape\", \"objectives\", \"points\", \"runs\", \"seconds\", \"result\"}, ...]}.",
-     0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG("--quick", BOOL, offsetof(options_t, quick), NULL, "Fewer runs of each (3 instead of 15)."),
+    PR_ARG("--points", STRING, offsetof(options_t, points), "DIR",
+           "Also write the points of each row to DIR (which exists), a file a row, so that another program can be "
+           "timed on them."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
+           "Print {\"rows\": [{\"task\", \"shape\", \"objectives\", \"points\", \"runs\", \"seconds\", \"result\"}, "
+           "...]}."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_pareto = {
     .name = "bench pareto",
     .synopsis = "[--quick] [--points DIR] [--json]",
-    .summary =
-        "Measures the non-dominated filter and the hypervolume on random points: median seconds of several runs.",
+    .summary = "Measure the non-dominated filter and the hypervolume on random points: median seconds of several runs.",
     .help = "Points are minimised. 'cube': uniform in the unit cube; 'linear' and 'sphere': random points of the front "
             "where the coordinates, or their squares, sum to 1, so all are non-dominated. The reference is 1 in each "
             "objective. 'estimate': until its error is 0.2 % at most.",

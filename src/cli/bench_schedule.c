@@ -18,25 +18,25 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"--jobs", PR_ARG_INT, offsetof(options_t, jobs), "N", "Jobs of no length. Default: 100000.", 1, 100000000, false},
-    {"--rounds", PR_ARG_INT, offsetof(options_t, sleeping_jobs), "N", "Sleeping jobs a worker. Default: 200.", 1,
-     1000000, false},
-    {"--ms", PR_ARG_REAL, offsetof(options_t, ms), "MS",
-     "How long a sleeping job sleeps, in milliseconds. Default: 50.", 0, 60000, false},
-    {"--points", PR_ARG_INT, offsetof(options_t, points), "N",
-     "Also run a sweep of N points whose jobs end at once, on rank 0 alone, for its memory. Default: 0, none. A "
-     "million "
-     "write a journal of 1 GB to TMPDIR.",
-     0, 10000000, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_DEFAULT("--jobs", INT, offsetof(options_t, jobs), "N", "100000", "Jobs of no length.", .min = 1,
+                   .max = 100000000),
+    PR_ARG_DEFAULT("--rounds", INT, offsetof(options_t, sleeping_jobs), "N", "200", "Sleeping jobs a worker.", .min = 1,
+                   .max = 1000000),
+    PR_ARG_DEFAULT("--ms", REAL, offsetof(options_t, ms), "MS", "50",
+                   "How long a sleeping job sleeps, in milliseconds.", .min = 0, .max = 60000),
+    PR_ARG_DEFAULT("--points", INT, offsetof(options_t, points), "N", "0",
+                   "Also run a sweep of N points whose jobs end at once, on rank 0 alone, for its memory; 0: none. A "
+                   "million write a journal of 1 GB to TMPDIR.",
+                   .min = 0, .max = 10000000),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_schedule = {
     .name = "bench schedule",
     .synopsis = "[--jobs N] [--rounds N] [--ms MS] [--points N] [--json]",
-    .summary = "Dispatches a second of rank 0, and the efficiency of workers on short jobs.",
+    .summary = "Measure dispatches per second of rank 0, and the efficiency of workers on short jobs.",
     .help = "Start it with mpirun -n (workers + 1).",
     .args = args,
 };
@@ -194,7 +194,7 @@ static int bench(const options_t *o, int *argc, char ***argv)
 
 int pr_bench_schedule(int argc, char **argv)
 {
-    options_t o = {.jobs = 100000, .sleeping_jobs = 200, .ms = 50};
+    options_t o = {0};
     int code;
     if (pr_cli_parse(&pr_command_bench_schedule, argc, argv, &o, &code))
         code = bench(&o, &argc, &argv);

@@ -25,41 +25,43 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"--grid", PR_ARG_TEXTS, offsetof(options_t, grids), "ROWSxCOLS",
-     "A team to measure; may be repeated. Default: 1xN and, if there are several ranks, Nx1.", 0, 0, false},
-    {"--shape", PR_ARG_TEXT, offsetof(options_t, shape), "KEY=N,...",
-     "The model's shape: hidden, layers, heads, kv_heads, mlp, vocab. What is not named is that of a model of 135 "
-     "million "
-     "parameters: hidden=576,layers=30,heads=9,kv_heads=3,mlp=1536,vocab=49152.",
-     0, 0, false},
-    {"--tokens", PR_ARG_INT, offsetof(options_t, tokens), "N", "Tokens of a step, of all ranks. Default: 2048.", 1,
-     1 << 24, false},
-    {"--length", PR_ARG_INT, offsetof(options_t, length), "N",
-     "Tokens of a sequence; half of them are the response that is learned from. Default: 64.", 4, 1 << 20, false},
-    {"--micro-tokens", PR_ARG_INT, offsetof(options_t, micro_tokens), "N", "As finetune.micro_tokens. Default: 2048.",
-     1, 1 << 24, false},
-    {"--kl", PR_ARG_REAL, offsetof(options_t, kl), "BETA",
-     "As finetune.kl; above 0 the reference is run too. Default: 0.02.", 0, 1e9, false},
-    {"--lora-r", PR_ARG_INT, offsetof(options_t, lora_r), "R", "Rank of the adapter. Default: 8.", 1, 4096, false},
-    {"--rounds", PR_ARG_INT, offsetof(options_t, rounds), "N",
-     "Rounds; in each every team takes a step that counts, one after the other. Default: 3.", 1, MAX_ROUNDS, false},
-    {"--block", PR_ARG_INT, offsetof(options_t, block), "N", "PBLAS's largest logical block. Default: 256.", 1, 1 << 20,
-     false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG("--grid", STRINGS, offsetof(options_t, grids), "ROWSxCOLS",
+           "A team to measure; may be repeated. Default: 1xN and, if there are several ranks, Nx1."),
+    PR_ARG("--shape", STRING, offsetof(options_t, shape), "KEY=N,...",
+           "The model's shape: hidden, layers, heads, kv_heads, mlp, vocab. What is not named is that of a model of "
+           "135 million parameters: hidden=576,layers=30,heads=9,kv_heads=3,mlp=1536,vocab=49152."),
+    PR_ARG_DEFAULT("--tokens", INT, offsetof(options_t, tokens), "N", "2048", "Tokens of a step, of all ranks.",
+                   .min = 1, .max = 1 << 24),
+    PR_ARG_DEFAULT("--length", INT, offsetof(options_t, length), "N", "64",
+                   "Tokens of a sequence; half of them are the response that is learned from.", .min = 4,
+                   .max = 1 << 20),
+    PR_ARG_DEFAULT("--micro-tokens", INT, offsetof(options_t, micro_tokens), "N", "2048", "As finetune.micro_tokens.",
+                   .min = 1, .max = 1 << 24),
+    PR_ARG_DEFAULT("--kl", REAL, offsetof(options_t, kl), "BETA", "0.02",
+                   "As finetune.kl; above 0 the reference is run too.", .min = 0, .max = 1e9),
+    PR_ARG_DEFAULT("--lora-r", INT, offsetof(options_t, lora_r), "R", "8", "Rank of the adapter.", .min = 1,
+                   .max = 4096),
+    PR_ARG_DEFAULT("--rounds", INT, offsetof(options_t, rounds), "N", "3",
+                   "Rounds; in each every team takes a step that counts, one after the other.", .min = 1,
+                   .max = MAX_ROUNDS),
+    PR_ARG_DEFAULT("--block", INT, offsetof(options_t, block), "N", "256", "PBLAS's largest logical block.", .min = 1,
+                   .max = 1 << 20),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_bench_team = {
     .name = "bench team",
     .synopsis = "[--grid ROWSxCOLS]... [--shape KEY=N,...] [options]",
-    .summary = "A fine-tuning step on teams of several ranks, against one rank in the same run.",
+    .summary = "Measure a fine-tuning step on teams of several ranks, against one rank in the same run.",
     .help =
         "Start it with mpirun -n N. A step is the forward and backward pass of a LoRA adapter, the reference's forward "
         "pass, and AdamW. Gflop/s count the products with the model's weights only: 2 operations a parameter and "
         "token forward, 2 backward; the head's on the response's tokens. Times are medians over the rounds, speed-ups "
         "medians of the rounds' ratios. Memory is the process's largest resident set while it had the team's model, "
-        "that of the rank with the most; bytes are what the rank with the most sends in a step.",
+        "that of the rank with the most; bytes are what the rank with the most sends in a step. They are counted by a "
+        "library that is loaded before MPI, for which the program starts itself again (null where it cannot be).",
     .args = args,
 };
 
@@ -308,7 +310,10 @@ static pr_status_t timed_step(const bench_t *b, const pr_team_t *t, pr_trainer_t
     PR_TRY(bench_step(b, trainer, &stats, err));
     PR_TRY(t->agree(t, PR_OK, err));
     g->seconds[round] = pr_time_monotonic() - begin;
-    g->sent = team_join(t, pr_traffic_bytes() - sent, false);
+    sent = pr_traffic_bytes() - sent;
+    bool counted = team_join(t, isnan(sent), false) == 0; // on every rank
+    sent = team_join(t, counted ? sent : 0, false);
+    g->sent = counted ? sent : NAN;
     return PR_OK;
 }
 
@@ -454,6 +459,7 @@ static int run(const options_t *o, int *argc, char ***argv)
     pr_error_t err = {0};
     bench_t b = {.o = o};
     bool other = pr_world_is_other();
+    pr_traffic_count();
     if (pr_world_open(argc, argv, &b.w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("bench", &err);
     int code = 0;
@@ -469,8 +475,7 @@ static int run(const options_t *o, int *argc, char ***argv)
 
 int pr_bench_team(int argc, char **argv)
 {
-    options_t o = {
-        .tokens = 2048, .length = 64, .rounds = 3, .lora_r = 8, .micro_tokens = 2048, .block = 256, .kl = 0.02};
+    options_t o = {0};
     int code;
     if (pr_cli_parse(&pr_command_bench_team, argc, argv, &o, &code))
         code = run(&o, &argc, &argv);

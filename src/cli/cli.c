@@ -25,9 +25,9 @@ int pr_cli_one_process(const char *verb)
 
 int pr_cli_unknown(const char *what, const char *word, const char *const *names, size_t n)
 {
-    const char *nearest = pr_nearest(word, names, n);
-    fprintf(stderr, "paretorank: unknown %s '%.100s'%s%s%s (see: paretorank help)\n", what, word,
-            nearest ? "; the nearest known one is '" : "", nearest ? nearest : "", nearest ? "'" : "");
+    pr_error_t err;
+    pr_unknown(what, "", word, names, n, "", &err);
+    fprintf(stderr, "paretorank: %s (see: paretorank help)\n", err.text);
     return 2;
 }
 

@@ -10,7 +10,7 @@
 typedef int (*pr_verb_fn)(int argc, char **argv);
 
 int pr_cmd_plan(int argc, char **argv);
-int pr_cmd_run(int argc, char **argv); // also resume: the only verb that starts MPI
+int pr_cmd_run(int argc, char **argv); // and goes on with a sweep that was stopped
 /* For a process that has nothing to run, and has done what it was asked for with this exit code: others that mpirun
  * started with it may have been told to run, and must not wait for it. Returns the exit code. */
 int pr_cmd_run_none(int code);
@@ -35,8 +35,7 @@ int pr_cmd_help(int argc, char **argv);
 typedef struct pr_verb {
     const char *name;
     pr_verb_fn run;
-    const char *summary;
-    const pr_command_t *command; // its options, for the man page; NULL where only --help of the verb itself knows them
+    const pr_command_t *command; // what help and the manual page say of it
     bool ranks;                  // works in several processes together
 } pr_verb_t;
 /* In the order of help; ends with a NULL name. */

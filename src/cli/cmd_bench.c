@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-static const pr_arg_t args[] = {
-    {"WHAT", PR_ARG_TEXT, 0, "WHAT", "model, pareto, schedule or team; each has --help of its own.", 0, 0, true},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("WHAT", STRING, 0, "WHAT", "model, pareto, schedule or team; each has --help of its own."),
+    {0},
 };
 
 const pr_command_t pr_command_bench = {
     .name = "bench",
     .synopsis = "model|pareto|schedule|team [options]",
-    .summary = "Measures this machine: the model's speed, the indicators', the scheduler's, teams'.",
+    .summary = "Measure this machine: model, pareto, schedule, team.",
     .help = "",
     .args = args,
 };

@@ -9,18 +9,18 @@ typedef struct options {
     bool evaluations, dry;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--evaluations", PR_ARG_FLAG, offsetof(options_t, evaluations), NULL,
-     "Also the prompts' scores and responses of a finished sweep's points.", 0, 0, false},
-    {"--dry-run", PR_ARG_FLAG, offsetof(options_t, dry), NULL, "Only say what would go.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG("--evaluations", BOOL, offsetof(options_t, evaluations), NULL,
+           "Also the prompts' scores and responses of a finished sweep's points."),
+    PR_ARG("--dry-run", BOOL, offsetof(options_t, dry), NULL, "Only say what would go."),
+    {0},
 };
 
 const pr_command_t pr_command_clean = {
     .name = "clean",
     .synopsis = "DIR [--evaluations] [--dry-run]",
-    .summary = "Deletes what a results directory does not need any more, and says what that frees.",
+    .summary = "Delete what a results directory does not need any more, and say what that frees.",
     .help =
         "Half-written files; checkpoints of fine-tune jobs whose experts are there and whole; and, once the sweep is "
         "finished, checkpoints of earlier configurations. The tables, the experts and the journal stay, and the same "

@@ -25,29 +25,28 @@ typedef struct options {
     bool force;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--weights", PR_ARG_REALS, offsetof(options_t, weights), "A,B,...",
-     "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.", 0, 1e9, true},
-    {"--out", PR_ARG_TEXT, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written.", 0, 0, true},
-    {"--aggregate", PR_ARG_TEXT, offsetof(options_t, aggregate), "MIX",
-     "Any that is one adapter (paretorank help mixes): params, the weighted sum; regmean, the merging by Gram matrices "
-     "as "
-     "the sweep's regmean.* say. Default: params.",
-     0, 0, false},
-    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.", 0,
-     INT32_MAX, false},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE",
-     "Overrides a key of the sweep's configuration, such as a model that has moved; may be repeated.", 0, 0, false},
-    {"--force", PR_ARG_FLAG, offsetof(options_t, force), NULL, "Overwrite an adapter that is there.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG_REQUIRED("--weights", REALS, offsetof(options_t, weights), "A,B,...",
+                    "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
+                    .min = 0, .max = 1e9),
+    PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written."),
+    PR_ARG_DEFAULT("--aggregate", STRING, offsetof(options_t, aggregate), "MIX", "params",
+                   "Any that is one adapter (paretorank help mixes): params, the weighted sum; regmean, the merging by "
+                   "Gram matrices as the sweep's regmean.* say."),
+    PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.",
+           .min = 0, .max = INT32_MAX),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE",
+           "Overrides a key of the sweep's configuration, such as a model that has moved; may be repeated."),
+    PR_ARG("--force", BOOL, offsetof(options_t, force), NULL, "Overwrite an adapter that is there."),
+    {0},
 };
 
 const pr_command_t pr_command_export = {
     .name = "export",
     .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate MIX] [--seed S] [--set KEY=VALUE]... "
                 "[--force]",
-    .summary = "Writes the PEFT adapter of one weight vector.",
+    .summary = "Write the PEFT adapter of one weight vector.",
     .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
             "concatenated, where fewer do not hold the same. Python's peft loads it. With --aggregate regmean it is "
             "the adapter that a regmean search "
@@ -214,7 +213,7 @@ static pr_status_t run(options_t *o, pr_error_t *err)
 
 int pr_cmd_export(int argc, char **argv)
 {
-    options_t o = {.aggregate = "params", .seed = -1};
+    options_t o = {.seed = -1};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_export, argc, argv, &o, &code) && run(&o, &err) != PR_OK)

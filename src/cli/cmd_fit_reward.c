@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
-#include "jobs/fit_reward.h"
 #include "jobs/artifact.h"
+#include "jobs/fit_reward.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,39 +21,38 @@ typedef struct options {
     bool no_special, trim, json;
 } options_t;
 
-static const pr_arg_t args[] = {
+static const pr_option_t args[] = {
     PR_ENGINE_MODEL(options_t, engine),
-    {"DATA", PR_ARG_TEXT, offsetof(options_t, data), "FILE",
-     "JSON lines: {\"prompt\", \"chosen\", \"rejected\", \"margin\"}; {\"prompt\", \"response\", \"label\"}; or "
-     "{\"text\", "
-     "\"label\"}.",
-     0, 0, true},
-    {"--out", PR_ARG_TEXT, offsetof(options_t, out), "FILE", "Where the head is written (safetensors).", 0, 0, true},
-    {"--ridge", PR_ARG_REAL, offsetof(options_t, ridge), "R",
-     "Weight of |w|^2/2 beside the mean loss; 0: none. Default: 0.001.", 0, 1e12, false},
-    {"--holdout", PR_ARG_REAL, offsetof(options_t, holdout), "SHARE",
-     "Share of the prompts kept from the fit, to measure it by. Default: 0.1.", 0, 0.9, false},
-    {"--template", PR_ARG_TEXT, offsetof(options_t, template), "TEXT",
-     "The text of a prompt and a response. Default: {prompt}{response}.", 0, 0, false},
-    {"--max-tokens", PR_ARG_INT, offsetof(options_t, max_tokens), "N",
-     "Longer texts are cut. Default: 0, the model's longest sequence.", 0, 1 << 24, false},
-    {"--truncate", PR_ARG_CHOICE, offsetof(options_t, truncate), "start|end",
-     "Which end of a too long text is cut off. Default: start.", 0, 0, false},
-    {"--no-special-tokens", PR_ARG_FLAG, offsetof(options_t, no_special), NULL,
-     "The tokenizer adds nothing of its own, such as a begin-of-text token.", 0, 0, false},
-    {"--trim", PR_ARG_FLAG, offsetof(options_t, trim), NULL,
-     "White space at both ends of a response is left out, here and where the head scores.", 0, 0, false},
-    {"--batch-tokens", PR_ARG_INT, offsetof(options_t, batch_tokens), "N",
-     "Tokens that go through the model together. Default: 2048.", 1, 1 << 20, false},
-    {"--threads", PR_ARG_INT, offsetof(options_t, engine.threads), "N", "BLAS threads. Default: 1.", 1, 1024, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+    PR_ARG_REQUIRED("DATA", STRING, offsetof(options_t, data), "FILE",
+                    "JSON lines: {\"prompt\", \"chosen\", \"rejected\", \"margin\"}; {\"prompt\", \"response\", "
+                    "\"label\"}; or {\"text\", \"label\"}."),
+    PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "FILE", "Where the head is written (safetensors)."),
+    PR_ARG_DEFAULT("--ridge", REAL, offsetof(options_t, ridge), "R", "0.001",
+                   "Weight of |w|^2/2 beside the mean loss; 0: none.", .min = 0, .max = 1e12),
+    PR_ARG_DEFAULT("--holdout", REAL, offsetof(options_t, holdout), "SHARE", "0.1",
+                   "Share of the prompts kept from the fit, to measure it by.", .min = 0, .max = 0.9),
+    PR_ARG_DEFAULT("--template", STRING, offsetof(options_t, template), "TEXT", "{prompt}{response}",
+                   "The text of a prompt and a response."),
+    PR_ARG_DEFAULT("--max-tokens", INT, offsetof(options_t, max_tokens), "N", "0",
+                   "Longer texts are cut; 0: the model's longest sequence.", .min = 0, .max = 1 << 24),
+    PR_ARG_CHOICE("--truncate", offsetof(options_t, truncate), "start|end", "start",
+                  "Which end of a too long text is cut off."),
+    PR_ARG("--no-special-tokens", BOOL, offsetof(options_t, no_special), NULL,
+           "The tokenizer adds nothing of its own, such as a begin-of-text token."),
+    PR_ARG("--trim", BOOL, offsetof(options_t, trim), NULL,
+           "White space at both ends of a response is left out, here and where the head scores."),
+    PR_ARG_DEFAULT("--batch-tokens", INT, offsetof(options_t, batch_tokens), "N", "2048",
+                   "Tokens that go through the model together.", .min = 1, .max = 1 << 20),
+    PR_ARG_DEFAULT("--threads", INT, offsetof(options_t, engine.threads), "N", "1", "BLAS threads.", .min = 1,
+                   .max = 1024),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_fit_reward = {
     .name = "fit-reward",
     .synopsis = "MODEL_DIR DATA --out FILE [--ridge R] [--holdout SHARE] [--template TEXT] [--json]",
-    .summary = "Fits a linear reward head on a model's last hidden state, from labels or preference pairs.",
+    .summary = "Fit a linear reward head on a model's last hidden state, from labels or preference pairs.",
     .help = "The head scores w.h + b, h the state after the final norm at the text's last token. Labels are fitted by "
             "ridge regression with an intercept, pairs by the Bradley-Terry model. The file is what the objective "
             "linear_head takes as its option 'head'; a sweep that is given 'data' fits the head itself. JSON: out, "
@@ -146,12 +145,7 @@ done:
 
 int pr_cmd_fit_reward(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS,
-                   .ridge = 0.001,
-                   .holdout = 0.1,
-                   .template = "{prompt}{response}",
-                   .truncate = "start",
-                   .batch_tokens = 2048};
+    options_t o = {.engine = PR_ENGINE_DEFAULTS};
     pr_engine_t e = {0};
     pr_error_t err;
     int code;

@@ -20,20 +20,19 @@ typedef struct options {
     bool json, csv;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N", "Rows of the table at most; 0, the default: all.", 0,
-     1000000, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print front.json.", 0, 0, false},
-    {"--csv", PR_ARG_FLAG, offsetof(options_t, csv), NULL, "Print front.csv.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG_DEFAULT("--rows", INT, offsetof(options_t, rows), "N", "0", "Rows of the table at most; 0: all.", .min = 0,
+                   .max = 1000000),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print front.json."),
+    PR_ARG("--csv", BOOL, offsetof(options_t, csv), NULL, "Print front.csv."),
+    {0},
 };
 
 const pr_command_t pr_command_front = {
     .name = "front",
     .synopsis = "DIR [--rows N] [--json | --csv]",
-    .summary =
-        "Prints the Pareto front of a sweep: weights, objectives with standard errors, a sample response a point.",
+    .summary = "Print a sweep's Pareto front: weights, objectives with standard errors, a sample response.",
     .help = "On the front are the points that no other dominates (is at least as good in every objective and better in "
             "one); of several points with equal values all are. Of one prompt there is no standard error: a dash, an "
             "empty field in CSV, null in JSON. Shown is what the sweep "
@@ -222,8 +221,8 @@ done:
     return status;
 }
 
-/* A table that was changed since the sweep wrote it is not shown; where the journal says nothing of it, that is said.
- */
+/* A table that was changed since the sweep wrote it is not shown; where the journal says nothing of it, that is
+ * said. */
 static pr_status_t check_tables(const options_t *o, pr_error_t *err)
 {
     const char *const shown[] = {o->csv ? PR_FILE_FRONT_CSV : PR_FILE_FRONT_JSON, PR_FILE_SAMPLES};

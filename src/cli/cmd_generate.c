@@ -21,39 +21,35 @@ typedef struct options {
     pr_texts_t stop;
 } options_t;
 
-static const pr_arg_t args[] = {
+static const pr_option_t args[] = {
     PR_ENGINE_MODEL(options_t, engine),
-    {"--prompt", PR_ARG_TEXT, offsetof(options_t, prompt), "TEXT", "The prompt as text.", 0, 0, false},
-    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids.", 0, 0, false},
-    {"--prompts", PR_ARG_TEXT, offsetof(options_t, prompts), "FILE.jsonl",
-     "Many prompts: a JSON object with \"prompt\" (and \"id\") a line. Decoded together.", 0, 0, false},
+    PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The prompt as text."),
+    PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
+    PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
+           "Many prompts: a JSON object with \"prompt\" (and \"id\") a line. Decoded together."),
     PR_ENGINE_ARGS(options_t, engine),
-    {"--greedy", PR_ARG_FLAG, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one.", 0,
-     0, false},
-    {"--temperature", PR_ARG_REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.", 1e-6,
-     1e6, false},
-    {"--top-p", PR_ARG_REAL, offsetof(options_t, top_p), "P",
-     "Draw from the fewest tokens that hold this probability. Default: 1, all.", 1e-6, 1, false},
-    {"--seed", PR_ARG_INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", 0, 0x1p63, false},
-    {"--max-new-tokens", PR_ARG_INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.", 1,
-     INT_MAX, false},
-    {"--stop", PR_ARG_TEXTS, offsetof(options_t, stop), "TEXT",
-     "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
-     "model's generation_config.json.",
-     0, 0, false},
-    {"--ignore-eos", PR_ARG_FLAG, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens.", 0, 0,
-     false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "Print an object a prompt, one a line: ids (prompt and continuation), text (the continuation), finish "
-     "(\"eos\", \"stop\", \"length\"), prompt_tokens, tokens_per_second.",
-     0, 0, false},
-    PR_ARG_END,
+    PR_ARG("--greedy", BOOL, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one."),
+    PR_ARG("--temperature", REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.",
+           .min = 1e-6, .max = 1e6),
+    PR_ARG("--top-p", REAL, offsetof(options_t, top_p), "P",
+           "Draw from the fewest tokens that hold this probability. Default: 1, all.", .min = 1e-6, .max = 1),
+    PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", .min = 0, .max = 0x1p63),
+    PR_ARG_DEFAULT("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "40", "Longest continuation.",
+                   .min = 1, .max = INT_MAX),
+    PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
+           "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
+           "model's generation_config.json."),
+    PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
+           "Print an object a prompt, one a line: ids (prompt and continuation), text (the continuation), finish "
+           "(\"eos\", \"stop\", \"length\"), prompt_tokens, tokens_per_second."),
+    {0},
 };
 
 const pr_command_t pr_command_generate = {
     .name = "generate",
     .synopsis = "MODEL_DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
-    .summary = "Continues prompts with a model, or with the policy that adapters and weights make.",
+    .summary = "Continue prompts with a model, or with the policy that adapters and weights make.",
     .help = "",
     .args = args,
 };
@@ -201,7 +197,7 @@ static int check_usage(const options_t *o)
 
 int pr_cmd_generate(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1, .max_new_tokens = 40};
+    options_t o = {.engine = PR_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1};
     pr_engine_t e = {0};
     pr_error_t err;
     int code;

@@ -21,52 +21,45 @@ typedef struct options {
     bool exact, contributions, as_union, json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"FILE", PR_ARG_TEXT, offsetof(options_t, file), "FILE", "Points; '-' is standard input.", 0, 0, true},
-    {"--maximize", PR_ARG_TEXT, offsetof(options_t, maximize), "LIST",
-     "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised (default: all "
-     "are).",
-     0, 0, false},
-    {"--reference", PR_ARG_TEXT, offsetof(options_t, reference), "NUMBERS",
-     "The reference point of the hypervolume, such as \"1 1 1\". Default: the worse end of each range with --low and "
-     "--high; else, of all sets together, nadir - 0.1 (ideal - nadir) when maximising.",
-     0, 0, false},
-    {"--front", PR_ARG_TEXT, offsetof(options_t, front), "FILE",
-     "The reference front, for epsilon, GD, IGD, averaged Hausdorff distance and maximum utility loss.", 0, 0, false},
-    {"--ideal", PR_ARG_TEXT, offsetof(options_t, ideal), "NUMBERS",
-     "The ideal point of R2. Default: the best value of each objective over all sets and the reference front.", 0, 0,
-     false},
-    {"--low", PR_ARG_TEXT, offsetof(options_t, low), "NUMBERS",
-     "With --high: the objectives' ranges; everything is measured after mapping them to [0,1].", 0, 0, false},
-    {"--high", PR_ARG_TEXT, offsetof(options_t, high), "NUMBERS", "See --low.", 0, 0, false},
-    {"--weights", PR_ARG_TEXT, offsetof(options_t, weights), "N|FILE",
-     "Weight vectors for the utilities: the smallest simplex lattice with at least N (default 100), or the rows of "
-     "FILE.",
-     0, 0, false},
-    {"--power", PR_ARG_REAL, offsetof(options_t, power), "P",
-     "The exponent of GD, IGD and the averaged Hausdorff distance (default 1).", 1, 100, false},
-    {"--exact", PR_ARG_FLAG, offsetof(options_t, exact), NULL,
-     "The exact hypervolume, however long it takes. Default: exact where that takes seconds, else an estimate, which "
-     "is "
-     "named and has its error.",
-     0, 0, false},
-    {"--error", PR_ARG_REAL, offsetof(options_t, error), "E",
-     "An estimate of the hypervolume, sampled until its error is at most E times the volume, such as 0.001.", 1e-7, 1,
-     false},
-    {"--contributions", PR_ARG_FLAG, offsetof(options_t, contributions), NULL,
-     "Also print how much hypervolume each point adds alone.", 0, 0, false},
-    {"--union", PR_ARG_FLAG, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one.", 0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "Print {\"reference\": [...], \"ideal\": [...], \"sets\": [{...}, ...]}; what is not defined is null.", 0, 0,
-     false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("FILE", STRING, offsetof(options_t, file), "FILE", "Points; '-' is standard input."),
+    PR_ARG_DEFAULT(
+        "--maximize", STRING, offsetof(options_t, maximize), "LIST", "none",
+        "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised."),
+    PR_ARG("--reference", STRING, offsetof(options_t, reference), "NUMBERS",
+           "The reference point of the hypervolume, such as \"1 1 1\". Default: the worse end of each range with --low "
+           "and --high; else, of all sets together, nadir - 0.1 (ideal - nadir) when maximising."),
+    PR_ARG("--front", STRING, offsetof(options_t, front), "FILE",
+           "The reference front, for epsilon, GD, IGD, averaged Hausdorff distance and maximum utility loss."),
+    PR_ARG("--ideal", STRING, offsetof(options_t, ideal), "NUMBERS",
+           "The ideal point of R2. Default: the best value of each objective over all sets and the reference front."),
+    PR_ARG("--low", STRING, offsetof(options_t, low), "NUMBERS",
+           "With --high: the objectives' ranges; everything is measured after mapping them to [0,1]."),
+    PR_ARG("--high", STRING, offsetof(options_t, high), "NUMBERS", "See --low."),
+    PR_ARG_DEFAULT(
+        "--weights", STRING, offsetof(options_t, weights), "N|FILE", "100",
+        "Weight vectors for the utilities: the smallest simplex lattice with at least N, or the rows of FILE."),
+    PR_ARG_DEFAULT("--power", REAL, offsetof(options_t, power), "P", "1",
+                   "The exponent of GD, IGD and the averaged Hausdorff distance.", .min = 1, .max = 100),
+    PR_ARG("--exact", BOOL, offsetof(options_t, exact), NULL,
+           "The exact hypervolume, however long it takes. Default: exact where that takes seconds, else an estimate, "
+           "which is named and has its error."),
+    PR_ARG("--error", REAL, offsetof(options_t, error), "E",
+           "An estimate of the hypervolume, sampled until its error is at most E times the volume, such as 0.001.",
+           .min = 1e-7, .max = 1),
+    PR_ARG("--contributions", BOOL, offsetof(options_t, contributions), NULL,
+           "Also print how much hypervolume each point adds alone."),
+    PR_ARG("--union", BOOL, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
+           "Print {\"reference\": [...], \"ideal\": [...], \"sets\": [{...}, ...]}; what is not defined is null."),
+    {0},
 };
 
 const pr_command_t pr_command_indicators = {
     .name = "indicators",
     .synopsis = "FILE [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights N|FILE] [--exact | --error E] "
                 "[--json]",
-    .summary = "Prints the hypervolume and other quality indicators of each set of points.",
+    .summary = "Print the hypervolume and other quality indicators of each set of points.",
     .help = "Spacing and sparsity are those of the non-dominated points; all else looks at the points as given. R2 is "
             "exact for two objectives, else the mean over the weights. Expected utility and maximum utility loss take "
             "an objective that is minimised with a minus sign. hypervolume_method is 'exact' or the estimate's name, "
@@ -447,7 +440,7 @@ static void report(const options_t *o, const problem_t *p)
 
 int pr_cmd_indicators(int argc, char **argv)
 {
-    options_t o = {.maximize = "none", .weights = "100", .power = 1};
+    options_t o = {0};
     int code = 0;
     if (!pr_cli_parse(&pr_command_indicators, argc, argv, &o, &code))
         return code;

@@ -15,22 +15,22 @@ typedef struct options {
     bool all, json;
 } options_t;
 
-static const pr_arg_t args[] = {
+static const pr_option_t args[] = {
     PR_ENGINE_MODEL(options_t, engine),
-    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "The sequence as token ids.", 0, 0, false},
-    {"--prompt", PR_ARG_TEXT, offsetof(options_t, prompt), "TEXT", "The sequence as text.", 0, 0, false},
+    PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The sequence as token ids."),
+    PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The sequence as text."),
     PR_ENGINE_ARGS(options_t, engine),
-    {"--all", PR_ARG_FLAG, offsetof(options_t, all), NULL,
-     "Logits behind every token of the sequence, not only behind the last: a list of lists.", 0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "Print {\"logits\": [...]}. Without it: the ten likeliest next tokens.", 0, 0, false},
-    PR_ARG_END,
+    PR_ARG("--all", BOOL, offsetof(options_t, all), NULL,
+           "Logits behind every token of the sequence, not only behind the last: a list of lists."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
+           "Print {\"logits\": [...]}. Without it: the ten likeliest next tokens."),
+    {0},
 };
 
 const pr_command_t pr_command_logits = {
     .name = "logits",
     .synopsis = "MODEL_DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
-    .summary = "Prints the logits of the next token.",
+    .summary = "Print the logits of the next token.",
     .help = "With experts: params and states print the head's output for the combined state, logits the sum of w log p "
             "over "
             "the experts (which decoding takes without its constant), probs log-probabilities.",

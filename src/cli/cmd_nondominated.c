@@ -11,28 +11,26 @@ typedef struct options {
     bool rank, keep_duplicates, as_union, json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"FILE", PR_ARG_TEXT, offsetof(options_t, file), "FILE", "Points; '-' is standard input.", 0, 0, true},
-    {"--maximize", PR_ARG_TEXT, offsetof(options_t, maximize), "LIST",
-     "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised (default: all "
-     "are).",
-     0, 0, false},
-    {"--rank", PR_ARG_FLAG, offsetof(options_t, rank), NULL,
-     "Print every row, before it the number of its front (0: non-dominated) and a tab.", 0, 0, false},
-    {"--keep-duplicates", PR_ARG_FLAG, offsetof(options_t, keep_duplicates), NULL,
-     "Of equal rows print all, not only the first.", 0, 0, false},
-    {"--union", PR_ARG_FLAG, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one.", 0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "Print {\"sets\": [{\"points\": N, \"kept\": K, \"rows\": [{\"line\": L, \"values\": [...]}, ...]}, ...]}; with "
-     "--rank every row, with its \"rank\".",
-     0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("FILE", STRING, offsetof(options_t, file), "FILE", "Points; '-' is standard input."),
+    PR_ARG_DEFAULT(
+        "--maximize", STRING, offsetof(options_t, maximize), "LIST", "none",
+        "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised."),
+    PR_ARG("--rank", BOOL, offsetof(options_t, rank), NULL,
+           "Print every row, before it the number of its front (0: non-dominated) and a tab."),
+    PR_ARG("--keep-duplicates", BOOL, offsetof(options_t, keep_duplicates), NULL,
+           "Of equal rows print all, not only the first."),
+    PR_ARG("--union", BOOL, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
+           "Print {\"sets\": [{\"points\": N, \"kept\": K, \"rows\": [{\"line\": L, \"values\": [...]}, ...]}, ...]}; "
+           "with --rank every row, with its \"rank\"."),
+    {0},
 };
 
 const pr_command_t pr_command_nondominated = {
     .name = "nondominated",
     .synopsis = "FILE [--maximize LIST] [--rank] [--keep-duplicates] [--union] [--json]",
-    .summary = "Prints the non-dominated rows of each set of points as they are written, in their order.",
+    .summary = "Print the non-dominated rows of each set of points as they are written, in their order.",
     .help = PR_POINT_FILE_HELP,
     .args = args,
 };
@@ -124,7 +122,7 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
 
 int pr_cmd_nondominated(int argc, char **argv)
 {
-    options_t o = {.maximize = "none"};
+    options_t o = {0};
     int code = 0;
     if (!pr_cli_parse(&pr_command_nondominated, argc, argv, &o, &code))
         return code;

@@ -19,27 +19,26 @@ typedef struct options {
     bool dump, load, json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
-     "The sweep's configuration file, or a results directory.", 0, 0, true},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
-     0, false},
-    {"--ranks", PR_ARG_INT, offsetof(options_t, ranks), "N",
-     "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, which "
-     "does both, or as few as make a team.",
-     1, 1000000, false},
-    {"--dump", PR_ARG_FLAG, offsetof(options_t, dump), NULL,
-     "Print the resolved configuration, every key with its value, and check nothing else.", 0, 0, false},
-    {"--load", PR_ARG_FLAG, offsetof(options_t, load), NULL,
-     "Also load the model and start every objective, as a rank would.", 0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("SWEEP", STRING, offsetof(options_t, config), "SWEEP.cfg|DIR",
+                    "The sweep's configuration file, or a results directory."),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
+    PR_ARG("--ranks", INT, offsetof(options_t, ranks), "N",
+           "Ranks that would be started: one schedules, the others work, in teams where the sweep says so. Default: 1, "
+           "which does both, or as few as make a team.",
+           .min = 1, .max = 1000000),
+    PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
+           "Print the resolved configuration, every key with its value, and check nothing else."),
+    PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
+           "Also load the model and start every objective, as a rank would."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_plan = {
     .name = "plan",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--load] [--dump] [--json]",
-    .summary = "Checks a sweep and says what it would run: jobs, points a level, tokens, memory a rank.",
+    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
             "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
     .args = args,
@@ -62,7 +61,7 @@ static int workers(const pr_plan_t *p, int ranks)
 }
 
 // Experts that a team makes one after the other.
-static int rounds(const pr_plan_t *p, int ranks)
+static long long rounds(const pr_plan_t *p, int ranks)
 {
     int teams = pr_team_count(&p->phase[0].team, ranks, NULL);
     return (p->finetune_jobs + teams - 1) / teams;
@@ -160,8 +159,8 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "searches", searches_json(p));
     json_object_set_new(v, "fit_reward", fits_json(p));
     json_object_set_new(v, "finetune",
-                        json_pack("{s:i, s:I, s:i}", "jobs", p->finetune_jobs, "tokens", (json_int_t)p->finetune_tokens,
-                                  "rounds", rounds(p, ranks)));
+                        json_pack("{s:I, s:I, s:I}", "jobs", (json_int_t)p->finetune_jobs, "tokens",
+                                  (json_int_t)p->finetune_tokens, "rounds", (json_int_t)rounds(p, ranks)));
     json_object_set_new(
         v, "evaluate",
         json_pack("{s:I, s:I}", "points", (json_int_t)p->evaluate_points, "tokens", (json_int_t)p->evaluate_tokens));
@@ -179,11 +178,18 @@ static void print_json(const pr_plan_t *p, int ranks)
 
 /* ---- text ---- */
 
+// What a search's points are: a mix of experts, or what another method makes.
+static const char *policy_of(const pr_config_t *c, const pr_search_spec_t *s)
+{
+    const pr_policy_config_t *p = s->policy >= 0 ? &c->policy[s->policy] : NULL;
+    return !p || strcmp(p->method, pr_method_experts.name) == 0 ? s->aggregate : p->method;
+}
+
 static void print_searches(const pr_plan_t *p)
 {
     for (int i = 0; i < p->config->n_searches; i++) {
         const pr_search_spec_t *s = &p->config->search[i];
-        printf("search      %s: %s %s over the %s,", s->name, s->type, s->aggregate, s->domain);
+        printf("search      %s: %s %s over the %s,", s->name, s->type, policy_of(p->config, s), s->domain);
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
         printf(" points%s\n", p->search[i].levels > 1 ? " (a level each)" : "");
@@ -222,18 +228,34 @@ static void print_memory(const pr_plan_t *p, int ranks)
            pr_cli_bytes(memory_of_all(p, ranks), a));
 }
 
+static void print_training(const pr_plan_training_t *t, int n_seeds)
+{
+    const pr_finetune_config_t *f = t->set;
+    printf("fine-tune   ");
+    if (t->policy)
+        printf("%s: ", t->policy);
+    if (t->per_point)
+        printf("at most %lld trainings, one per point", (long long)t->jobs);
+    else
+        printf("%lld expert%s (%lld a seed)", (long long)t->jobs, t->jobs == 1 ? "" : "s",
+               (long long)t->jobs / n_seeds);
+    printf(", %d steps of %d x %d responses, at most %.3g tokens\n", f->steps, f->prompts_per_step, f->samples,
+           (double)t->tokens);
+}
+
 static void print_jobs(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
-    printf("fine-tune   %d expert%s (%d a seed), %d steps of %d x %d responses, at most %.3g tokens\n",
-           p->finetune_jobs, p->finetune_jobs == 1 ? "" : "s", p->finetune_jobs / c->n_seeds, c->finetune.steps,
-           c->finetune.prompts_per_step, c->finetune.samples, (double)p->finetune_tokens);
+    for (int i = 0; i < p->n_training; i++)
+        print_training(&p->training[i], c->n_seeds);
     printf("evaluate    at most %lld points (%d seed%s) on %d prompts, at most %.3g tokens\n",
            (long long)p->evaluate_points, c->n_seeds, c->n_seeds == 1 ? "" : "s", p->prompts,
            (double)p->evaluate_tokens);
     int n = workers(p, ranks);
-    printf("ranks       %d: %d work%s; experts are made in %d round%s\n", ranks, n, n == 1 ? "s" : "", rounds(p, ranks),
-           rounds(p, ranks) == 1 ? "" : "s");
+    printf("ranks       %d: %d work%s", ranks, n, n == 1 ? "s" : "");
+    if (p->finetune_jobs > 0)
+        printf("; adapters are made in %lld round%s", rounds(p, ranks), rounds(p, ranks) == 1 ? "" : "s");
+    printf("\n");
     for (int i = 0; has_teams(p) && i < p->n_phase; i++)
         print_teams(&p->phase[i], ranks);
     print_memory(p, ranks);

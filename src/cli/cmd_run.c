@@ -2,7 +2,8 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "mpi/run.h"
+#include "mpi/transport.h"
+#include "run/run.h"
 #include "sweeps/place.h"
 
 #include <fcntl.h>
@@ -19,21 +20,20 @@ typedef struct options {
     bool quiet;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"SWEEP", PR_ARG_TEXT, offsetof(options_t, config), "SWEEP.cfg|DIR",
-     "The sweep's configuration file, or a results directory to go on with, wherever it is now.", 0, 0, true},
-    {"--set", PR_ARG_TEXTS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated.", 0,
-     0, false},
-    {"--rows", PR_ARG_INT, offsetof(options_t, rows), "N",
-     "Rows of the front that are printed at the end, 0 for all. Default: 20.", 0, 1000000, false},
-    {"--quiet", PR_ARG_FLAG, offsetof(options_t, quiet), NULL, "No progress.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("SWEEP", STRING, offsetof(options_t, config), "SWEEP.cfg|DIR",
+                    "The sweep's configuration file, or a results directory to go on with, wherever it is now."),
+    PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
+    PR_ARG_DEFAULT("--rows", INT, offsetof(options_t, rows), "N", "20",
+                   "Rows of the front that are printed at the end, 0 for all.", .min = 0, .max = 1000000),
+    PR_ARG("--quiet", BOOL, offsetof(options_t, quiet), NULL, "No progress."),
+    {0},
 };
 
 const pr_command_t pr_command_run = {
     .name = "run",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
-    .summary = "Run a sweep, or go on with one that was stopped.",
+    .summary = "Run a sweep under mpirun or srun, or continue one that was stopped.",
     .help =
         "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
         "leaves out "
@@ -152,7 +152,8 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     if (status == PR_OK) {
         if (first)
             status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
-        status = pr_run_sweep(w, config, status, &hooks, &err);
+        pr_transport_t t = pr_world_transport(w);
+        status = pr_run_sweep(&t, config, status, &hooks, &err);
     }
     // Rank 0's exit code is the run's. Were another's not 0, mpirun could end rank 0 before it has said why.
     if (!first)
@@ -168,7 +169,7 @@ int pr_cmd_run_none(int code)
 {
     char name[] = "paretorank", *words[] = {name, NULL}, **argv = words;
     int argc = 1;
-    return pr_world_processes() > 1 ? run(&(options_t){.rows = 20}, code, &argc, &argv) : code;
+    return pr_world_processes() > 1 ? run(&(options_t){0}, code, &argc, &argv) : code;
 }
 
 /* Every process reads the same command line; what is wrong with it, or its help, is said by the first. */
@@ -192,7 +193,7 @@ static bool parse(int argc, char **argv, options_t *o, int *code)
 
 int pr_cmd_run(int argc, char **argv)
 {
-    options_t o = {.rows = 20};
+    options_t o = {0};
     int code;
     if (parse(argc, argv, &o, &code))
         code = run(&o, -1, &argc, &argv);

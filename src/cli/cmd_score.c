@@ -15,19 +15,19 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
+static const pr_option_t args[] = {
     PR_ENGINE_MODEL(options_t, engine),
-    {"--text", PR_ARG_TEXT, offsetof(options_t, text), "TEXT", "What is scored, as text.", 0, 0, false},
-    {"--ids", PR_ARG_INTS, offsetof(options_t, ids), "1,2,3", "What is scored, as token ids.", 0, 0, false},
+    PR_ARG("--text", STRING, offsetof(options_t, text), "TEXT", "What is scored, as text."),
+    PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "What is scored, as token ids."),
     PR_ENGINE_ARGS(options_t, engine),
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_score = {
     .name = "score",
     .synopsis = "MODEL_DIR (--text TEXT | --ids 1,2,3) [--adapter DIR --weights A,B,...] [--json]",
-    .summary = "Log-probabilities of a text's tokens; for a classification model its scores.",
+    .summary = "Print log-probabilities of a text's tokens, or the scores of a classification model.",
     .help =
         "JSON of a language model: ids; logprobs, one for every token but the first, given those before it; their sum, "
         "mean and perplexity. JSON of a classification model: scores, one per label, read without the padding tokens "

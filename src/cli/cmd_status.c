@@ -11,16 +11,16 @@ typedef struct options {
     bool json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"DIR", PR_ARG_TEXT, offsetof(options_t, dir), "DIR", "The results directory.", 0, 0, true},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL, "Print JSON.", 0, 0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
+    PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
+    {0},
 };
 
 const pr_command_t pr_command_status = {
     .name = "status",
     .synopsis = "DIR [--json]",
-    .summary = "Say how far a sweep is.",
+    .summary = "Show a sweep's progress.",
     .help = "Reads the journal only, so it may be asked from any shell while the sweep runs. state is running, "
             "finished, incomplete, "
             "interrupted, or stopped: the run was killed, and the same command, or `paretorank run DIR`, continues it. "

@@ -14,25 +14,24 @@ typedef struct options {
     bool decode, no_special, keep_special, json;
 } options_t;
 
-static const pr_arg_t args[] = {
-    {"MODEL_DIR", PR_ARG_TEXT, offsetof(options_t, model), "DIR",
-     "A directory that holds tokenizer.json, or such a file.", 0, 0, true},
-    {"--decode", PR_ARG_FLAG, offsetof(options_t, decode), NULL,
-     "Ids to text: standard input holds {\"ids\": [...]}, an array, or numbers between blanks or commas.", 0, 0, false},
-    {"--no-special", PR_ARG_FLAG, offsetof(options_t, no_special), NULL,
-     "Do not add the special tokens that the tokenizer puts around a text.", 0, 0, false},
-    {"--keep-special", PR_ARG_FLAG, offsetof(options_t, keep_special), NULL, "With --decode: write special tokens too.",
-     0, 0, false},
-    {"--json", PR_ARG_FLAG, offsetof(options_t, json), NULL,
-     "With --decode: print {\"text\": ...} instead of the text itself. Ids are always printed as {\"ids\": [...]}.", 0,
-     0, false},
-    PR_ARG_END,
+static const pr_option_t args[] = {
+    PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(options_t, model), "DIR",
+                    "A directory that holds tokenizer.json, or such a file."),
+    PR_ARG("--decode", BOOL, offsetof(options_t, decode), NULL,
+           "Ids to text: standard input holds {\"ids\": [...]}, an array, or numbers between blanks or commas."),
+    PR_ARG("--no-special", BOOL, offsetof(options_t, no_special), NULL,
+           "Do not add the special tokens that the tokenizer puts around a text."),
+    PR_ARG("--keep-special", BOOL, offsetof(options_t, keep_special), NULL, "With --decode: write special tokens too."),
+    PR_ARG(
+        "--json", BOOL, offsetof(options_t, json), NULL,
+        "With --decode: print {\"text\": ...} instead of the text itself. Ids are always printed as {\"ids\": [...]}."),
+    {0},
 };
 
 const pr_command_t pr_command_tokenize = {
     .name = "tokenize",
     .synopsis = "MODEL_DIR [--decode] [--no-special] [--json] < TEXT",
-    .summary = "Turns the text on standard input into token ids, or ids into text.",
+    .summary = "Turn the text on standard input into token ids, or ids into text.",
     .help = "",
     .args = args,
 };

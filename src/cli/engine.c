@@ -1,6 +1,7 @@
 #include "cli/engine.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/config.h"
 #include "config/prompts.h"
 #include "jobs/artifact.h"
 #include "policy/gram.h"
@@ -125,6 +126,14 @@ static pr_status_t encode_prompts(const pr_engine_t *e, const char *path, int *n
     return status;
 }
 
+static double sweep_default(const char *key)
+{
+    json_t *v = pr_option_default(pr_option_find(pr_config_keys, key));
+    double x = json_number_value(v);
+    json_decref(v);
+    return x;
+}
+
 static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e, pr_grams_t **grams, pr_error_t *err)
 {
     int n = 0, *start = NULL;
@@ -140,7 +149,7 @@ static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e
     pr_gram_options_t g = {.n_prompt = wish.prompts < n ? wish.prompts : n,
                            .prompt_start = start,
                            .prompt_ids = ids,
-                           .max_new_tokens = 40, // a sweep's default
+                           .max_new_tokens = (int)sweep_default("evaluate.max_new_tokens"),
                            .off_diagonal = wish.off_diagonal,
                            .ridge = wish.ridge};
     for (int k = 0; k < e->n_adapter; k++)

@@ -1,5 +1,5 @@
-/* What tokenize, generate, logits and score share: options that name a model, adapters and weights, and opening them.
- */
+/* What tokenize, generate, logits and score share: options that name a model, adapters and weights, and opening
+ * them. */
 #ifndef PR_CLI_ENGINE_H
 #define PR_CLI_ENGINE_H
 
@@ -22,6 +22,7 @@ typedef struct pr_engine_options {
 } pr_engine_options_t;
 
 enum { PR_ENGINE_NO_LAYER = -2 };
+/* Before options are parsed. */
 #define PR_ENGINE_DEFAULTS                                                                                             \
     {                                                                                                                  \
         .mix = "states", .layer = PR_ENGINE_NO_LAYER, .threads = 1                                                     \
@@ -29,68 +30,32 @@ enum { PR_ENGINE_NO_LAYER = -2 };
 
 /* Rows of a verb's table: type is the verb's structure, member its pr_engine_options_t. */
 #define PR_ENGINE_MODEL(type, member)                                                                                  \
-    {                                                                                                                  \
-        "MODEL_DIR", PR_ARG_TEXT, offsetof(type, member.model), "DIR",                                                 \
-            "A Hugging Face model directory: config.json, safetensors, tokenizer.json.", 0, 0, true                    \
-    }
+    PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(type, member.model), "DIR",                                          \
+                    "A Hugging Face model directory: config.json, safetensors, tokenizer.json.")
 #define PR_ENGINE_NAME(name) " " #name
 #define PR_ENGINE_ARGS(type, member)                                                                                   \
-    {"--adapter",                                                                                                      \
-     PR_ARG_TEXTS,                                                                                                     \
-     offsetof(type, member.adapters),                                                                                  \
-     "DIR",                                                                                                            \
-     "A PEFT LoRA directory; may be repeated, an expert each.",                                                        \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     false},                                                                                                           \
-        {"--weights",                                                                                                  \
-         PR_ARG_REALS,                                                                                                 \
-         offsetof(type, member.weights),                                                                               \
-         "A,B,...",                                                                                                    \
-         "Preference weights, one an adapter, in their order. Default for one adapter: 1.",                            \
-         0,                                                                                                            \
-         1e9,                                                                                                          \
-         false},                                                                                                       \
-        {"--aggregate",                                                                                                \
-         PR_ARG_TEXT,                                                                                                  \
-         offsetof(type, member.mix),                                                                                   \
-         "MIX",                                                                                                        \
-         "How experts and weights make one policy, one of" PR_MIX_LIST(                                                \
-             PR_ENGINE_NAME) "; with options of its own behind it "                                                    \
-                             "such as \"states; layer=1\" (paretorank help mixes). Default: states.",                  \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-        {"--gram-prompts",                                                                                             \
-         PR_ARG_TEXT,                                                                                                  \
-         offsetof(type, member.gram_prompts),                                                                          \
-         "FILE.jsonl",                                                                                                 \
-         "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; every "     \
-         "expert's "                                                                                                   \
-         "inputs on the first of them and on its greedy responses of up to 40 tokens weigh its maps.",                 \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-        {"--layer",                                                                                                    \
-         PR_ARG_INT,                                                                                                   \
-         offsetof(type, member.layer),                                                                                 \
-         "L",                                                                                                          \
-         "The mix's option layer, of states: layers that every expert runs alone before the states are combined. "     \
-         "Default: -1, all.",                                                                                          \
-         -1,                                                                                                           \
-         INT_MAX,                                                                                                      \
-         false},                                                                                                       \
-        {"--norm",                                                                                                     \
-         PR_ARG_CHOICE,                                                                                                \
-         offsetof(type, member.norm),                                                                                  \
-         "after|before",                                                                                               \
-         "The mix's option norm, of states: combine after the final norm or before it. Default: after.",               \
-         0,                                                                                                            \
-         0,                                                                                                            \
-         false},                                                                                                       \
-    {                                                                                                                  \
-        "--threads", PR_ARG_INT, offsetof(type, member.threads), "N", "BLAS threads. Default: 1.", 1, 1024, false      \
-    }
+    PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
+           "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
+        PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
+               "Preference weights, one an adapter, in their order. Default for one adapter: 1.", .min = 0,            \
+               .max = 1e9),                                                                                            \
+        PR_ARG_DEFAULT("--aggregate", STRING, offsetof(type, member.mix), "MIX", "states",                             \
+                       "How experts and weights make one policy, one of" PR_MIX_LIST(                                  \
+                           PR_ENGINE_NAME) "; with options of its own behind it such as \"states; layer=1\" "          \
+                                           "(paretorank help mixes)."),                                                \
+        PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
+               "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; "     \
+               "every expert's inputs on the first of them and on its greedy responses, of as many tokens as "         \
+               "evaluate.max_new_tokens says by default, weigh its maps."),                                            \
+        PR_ARG("--layer", INT, offsetof(type, member.layer), "L",                                                      \
+               "The mix's option layer, of states: layers that every expert runs alone before the states are "         \
+               "combined. Default: -1, all.",                                                                          \
+               .min = -1, .max = INT_MAX),                                                                             \
+        PR_ARG_CHOICE("--norm", offsetof(type, member.norm), "after|before", "",                                       \
+                      "The mix's option norm, of states: combine after the final norm or before it. Default: "         \
+                      "after."),                                                                                       \
+        PR_ARG_DEFAULT("--threads", INT, offsetof(type, member.threads), "N", "1", "BLAS threads.", .min = 1,          \
+                       .max = 1024)
 
 typedef struct pr_engine {
     pr_model_t *model;

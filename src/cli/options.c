@@ -2,10 +2,6 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 
-#include <errno.h>
-#include <float.h>
-#include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,170 +20,48 @@ int pr_cli_usage(const pr_command_t *command, const char *format, ...)
 
 /* ---- values ---- */
 
-static bool in_range(const pr_arg_t *arg, double value)
+static int store(const pr_command_t *command, const pr_option_t *arg, const char *text, void *out)
 {
-    return isfinite(value) && ((arg->min == 0 && arg->max == 0) || (value >= arg->min && value <= arg->max));
-}
-
-static bool parse_int(const pr_arg_t *arg, const char *text, char **end, long long *out)
-{
-    errno = 0;
-    *out = strtoll(text, end, 10);
-    return *end != text && errno == 0 && in_range(arg, (double)*out) &&
-           (arg->kind == PR_ARG_INT64 || (*out >= INT_MIN && *out <= INT_MAX));
-}
-
-static bool parse_real(const pr_arg_t *arg, const char *text, char **end, double *out)
-{
-    *out = strtod(text, end);
-    if (*end != text && **end == '/') { // weights are often fractions
-        const char *below = *end + 1;
-        *out /= strtod(below, end);
-        if (*end == below)
-            return false;
-    }
-    return *end != text && in_range(arg, *out);
-}
-
-static void expected(const pr_arg_t *arg, char *out, size_t size)
-{
-    const char *what = arg->kind == PR_ARG_REAL    ? "a number"
-                       : arg->kind == PR_ARG_REALS ? "numbers such as 0.5,0.5 or 1/3,2/3"
-                       : arg->kind == PR_ARG_INTS  ? "integers such as 1,2,3"
-                                                   : "an integer";
-    double min = arg->min, max = arg->max;
-    if (min == 0 && max == 0) { // any
-        min = arg->kind == PR_ARG_REAL || arg->kind == PR_ARG_REALS ? -DBL_MAX : INT_MIN;
-        max = arg->kind == PR_ARG_REAL || arg->kind == PR_ARG_REALS ? DBL_MAX : INT_MAX;
-    }
-    if (max >= 0x1p63)
-        snprintf(out, size, "%s, %.10g to %lld", what, min, LLONG_MAX);
-    else
-        snprintf(out, size, "%s, %.10g to %.10g", what, min, max);
-}
-
-static bool append_number(const pr_arg_t *arg, const char **p, void *at)
-{
-    char *end;
-    if (arg->kind == PR_ARG_INTS) {
-        pr_ints_t *list = at;
-        long long value;
-        if (!parse_int(arg, *p, &end, &value))
-            return false;
-        list->item = pr_realloc(list->item, (size_t)list->n + 1, sizeof *list->item);
-        list->item[list->n++] = (int32_t)value;
-    } else {
-        pr_reals_t *list = at;
-        double value;
-        if (!parse_real(arg, *p, &end, &value))
-            return false;
-        list->item = pr_realloc(list->item, (size_t)list->n + 1, sizeof *list->item);
-        list->item[list->n++] = value;
-    }
-    *p = end;
-    return true;
-}
-
-static void clear(const pr_arg_t *arg, void *at)
-{
-    if (arg->kind == PR_ARG_TEXTS) {
-        free(((pr_texts_t *)at)->item);
-        *(pr_texts_t *)at = (pr_texts_t){0};
-    } else if (arg->kind == PR_ARG_INTS) {
-        free(((pr_ints_t *)at)->item);
-        *(pr_ints_t *)at = (pr_ints_t){0};
-    } else if (arg->kind == PR_ARG_REALS) {
-        free(((pr_reals_t *)at)->item);
-        *(pr_reals_t *)at = (pr_reals_t){0};
-    }
-}
-
-// Numbers between commas or blanks.
-static bool parse_numbers(const pr_arg_t *arg, const char *text, void *at)
-{
-    clear(arg, at);
-    for (const char *p = text;;) {
-        if (!append_number(arg, &p, at))
-            return false;
-        if (!*p)
-            return true;
-        if (*p != ',' && *p != ' ')
-            return false;
-        p++;
-    }
-}
-
-static bool is_choice(const char *words, const char *word)
-{
-    size_t len = strlen(word);
-    for (const char *p = words; *p; p += strspn(p, "|")) {
-        size_t n = strcspn(p, "|");
-        if (n == len && strncmp(p, word, n) == 0)
-            return true;
-        p += n;
-    }
-    return false;
-}
-
-static bool store_number(const pr_arg_t *arg, const char *text, void *at)
-{
-    char *end = NULL;
-    long long i = 0;
-    double r = 0;
-    bool good = arg->kind == PR_ARG_REAL ? parse_real(arg, text, &end, &r) : parse_int(arg, text, &end, &i);
-    if (!good || *end)
-        return false;
-    if (arg->kind == PR_ARG_REAL)
-        *(double *)at = r;
-    else if (arg->kind == PR_ARG_INT)
-        *(int *)at = (int)i;
-    else
-        *(int64_t *)at = i;
-    return true;
-}
-
-static int store(const pr_command_t *command, const pr_arg_t *arg, const char *text, void *at)
-{
-    char what[96];
-    switch (arg->kind) {
-    case PR_ARG_FLAG:
+    void *at = (char *)out + arg->offset;
+    if (arg->kind == PR_OPT_BOOL) {
         *(bool *)at = true;
         return 0;
-    case PR_ARG_TEXTS: {
+    }
+    if (arg->kind == PR_OPT_STRINGS) {
         pr_texts_t *list = at;
         list->item = pr_realloc(list->item, (size_t)list->n + 1, sizeof *list->item);
         list->item[list->n++] = text;
         return 0;
     }
-    case PR_ARG_CHOICE:
-        if (!is_choice(arg->value, text))
-            return pr_cli_usage(command, "%s: found '%s', expected %s", arg->name, text, arg->value);
+    bool any = arg->kind == PR_OPT_STRING && !arg->choices; // it need not even be UTF-8
+    json_t *given = any ? NULL : pr_option_parse(arg, text), *value = NULL;
+    bool good = any || (given && pr_option_check(arg, given, NULL, &value, NULL, NULL) == PR_OK);
+    if (good && arg->kind == PR_OPT_STRING)
         *(const char **)at = text;
+    else if (good)
+        pr_option_store(arg, value, out);
+    json_decref(given);
+    json_decref(value);
+    if (good)
         return 0;
-    case PR_ARG_TEXT:
-        *(const char **)at = text;
-        return 0;
-    default:
-        break;
-    }
-    bool list = arg->kind == PR_ARG_INTS || arg->kind == PR_ARG_REALS;
-    if (list ? parse_numbers(arg, text, at) : store_number(arg, text, at))
-        return 0;
-    expected(arg, what, sizeof what);
-    return pr_cli_usage(command, "%s: found '%s', expected %s", arg->name, text, what);
+    char expected[256];
+    pr_option_expected(arg, expected, sizeof expected);
+    bool list = arg->kind == PR_OPT_INTS || arg->kind == PR_OPT_REALS;
+    return pr_cli_usage(command, "%s: found '%s', expected %s%s", arg->key, text, expected,
+                        list ? ", with commas between" : "");
 }
 
 /* ---- the command line ---- */
 
-static bool is_option(const pr_arg_t *arg)
+static bool is_option(const pr_option_t *arg)
 {
-    return arg->name[0] == '-';
+    return arg->key[0] == '-';
 }
 
-static const pr_arg_t *find_option(const pr_command_t *command, const char *name, size_t len)
+static const pr_option_t *find_option(const pr_command_t *command, const char *name, size_t len)
 {
-    for (const pr_arg_t *arg = command->args; arg->name; arg++)
-        if (is_option(arg) && strncmp(arg->name, name, len) == 0 && arg->name[len] == 0)
+    for (const pr_option_t *arg = command->args; arg->key; arg++)
+        if (is_option(arg) && strncmp(arg->key, name, len) == 0 && arg->key[len] == 0)
             return arg;
     return NULL;
 }
@@ -197,51 +71,53 @@ static int unknown_option(const pr_command_t *command, const char *text)
     enum { MAX = 64 };
     const char *names[MAX] = {"--help"};
     size_t n = 1;
-    for (const pr_arg_t *arg = command->args; arg->name && n < MAX; arg++)
+    for (const pr_option_t *arg = command->args; arg->key && n < MAX; arg++)
         if (is_option(arg))
-            names[n++] = arg->name;
+            names[n++] = arg->key;
     char *name = pr_strndup(text, strcspn(text, "="));
-    const char *nearest = pr_nearest(name, names, n);
-    int code = nearest ? pr_cli_usage(command, "unknown option '%s'; the nearest known one is '%s'", name, nearest)
-                       : pr_cli_usage(command, "unknown option '%s'", name);
+    pr_error_t err;
+    pr_unknown("option", "", name, names, n, "", &err);
     free(name);
-    return code;
+    return pr_cli_usage(command, "%s", err.text);
 }
 
 // One option, at argv[*i]; moves *i on when the value is the next argument.
-static int parse_option(const pr_command_t *command, int argc, char **argv, int *i, char *out, bool *given)
+static int parse_option(const pr_command_t *command, int argc, char **argv, int *i, void *out, bool *given)
 {
     const char *text = argv[*i], *value = strchr(text, '=');
-    const pr_arg_t *arg = find_option(command, text, value ? (size_t)(value - text) : strlen(text));
+    const pr_option_t *arg = find_option(command, text, value ? (size_t)(value - text) : strlen(text));
     if (!arg)
         return unknown_option(command, text);
     given[arg - command->args] = true;
-    if (arg->kind == PR_ARG_FLAG && value)
-        return pr_cli_usage(command, "%s takes no value", arg->name);
+    if (arg->kind == PR_OPT_BOOL && value)
+        return pr_cli_usage(command, "%s takes no value", arg->key);
     if (value)
         value++;
-    else if (arg->kind != PR_ARG_FLAG && *i + 1 >= argc)
-        return pr_cli_usage(command, "%s: expected a value, %s", arg->name, arg->value);
-    else if (arg->kind != PR_ARG_FLAG)
+    else if (arg->kind != PR_OPT_BOOL && *i + 1 >= argc)
+        return pr_cli_usage(command, "%s: expected a value, %s", arg->key, arg->value);
+    else if (arg->kind != PR_OPT_BOOL)
         value = argv[++*i];
-    return store(command, arg, value, out + arg->offset);
+    return store(command, arg, value, out);
 }
 
 // The next positional argument: the first that is not given yet, or one that may be repeated.
-static int parse_positional(const pr_command_t *command, const char *text, char *out, bool *given)
+static int parse_positional(const pr_command_t *command, const char *text, void *out, bool *given)
 {
-    for (const pr_arg_t *arg = command->args; arg->name; arg++)
-        if (!is_option(arg) && (!given[arg - command->args] || arg->kind == PR_ARG_TEXTS)) {
+    for (const pr_option_t *arg = command->args; arg->key; arg++)
+        if (!is_option(arg) && (!given[arg - command->args] || arg->kind == PR_OPT_STRINGS)) {
             given[arg - command->args] = true;
-            return store(command, arg, text, out + arg->offset);
+            return store(command, arg, text, out);
         }
     return pr_cli_usage(command, "unexpected argument '%s'", text);
 }
 
-static int parse_all(const pr_command_t *command, int argc, char **argv, char *out, bool *given)
+static int parse_all(const pr_command_t *command, int argc, char **argv, void *out, bool *given)
 {
     int code = 0;
     bool options = true;
+    for (const pr_option_t *arg = command->args; arg->key && code == 0; arg++)
+        if (arg->dflt && *arg->dflt)
+            code = store(command, arg, arg->dflt, out);
     for (int i = 1; i < argc && code == 0; i++) {
         if (options && strcmp(argv[i], "--") == 0)
             options = false;
@@ -250,9 +126,9 @@ static int parse_all(const pr_command_t *command, int argc, char **argv, char *o
         else
             code = parse_positional(command, argv[i], out, given);
     }
-    for (const pr_arg_t *arg = command->args; arg->name && code == 0; arg++)
-        if (arg->required && !given[arg - command->args])
-            code = pr_cli_usage(command, "missing %s", arg->name);
+    for (const pr_option_t *arg = command->args; arg->key && code == 0; arg++)
+        if (!arg->dflt && !given[arg - command->args])
+            code = pr_cli_usage(command, "missing %s", arg->key);
     return code;
 }
 
@@ -271,10 +147,7 @@ bool pr_cli_parse(const pr_command_t *command, int argc, char **argv, void *out,
         pr_cli_print_help(command);
         return false;
     }
-    size_t n = 0;
-    while (command->args[n].name)
-        n++;
-    bool *given = pr_alloc(n, sizeof *given);
+    bool *given = pr_alloc(pr_option_count(command->args), sizeof *given);
     *exit_code = parse_all(command, argc, argv, out, given);
     free(given);
     return *exit_code == 0;
@@ -282,8 +155,14 @@ bool pr_cli_parse(const pr_command_t *command, int argc, char **argv, void *out,
 
 void pr_cli_free(const pr_command_t *command, void *out)
 {
-    for (const pr_arg_t *arg = command->args; arg->name; arg++)
-        clear(arg, (char *)out + arg->offset);
+    for (const pr_option_t *arg = command->args; arg->key; arg++)
+        if (arg->kind == PR_OPT_STRINGS) {
+            pr_texts_t *list = (void *)((char *)out + arg->offset);
+            free(list->item);
+            *list = (pr_texts_t){0};
+        } else if (arg->kind == PR_OPT_INTS || arg->kind == PR_OPT_REALS) {
+            pr_option_clear(arg, out);
+        }
 }
 
 /* ---- help ---- */
@@ -331,45 +210,26 @@ void pr_cli_print_help(const pr_command_t *command)
         print_wrapped(command->help, 0);
     }
     putchar('\n');
-    for (const pr_arg_t *arg = command->args; arg->name; arg++)
-        print_row(arg->name, is_option(arg) ? arg->value : NULL, arg->help);
+    for (const pr_option_t *arg = command->args; arg->key; arg++) {
+        pr_buf_t help = {0};
+        pr_option_say(&help, arg);
+        print_row(arg->key, is_option(arg) ? arg->value : NULL, help.data);
+        pr_buf_free(&help);
+    }
     print_row("--help", NULL, "Print this.");
 }
 
-void pr_cli_print_roff(const char *text)
+void pr_cli_man(pr_buf_t *b, const pr_command_t *command)
 {
-    for (const char *p = text; *p; p++) {
-        if (*p == '\\')
-            fputs("\\e", stdout);
-        else if (*p == '-')
-            fputs("\\-", stdout);
-        else if ((*p == '.' || *p == '\'') && (p == text || p[-1] == '\n'))
-            printf("\\&%c", *p);
-        else
-            putchar(*p);
-    }
-}
-
-void pr_cli_print_man(const pr_command_t *command)
-{
-    printf(".SS \"paretorank %s ", command->name);
+    pr_buf_printf(b, ".SS \"paretorank %s ", command->name);
     for (const char *p = command->synopsis; *p; p++)
-        printf(*p == '-' ? "\\-" : *p == '"' ? "\\(dq" : "%c", *p);
-    printf("\"\n");
-    pr_cli_print_roff(command->summary);
-    putchar('\n');
+        pr_buf_printf(b, *p == '-' ? "\\-" : *p == '"' ? "\\(dq" : "%c", *p);
+    pr_buf_puts(b, "\"\n");
+    pr_roff_text(b, command->summary);
+    pr_buf_puts(b, "\n");
     if (command->help[0]) {
-        pr_cli_print_roff(command->help);
-        putchar('\n');
+        pr_roff_text(b, command->help);
+        pr_buf_puts(b, "\n");
     }
-    for (const pr_arg_t *arg = command->args; arg->name; arg++) {
-        printf(".TP\n\\fB");
-        pr_cli_print_roff(arg->name);
-        printf("\\fR");
-        if (is_option(arg) && arg->value)
-            printf(" \\fI%s\\fR", arg->value);
-        putchar('\n');
-        pr_cli_print_roff(arg->help);
-        putchar('\n');
-    }
+    pr_options_roff(b, command->args, true);
 }

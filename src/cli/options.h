@@ -3,51 +3,32 @@
 #ifndef PR_CLI_OPTIONS_H
 #define PR_CLI_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "option/option.h"
 
-typedef enum {
-    PR_ARG_FLAG,   // bool
-    PR_ARG_TEXT,   // const char *
-    PR_ARG_CHOICE, // const char *, one of the words in value ("a|b|c")
-    PR_ARG_INT,    // int in [min,max]
-    PR_ARG_INT64,  // int64_t in [min,max]
-    PR_ARG_REAL,   // double in [min,max]
-    PR_ARG_TEXTS,  // pr_texts_t; the option may be repeated
-    PR_ARG_INTS,   // pr_ints_t: 1,2,3, each in [min,max]
-    PR_ARG_REALS   // pr_reals_t: 0.5,0.5, each in [min,max]
-} pr_arg_kind_t;
+/* Rows of a verb's table of options. key: "--weights", or without dashes a positional argument, in the order of the
+ * table. A bool is a flag, without a value; a string points into argv; STRINGS are a pr_texts_t, and the option may be
+ * repeated. A default is a word of the command line too; without one the field stays what it is. More fields may
+ * follow: .min = 1, .max = 9. */
+#define PR_ARG_ROW(name, k, at, word, text, d, ...)                                                                    \
+    {                                                                                                                  \
+        .key = name, .kind = PR_OPT_##k, .offset = at, .value = word, .help = text, .dflt = d, __VA_ARGS__             \
+    }
+#define PR_ARG(name, k, at, word, text, ...) PR_ARG_ROW(name, k, at, word, text, "", __VA_ARGS__)
+#define PR_ARG_REQUIRED(name, k, at, word, text, ...) PR_ARG_ROW(name, k, at, word, text, NULL, __VA_ARGS__)
+#define PR_ARG_DEFAULT(name, k, at, word, d, text, ...) PR_ARG_ROW(name, k, at, word, text, d, __VA_ARGS__)
+#define PR_ARG_CHOICE(name, at, words, d, text) PR_ARG_ROW(name, STRING, at, words, text, d, .choices = words)
 
 typedef struct pr_texts {
     int n;
     const char **item; // texts are argv's
 } pr_texts_t;
-typedef struct pr_ints {
-    int n;
-    int32_t *item;
-} pr_ints_t;
-typedef struct pr_reals {
-    int n;
-    double *item;
-} pr_reals_t;
-
-typedef struct pr_arg {
-    const char *name; // "--weights"; without dashes a positional argument, in the order of the table
-    pr_arg_kind_t kind;
-    size_t offset;     // of the field in the verb's structure
-    const char *value; // what help calls the value: "N", "DIR", "before|after"; NULL for flags
-    const char *help;
-    double min, max; // of numbers; both 0: any
-    bool required;
-} pr_arg_t;
 
 typedef struct pr_command {
-    const char *name;     // "generate"
-    const char *synopsis; // "MODEL_DIR (--prompt TEXT | ...) [options]"
-    const char *summary;  // one line
-    const char *help;     // more, or ""
-    const pr_arg_t *args; // ends with a NULL name
+    const char *name;        // "generate"
+    const char *synopsis;    // "MODEL_DIR (--prompt TEXT | ...) [options]"
+    const char *summary;     // one line
+    const char *help;        // more, or ""
+    const pr_option_t *args; // ends with a NULL key
 } pr_command_t;
 
 /* Fills the fields of out (which holds the defaults) from argv[1..]. Returns true when the verb should go on; false
@@ -57,16 +38,8 @@ bool pr_cli_parse(const pr_command_t *command, int argc, char **argv, void *out,
 void pr_cli_free(const pr_command_t *command, void *out);
 /* Prints "paretorank VERB: text" and where help is, on stderr, and returns 2. */
 int pr_cli_usage(const pr_command_t *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The help of a verb on stdout; as a section of the man page. */
+/* The help of a verb on stdout; its section of the manual page. */
 void pr_cli_print_help(const pr_command_t *command);
-void pr_cli_print_man(const pr_command_t *command);
-/* Text with what roff would take for its own escaped. */
-void pr_cli_print_roff(const char *text);
-
-/* The last row of a table of options. */
-#define PR_ARG_END                                                                                                     \
-    {                                                                                                                  \
-        0                                                                                                              \
-    }
+void pr_cli_man(pr_buf_t *b, const pr_command_t *command);
 
 #endif

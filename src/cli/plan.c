@@ -49,15 +49,15 @@ static void note_adapter(pr_plan_t *p, const pr_adapter_t *a)
     pr_gram_groups(a, p->adapted);
 }
 
-// The adapter that fine-tuning would make: its targets must be there.
-static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
+// The adapter that trainings of these settings would make: its targets must be there.
+static pr_status_t check_lora(pr_plan_t *p, const pr_finetune_config_t *set, pr_error_t *err)
 {
     pr_rng_key_t key = pr_rng_key(0, "plan", "");
-    pr_adapter_options_t o = pr_sweep_lora(&p->config->finetune);
+    pr_adapter_options_t o = pr_sweep_lora(set);
     pr_adapter_t *a = NULL;
     if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
-    p->adapter_params = (int64_t)a->n_data;
+    p->adapter_params = (int64_t)a->n_data > p->adapter_params ? (int64_t)a->n_data : p->adapter_params;
     note_adapter(p, a);
     pr_adapter_free(&a);
     return PR_OK;
@@ -65,20 +65,28 @@ static pr_status_t check_lora(pr_plan_t *p, pr_error_t *err)
 
 static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
 {
-    for (int k = 0; k < p->config->n_objectives; k++) {
-        const char *dir = p->config->objective[k].adapter;
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
+    const pr_config_t *c = p->config;
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < c->n_objectives; k++) {
+        const char *dir = c->objective[k].adapter;
         pr_adapter_t *a = NULL;
-        if (!dir) {
-            p->finetune_jobs += p->config->n_seeds;
+        if (!dir)
             continue;
-        }
         if (pr_adapter_read(dir, &p->model, &a, err) != PR_OK)
-            return pr_fail_in(err, "objective '%s'", p->config->objective[k].name);
+            return pr_fail_in(err, "objective '%s'", c->objective[k].name);
         p->given_params += (int64_t)a->n_data;
         note_adapter(p, a);
         pr_adapter_free(&a);
     }
-    return p->finetune_jobs > 0 ? check_lora(p, err) : PR_OK;
+    if (!pr_sweep_trains(c))
+        return PR_OK;
+    PR_TRY(pr_sweep_policies(c, policy, err));
+    for (int i = 0; i < c->n_searches && status == PR_OK; i++)
+        status = check_lora(p, policy[i].set, err);
+    for (int i = 0; i < c->n_searches; i++)
+        pr_sweep_policy_clear(&policy[i]);
+    return status;
 }
 
 /* ---- prompts ---- */
@@ -130,14 +138,26 @@ static pr_status_t check_stops(const pr_plan_t *p, pr_error_t *err)
     return status;
 }
 
+// The most new tokens that a training puts after a prompt.
+static int longest_training(const pr_config_t *c)
+{
+    int most = 0;
+    for (int i = 0; i < c->n_searches; i++) {
+        int which = c->search[i].policy;
+        int n = which >= 0 ? c->policy[which].train.max_new_tokens : c->finetune.max_new_tokens;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
 static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     PR_TRY(load_tokenizer(p, err));
     PR_TRY(check_stops(p, err));
     if (c->train_prompts)
-        PR_TRY(measure_prompts(p, c->train_prompts, c->finetune.max_new_tokens, &p->n_train, &p->longest_train,
-                               &p->mean_train, err));
+        PR_TRY(measure_prompts(p, c->train_prompts, longest_training(c), &p->n_train, &p->longest_train, &p->mean_train,
+                               err));
     PR_TRY(measure_prompts(p, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval, &p->mean_eval,
                            err));
     if (c->evaluate.prompts > p->n_eval)
@@ -278,12 +298,45 @@ static pr_status_t check_teams(pr_plan_t *p, pr_error_t *err)
     return PR_OK;
 }
 
-static void count_tokens(pr_plan_t *p)
+// Who shares trainings is counted once.
+static pr_plan_training_t *training_of(pr_plan_t *p, int search, const pr_sweep_policy_t *policy)
 {
-    const pr_finetune_config_t *f = &p->config->finetune;
-    const pr_evaluate_config_t *e = &p->config->evaluate;
-    p->finetune_tokens = (int64_t)p->finetune_jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
-    p->evaluate_tokens = p->evaluate_points * p->prompts * e->samples * e->max_new_tokens;
+    int which = p->config->search[search].policy;
+    const char *name = which >= 0 ? p->config->policy[which].name : NULL;
+    for (int i = 0; i < p->n_training; i++)
+        if (!policy->method->per_point && !p->training[i].per_point && p->training[i].set == policy->set)
+            return NULL;
+    p->training[p->n_training] = (pr_plan_training_t){name, policy->set, policy->method->per_point, 0, 0};
+    return &p->training[p->n_training++];
+}
+
+static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
+{
+    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
+    const pr_config_t *c = p->config;
+    const char *given[PR_MAX_OBJECTIVES];
+    int made = 0;
+    for (int k = 0; k < c->n_objectives; k++) {
+        given[k] = c->objective[k].adapter;
+        made += !given[k];
+    }
+    PR_TRY(pr_sweep_policies(c, policy, err));
+    for (int i = 0; i < c->n_searches; i++) {
+        const pr_method_t *m = policy[i].method;
+        pr_plan_training_t *t = m->trains(c->n_objectives, given) ? training_of(p, i, &policy[i]) : NULL;
+        int parts = m->per_point ? 1 : made;
+        p->made_parts = parts > p->made_parts ? parts : p->made_parts;
+        if (t) {
+            const pr_finetune_config_t *f = t->set;
+            t->jobs = (m->per_point ? p->search[i].total : made) * c->n_seeds;
+            t->tokens = t->jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
+            p->finetune_jobs += t->jobs;
+            p->finetune_tokens += t->tokens;
+        }
+        pr_sweep_policy_clear(&policy[i]);
+    }
+    p->evaluate_tokens = p->evaluate_points * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
+    return PR_OK;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
@@ -298,7 +351,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
     PR_TRY(check_teams(out, err));
-    count_tokens(out);
+    PR_TRY(count_trainings(out, err));
     pr_plan_memory(out);
     return PR_OK;
 }

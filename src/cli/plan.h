@@ -30,6 +30,14 @@ typedef struct pr_plan_fit {
     int samples, held_out;
 } pr_plan_fit_t;
 
+/* Trainings of the same settings that are asked for in the same way. */
+typedef struct pr_plan_training {
+    const char *policy; // its name; NULL: of the experts that searches share by default
+    const pr_finetune_config_t *set;
+    bool per_point;       // one for each point, so that their number is the most that it can be
+    int64_t jobs, tokens; // tokens: new ones, at most
+} pr_plan_training_t;
+
 typedef struct pr_plan {
     const pr_config_t *config;
     pr_model_config_t model;
@@ -48,7 +56,10 @@ typedef struct pr_plan {
     double mean_train, mean_eval;            // tokens a prompt
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
-    int finetune_jobs;
+    int n_training;
+    pr_plan_training_t training[PR_MAX_SEARCHES];
+    int64_t finetune_jobs; // of all of these
+    int made_parts;        // adapters that are made and that a point has, at most
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most

@@ -141,17 +141,14 @@ static double resident_bytes(const pr_plan_t *p, const pr_team_config_t *t)
 
 /* Fine-tuning: the adapter, its gradient and moments, its maps side by side for the run that learns and, while it
  * samples, for the one that decodes; all that is kept of a micro-batch; the caches of what is sampled together. */
-static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
+static double training_bytes(const pr_plan_t *p, const pr_finetune_config_t *f, const pr_team_config_t *t)
 {
-    const pr_finetune_config_t *f = &p->config->finetune;
     shape_t s = shape_of(&p->model, t);
     double sequences = ceil((double)f->prompts_per_step * f->samples / t->rows);
     double longest = fmin(p->longest_train + f->max_new_tokens, p->model.max_pos);
     double all = sequences * fmin(p->mean_train + f->max_new_tokens, longest),
            rows = fmin(fmax(f->micro_tokens, longest), all);
     double streams = fmin(sequences, p->config->evaluate.streams);
-    if (p->finetune_jobs == 0)
-        return 0;
     double adapter = 4 * (double)p->adapter_params, ranks = (double)p->ranks;
     double learn = train_bytes(&s, rows, ranks) + (f->kl > 0 ? run_bytes(&s, rows, 0) : 0);
     double sample = cache_bytes(&s, streams, longest) + cache_bytes(&s, streams / f->samples, p->longest_train) +
@@ -159,6 +156,14 @@ static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
                     adapter / t->cols;
     return adapter * (4 + 1.0 / t->cols) + learn + fmax(sample, logit_bytes(&s, 64, rows, 1)) +
            logit_bytes(&s, 16, streams, 1);
+}
+
+static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
+{
+    double most = 0;
+    for (int i = 0; i < p->n_training; i++)
+        most = fmax(most, training_bytes(p, p->training[i].set, t));
+    return most;
 }
 
 /* Evaluation: the experts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own);
@@ -169,8 +174,7 @@ static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     shape_t s = shape_of(&p->model, t);
     double streams = ceil((double)p->prompts * c->evaluate.samples / t->rows), most = 0;
     double asked = fmin(streams, c->evaluate.streams);
-    int64_t trained = p->finetune_jobs / c->n_seeds; /* experts of one seed */
-    double made_params = (double)p->adapter_params * (double)trained;
+    double made_params = (double)p->adapter_params * (double)p->made_parts;
     double experts = 4 * (made_params + (double)p->given_params);
     double longest = fmin(p->longest_eval + c->evaluate.max_new_tokens, p->model.max_pos);
     for (int i = 0; i < c->n_searches; i++) {

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "config/columns.h"
 #include "config/keys.h"
+#include "method/method.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -60,10 +61,26 @@ static pr_status_t check_columns(const pr_config_t *c, int i, const char *key, p
     return PR_OK;
 }
 
+static pr_status_t check_train_prompts(const pr_config_t *c, pr_error_t *err)
+{
+    const char *given[PR_MAX_OBJECTIVES];
+    for (int k = 0; k < c->n_objectives; k++)
+        given[k] = c->objective[k].adapter;
+    for (int i = 0; i < c->n_searches && !c->train_prompts; i++) {
+        const pr_method_t *m = &pr_method_experts;
+        if (c->search[i].policy >= 0)
+            PR_TRY(pr_method_find(c->policy[c->search[i].policy].method, &m, err));
+        if (m->trains(c->n_objectives, given))
+            return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.train: missing; required as %s", c->path,
+                           m == &pr_method_experts ? "not every objective has an adapter"
+                                                   : "a policy is trained on them");
+    }
+    return PR_OK;
+}
+
 static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
 {
     char key[48];
-    bool tunes = false;
     for (int i = 0; i < c->n_objectives; i++) {
         snprintf(key, sizeof key, "objectives[%d].name", i);
         PR_TRY(check_name(c, key, c->objective[i].name, err));
@@ -79,16 +96,12 @@ static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
                     "case are; expected names that differ in more",
                     c->path, key, c->objective[i].name, c->objective[j].name);
         }
-        tunes = tunes || !c->objective[i].adapter;
     }
     for (int i = 0; i < c->n_objectives; i++) {
         snprintf(key, sizeof key, "objectives[%d].name", i);
         PR_TRY(check_columns(c, i, key, err));
     }
-    if (tunes && !c->train_prompts)
-        return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.train: missing; required as not every objective has an adapter",
-                       c->path);
-    return PR_OK;
+    return check_train_prompts(c, err);
 }
 
 static pr_status_t check_seeds(const pr_config_t *c, pr_error_t *err)
@@ -113,45 +126,67 @@ static pr_status_t check_team(const pr_config_t *c, const char *key, const pr_te
 /* What is drawn, the log-probabilities of the loss, the KL and the entropy are of one distribution. Outside of a
  * nucleus it has no probability where the base model has some, so that KL(base || policy), which k3 climbs down, is
  * infinite. */
-static pr_status_t check_distribution(const pr_config_t *c, pr_error_t *err)
+static pr_status_t check_distribution(const pr_config_t *c, const char *key, const pr_finetune_config_t *f,
+                                      pr_error_t *err)
 {
-    const pr_finetune_config_t *f = &c->finetune;
     if (f->top_p < 1 && f->kl > 0 && strcmp(f->kl_estimator, "k3") == 0)
         return pr_fail(err, PR_ERR_CONFIG,
-                       "%s: finetune.kl_estimator: found \"k3\" with finetune.top_p = %g, expected k1 or k2, "
-                       "finetune.top_p = 1 or finetune.kl = 0 (KL(base model || policy) is infinite)",
-                       c->path, f->top_p);
+                       "%s: %s.kl_estimator: found \"k3\" with %s.top_p = %g, expected k1 or k2, %s.top_p = 1 or "
+                       "%s.kl = 0 (KL(base model || policy) is infinite)",
+                       c->path, key, key, f->top_p, key, key);
     return PR_OK;
 }
 
 // Sequences and tokens that are held at a time are counted with int.
-static pr_status_t check_counts(const pr_config_t *c, pr_error_t *err)
+static pr_status_t check_training(const pr_config_t *c, const char *key, const pr_finetune_config_t *f, pr_error_t *err)
 {
-    const pr_finetune_config_t *f = &c->finetune;
-    const pr_evaluate_config_t *e = &c->evaluate;
     double tokens = (double)f->prompts_per_step * f->samples * f->max_new_tokens;
-    double responses = (double)(e->prompts > 0 ? e->prompts : 1) * e->samples;
+    if (f->warmup > f->steps)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: %s.warmup: found %d, expected at most %s.steps = %d", c->path, key,
+                       f->warmup, key, f->steps);
+    PR_TRY(check_distribution(c, key, f, err));
     if (tokens > INT_MAX)
         return pr_fail(err, PR_ERR_CONFIG,
-                       "%s: finetune: found prompts_per_step x samples x max_new_tokens = %d x %d x %d, expected at "
+                       "%s: %s: found prompts_per_step x samples x max_new_tokens = %d x %d x %d, expected at "
                        "most %d tokens per step",
-                       c->path, f->prompts_per_step, f->samples, f->max_new_tokens, INT_MAX);
+                       c->path, key, f->prompts_per_step, f->samples, f->max_new_tokens, INT_MAX);
+    return PR_OK;
+}
+
+static pr_status_t check_counts(const pr_config_t *c, pr_error_t *err)
+{
+    const pr_evaluate_config_t *e = &c->evaluate;
+    double responses = (double)(e->prompts > 0 ? e->prompts : 1) * e->samples;
     if (responses > INT_MAX / 2)
         return pr_fail(err, PR_ERR_CONFIG, "%s: evaluate: found prompts x samples = %d x %d, expected at most %d",
                        c->path, e->prompts > 0 ? e->prompts : 1, e->samples, INT_MAX / 2);
     return PR_OK;
 }
 
+static pr_status_t check_policies(const pr_config_t *c, pr_error_t *err)
+{
+    char key[48];
+    for (int i = 0; i < c->n_policies; i++) {
+        snprintf(key, sizeof key, "policies[%d].name", i);
+        PR_TRY(check_name(c, key, c->policy[i].name, err));
+        for (int j = 0; j < i; j++)
+            if (strcmp(c->policy[i].name, c->policy[j].name) == 0)
+                return pr_fail(err, PR_ERR_CONFIG, "%s: %s: found \"%s\" again, expected a name of its own", c->path,
+                               key, c->policy[i].name);
+        snprintf(key, sizeof key, "policies[%d].train", i);
+        PR_TRY(check_training(c, key, &c->policy[i].train, err));
+    }
+    return PR_OK;
+}
+
 static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
 {
-    if (c->finetune.warmup > c->finetune.steps)
-        return pr_fail(err, PR_ERR_CONFIG, "%s: finetune.warmup: found %d, expected at most finetune.steps = %d",
-                       c->path, c->finetune.warmup, c->finetune.steps);
+    PR_TRY(check_training(c, "finetune", &c->finetune, err));
+    PR_TRY(check_policies(c, err));
     if (c->evaluate.greedy && c->evaluate.samples > 1)
         return pr_fail(err, PR_ERR_CONFIG,
                        "%s: evaluate.samples: found %d, expected 1 with evaluate.decoding = \"greedy\"", c->path,
                        c->evaluate.samples);
-    PR_TRY(check_distribution(c, err));
     PR_TRY(check_counts(c, err));
     PR_TRY(check_team(c, "finetune", &c->finetune.team, err));
     return check_team(c, "evaluate", &c->evaluate.team, err);
@@ -198,11 +233,13 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         if (strcmp(s->type, "list") == 0 && !s->file)
             return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"list\" reads points from it",
                            c->path, s->name);
-        if (strcmp(s->aggregate, "regmean") == 0 && !c->train_prompts)
+        const pr_mix_t *mix;
+        PR_TRY(pr_mix_find(s->aggregate, &mix, err));
+        if (mix->grams && !c->train_prompts)
             return pr_fail(err, PR_ERR_CONFIG,
-                           "%s: prompts.train: missing; aggregate = \"regmean\" merges by what the experts' maps read "
-                           "on training prompts, never on those of the evaluation",
-                           c->path);
+                           "%s: prompts.train: missing; %s = \"%s\" merges by what the experts' maps read on training "
+                           "prompts, never on those of the evaluation",
+                           c->path, s->policy >= 0 ? "mix" : "aggregate", mix->name);
         PR_TRY(complete_scalar(c, s, err));
         PR_TRY(check_fidelity(c, s, err));
     }

@@ -1,7 +1,9 @@
 #include "config/config.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "config/keys.h"
+#include "method/method.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,13 +41,13 @@ static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir,
     snprintf(label, sizeof label, "objectives[%d].", i);
     if (node->kind != PR_NODE_GROUP)
         return pr_key_wrong(node, "objectives", "", "groups such as { name = \"brevity\"; }", err);
-    PR_TRY(pr_section_read(PR_SECTION_OBJECTIVE, node, NULL, label, dir, o, err));
+    PR_TRY(pr_group_read(pr_objective_keys, node, NULL, label, dir, true, o, err));
     if (!o->type)
         o->type = pr_strdup(o->name);
     o->options = json_object();
     for (int j = 0; j < node->n; j++) {
         const pr_node_t *option = node->child[j];
-        if (pr_section_knows(PR_SECTION_OBJECTIVE, option->name))
+        if (pr_option_find(pr_objective_keys, option->name))
             continue;
         if (option->kind == PR_NODE_REAL && !isfinite(option->r)) // JSON has no such number
             return pr_key_wrong(option, label, option->name, "a number -1.7e308 to 1.7e308", err);
@@ -69,16 +71,95 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
     return PR_OK;
 }
 
+/* ---- policies ---- */
+
+/* "states", or { type = "states"; layer = 1; }. */
+static pr_status_t read_mix(const pr_node_t *node, const char *label, pr_policy_config_t *p, pr_error_t *err)
+{
+    const pr_node_t *type = !node || node->kind == PR_NODE_STRING ? node : pr_node_member(node, "type");
+    const pr_mix_t *mix;
+    p->mix_options = json_object();
+    if (node && (!type || type->kind != PR_NODE_STRING))
+        return pr_key_wrong(node, label, "mix", "the name of a mix, or a group with its type and options", err);
+    p->mix = pr_strdup(type ? type->s : "states");
+    for (int i = 0; node && node->kind == PR_NODE_GROUP && i < node->n; i++)
+        if (strcmp(node->child[i]->name, "type") != 0)
+            json_object_set_new(p->mix_options, node->child[i]->name, pr_node_json(node->child[i]));
+    if (pr_mix_find(p->mix, &mix, err) != PR_OK)
+        return pr_fail_in(err, "%s: %smix", type ? type->where : "configuration", label);
+    return PR_OK;
+}
+
+/* The settings of its trainings, with those of `finetune` where it does not say. */
+static pr_status_t read_train(const pr_node_t *root, const pr_node_t *group, const char *label, const char *dir,
+                              pr_policy_config_t *p, pr_error_t *err)
+{
+    const pr_node_t *shared = pr_node_member(root, "finetune");
+    json_t *all = shared ? pr_node_json(shared) : json_object(), *method = json_object_get(all, "method");
+    pr_node_t *fallback = NULL;
+    if (method) // has another name here
+        json_object_set(all, "algorithm", method);
+    json_object_del(all, "method");
+    json_object_del(all, "team"); // of all trainings
+    pr_status_t status = pr_node_from_json(all, shared ? shared->where : "configuration", &fallback, err);
+    json_decref(all);
+    if (status == PR_OK)
+        status = pr_group_read(pr_train_keys, group, fallback, label, dir, false, &p->train, err);
+    pr_node_free(&fallback);
+    return status;
+}
+
+static pr_status_t read_policy(const pr_node_t *root, const pr_node_t *node, int i, const char *dir,
+                               pr_policy_config_t *p, pr_error_t *err)
+{
+    char label[32], train[48];
+    const pr_node_t *own = pr_node_member(node, "train");
+    const pr_method_t *method;
+    snprintf(label, sizeof label, "policies[%d].", i);
+    snprintf(train, sizeof train, "policies[%d].train.", i);
+    if (node->kind != PR_NODE_GROUP)
+        return pr_key_wrong(node, "policies", "", "groups such as { name = \"soup\"; mix = \"params\"; }", err);
+    if (own && own->kind != PR_NODE_GROUP)
+        return pr_key_wrong(own, label, "train", "a group such as { steps = 40; }", err);
+    PR_TRY(pr_group_read(pr_policy_keys, node, NULL, label, dir, true, p, err));
+    p->options = json_object();
+    for (int j = 0; j < node->n; j++)
+        if (!pr_option_find(pr_policy_keys, node->child[j]->name))
+            json_object_set_new(p->options, node->child[j]->name, pr_node_json(node->child[j]));
+    if (pr_method_find(p->method, &method, err) != PR_OK)
+        return pr_fail_in(err, "%s: %smethod", node->where, label);
+    PR_TRY(read_mix(pr_node_member(node, "mix"), label, p, err));
+    p->own_train = own && own->n > 0;
+    return read_train(root, own, train, dir, p, err);
+}
+
+static pr_status_t read_policies(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
+{
+    const pr_node_t *list = pr_node_member(root, "policies");
+    if (!list)
+        return PR_OK;
+    if (list->kind != PR_NODE_LIST || list->n < 1 || list->n > PR_MAX_POLICIES)
+        return pr_key_wrong(list, "", "policies", "a list of 1 to 64 groups", err);
+    if (pr_node_member(root, "aggregate"))
+        return pr_key_wrong(pr_node_member(root, "aggregate"), "", "aggregate", "nothing beside policies", err);
+    for (int i = 0; i < list->n; i++) {
+        c->n_policies = i + 1; // pr_config_free clears what a failure leaves behind
+        PR_TRY(read_policy(root, list->child[i], i, c->dir, &c->policy[i], err));
+    }
+    return PR_OK;
+}
+
 /* ---- searches: every search group times every aggregation ---- */
 
+/* Is it the name of a mix? */
 static pr_status_t check_aggregate(const pr_node_t *node, const char *label, pr_error_t *err)
 {
-    static const char *const known[] = {"params", "logits", "probs", "states", "regmean"};
-    for (size_t i = 0; node->kind == PR_NODE_STRING && i < sizeof known / sizeof *known; i++)
-        if (strcmp(node->s, known[i]) == 0)
-            return PR_OK;
-    return pr_key_wrong(node, label, "aggregate",
-                        "one of params | logits | probs | states | regmean, or a list of them", err);
+    const pr_mix_t *mix;
+    if (node->kind != PR_NODE_STRING)
+        return pr_key_wrong(node, label, "aggregate", "the name of a mix, or a list of them", err);
+    if (pr_mix_find(node->s, &mix, err) != PR_OK)
+        return pr_fail_in(err, "%s: %saggregate", node->where, label);
+    return PR_OK;
 }
 
 // The name given, with the aggregation where it says which of several this is; else the aggregation. Numbers make it
@@ -88,7 +169,9 @@ static void name_search(pr_config_t *c, pr_search_spec_t *s, bool several)
     pr_buf_t base = {0}, name = {0};
     bool given = s->name != NULL;
     pr_buf_printf(&base, "%s%s%s", given ? s->name : "", given && several ? "-" : "",
-                  !given || several ? s->aggregate : "");
+                  given && !several ? ""
+                  : s->policy >= 0  ? c->policy[s->policy].name
+                                    : s->aggregate);
     pr_buf_puts(&name, base.data);
     for (int number = 2, i = 0; i < c->n_searches - 1 && !(given && !several); i++) {
         if (strcmp(c->search[i].name, name.data) != 0)
@@ -103,8 +186,9 @@ static void name_search(pr_config_t *c, pr_search_spec_t *s, bool several)
     pr_buf_free(&name);
 }
 
-static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, const pr_node_t *aggregate, bool several,
-                              const char *label, pr_config_t *c, pr_error_t *err)
+/* aggregate: its node, or NULL. policy: which of policies, or -1. */
+static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, const pr_node_t *aggregate, int policy,
+                              bool several, const char *label, pr_config_t *c, pr_error_t *err)
 {
     if (c->n_searches == PR_MAX_SEARCHES)
         return pr_fail(err, PR_ERR_CONFIG, "%s: search: found more than %d searches (searches times aggregations)",
@@ -112,7 +196,7 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
     if (aggregate)
         PR_TRY(check_aggregate(aggregate, label, err));
     pr_search_spec_t *s = &c->search[c->n_searches++];
-    s->policy = -1;
+    s->policy = policy;
     pr_node_t shared = {.kind = PR_NODE_GROUP}; // of the root only these say something about searches
     pr_node_t *child[2];
     shared.child = child;
@@ -121,8 +205,8 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
         if (node)
             child[shared.n++] = (pr_node_t *)(uintptr_t)node;
     }
-    PR_TRY(pr_section_read(PR_SECTION_SEARCH, group, &shared, label, c->dir, s, err));
-    s->aggregate = pr_strdup(aggregate ? aggregate->s : "states");
+    PR_TRY(pr_group_read(pr_search_keys, group, &shared, label, c->dir, false, s, err));
+    s->aggregate = pr_strdup(policy >= 0 ? c->policy[policy].mix : aggregate ? aggregate->s : "states");
     bool states = strcmp(s->aggregate, "states") == 0;
     bool own = group && ((pr_node_member(group, "layer") && s->layer != -1) ||
                          (pr_node_member(group, "norm") && s->norm_before));
@@ -137,23 +221,61 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
     return PR_OK;
 }
 
+static pr_status_t find_policy(const pr_config_t *c, const pr_node_t *node, const char *label, int *out,
+                               pr_error_t *err)
+{
+    const char *names[PR_MAX_POLICIES];
+    if (node->kind != PR_NODE_STRING)
+        return pr_key_wrong(node, label, "policy", "the name of a policy, or a list of them", err);
+    for (*out = 0; *out < c->n_policies; ++*out) {
+        names[*out] = c->policy[*out].name;
+        if (strcmp(node->s, names[*out]) == 0)
+            return PR_OK;
+    }
+    if (pr_unknown("policy", "", node->s, names, (size_t)c->n_policies, NULL, err) != PR_OK)
+        pr_fail_in(err, "%s: %spolicy", node->where, label);
+    return PR_ERR_CONFIG;
+}
+
+/* A search with each policy that it names, or with all. */
+static pr_status_t add_policies(const pr_node_t *root, const pr_node_t *group, const pr_node_t *named,
+                                const char *label, pr_config_t *c, pr_error_t *err)
+{
+    int which;
+    if (named && named->kind != PR_NODE_LIST) {
+        PR_TRY(find_policy(c, named, label, &which, err));
+        return add_search(root, group, NULL, which, false, label, c, err);
+    }
+    if (named && named->n == 0)
+        return pr_key_wrong(named, label, "policy", "one or more", err);
+    for (int i = 0; i < (named ? named->n : c->n_policies); i++) {
+        which = i;
+        if (named)
+            PR_TRY(find_policy(c, named->child[i], label, &which, err));
+        PR_TRY(add_search(root, group, NULL, which, (named ? named->n : c->n_policies) > 1, label, c, err));
+    }
+    return PR_OK;
+}
+
 static pr_status_t read_search(const pr_node_t *root, const pr_node_t *group, int i, pr_config_t *c, pr_error_t *err)
 {
     char label[32];
     snprintf(label, sizeof label, "search[%d].", i);
     if (group && group->kind != PR_NODE_GROUP)
         return pr_key_wrong(group, "", "search", "a group such as { type = \"grid\"; }", err);
-    if (group)
-        PR_TRY(pr_section_check_names(PR_SECTION_SEARCH, group, label, err));
-    const pr_node_t *aggregate = pr_node_member(group, "aggregate");
+    const pr_node_t *aggregate = pr_node_member(group, "aggregate"), *policy = pr_node_member(group, "policy");
+    if (c->n_policies > 0 && aggregate)
+        return pr_key_wrong(aggregate, label, "aggregate", "policy, as there are policies", err);
+    if (c->n_policies > 0 || policy)
+        return add_policies(root, group, policy, label, c, err);
     if (!aggregate)
         aggregate = pr_node_member(root, "aggregate");
     if (!aggregate || aggregate->kind != PR_NODE_LIST)
-        return add_search(root, group, aggregate, false, label, c, err);
+        return add_search(root, group, aggregate, -1, false, label, c, err);
     if (aggregate->n == 0)
-        return check_aggregate(aggregate, label, err);
+        return pr_key_wrong(aggregate, label, "aggregate", "one or more", err);
     for (int j = 0; j < aggregate->n; j++)
-        PR_TRY(add_search(root, group, aggregate->child[j], aggregate->n > 1, label, c, err));
+        PR_TRY(add_search(root, group, aggregate->child[j], -1, aggregate->n > 1, label, c, err));
     return PR_OK;
 }
 
@@ -230,18 +352,18 @@ static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_
 {
     if (root->kind != PR_NODE_GROUP)
         return pr_key_wrong(root, "", path, "a group", err);
-    PR_TRY(pr_section_check_names(PR_SECTION_ROOT, root, "", err));
     pr_config_t *c = pr_alloc(1, sizeof *c);
     c->path = pr_strdup(path);
     char *dir = NULL;
     pr_status_t status;
     PR_GO(find_dir(root, path, &dir, err));
-    PR_GO(pr_section_read(PR_SECTION_ROOT, root, NULL, "", dir, c, err));
+    PR_GO(pr_group_read(pr_config_keys, root, NULL, "", dir, false, c, err));
     free(c->dir);
     c->dir = dir;
     dir = NULL;
     fill_names(root, c);
     PR_GO(read_objectives(root, c, err));
+    PR_GO(read_policies(root, c, err));
     PR_GO(read_searches(root, c, err));
     PR_GO(pr_config_check(c, err));
     *out = c;
@@ -298,14 +420,21 @@ void pr_config_free(pr_config_t **config)
     if (!c)
         return;
     for (int i = 0; i < c->n_objectives; i++) {
-        pr_section_clear(PR_SECTION_OBJECTIVE, &c->objective[i]);
+        pr_options_clear(pr_objective_keys, &c->objective[i]);
         json_decref(c->objective[i].options);
     }
+    for (int i = 0; i < c->n_policies; i++) {
+        pr_options_clear(pr_policy_keys, &c->policy[i]);
+        pr_options_clear(pr_train_keys, &c->policy[i].train);
+        free(c->policy[i].mix);
+        json_decref(c->policy[i].mix_options);
+        json_decref(c->policy[i].options);
+    }
     for (int i = 0; i < c->n_searches; i++) {
-        pr_section_clear(PR_SECTION_SEARCH, &c->search[i]);
+        pr_options_clear(pr_search_keys, &c->search[i]);
         free(c->search[i].aggregate);
     }
-    pr_section_clear(PR_SECTION_ROOT, c);
+    pr_options_clear(pr_config_keys, c);
     free(c->path);
     free(c);
     *config = NULL;

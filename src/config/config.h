@@ -8,16 +8,12 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "option/option.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { PR_MAX_SEARCHES = 32, PR_MAX_POLICIES = 64, PR_MAX_SEEDS = 64, PR_MAX_LIST = 64 };
-
-typedef struct pr_strings {
-    int n;
-    char **item;
-} pr_strings_t;
 
 typedef struct pr_objective_config {
     char *name, *type;
@@ -150,14 +146,7 @@ json_t *pr_config_json(const pr_config_t *c);
 /* From pr_config_json's value (workers get it so). */
 pr_status_t pr_config_from_json(const json_t *value, pr_config_t **out, pr_error_t *err);
 
-/* One row of the table of keys, for help, the man page and the nearest-key search. */
-typedef struct pr_config_key {
-    const char *key;   // "finetune.steps"; "objectives[].name"; "search[].levels"
-    const char *type;  // "integer", "number", "string", "true/false", "list of strings", ...
-    const char *dflt;  // as written in a file; "" none; "required"
-    const char *range; // ">= 1", "rloo | scst | grpo"
-    const char *help;
-} pr_config_key_t;
-const pr_config_key_t *pr_config_keys(size_t *n);
+/* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
+extern const pr_option_t pr_config_keys[];
 
 #endif

@@ -1,125 +1,55 @@
-/* From the structures to JSON and to text, by the table of keys. */
+/* From the structures to JSON and to text, by the tables of keys. */
 #include "base/mem.h"
 #include "config/keys.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *switch_word(const char *words, bool second, char *out, size_t size)
-{
-    const char *bar = strstr(words, " | ");
-    if (second)
-        snprintf(out, size, "%s", bar + 3);
-    else
-        snprintf(out, size, "%.*s", (int)(bar - words), words);
-    return out;
-}
-
-static json_t *strings_json(const pr_strings_t *s)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < s->n; i++)
-        json_array_append_new(list, json_string(s->item[i]));
-    return list;
-}
-
-static json_t *numbers_json(const pr_key_t *key, const char *base)
-{
-    json_t *list = json_array();
-    int n = *(const int *)(const void *)(base + key->count);
-    const void *at = base + key->offset;
-    for (int i = 0; i < n; i++) {
-        if (key->kind == PR_KEY_REALS)
-            json_array_append_new(list, pr_json_real(((const double *)at)[i]));
-        else if (key->kind == PR_KEY_INT64S)
-            json_array_append_new(list, json_integer(((const int64_t *)at)[i]));
-        else
-            json_array_append_new(list, json_integer(((const int *)at)[i]));
-    }
-    return list;
-}
-
-// NULL for a text that is not set, or a number that stands for none.
-static json_t *key_json(const pr_key_t *key, const char *base)
-{
-    const void *at = base + key->offset;
-    char word[32];
-    switch (key->kind) {
-    case PR_KEY_BOOL:
-        return json_boolean(*(const bool *)at);
-    case PR_KEY_SWITCH:
-        return json_string(switch_word(key->doc.range, *(const bool *)at, word, sizeof word));
-    case PR_KEY_INT:
-        return json_integer(*(const int *)at);
-    case PR_KEY_INT64:
-        return json_integer(*(const int64_t *)at);
-    case PR_KEY_REAL:
-        return isfinite(*(const double *)at) ? pr_json_real(*(const double *)at) : NULL;
-    case PR_KEY_STRINGS:
-        return strings_json(at);
-    case PR_KEY_INTS:
-    case PR_KEY_INT64S:
-    case PR_KEY_REALS:
-        return numbers_json(key, base);
-    default:
-        return *(char *const *)at ? json_string(*(char *const *)at) : NULL;
-    }
-}
-
-static void set_at(json_t *object, const char *path, json_t *value)
-{
-    const char *dot = strchr(path, '.');
-    if (!dot) {
-        json_object_set_new(object, path, value);
-        return;
-    }
-    char *name = pr_strndup(path, (size_t)(dot - path));
-    if (!json_object_get(object, name))
-        json_object_set_new(object, name, json_object());
-    set_at(json_object_get(object, name), dot + 1, value);
-    free(name);
-}
-
-json_t *pr_section_json(pr_section_t section, const void *base)
-{
-    json_t *object = json_object();
-    for (size_t i = 0; i < pr_key_count; i++) {
-        const pr_key_t *key = &pr_key_table[i];
-        if (key->section != section || key->kind == PR_KEY_SPECIAL)
-            continue;
-        json_t *value = key_json(key, base);
-        if (value)
-            set_at(object, pr_key_local(key), value);
-    }
-    return object;
-}
-
 static json_t *objective_json(const pr_objective_config_t *o)
 {
-    json_t *object = pr_section_json(PR_SECTION_OBJECTIVE, o);
+    json_t *object = pr_options_json(pr_objective_keys, o);
     json_object_update_missing(object, o->options);
     return object;
 }
 
-static json_t *search_json(const pr_search_spec_t *s)
+static json_t *policy_json(const pr_policy_config_t *p)
 {
-    json_t *object = pr_section_json(PR_SECTION_SEARCH, s);
-    json_object_set_new(object, "aggregate", json_string(s->aggregate));
+    json_t *object = pr_options_json(pr_policy_keys, p), *mix = json_copy(p->mix_options);
+    json_object_set_new(mix, "type", json_string(p->mix));
+    json_object_set_new(object, "mix", mix);
+    if (p->own_train)
+        json_object_set_new(object, "train", pr_options_json(pr_train_keys, &p->train));
+    json_object_update_missing(object, p->options);
+    return object;
+}
+
+static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
+{
+    json_t *object = pr_options_json(pr_search_keys, s);
+    if (s->policy >= 0)
+        json_object_set_new(object, "policy", json_string(c->policy[s->policy].name));
+    else
+        json_object_set_new(object, "aggregate", json_string(s->aggregate));
     return object;
 }
 
 json_t *pr_config_json(const pr_config_t *c)
 {
-    json_t *object = pr_section_json(PR_SECTION_ROOT, c), *list = json_array();
+    json_t *object = pr_options_json(pr_config_keys, c), *list = json_array();
     for (int i = 0; i < c->n_objectives; i++)
         json_array_append_new(list, objective_json(&c->objective[i]));
     json_object_set_new(object, "objectives", list);
     list = json_array();
+    for (int i = 0; i < c->n_policies; i++)
+        json_array_append_new(list, policy_json(&c->policy[i]));
+    if (c->n_policies > 0)
+        json_object_set(object, "policies", list);
+    json_decref(list);
+    list = json_array();
     for (int i = 0; i < c->n_searches; i++)
-        json_array_append_new(list, search_json(&c->search[i]));
+        json_array_append_new(list, search_json(c, &c->search[i]));
     json_object_set_new(object, "search", list);
     return object;
 }
@@ -211,14 +141,6 @@ static void put_value(pr_buf_t *b, const json_t *v, int depth)
     }
 }
 
-static const char *help_of(const char *path)
-{
-    for (size_t i = 0; i < pr_key_count; i++)
-        if (strcmp(pr_key_table[i].doc.key, path) == 0)
-            return pr_key_table[i].doc.help;
-    return NULL;
-}
-
 // As put_members, each key with its help; groups are gone into, lists are not.
 static void put_documented(pr_buf_t *b, const json_t *object, const char *prefix, int depth)
 {
@@ -228,10 +150,10 @@ static void put_documented(pr_buf_t *b, const json_t *object, const char *prefix
     {
         pr_buf_t path = {0};
         pr_buf_printf(&path, "%s%s%s", prefix, prefix[0] ? "." : "", name);
-        const char *help = help_of(path.data);
-        if (help) {
+        const pr_option_t *row = pr_option_find(pr_config_keys, path.data);
+        if (row) {
             put_indent(b, depth);
-            pr_buf_printf(b, "# %s\n", help);
+            pr_buf_printf(b, "# %s\n", row->help);
         }
         put_indent(b, depth);
         pr_buf_printf(b, "%s = ", name);

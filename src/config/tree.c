@@ -372,13 +372,13 @@ json_t *pr_node_json(const pr_node_t *node)
         v = json_integer(node->i);
         break;
     case PR_NODE_REAL:
-        v = pr_json_real(node->r);
+        v = pr_json_any_real(node->r);
         break;
     case PR_NODE_BOOL:
         v = json_boolean(node->i);
         break;
     }
-    return v ? v : json_null(); // a real that is not finite
+    return v;
 }
 
 /* ---- look-ups ---- */
@@ -398,30 +398,6 @@ const pr_node_t *pr_node_find(const pr_node_t *group, const char *path)
     snprintf(name, sizeof name, "%.*s", (int)n, path);
     const pr_node_t *child = pr_node_member(group, name);
     return child && path[n] ? pr_node_find(child, path + n + 1) : child;
-}
-
-void pr_node_describe(const pr_node_t *node, char *out, size_t size)
-{
-    switch (node->kind) {
-    case PR_NODE_GROUP:
-        snprintf(out, size, "a group");
-        break;
-    case PR_NODE_LIST:
-        snprintf(out, size, "a list of %d", node->n);
-        break;
-    case PR_NODE_STRING:
-        snprintf(out, size, strlen(node->s) > 60 ? "the string \"%.60s...\"" : "the string \"%s\"", node->s);
-        break;
-    case PR_NODE_INT:
-        snprintf(out, size, "the integer %lld", (long long)node->i);
-        break;
-    case PR_NODE_REAL:
-        snprintf(out, size, "the number %.15g", node->r);
-        break;
-    case PR_NODE_BOOL:
-        snprintf(out, size, "%s", node->i ? "true" : "false");
-        break;
-    }
 }
 
 /* ---- overrides ---- */

@@ -42,8 +42,6 @@ pr_status_t pr_node_override(pr_node_t *root, const char *text, pr_error_t *err)
 const pr_node_t *pr_node_member(const pr_node_t *group, const char *name);
 /* The node at "a.b.c" below group, or NULL. */
 const pr_node_t *pr_node_find(const pr_node_t *group, const char *path);
-/* "the integer 5", "the string \"abc\"", "a group". */
-void pr_node_describe(const pr_node_t *node, char *out, size_t size);
 void pr_node_free(pr_node_t **node);
 
 #endif

@@ -1,5 +1,5 @@
 #include "learn/algorithm.h"
-#include "base/mem.h"
+#include "base/nearest.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,19 +14,16 @@ const pr_algorithm_t *const *pr_algorithms(size_t *n)
 
 pr_status_t pr_algorithm_find(const char *name, const pr_algorithm_t **out, pr_error_t *err)
 {
-    size_t n = sizeof algorithms / sizeof *algorithms;
-    pr_buf_t all = {0};
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(name, algorithms[i]->name) == 0) {
+    enum { N = sizeof algorithms / sizeof *algorithms };
+    const char *names[N];
+    for (size_t i = 0; i < N; i++) {
+        names[i] = algorithms[i]->name;
+        if (strcmp(name, names[i]) == 0) {
             *out = algorithms[i];
-            pr_buf_free(&all);
             return PR_OK;
         }
-        pr_buf_printf(&all, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", algorithms[i]->name);
     }
-    pr_fail(err, PR_ERR_CONFIG, "algorithm: found \"%s\", expected %s", name, all.data);
-    pr_buf_free(&all);
-    return PR_ERR_CONFIG;
+    return pr_unknown("algorithm", "", name, names, N, NULL, err);
 }
 
 void pr_group_moments(int k, const double *r, double *mean, double *std)

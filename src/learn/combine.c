@@ -1,5 +1,5 @@
 #include "learn/combine.h"
-#include "base/mem.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -25,16 +25,14 @@ const pr_combiner_t *const *pr_combiners(size_t *n)
 
 pr_status_t pr_combiner_find(const char *name, const pr_combiner_t **out, pr_error_t *err)
 {
-    pr_buf_t all = {0};
-    for (size_t i = 0; i < sizeof combiners / sizeof *combiners; i++) {
-        if (strcmp(name, combiners[i]->name) == 0) {
+    enum { N = sizeof combiners / sizeof *combiners };
+    const char *names[N];
+    for (size_t i = 0; i < N; i++) {
+        names[i] = combiners[i]->name;
+        if (strcmp(name, names[i]) == 0) {
             *out = combiners[i];
-            pr_buf_free(&all);
             return PR_OK;
         }
-        pr_buf_printf(&all, "%s%s", i ? ", " : "", combiners[i]->name);
     }
-    pr_fail(err, PR_ERR_CONFIG, "combine: found \"%s\", expected one of %s", name, all.data);
-    pr_buf_free(&all);
-    return PR_ERR_CONFIG;
+    return pr_unknown("combiner", "", name, names, N, NULL, err);
 }

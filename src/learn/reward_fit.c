@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Under this condition number the digits that are left do not make a weight: 16 less those that rcond takes. */
+/* Of the 16 digits of a double, solving with a reciprocal condition of 1e-12 takes 12: what is left is no weight. */
 static const double least_rcond = 1e-12;
 /* A ridge of this part of the trace, which no eigenvalue exceeds, keeps rcond well above that. */
 static const double safe_ridge = 1e-8;

@@ -21,21 +21,14 @@ const pr_method_t *const *pr_methods(size_t *n)
 pr_status_t pr_method_find(const char *name, const pr_method_t **out, pr_error_t *err)
 {
     const char *names[MOST];
-    pr_buf_t all = {0};
     for (size_t i = 0; i < n_methods; i++) {
         names[i] = methods[i]->name;
-        pr_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
         if (strcmp(name, names[i]) == 0) {
             *out = methods[i];
-            pr_buf_free(&all);
             return PR_OK;
         }
     }
-    const char *near = pr_nearest(name, names, n_methods);
-    pr_fail(err, PR_ERR_CONFIG, "method: found \"%.64s\", %s%s%s", name, near ? "did you mean \"" : "expected one of ",
-            near ? near : all.data, near ? "\"?" : "");
-    pr_buf_free(&all);
-    return PR_ERR_CONFIG;
+    return pr_unknown("method", "", name, names, n_methods, NULL, err);
 }
 
 pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err)

@@ -1,6 +1,5 @@
 #include "model/model.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/model_parts.h"
@@ -24,7 +23,6 @@ typedef struct {
     bool mapped;                // something is used straight from the map
     pr_file_id_t config;        // the state that config.json was in before it was read
     pr_model_share_t share;     // of a whole model: what the node's processes have in common
-    pr_buf_t hashes;            // text that the model's identity is the hash of
     const pr_tensor_t *reading; // of a part: the tensor being read, and how many of its bytes are behind
     size_t released;
 } loader_t;
@@ -34,22 +32,6 @@ static int64_t converted; // floats, by this process
 int64_t pr_model_converted(void)
 {
     return converted;
-}
-
-/* ---- identity ---- */
-
-static void hash_head(loader_t *l, const pr_tensor_t *t)
-{
-    pr_buf_printf(&l->hashes, "%s %d", t->name, (int)t->dtype);
-    for (int i = 0; i < t->n_dim; i++)
-        pr_buf_printf(&l->hashes, " %" PRId64, t->shape[i]);
-}
-
-static void hash_part(loader_t *l, const pr_tensor_t *t, size_t offset, size_t len)
-{
-    char hex[PR_HASH_HEX];
-    pr_hash_hex(t->data + offset, len, hex);
-    pr_buf_printf(&l->hashes, " %s", hex);
 }
 
 /* ---- tensors ---- */
@@ -100,7 +82,6 @@ static pr_status_t convert(loader_t *l, const pr_tensor_t *t, float *out, pr_err
     size_t width = t->n ? t->bytes / (size_t)t->n : 0;
     for (int64_t at = 0; at < t->n; at += CHUNK) {
         int64_t n = t->n - at < CHUNK ? t->n - at : CHUNK;
-        hash_part(l, t, (size_t)at * width, (size_t)n * width);
         PR_TRY(pr_tensor_read(t, at, n, out + at, err));
         pr_tensor_release_part(l->files, t, (size_t)at * width, (size_t)n * width);
         if (l->share.block)
@@ -118,12 +99,10 @@ static void use_mapped(loader_t *l, const pr_model_spec_t *s, const pr_tensor_t 
     l->m->shared_bytes += t->bytes;
 }
 
-// Hashes and checks a tensor, and converts it to out, or, where that is NULL and it has to be, to a block of its own.
+// Checks a tensor, and converts it to out, or, where that is NULL and it has to be, to a block of its own.
 static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, const pr_tensor_t *t, float *out, pr_error_t *err)
 {
-    hash_head(l, t);
     if (pr_model_is_mapped(t)) {
-        hash_part(l, t, 0, t->bytes);
         use_mapped(l, s, t);
         PR_TRY(pr_tensor_check_finite(t, 0, t->n, *s->at, err));
     } else {
@@ -134,7 +113,6 @@ static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, const pr_t
                            t->name, t->n);
         PR_TRY(convert(l, t, out, err));
     }
-    pr_buf_puts(&l->hashes, "\n");
     return PR_OK;
 }
 
@@ -144,16 +122,13 @@ static pr_status_t load_tensor(loader_t *l, const pr_model_spec_t *s, const pr_t
 static pr_status_t read_whole(loader_t *l, const pr_model_spec_t *spec, const pr_tensor_t *const *tensor, size_t n,
                               pr_error_t *err)
 {
-    size_t before = l->hashes.len;
     l->m->bytes = l->m->shared_bytes = 0;
     for (size_t i = 0; i < n; i++)
         PR_TRY(load_tensor(l, &spec[i], tensor[i], l->share.block ? pr_model_share_tensor(&l->share, i) : NULL, err));
-    pr_hash_hex(l->hashes.data, l->hashes.len, l->m->hash);
-    l->hashes.len = before;
     return PR_OK;
 }
 
-// Points the model at the shared block, which whoever made it has hashed and checked, mapped tensors included.
+// Points the model at the shared block, which whoever made it has checked, mapped tensors included.
 static void use_shared(loader_t *l, const pr_model_spec_t *spec, const pr_tensor_t *const *tensor, size_t n)
 {
     l->m->bytes = l->m->shared_bytes = 0;
@@ -174,10 +149,10 @@ static pr_status_t load_whole(loader_t *l, const pr_model_spec_t *spec, const pr
                               pr_error_t *err)
 {
     pr_shared_t got = pr_model_share_open(&l->share, l->dir, &l->config, l->files, tensor, n);
-    bool made = got == PR_SHARED_MADE && pr_model_share_hash(&l->share, l->m->hash);
+    bool made = got == PR_SHARED_MADE;
     if (got == PR_SHARED_MAKE) {
         PR_TRY(read_whole(l, spec, tensor, n, err));
-        made = pr_model_share_publish(&l->share, l->dir, &l->config, l->files, l->m->hash);
+        made = pr_model_share_publish(&l->share, l->dir, &l->config, l->files);
     }
     if (made) {
         use_shared(l, spec, tensor, n);
@@ -270,16 +245,6 @@ static pr_status_t identify_config(loader_t *l, pr_error_t *err)
     return status;
 }
 
-static pr_status_t hash_config(loader_t *l, pr_error_t *err)
-{
-    char hex[PR_HASH_HEX], *path = pr_path_join(l->dir, "config.json");
-    pr_status_t status = pr_hash_file(path, hex, err);
-    if (status == PR_OK)
-        pr_buf_printf(&l->hashes, "config.json %s\n", hex);
-    free(path);
-    return status;
-}
-
 static pr_status_t load(loader_t *l, pr_error_t *err)
 {
     pr_status_t identified = identify_config(l, err);
@@ -290,7 +255,6 @@ static pr_status_t load(loader_t *l, pr_error_t *err)
     l->m->part = pr_part(&l->m->config, l->cols, l->col);
     l->m->embed_ld = l->m->config.d_model;
     l->m->layer = pr_alloc((size_t)l->m->config.n_layer, sizeof *l->m->layer);
-    PR_TRY(hash_config(l, err));
     PR_TRY(pr_safetensors_open_model(l->dir, &l->files, err));
     l->used = pr_alloc(pr_safetensors_count(l->files), sizeof *l->used);
     PR_TRY(load_tensors(l, err));
@@ -320,7 +284,6 @@ pr_status_t pr_model_load_part(const char *dir, int cols, int col, pr_model_t **
     pr_status_t status = load(&l, err);
     pr_model_share_clear(&l.share);
     pr_safetensors_close(&l.files);
-    pr_buf_free(&l.hashes);
     free(l.used);
     if (status == PR_OK)
         *out = l.m;

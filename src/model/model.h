@@ -34,13 +34,12 @@ typedef struct pr_model {
     pr_layer_t *layer;            // [n_layer]
     const float *embed;           // [V, all d], or [all d, V] with embed_transposed (the part of a tied embedding)
     int embed_ld;                 // elements between its stored rows
-    bool embed_transposed;        //
+    bool embed_transposed;        // by features instead of by words
     const float *pos;             // [max_pos,d] learned positions (gpt2) or NULL
     const float *norm_w, *norm_b; // [d] final norm
     pr_weight_t head;             // [V,d]; the embedding when tied; data NULL for a classifier
     pr_weight_t score;            // [n_label,d] of a sequence classifier; data NULL for a language model
     float *rope_cos, *rope_sin;   // [at least what pr_model_rope_reserve asked for, head_dim/2], or NULL before it
-    char hash[33];                // identity by content: config.json and the weight files; empty for a part
     size_t bytes;                 // memory held for weights
     size_t shared_bytes;          // of these, what all processes of the node hold once; the rest is private
     struct pr_model_storage *storage;

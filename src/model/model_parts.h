@@ -20,7 +20,7 @@ typedef enum {
 typedef struct pr_model_spec {
     pr_spec_kind_t kind;
     int layer;      // of a slot
-    pr_slot_t slot; //
+    pr_slot_t slot; // which of them
     char name[128]; // Hugging Face name
     size_t prefix;  // length of its prefix ("transformer.", "model.") that some files leave out
     int n_dim;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    FORMAT = 1, // of the block and of what is in it: to be raised when either changes, as old programs may be running
-    HEAD = 64,  // bytes before the first tensor: the hash and its NUL
+    FORMAT = 2, // of the block and of what is in it: to be raised when either changes, as old programs may be running
+    HEAD = 64,  // unused bytes before the first tensor, so that none is at 0
     ALIGN = 64
 };
 
@@ -93,12 +93,6 @@ float *pr_model_share_tensor(const pr_model_share_t *s, size_t i)
     return s->at[i] ? (float *)(void *)((unsigned char *)pr_shared_block_data(s->block) + s->at[i]) : NULL;
 }
 
-bool pr_model_share_hash(const pr_model_share_t *s, char out[PR_HASH_HEX])
-{
-    memcpy(out, pr_shared_block_data(s->block), PR_HASH_HEX);
-    return strspn(out, "0123456789abcdef") == PR_HASH_HEX - 1 && out[PR_HASH_HEX - 1] == 0;
-}
-
 // Are the files what they were when they were mapped?
 static bool are_unchanged(const char *dir, const pr_file_id_t *config, const pr_safetensors_t *files, char *why)
 {
@@ -116,10 +110,9 @@ static bool are_unchanged(const char *dir, const pr_file_id_t *config, const pr_
 }
 
 bool pr_model_share_publish(pr_model_share_t *s, const char *dir, const pr_file_id_t *config,
-                            const pr_safetensors_t *files, const char hash[PR_HASH_HEX])
+                            const pr_safetensors_t *files)
 {
     char why[PR_SHARED_WHY];
-    memcpy(pr_shared_block_data(s->block), hash, PR_HASH_HEX);
     bool good = are_unchanged(dir, config, files, why) && pr_shared_block_publish(s->block, why);
     if (!good)
         tell(dir, why);

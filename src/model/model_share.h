@@ -1,10 +1,9 @@
 /* Within the model: weights that are not used as the file has them are converted once per node (shared_block.h). What
- * is shared is one block: the model's hash, then every converted tensor. */
+ * is shared is one block of every converted tensor. */
 #ifndef PR_MODEL_MODEL_SHARE_H
 #define PR_MODEL_MODEL_SHARE_H
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "model/model_parts.h"
 #include "model/shared_block.h"
 
@@ -22,11 +21,9 @@ pr_shared_t pr_model_share_open(pr_model_share_t *s, const char *dir, const pr_f
                                 const pr_safetensors_t *files, const pr_tensor_t *const *tensor, size_t n);
 /* Where the floats of tensor i lie: written while the block is being made, then read. They move at publication. */
 float *pr_model_share_tensor(const pr_model_share_t *s, size_t i);
-/* Of a block that was made: the model's hash. False if there is none. */
-bool pr_model_share_hash(const pr_model_share_t *s, char out[PR_HASH_HEX]);
 /* The block is complete. False, which was logged, if it cannot be shared: its contents are gone. */
 bool pr_model_share_publish(pr_model_share_t *s, const char *dir, const pr_file_id_t *config,
-                            const pr_safetensors_t *files, const char hash[PR_HASH_HEX]);
+                            const pr_safetensors_t *files);
 /* Gives up what s has. */
 void pr_model_share_clear(pr_model_share_t *s);
 

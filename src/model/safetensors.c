@@ -248,8 +248,3 @@ void pr_tensor_release_part(const pr_safetensors_t *st, const pr_tensor_t *t, si
         }
     }
 }
-
-void pr_tensor_release(const pr_safetensors_t *st, const pr_tensor_t *t)
-{
-    pr_tensor_release_part(st, t, 0, t->bytes);
-}

@@ -77,9 +77,8 @@ pr_status_t pr_tensor_check_finite(const pr_tensor_t *t, int64_t first, int64_t 
 pr_status_t pr_tensor_read(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
 /* The error of a tensor whose type this program does not compute with. */
 pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err);
-/* The pages of a tensor that has been converted are given back to the kernel (they can be read again from the file). */
-void pr_tensor_release(const pr_safetensors_t *st, const pr_tensor_t *t);
-/* As above for the bytes [offset, offset+len) of a tensor. */
+/* The pages of the bytes [offset, offset+len) of a tensor, which have been converted, are given back to the kernel
+ * (they can be read again from the file). */
 void pr_tensor_release_part(const pr_safetensors_t *st, const pr_tensor_t *t, size_t offset, size_t len);
 
 /* Writes F32 tensors (name, shape, float data in t->data) with optional metadata {"format": "pt"} to path, atomically,

@@ -26,8 +26,8 @@ static pr_status_t check_tokens(const pr_run_t *run, const pr_batch_t *b, pr_err
                 return pr_fail(err, PR_ERR_FORMAT, "token id %d is outside the vocabulary of %d", b->token[r],
                                c->vocab);
         if (past + n > c->max_pos)
-            return pr_fail(err, PR_ERR_FORMAT, "position %d is past the model's longest sequence, %d tokens",
-                           c->max_pos, c->max_pos);
+            return pr_fail(err, PR_ERR_FORMAT, "a sequence of %d tokens, but the model's longest has %d", past + n,
+                           c->max_pos);
     }
     return PR_OK;
 }

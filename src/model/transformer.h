@@ -7,8 +7,7 @@
  * (`params` aggregation) over one copy of the base weights.
  *
  * Order of calls for a forward pass: pr_embed, pr_layers (0..n_layer), pr_final_norm, then pr_head_* of head.h on the
- * rows wanted.
- */
+ * rows wanted. */
 #ifndef PR_MODEL_TRANSFORMER_H
 #define PR_MODEL_TRANSFORMER_H
 
@@ -67,8 +66,8 @@ pr_status_t pr_embed(pr_run_t *run, const pr_batch_t *b, float *x, pr_error_t *e
  * the rows; call it with contiguous ranges in order and pr_kv_advance afterwards. Errors: PR_ERR_MEMORY, PR_ERR_FORMAT
  * (cache full). */
 pr_status_t pr_layers(pr_run_t *run, const pr_batch_t *b, int first, int last, float *x, pr_error_t *err);
-/* Counts the batch's rows as held: every stream's length grows by its sequence's rows. Once a batch, after pr_layers.
- */
+/* Counts the batch's rows as held: every stream's length grows by its sequence's rows. Once a batch, after
+ * pr_layers. */
 void pr_kv_advance(const pr_batch_t *b);
 /* h [n,d] = final norm of x [n,d]; h may be x. With save the input is kept for backward. */
 void pr_final_norm(pr_run_t *run, int n, const float *x, float *h);

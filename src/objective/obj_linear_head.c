@@ -92,8 +92,8 @@ static pr_status_t linear_check_fit(const json_t *opt, bool pairs, pr_error_t *e
     const char *transform = json_string_value(json_object_get(opt, "transform")), *wrong = pairs ? "clip" : "sigmoid";
     if (!transform || strcmp(transform, wrong) != 0)
         return PR_OK;
-    return pr_fail(err, PR_ERR_CONFIG, "option 'transform': found %s, expected none or %s, as the head is fitted on %s",
-                   wrong, pairs ? "sigmoid" : "clip",
+    return pr_fail(err, PR_ERR_CONFIG, "transform: found %s, expected none or %s, as the head is fitted on %s", wrong,
+                   pairs ? "sigmoid" : "clip",
                    pairs ? "pairs and gives log-odds" : "labels and predicts the label itself");
 }
 

@@ -47,14 +47,12 @@ static pr_status_t compile(const json_t *opt, pcre2_code **out, pr_error_t *err)
     int code;
     size_t offset;
     if (!*pattern || strlen(pattern) > MAX_PATTERN)
-        return pr_fail(err, PR_ERR_CONFIG, "option 'pattern': found %zu bytes, expected 1 to %d", strlen(pattern),
-                       MAX_PATTERN);
+        return pr_fail(err, PR_ERR_CONFIG, "pattern: found %zu bytes, expected 1 to %d", strlen(pattern), MAX_PATTERN);
     *out = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, flags, &code, &offset, NULL);
     if (!*out) {
         PCRE2_UCHAR text[160];
         pcre2_get_error_message(code, text, sizeof text);
-        return pr_fail(err, PR_ERR_CONFIG, "option 'pattern': at byte %zu of '%.80s': %s", offset, pattern,
-                       (char *)text);
+        return pr_fail(err, PR_ERR_CONFIG, "pattern: at byte %zu of '%.80s': %s", offset, pattern, (char *)text);
     }
     return PR_OK;
 }

@@ -73,8 +73,8 @@ static pr_status_t check_labels(const char *dir, const pr_model_config_t *c, int
         return pr_fail(err, PR_ERR_CONFIG, "%s: is a %s, expected a sequence classification model", dir,
                        *c->arch_name ? c->arch_name : "language model");
     if (label >= c->n_label)
-        return pr_fail(err, PR_ERR_CONFIG, "option 'label': found %d, but %s has %d label%s (counted from 0)", label,
-                       dir, c->n_label, c->n_label == 1 ? "" : "s");
+        return pr_fail(err, PR_ERR_CONFIG, "label: found %d, but %s has %d label%s (counted from 0)", label, dir,
+                       c->n_label, c->n_label == 1 ? "" : "s");
     return PR_OK;
 }
 
@@ -94,7 +94,7 @@ static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
 static pr_status_t reward_check(const json_t *opt, const char *dir, pr_error_t *err)
 {
     if (!strstr(pr_option_string(opt, "template"), "{response}"))
-        return pr_fail(err, PR_ERR_CONFIG, "option 'template': found no {response} in it");
+        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
     char *model_dir = pr_option_path(opt, "model", dir);
     pr_status_t status = check_dir(model_dir, pr_option_int(opt, "label"), err);
     free(model_dir);

@@ -91,8 +91,7 @@ pr_status_t pr_objective_identity(const char *type, const json_t *resolved, cons
 
 /* Collective on the columns of env->la where the type says so; the others are to be opened on one rank of a team.
  * options: resolved or as configured. env and what it points to are borrowed until the close. Errors name the
- * objective.
- */
+ * objective. */
 pr_status_t pr_objective_open(const char *name, const char *type, const json_t *resolved, const pr_objective_env_t *env,
                               pr_objective_t **out, pr_error_t *err);
 /* Can the objective's own model, where it has one, read all prompts [n] of a file? options: resolved or as configured.

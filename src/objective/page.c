@@ -2,18 +2,6 @@
 #include "base/mem.h"
 #include "objective/type.h"
 
-static const char *const kinds[] = {
-    [PR_OPT_STRING] = "string",
-    [PR_OPT_FILE] = "file",
-    [PR_OPT_DIR] = "directory",
-    [PR_OPT_INT] = "integer",
-    [PR_OPT_REAL] = "number",
-    [PR_OPT_BOOL] = "true/false",
-    [PR_OPT_STRINGS] = "list of strings",
-    [PR_OPT_DURATION] = "duration",
-    [PR_OPT_COMMAND] = "string or list of strings",
-};
-
 static const char intro[] =
     "# Objectives\n"
     "\n"
@@ -33,33 +21,6 @@ static const char intro[] =
     "is not fails the job with a message that names the objective and the sample. Texts are UTF-8; lower case is "
     "Unicode's full mapping.\n";
 
-// A '|' would end the table's cell.
-static void add_cell(pr_buf_t *b, const char *text)
-{
-    for (; *text; text++)
-        if (*text == '|')
-            pr_buf_puts(b, "\\|");
-        else
-            pr_buf_add(b, text, 1);
-}
-
-static void add_default(pr_buf_t *b, const pr_option_t *o)
-{
-    if (!o->dflt)
-        pr_buf_puts(b, "required");
-    else if (!*o->dflt)
-        pr_buf_puts(b, "none");
-    else
-        pr_buf_printf(b, "`%s`", o->dflt);
-}
-
-static void add_values(pr_buf_t *b, const pr_option_t *o)
-{
-    add_cell(b, o->choices ? o->choices : kinds[o->kind]);
-    if (o->min < o->max)
-        pr_buf_printf(b, ", %.10g to %.10g%s", o->min, o->max, o->kind == PR_OPT_DURATION ? " s" : "");
-}
-
 static void add_type(pr_buf_t *b, const pr_objective_type_t *t)
 {
     pr_buf_printf(b, "\n## %s\n\n%s\n\n- Score: %s\n- Range: %s\n", t->name, t->help, t->formula, t->range);
@@ -69,16 +30,8 @@ static void add_type(pr_buf_t *b, const pr_objective_type_t *t)
         pr_buf_puts(b, "\nNo options.\n");
         return;
     }
-    pr_buf_puts(b, "\n| option | values | default | meaning |\n| --- | --- | --- | --- |\n");
-    for (const pr_option_t *o = t->options; o->key; o++) {
-        pr_buf_printf(b, "| `%s` | ", o->key);
-        add_values(b, o);
-        pr_buf_puts(b, " | ");
-        add_default(b, o);
-        pr_buf_puts(b, " | ");
-        add_cell(b, o->help);
-        pr_buf_puts(b, " |\n");
-    }
+    pr_buf_puts(b, "\n");
+    pr_options_markdown(b, t->options, "option");
 }
 
 char *pr_objective_page(void)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,9 +50,14 @@ static void default_signals(void)
         sigaction(s, &dfl, NULL);
 }
 
+/* By its number, as C libraries before glibc 2.34 have no function for it; kernels before 5.9 do not have it. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
 static void close_inherited(int n_fd)
 {
-    if (close_range(FIRST_FREE_FD, ~0U, 0) != 0) // kernels before 5.9 do not have it
+    if (syscall(SYS_close_range, (unsigned)FIRST_FREE_FD, ~0U, 0U) != 0)
         for (int fd = FIRST_FREE_FD; fd < n_fd; fd++)
             close(fd);
 }

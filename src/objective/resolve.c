@@ -13,18 +13,11 @@ static pr_status_t unknown_type(const char *name, const char *type, pr_error_t *
     size_t n;
     const pr_objective_type_t *const *types = pr_objective_types(&n);
     const char **names = pr_alloc(n, sizeof *names);
-    pr_buf_t all = {0};
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         names[i] = types[i]->name;
-        pr_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *near = pr_nearest(type, names, n);
-    if (near)
-        pr_fail(err, PR_ERR_CONFIG, "objective '%s': unknown type '%.64s'; did you mean '%s'?", name, type, near);
-    else
-        pr_fail(err, PR_ERR_CONFIG, "objective '%s': unknown type '%.64s'; there are: %s", name, type, all.data);
-    pr_buf_free(&all);
+    pr_unknown("type", "", type, names, n, NULL, err);
     free(names);
+    pr_fail_in(err, "objective '%s'", name);
     return PR_ERR_CONFIG;
 }
 

@@ -108,8 +108,7 @@ static pr_status_t one_setting(const char *key, const char *dflt, const json_t *
     const char *said = json_string_value(json_object_get(metadata, key));
     char *given = !pr_json_is_none(v) ? as_text(v) : NULL;
     if (given && said && strcmp(given, said) != 0) {
-        pr_fail(err, PR_ERR_CONFIG, "option '%s': found \"%.200s\", but %s was fitted with \"%.200s\"", key, given,
-                where, said);
+        pr_fail(err, PR_ERR_CONFIG, "%s: found \"%.200s\", but %s was fitted with \"%.200s\"", key, given, where, said);
         free(given);
         return PR_ERR_CONFIG;
     }
@@ -141,7 +140,7 @@ static pr_status_t parse_settings(char **text, const char *where, pr_templated_t
     PR_TRY(parse_bool(text, SPECIAL_TOKENS, where, &out->special, err));
     PR_TRY(parse_bool(text, TRIM, where, &out->trim, err));
     if (!strstr(text[TEMPLATE], "{response}"))
-        return pr_fail(err, PR_ERR_CONFIG, "option 'template': found no {response} in it");
+        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
     return PR_OK;
 }
 

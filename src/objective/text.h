@@ -48,8 +48,7 @@ void pr_text_words(const char *s, size_t len, pr_spans_t *out);
 /* The sentences of a text by Unicode's rule (UAX 29, as ICU has it): quotation marks and brackets that close after a
  * full stop belong to the sentence they close, the end of a line ends one, and a full stop before a small letter ends
  * none. A piece without a letter (emphasis marks, a face) belongs to the sentence before it, at the beginning of a line
- * ("1.") to the one after it. Pieces of s itself, without white space at their ends; none of a text of white space.
- */
+ * ("1.") to the one after it. Pieces of s itself, without white space at their ends; none of a text of white space. */
 #define PR_SENTENCES_HELP                                                                                              \
     "Sentences are Unicode's (UAX 29, as the ICU library has it): closing quotation marks and brackets belong to the " \
     "sentence, the end of a line ends one, a full stop before a small letter does not, an ellipsis is three full "     \
@@ -63,8 +62,8 @@ typedef struct pr_dict {
     size_t n, cap;
 } pr_dict_t;
 
-/* The value of a key, made with value 0 where there was none (*added says so; may be NULL). Valid until the next call.
- */
+/* The value of a key, made with value 0 where there was none (*added says so; may be NULL). Valid until the next
+ * call. */
 double *pr_dict_put(pr_dict_t *d, const char *key, size_t len, bool *added);
 /* NULL when the key is not there. */
 const double *pr_dict_get(const pr_dict_t *d, const char *key, size_t len);

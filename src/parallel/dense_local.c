@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LAPACK, which Debian's OpenBLAS holds. Column-major: the lower triangle of our row-major matrices is its upper one.
- */
+/* LAPACK, which Debian's OpenBLAS holds. Column-major: the lower triangle of our row-major matrices is its upper
+ * one. */
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b,
              const int *ldb, int *info, size_t);

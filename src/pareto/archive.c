@@ -36,11 +36,6 @@ void pr_archive_free(pr_archive_t **archive)
     *archive = NULL;
 }
 
-int pr_archive_objectives(const pr_archive_t *a)
-{
-    return (int)a->m;
-}
-
 size_t pr_archive_size(const pr_archive_t *a)
 {
     return a->size;
@@ -203,12 +198,6 @@ void pr_archive_insert_many(pr_archive_t *a, const int64_t *ids, const double *p
     filter(a);
     sort_by_id(a);
     drop_repeated(a);
-}
-
-void pr_archive_merge(pr_archive_t *a, const pr_archive_t *other)
-{
-    assert(a->m == other->m && a != other);
-    pr_archive_insert_many(a, other->ids, other->points, other->size);
 }
 
 const int64_t *pr_archive_ids(pr_archive_t *a)

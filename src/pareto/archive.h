@@ -27,7 +27,6 @@ pr_archive_t *pr_archive_new(int m);
 /* Accepts NULL, sets NULL. */
 void pr_archive_free(pr_archive_t **archive);
 
-int pr_archive_objectives(const pr_archive_t *archive);
 size_t pr_archive_size(const pr_archive_t *archive);
 
 /* Offers one point [m]. O(size m) at worst; a dominated point is usually found to be so much sooner. */
@@ -35,8 +34,6 @@ pr_archive_verdict_t pr_archive_insert(pr_archive_t *archive, int64_t id, const 
 /* Offers n points [n,m] with ids [n]; the same result as one by one, through the filter of pareto/dominance.h where
  * that is faster. */
 void pr_archive_insert_many(pr_archive_t *archive, const int64_t *ids, const double *points, size_t n);
-/* Offers all points of another archive with the same number of objectives. */
-void pr_archive_merge(pr_archive_t *archive, const pr_archive_t *other);
 
 /* The points in the order of their ids (equal ids, if the caller used any: lexicographic order of the points). The
  * arrays belong to the archive and are good until the next call that changes it. */

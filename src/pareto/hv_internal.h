@@ -1,5 +1,5 @@
-/* Internal: hypervolumes to the origin of points in the positive orthant, u [n,m] row-major, all values > 0 and finite.
- */
+/* Internal: hypervolumes to the origin of points in the positive orthant, u [n,m] row-major, all values > 0 and
+ * finite. */
 #ifndef PR_PARETO_HV_INTERNAL_H
 #define PR_PARETO_HV_INTERNAL_H
 

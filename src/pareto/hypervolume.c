@@ -145,8 +145,8 @@ static void contributions1(const pr_hv_shifted_t *s, double *contributions)
     contributions[s->rows[best]] = s->u[best] - second;
 }
 
-/* What points[from..to), which lie left of and below the corner p, take from the rectangle between (left, low) and p.
- */
+/* What points[from..to), which lie left of and below the corner p, take from the rectangle between (left, low) and
+ * p. */
 static double covered_area(const pr_hv_shifted_t *s, const uint32_t *order, size_t from, size_t to, double left,
                            double low)
 {

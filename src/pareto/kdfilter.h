@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* rank [n,m]: dense ranks of each coordinate (greater is better, below 2^31), of n distinct points. Sets dominated [n].
- */
+/* rank [n,m]: dense ranks of each coordinate (greater is better, below 2^31), of n distinct points. Sets dominated
+ * [n]. */
 void pr_kd_filter(const int32_t *rank, size_t n, int m, bool *dominated);
 
 #endif

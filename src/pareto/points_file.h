@@ -3,8 +3,7 @@
  * A line is a point: numbers between spaces, tabs or commas. '#' begins a comment. Lines without numbers, empty or with
  * nothing but a comment, end a set, and the next point begins another one. Lines end with LF or CRLF. "inf" is a
  * number; "nan", numbers that do not fit a double, empty fields and rows with another number of columns than the first
- * are refused with "file:line: ...".
- */
+ * are refused with "file:line: ...". */
 #ifndef PR_PARETO_POINTS_FILE_H
 #define PR_PARETO_POINTS_FILE_H
 

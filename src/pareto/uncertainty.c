@@ -3,7 +3,6 @@
 #include "base/rng.h"
 #include "pareto/hypervolume.h"
 #include "pareto/sort.h"
-#include "pareto/utility.h"
 
 #include <assert.h>
 #include <math.h>
@@ -13,12 +12,6 @@
 double pr_statistic_hypervolume(const double *points, size_t n, int m, void *reference)
 {
     return pr_hypervolume(points, n, m, reference);
-}
-
-double pr_statistic_expected_utility(const double *points, size_t n, int m, void *weights)
-{
-    const pr_weights_t *w = weights;
-    return pr_expected_utility(points, n, m, w->weights, w->n);
 }
 
 typedef struct resampler {
@@ -176,8 +169,8 @@ pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompt
     return status;
 }
 
-/* The continued fraction of the incomplete beta function, by Lentz's method (Press et al., "Numerical recipes", 6.4).
- */
+/* The continued fraction of the incomplete beta function, by Lentz's method (Press et al., "Numerical recipes",
+ * 6.4). */
 static double beta_fraction(double a, double b, double x)
 {
     enum { MOST = 10000 };

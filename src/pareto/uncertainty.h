@@ -11,14 +11,8 @@
 /* A number computed from points [n,m], all objectives maximised; context is the caller's. Must not keep points. */
 typedef double (*pr_statistic_fn)(const double *points, size_t n, int m, void *context);
 
-/* Ready-made statistics. The hypervolume; context: the reference [m]. */
+/* A ready-made one: the hypervolume; context: the reference [m]. */
 double pr_statistic_hypervolume(const double *points, size_t n, int m, void *reference);
-/* The expected utility; context: a pr_weights_t. */
-typedef struct pr_weights {
-    const double *weights; // [n,m]
-    size_t n;
-} pr_weights_t;
-double pr_statistic_expected_utility(const double *points, size_t n, int m, void *weights);
 
 typedef struct pr_interval {
     double estimate;       // the statistic of the means over all prompts (averaged over seeds)

@@ -6,6 +6,12 @@
 
 #include <stddef.h>
 
+/* A set of weight vectors. */
+typedef struct pr_weights {
+    const double *weights; // [n,m]
+    size_t n;
+} pr_weights_t;
+
 /* The number of weight vectors with m >= 1 non-negative multiples of 1/steps that sum to 1: C(steps + m - 1, m - 1), or
  * SIZE_MAX where that does not fit. Das & Dennis (1998), "Normal-boundary intersection", SIAM J. Optim. 8(3). */
 size_t pr_lattice_size(int m, size_t steps);

@@ -28,8 +28,8 @@ typedef struct pr_gram_options {
     double ridge;        // >= 0
 } pr_gram_options_t;
 
-/* Ors into need [n_layer][PR_N_GROUP]: the groups in which an adapter has a map. Others have no part in merging. Local.
- */
+/* Ors into need [n_layer][PR_N_GROUP]: the groups in which an adapter has a map. Others have no part in merging.
+ * Local. */
 void pr_gram_groups(const pr_adapter_t *a, bool *need);
 
 /* Decodes the expert's responses and sums over all their positions but a response's last token, which nothing reads. A

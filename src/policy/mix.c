@@ -32,18 +32,9 @@ static const pr_mix_t *find(const char *name, size_t len)
 static pr_status_t unknown(const char *name, pr_error_t *err)
 {
     const char *names[MOST];
-    pr_buf_t all = {0};
-    for (size_t i = 0; i < n_mixes; i++) {
+    for (size_t i = 0; i < n_mixes; i++)
         names[i] = mixes[i]->name;
-        pr_buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *near = pr_nearest(name, names, n_mixes);
-    if (near)
-        pr_fail(err, PR_ERR_CONFIG, "unknown mix '%.64s'; did you mean '%s'? There are: %s", name, near, all.data);
-    else
-        pr_fail(err, PR_ERR_CONFIG, "unknown mix '%.64s'; there are: %s", name, all.data);
-    pr_buf_free(&all);
-    return PR_ERR_CONFIG;
+    return pr_unknown("mix", "", name, names, n_mixes, NULL, err);
 }
 
 pr_status_t pr_mix_find(const char *name, const pr_mix_t **out, pr_error_t *err)

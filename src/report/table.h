@@ -16,7 +16,7 @@ typedef struct pr_table_point {
     int seed;           // seed of the experts
     int level;
     const double *w;    // [K] preference weights
-    const double *mean; // [K] mean an objective over the evaluation prompts
+    const double *mean; // [K] mean per objective over the evaluation prompts
     const double *se;   // [K] standard error; NaN when there is none (of one prompt)
     int n_prompts;
     long tokens;     // generated
@@ -32,8 +32,8 @@ typedef struct pr_table {
     size_t n;
 } pr_table_t;
 
-/* cells.csv: every point in the order given:
- * search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front, point,job.
+/* cells.csv: every point in the order given, with the columns
+ *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front,point,job
  * front.csv: the same columns, front points only. Numbers in the shortest form that reads back as the same double, an
  * empty field for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180
  * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */

@@ -2,6 +2,7 @@
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/hold.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -131,6 +132,7 @@ pr_status_t pr_journal_append(pr_journal_t *j, const char *event, const json_t *
     PR_TRY(status);
     if (sync && fdatasync(j->fd) != 0)
         return pr_fail(err, PR_ERR_IO, "%s: cannot sync the journal: %s", j->path, strerror(errno));
+    pr_hold_at("journal", event, NULL, NULL);
     return PR_OK;
 }
 

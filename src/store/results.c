@@ -107,8 +107,8 @@ static pr_status_t lock_file(const char *dir, const char *path, int fd, int lock
     return pr_fail(err, PR_ERR_LOCKED, "%s: %s works in this results directory", dir, owner);
 }
 
-/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an error.
- */
+/* Opens a file of the directory and locks it. lock: .lock's open file; -1 for .lock itself. *out is -1 after an
+ * error. */
 static pr_status_t take(const char *dir, const char *name, int flags, int lock, int *out, pr_error_t *err)
 {
     char *path = pr_path_join(dir, name);
@@ -368,7 +368,7 @@ static pr_status_t walk_folder(const pr_walk_t *w, int parent, const char *name,
         snprintf(below, sizeof below, "%s%s%s", in, in[0] ? "/" : "", e->d_name);
         if (S_ISDIR(st.st_mode) && depth > 0)
             status = walk_folder(w, fd, e->d_name, below, depth - 1);
-        else if (S_ISREG(st.st_mode))
+        else if (S_ISREG(st.st_mode) || (S_ISLNK(st.st_mode) && pr_results_is_temporary(e->d_name)))
             status = w->fn(w->self, &(pr_results_file_t){fd, in, e->d_name, (uint64_t)st.st_blocks * 512}, w->err);
     }
     closedir(d);

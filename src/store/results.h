@@ -37,7 +37,7 @@ bool pr_results_locked(const char *dir, char *owner, size_t size);
 /* Does the directory hold what only a sweep with a journal leaves: a table, an expert, a head, a checkpoint? *what: the
  * name of one, relative to dir (may be NULL). */
 bool pr_results_has_work(const char *dir, char *what, size_t size);
-/* A regular file in a results directory. */
+/* A regular file in a results directory, or a link that is half made. */
 typedef struct pr_results_file {
     int folder;     // where it is, open
     const char *in; // and its name: "", "checkpoints", "experts/empathy-s1"

@@ -62,7 +62,7 @@ static void add_run(pr_buf_t *b, const pr_sweep_t *s, const pr_track_t *t, const
     for (size_t i = 0; i < r->n; i++) {
         int n = pr_track_ranges(t, t->asked[r->asked[i]].n_prompts, bounds);
         for (int j = 0; j < n; j++) {
-            const pr_record_t *job = pr_track_range(s, t, r->asked[i], j)->job;
+            const pr_job_record_t *job = pr_track_range(s, t, r->asked[i], j)->job;
             pr_buf_add(b, job->id, sizeof job->id);
         }
     }

@@ -36,8 +36,8 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     for (size_t k = 0; k < k_n; k++)
         o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k_n + k];
     o->eval[i] = pr_track_range(s, t, asked, 0);
-    pr_record_id(o->eval[i]->job, o->id[2 * i]);
-    pr_record_id(sum.job, o->id[2 * i + 1]);
+    pr_job_record_id(o->eval[i]->job, o->id[2 * i]);
+    pr_job_record_id(sum.job, o->id[2 * i + 1]);
     o->row[i] = (pr_table_point_t){.id = o->id[2 * i],
                                    .search = t->spec->name,
                                    .seed = (int)s->config->seeds[t->seed_index],
@@ -223,22 +223,22 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
 /* ---- costs and metrics ---- */
 
 /* Of all attempts of all runs, with and without a result. */
-static double spent_seconds(const pr_record_t *r)
+static double spent_seconds(const pr_job_record_t *r)
 {
     return r->spent + r->seconds;
 }
 
-static int64_t spent_tokens(const pr_record_t *r)
+static int64_t spent_tokens(const pr_job_record_t *r)
 {
     return r->wasted + r->tokens;
 }
 
 /* id [33]: room for its text. */
-static pr_cost_t cost_of(const pr_sweep_t *s, const pr_record_t *r, const char *kind, const char *label, char *id)
+static pr_cost_t cost_of(const pr_sweep_t *s, const pr_job_record_t *r, const char *kind, const char *label, char *id)
 {
     static const char *const states[] = {"waiting", "running", "ok", "failed"};
     bool ran = r->attempts > 0;
-    pr_record_id(r, id);
+    pr_job_record_id(r, id);
     return (pr_cost_t){.job = id,
                        .kind = kind,
                        .label = label,

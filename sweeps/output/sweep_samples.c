@@ -56,7 +56,7 @@ static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json
 {
     size_t k_n = (size_t)s->config->n_objectives;
     char id[PR_HASH_HEX], *path;
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     path = pr_checkpoint_path(pr_sweep_dir(s), pr_job_evaluate.name, id);
     pr_checkpoint_t c = {0};
     json_t *responses = NULL;
@@ -168,7 +168,7 @@ static const json_t *kept_lines(const pr_sweep_t *s, const pr_table_point_t *row
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, pr_error_t *err)
 {
     char id[PR_HASH_HEX];
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     json_t *said = json_object_get(s->said, id);
     if (said)
         return said;
@@ -210,7 +210,7 @@ static void ask_for(void *self, const pr_table_point_t *row, const pr_evaluation
     s->graph.n_evaluated--;
     s->again = pr_realloc(s->again, s->n_again + 1, sizeof(pr_evaluation_t *));
     s->again[s->n_again++] = e;
-    pr_record_id(e->job, id);
+    pr_job_record_id(e->job, id);
     pr_sweep_tell(s, "job_again",
                   json_pack("{s:s, s:o}", "job", id, "why", pr_text_json_string(err.text, strlen(err.text))));
     pr_graph_again(s, e->job);

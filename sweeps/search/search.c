@@ -1,6 +1,5 @@
 /* The search strategies behind one call: checking the specification, replaying the strategy, answering in canonical
- * order.
- */
+ * order. */
 #include "sweeps/search/search_internal.h"
 
 #include "base/mem.h"

@@ -2,35 +2,41 @@
  * tested without MPI, and a resumed sweep takes the same decisions as an uninterrupted one. Points are exact rationals,
  * so that a vertex that several cells share is one point and is evaluated once.
  *
- * type = "hierarchical", domain = "cube": EMORL's search. A level evaluates the 3^K points linspace(lo, hi, 3) of a
- * box, first [0,1]^K, and goes on in the sub-cube (of 2^K) with the greatest sum of its vertices' scalar scores (sum
- * scalar_k * mean_k); of equal sums the first in x, y, z order. `levels` boxes; a level that `budget` does not hold
- * whole is not begun. select, beam and min_gain do not apply. Weights need not sum to 1; the zero vector is a point
- * (the base model without an expert). type = "hierarchical", domain = "simplex": the corners are level 0; a point of
- * level l has the denominator 2^l, and `levels` is the last level: the finest step is 2^-levels. Cells are divided into
- * 2^(K-1) by edgewise subdivision. select = "front": in a round, cells of any depth that touch the front (a vertex that
- * no point of it surely dominates) are refined in the order of an optimistic gain in hypervolume: that of the
- * componentwise maximum of their vertices' means, each a standard error higher (exact for K <= 4 and fronts up to 1000
- * points, above that an upper bound). At most `beam` cells a round (0: no limit); none whose gain is <= min_gain.
- * Without a budget there are `levels` rounds; with one, rounds go on until it is used. With a budget and no beam a
- * round spends its share of what is left, so that the finest level is reached. select = "best": of each level's new
- * cells the `beam` (0: one) with the greatest sum of scalar scores are refined. select = "all": the full lattices of
- * every level that the budget holds whole. type = "grid": the lattice of step 1/divisions on the simplex (Das-Dennis)
- * or the cube. type = "random": `points` Dirichlet(alpha) vectors (uniform ones on the cube), of denominator 2^30;
- * equal seeds give equal points. type = "list": the points of `file`, K numbers a line; on the simplex proportions.
+ * type = "hierarchical"
+ *   domain = "cube": EMORL's search. A level evaluates the 3^K points linspace(lo, hi, 3) of a box, first [0,1]^K, and
+ *     goes on in the sub-cube (of 2^K) with the greatest sum of its vertices' scalar scores (sum scalar_k * mean_k); of
+ *     equal sums the first in x, y, z order. `levels` boxes; a level that `budget` does not hold whole is not begun.
+ *     select, beam and min_gain do not apply. Weights need not sum to 1; the zero vector is a point (the base model
+ *     without an expert).
+ *   domain = "simplex": the corners are level 0; a point of level l has the denominator 2^l, and `levels` is the last
+ *     level: the finest step is 2^-levels. Cells are divided into 2^(K-1) by edgewise subdivision.
+ *     select = "front": in a round, cells of any depth that touch the front (a vertex that no point of it surely
+ *       dominates) are refined in the order of an optimistic gain in hypervolume: that of the componentwise maximum of
+ *       their vertices' means, each a standard error higher (exact for K <= 4 and fronts up to 1000 points, above that
+ *       an upper bound). At most `beam` cells per round (0: no limit); none whose gain is <= min_gain. Without a budget
+ *       there are `levels` rounds; with one, rounds go on until it is used. With a budget and no beam a round spends
+ *       its share of what is left, so that the finest level is reached.
+ *     select = "best": of each level's new cells the `beam` (0: one) with the greatest sum of scalar scores are
+ *       refined.
+ *     select = "all": the full lattices of every level that the budget holds whole.
+ * type = "grid": the lattice of step 1/divisions on the simplex (Das-Dennis) or the cube.
+ * type = "random": `points` Dirichlet(alpha) vectors (uniform ones on the cube), of denominator 2^30; equal seeds give
+ *   equal points.
+ * type = "list": the points of `file`, K numbers per line; on the simplex proportions.
  * type = "ols": optimistic linear support on the simplex, K <= 10: `levels` rounds (with a budget: until it is used) of
- * `beam` (0: all) corner weights whose possible improvement of the scalarised value is > min_gain.
+ *   `beam` (0: all) corner weights whose possible improvement of the scalarised value is > min_gain.
  *
- * budget: points, never exceeded. budget_core_hours: of the results used; nothing more is begun once they are spent,
- * and a round wants no more points than the mean cost of a point lets expect; one-level designs are wanted at once.
+ * budget: points, never exceeded.
+ * budget_core_hours: of the results used; nothing more is begun once they are spent, and a round wants no more points
+ *   than the mean cost of a point lets expect; one-level designs are wanted at once.
  * fidelity: points start on the first number of prompts. Once all have that, those that may still be non-dominated go
- * on to the next: a point drops out when one of the front is surely at least as good in every objective and better in
- * one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else with
- * sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all equal at
- * most 5 % are expected to be dropped over the whole race; the spread of the differences is taken to be at least the
- * declared range (where it is not finite, that of all scores so far) over the number of prompts, and fewer than 5
- * prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all points
- * so far. Decisions use a point's results at its highest fidelity. */
+ *   on to the next: a point drops out when one of the front is surely at least as good in every objective and better in
+ *   one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else
+ *   with sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all
+ *   equal at most 5 % are expected to be dropped over the whole race; the spread of the differences is taken to be at least
+ *   the declared range (where it is not finite, that of all scores so far) over the number of prompts, and fewer than 5
+ *   prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all
+ *   points so far. Decisions use a point's results at its highest fidelity. */
 #ifndef PR_SWEEPS_SEARCH_H
 #define PR_SWEEPS_SEARCH_H
 
@@ -55,7 +61,6 @@ int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k);
 void pr_point_weights(const pr_point_t *p, int k, double *w);
 /* "1/4,1/2,1/4" into out. */
 void pr_point_text(const pr_point_t *p, int k, char *out, size_t size);
-pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err);
 
 /* What a search wants evaluated: a point on the first n_prompts evaluation prompts. */
 typedef struct pr_request {

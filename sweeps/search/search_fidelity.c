@@ -1,8 +1,8 @@
 /* Multi-fidelity: which points may still be non-dominated. A race in the manner of Hoeffding races (Maron and Moore
  * 1994), with paired differences: points share prompts and random streams, so that the difference of two is known far
  * better than either. The bounds are Student's, with a floor under the spread, at a level that is shared by all
- * comparisons of the race (Bonferroni): of policies that are all equally good, at most 5 % are expected to be dropped.
- */
+ * comparisons of the race (Bonferroni): of policies that are all equally good, at most 5 % are expected to be
+ * dropped. */
 #include "sweeps/search/search_internal.h"
 
 #include "base/mem.h"

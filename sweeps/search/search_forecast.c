@@ -51,8 +51,7 @@ static int64_t level_bound(const pr_search_t *s, bool best, int level)
 static int forecast_simplex(const pr_search_t *s, int64_t *counts, int max)
 {
     const pr_search_spec_t *spec = s->spec;
-    bool all = spec->select && strcmp(spec->select, "all") == 0,
-         best = spec->select && strcmp(spec->select, "best") == 0;
+    bool all = strcmp(spec->select, "all") == 0, best = strcmp(spec->select, "best") == 0;
     int64_t spent = 0;
     int level = 0;
     for (; level <= spec->levels && level < max; level++) {

@@ -151,8 +151,8 @@ int64_t pr_lattice_cube(int k, int64_t m);
 /* Calls back with every point num/m of the simplex, in point order. */
 void pr_lattice_each(int k, int64_t m, void (*each)(void *context, const pr_point_t *p), void *context);
 
-/* Points in the list file of a spec, normalised for its domain. Caller frees. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT.
- */
+/* Points in the list file of a spec, normalised for its domain. Caller frees. Errors: PR_ERR_NOT_FOUND,
+ * PR_ERR_FORMAT. */
 pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *n, pr_error_t *err);
 bool pr_search_is_cube(const pr_search_spec_t *spec);
 /* "search 'name': message" as PR_ERR_CONFIG. */

@@ -353,11 +353,6 @@ pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_poi
     return fine ? rounded_point(field, k, out, err) : PR_OK;
 }
 
-pr_status_t pr_point_parse(const char *text, int k, pr_point_t *out, pr_error_t *err)
-{
-    return pr_point_parse_span(text, text + strlen(text), k, out, err);
-}
-
 bool pr_point_normalise(pr_point_t *p, int k)
 {
     __int128 sum = 0;
@@ -391,8 +386,8 @@ void pr_point_quantise(const double *w, int k, pr_point_t *out)
         rest[i] = x - floor(x);
         left -= out->num[i];
     }
-    /* Largest remainders first; a surplus (weights that sum to more than 1 by rounding) comes off the largest weight.
-     */
+    /* Largest remainders first; a surplus (weights that sum to more than 1 by rounding) comes off the largest
+     * weight. */
     while (left > 0) {
         int best = 0;
         for (int i = 1; i < k; i++)

@@ -214,8 +214,7 @@ static bool touches(const pr_replay_t *r, const pr_cell_t *c, const bool *maybe)
 }
 
 /* Ranks the pool anew by the results there are now. A cell that does not touch the front stays: it may touch a later
- * one.
- */
+ * one. */
 static void pool_rank(pool_t *p)
 {
     bool *maybe = pr_replay_maybe_front(p->r);
@@ -311,7 +310,7 @@ static pr_status_t run_front(pr_replay_t *r, pr_error_t *err)
 pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err)
 {
     const pr_search_spec_t *spec = r->spec;
-    const char *select = spec->select ? spec->select : "front";
+    const char *select = spec->select; // the table of keys has a default
     if (spec->levels < 0 || spec->levels > 60)
         return pr_search_bad(spec, err, "levels: found %d, expected 0 to 60", spec->levels);
     if (spec->budget > 0 && spec->budget < r->k)

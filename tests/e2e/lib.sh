@@ -29,21 +29,43 @@ kill_tree() {
   for pid in $pids; do gone "$pid"; done
 }
 
-# Waits until a process is not there any more (a zombie counts as gone).
+# Is a process not there any more (a zombie counts as gone)?
+is_gone() {
+  [ -e "/proc/$1/stat" ] || return 0
+  case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in Z* | X* | '') return 0 ;; esac
+  return 1
+}
+# Waits until it is.
 gone() {
   local i
-  for i in $(seq 400); do
-    [ -e "/proc/$1/stat" ] || return 0
-    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in Z* | X* | '') return 0 ;; esac
+  for i in $(seq 6000); do
+    is_gone "$1" && return 0
     sleep 0.05
   done
   fail "process $1 does not end"
 }
 
+# Moments (src/base/hold.h). hold_at POINT COUNT: the sweep that is started next will wait there. held PID: waits until
+# it does; PID is what was started. holder: the process that waits. let_go: it goes on.
+hold=$work/hold
+hold_at() {
+  rm -f "$hold" "$hold.go"
+  export PARETORANK_TEST_HOLD="$1 $2 $hold"
+}
+held() {
+  unset PARETORANK_TEST_HOLD
+  while [ ! -e "$hold" ]; do
+    is_gone "$1" && [ ! -e "$hold" ] && { tail -5 "$work/err" >&2 || true; fail "it ended before it came to the moment"; }
+    sleep 0.02
+  done
+}
+holder() { cat "$hold"; }
+let_go() { : >"$hold.go"; }
+
 # Waits until a line of a sweep's journal matches.
 journal_has() { # results, pattern
   local i
-  for i in $(seq 3000); do
+  for i in $(seq 15000); do
     grep -qs -- "$2" "$1/journal.jsonl" && return 0
     sleep 0.02
   done

@@ -13,7 +13,7 @@ refused() {
   local want=$1 words=$2 ranks
   shift 2
   for ranks in $numbers; do
-    expect "$want" timeout 60 mpirun -q -n "$ranks" "$paretorank" run "$@"
+    expect "$want" timeout 300 mpirun -q -n "$ranks" "$paretorank" run "$@"
     [ "$(wc -l <err)" -eq 1 ] || fail "$ranks ranks, $*: not one line: $(cat err)"
     grep -qF -- "$words" err || fail "$ranks ranks, $*: '$words' is not in: $(cat err)"
     [ ! -s out ] || fail "$ranks ranks, $*: something on stdout: $(head -3 out)"
@@ -58,10 +58,12 @@ refused 4 '/proc' sweep.cfg --set 'results="/proc/pareto"'
 mpirun -q -n 2 "$paretorank" run sweep.cfg --set "results=\"$work/whole\"" --set finetune.steps=12 >/dev/null 2>&1 || fail "the reference sweep"
 if command -v prlimit >/dev/null; then
   for ranks in 1 3; do
+    hold_at told:step 3
     mpirun -q -n "$ranks" "$paretorank" run sweep.cfg --set "results=\"$work/full$ranks\"" --set finetune.steps=12 >out 2>err &
     pid=$!
-    journal_has "full$ranks" '"step":3'
+    held "$pid"
     for child in $(cat "/proc/$pid/task/"*/children); do prlimit --pid "$child" --fsize=4000: || true; done
+    let_go
     code=0
     wait "$pid" || code=$?
     [ "$code" -eq 4 ] || { cat err >&2; fail "a full disk on $ranks ranks: exit code $code, expected 4"; }

@@ -32,18 +32,18 @@ expect 2 "unknown topic 'confg'; the nearest known one is 'config'" help confg
 expect 2 "unknown bench 'modle'; the nearest known one is 'model'" bench modle
 expect 2 "missing MODEL_DIR" generate --prompt x
 expect 2 "unexpected argument 'b'" front a b
-expect 2 "--max-new-tokens: found '0', expected an integer, 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
+expect 2 "--max-new-tokens: found '0', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
 expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --max-new-tokens=1x
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
-expect 2 "--max-new-tokens: found '99999999999', expected an integer, 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
+expect 2 "--max-new-tokens: found '99999999999', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
 expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params, regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
-expect 2 "--aggregate: unknown mix 'state'; did you mean 'states'?" generate "$fixtures/gpt2" --prompt x --aggregate state
-expect 2 "--aggregate: mix 'states': unknown option 'lyer'; did you mean 'layer'?" generate "$fixtures/gpt2" --prompt x --aggregate "states; lyer=1"
+expect 2 "--aggregate: unknown mix 'state'; the nearest known one is 'states'" generate "$fixtures/gpt2" --prompt x --aggregate state
+expect 2 "--aggregate: mix 'states': unknown key 'lyer'; the nearest known one is 'layer'" generate "$fixtures/gpt2" --prompt x --aggregate "states; lyer=1"
 expect 2 "--layer goes with --aggregate states, found params" generate "$fixtures/gpt2" --prompt x --aggregate params --layer 1
-expect 2 "--top-p: found '0', expected a number, 1e-06 to 1" generate "$fixtures/gpt2" --prompt x --top-p 0
+expect 2 "--top-p: found '0', expected a number 1e-6 to 1" generate "$fixtures/gpt2" --prompt x --top-p 0
 expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
-expect 2 "--ids: found '1,,2', expected integers such as 1,2,3, -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
+expect 2 "--ids: found '1,,2', expected a list of integers -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
 expect 2 "--greedy draws nothing" generate "$fixtures/gpt2" --prompt x --greedy --seed 1
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2"
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
@@ -63,6 +63,10 @@ expect 0 "" help config
 holds "finetune.lora.r (integer; 1 to 4096; default 8)"
 expect 0 "" help objectives
 holds "brevity"
+holds "words (integer; 1 to 1000000; default 30)"
+# Defaults are those of the table, in help as in what runs.
+expect 0 "" help generate
+holds "Longest continuation. Default: 40."
 
 # What is generated is up to date.
 "$bin" help config --markdown | cmp -s - "$source_dir/docs/configuration.md" ||
@@ -80,6 +84,12 @@ grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has n
 for verb in $verbs; do
   grep -q "^\.SS \"paretorank $verb" "$work/paretorank.1" || fail "the manual page lacks $verb"
 done
+for bench in model pareto schedule team; do
+  grep -q "^  bench .*\b$bench\b" "$work/help" || fail "help does not name bench $bench"
+  grep -q "^\.SS \"paretorank bench $bench" "$work/paretorank.1" || fail "the manual page lacks bench $bench"
+done
+# A verb has one summary, in the list, in its own help and in the manual page.
+"$bin" help status | grep -q "^$(sed -n 's/^  status  *//p' "$work/help")$" || fail "status has two summaries"
 if command -v groff >/dev/null; then
   warnings=$(groff -man -Tutf8 -ww -z "$work/paretorank.1" 2>&1 | grep -v "can't break line\|cannot adjust line\|cannot break line")
   [ -z "$warnings" ] || fail "groff: $warnings"

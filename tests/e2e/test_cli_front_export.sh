@@ -114,7 +114,7 @@ sed 's/train = "[^"]*";//; s/type = "brevity"/type = "brevity"; adapter = "x"/g'
 mkdir -p "$work/without"
 sed "s|adapter = \"x\"|adapter = \"$g/adapters/alpha\"|g" "$work/without.cfg" >"$work/without/sweep.cfg"
 expect 2 "--aggregate: a policy of states is not one adapter" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate states
-expect 2 "--aggregate: unknown mix 'param'; did you mean 'params'?" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate param
+expect 2 "--aggregate: unknown mix 'param'; the nearest known one is 'params'" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate param
 expect 2 "prompts.train: missing" export "$work/without" --weights 1,1,0 --out "$work/o" --aggregate regmean
 expect 2 "--weights: found 2 numbers, expected 3" export "$dir" --weights 1,0 --out "$work/o"
 expect 2 "at least one that is not 0" export "$dir" --weights 0,0,0 --out "$work/o"

@@ -7,7 +7,7 @@ installed="$prefix/bin/paretorank"
 [ -x "$installed" ] || fail "bin/paretorank is missing"
 head -1 "$prefix/share/man/man1/paretorank.1" | grep -q '^\.TH PARETORANK 1' || fail "share/man/man1/paretorank.1 is no manual page"
 "$installed" help --man | cmp -s - "$prefix/share/man/man1/paretorank.1" || fail "the manual page is not the command's own"
-for file in doc/paretorank/README.md doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
+for file in doc/paretorank/README.md doc/paretorank/LICENSE doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
   paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg; do
   [ -s "$prefix/share/$file" ] || fail "share/$file is missing"
 done
@@ -17,4 +17,6 @@ short=(--set finetune.steps=2 --set finetune.prompts_per_step=2 --set finetune.m
   --set evaluate.prompts=4 --set evaluate.max_new_tokens=8 --set 'search={type="grid"; divisions=1;}')
 expect 0 mpirun -n 2 "$installed" run "$prefix/share/paretorank/sweeps/counsel/sweep.cfg" "${short[@]}"
 [ "$(wc -l <results/counsel/cells.csv)" -eq 7 ] || fail "the installed sweep: $(wc -l <results/counsel/cells.csv) lines in cells.csv, expected 7"
+expect 0 "$installed" bench team --shape hidden=64,layers=2,heads=4,kv_heads=2,mlp=96,vocab=512 --tokens 64 --length 16 --rounds 1 --json
+grep -q '"bytes_sent": [0-9]' "$work/out" || fail "the installed command does not find its library: $(cat "$work/err")"
 expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"

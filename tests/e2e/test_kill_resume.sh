@@ -1,21 +1,25 @@
-# Killed at random moments and started again, a sweep ends with the same bytes and does no finished job twice; signals end it in order.
+# Killed at many moments and started again, a sweep ends with the same bytes and does no finished job twice; signals end it in order.
 . "$(dirname "$0")/lib.sh"
 
 reference=$work/reference
 tiny 3 "$reference" >/dev/null 2>&1 || fail "the reference sweep"
 
-RANDOM=20 # the moments are the same in every run of this test
-for round in 1 2; do
+# Ranks, and the moment of each kill: of the start, in a job, and of journaling.
+kills=(
+  '1 journal:sweep_start 1, 3 journal:job_start 2, 2 told:step 3, 1 journal:job_done 2, 3 journal:job_done 4'
+  '2 told:step 1, 1 journal:step 3, 3 journal:job_done 1, 2 journal:job_done 3'
+)
+for round in 0 1; do
   results=$work/killed$round
-  for kill in 1 2 3 4; do
-    mpirun -n $((RANDOM % 3 + 1)) "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" \
-      --set "results=\"$results\"" >/dev/null 2>&1 &
+  while read -r ranks point count; do
+    hold_at "$point" "$count"
+    tiny "$ranks" "$results" >/dev/null 2>&1 &
     pid=$!
-    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+    held "$pid"
     kill_tree "$pid"
-  done
+  done < <(tr , '\n' <<<"${kills[round]}")
   # What was torn by hand is skipped too.
-  [ -f "$results/journal.jsonl" ] && printf '{"t": 1, "event": "job_do' >>"$results/journal.jsonl"
+  printf '{"t": 1, "event": "job_do' >>"$results/journal.jsonl"
   tiny 2 "$results" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "going on after kills"; }
   for file in cells.csv front.csv samples.jsonl; do same_file "$reference/$file" "$results/$file"; done
   twice=$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)
@@ -26,9 +30,10 @@ done
 # SIGTERM and SIGUSR1: checkpoint, exit code 1, and the same command goes on exactly.
 for signal in TERM USR1; do
   results=$work/signal-$signal
+  hold_at told:step 2
   "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$results\"" >"$work/out" 2>"$work/err" &
   pid=$!
-  journal_has "$results" '"step"'
+  held "$pid"
   kill -$signal "$pid"
   code=0
   wait "$pid" || code=$?
@@ -41,10 +46,11 @@ for signal in TERM USR1; do
 done
 
 # Two at once in one directory: the second is refused and names the first.
-tiny 1 "$work/locked" --set finetune.steps=400 >/dev/null 2>&1 &
+hold_at told:step 1
+tiny 1 "$work/locked" >/dev/null 2>&1 &
 pid=$!
-journal_has "$work/locked" '"step"'
+held "$pid"
 expect 4 "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --set "results=\"$work/locked\""
 grep -q 'process' "$work/err" || fail "the refusal does not say who has the directory"
-kill "$pid"
-wait "$pid" || true
+let_go
+wait "$pid" || fail "the first one: exit code $?"

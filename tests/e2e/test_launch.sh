@@ -73,12 +73,12 @@ one_line "--nonsense"
 # The same with another verb, a help or a version in the place of a rank; and none of it is a success of rank 0's.
 for other in "--version" "--help" "help config" "plan $sweep" "bench pareto" "status $work/m"; do
   # shellcheck disable=SC2086
-  expect 2 timeout 60 mpirun -q -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\"" : -n 1 "$paretorank" $other
+  expect 2 timeout 300 mpirun -q -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\"" : -n 1 "$paretorank" $other
   one_line "rank 1 on"
 done
 for other in "--version" "run --help"; do
   # shellcheck disable=SC2086
-  expect 2 timeout 60 mpirun -q -n 1 "$paretorank" $other : -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\""
+  expect 2 timeout 300 mpirun -q -n 1 "$paretorank" $other : -n 1 "$paretorank" run "$sweep" --set "results=\"$work/m\""
   one_line "rank 0 on"
 done
 expect 0 mpirun -q -n 2 "$paretorank" --version

@@ -188,22 +188,26 @@ same_tables "$work/whole" "$d"
 
 # ---- two at once, and killed ----
 l=$work/l
-"$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --quiet --set "results=\"$l\"" --set finetune.steps=30 >"$work/first.out" 2>"$work/first.err" &
+hold_at told:step 1
+"$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --quiet --set "results=\"$l\"" >"$work/first.out" 2>"$work/first.err" &
 pid=$!
-journal_has "$l" '"step"'
+held "$pid"
 expect 4 "$paretorank" clean "$l"
 rm "$l/.lock"
 expect 4 "$paretorank" run "$l" --quiet
 grep -q "process $pid on .* works in this results directory" "$work/err" || fail "the refusal: $(cat "$work/err")"
+let_go
 wait "$pid" || fail "the first run: $(cat "$work/first.err")"
 grep -q "\.lock: was removed while this run holds the directory; put back" "$work/first.err" || fail "not noticed: $(cat "$work/first.err")"
 twice=$(grep '"job_done"' "$l/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)
 [ -z "$twice" ] || fail "done twice: $twice"
 
-"$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --quiet --set "results=\"$work/m\"" --set finetune.steps=2000 >"$work/first.out" 2>"$work/first.err" &
+hold_at told:step 1
+"$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --quiet --set "results=\"$work/m\"" >"$work/first.out" 2>"$work/first.err" &
 pid=$!
-journal_has "$work/m" '"step"'
+held "$pid"
 mv "$work/m/journal.jsonl" "$work/m/taken"
+let_go
 code=0
 wait "$pid" || code=$?
 [ "$code" -eq 4 ] || fail "exit code $code after the journal was taken away, expected 4"
@@ -211,9 +215,10 @@ grep -q "journal.jsonl: was removed, replaced or moved away under this run: stop
 mv "$work/m/taken" "$work/m/journal.jsonl"
 
 k=$work/k
+hold_at told:step 1
 "$paretorank" run "$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg" --quiet --set "results=\"$k\"" >/dev/null 2>&1 &
 pid=$!
-journal_has "$k" '"step"'
+held "$pid"
 kill_tree "$pid"
 expect 0 "$paretorank" status "$k"
 grep -q "state *stopped" "$work/out" || fail "status: $(cat "$work/out")"

@@ -30,12 +30,19 @@ expect 0 sweep "$work/odd" 3 "$work/needy"
 [ "$(grep -c 'cannot be shared.*mode 755, expected' "$work/err")" -ge 1 ] || fail "it is not said: $(cat "$work/err")"
 same_results "$work/shared" "$work/needy"
 
+# Every line says which rank it is of, where there are several.
+grep -q '^paretorank\[[12]\]: .*cannot be shared' "$work/err" || fail "no rank before the line: $(cat "$work/err")"
+! grep -q '^paretorank:' "$work/err" || fail "a line without its rank: $(cat "$work/err")"
+expect 0 sweep "$work/odd" 1 "$work/alone"
+grep -q '^paretorank: warning: ' "$work/err" || fail "one rank alone: $(cat "$work/err")"
+! grep -q '^paretorank\[' "$work/err" || fail "one rank alone has a number: $(cat "$work/err")"
+
 # While a sweep runs: the maps of its processes are of one memory.
 TMPDIR=$work/on tiny 3 "$work/live" --set finetune.steps=100000 >"$work/out" 2>"$work/err" &
 mpirun=$!
 journal_has "$work/live" '"step"'
 maps=''
-for _ in $(seq 600); do # the second worker may still be loading
+for _ in $(seq 6000); do # the second worker may still be loading
   maps=$(for pid in $(tree_of "$mpirun"); do
     sed -n "s|^[^ ]* [^ ]* [^ ]* [^ ]* *\([0-9]*\) */memfd:paretorank-.*|$pid \1|p" "/proc/$pid/maps" 2>/dev/null || true
   done)

@@ -42,6 +42,15 @@ found=$(raw "${sources[@]}")
 [ -z "$found" ] || fail "pr_json_real() and pr_json_text() are to be used:
 $found"
 
+# CMake's version is one number.
+cmake=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\))/\1/p' "$PARETORANK_SOURCE_DIR/CMakeLists.txt")
+presets=$(sed -n 's/.*"major": \([0-9]*\), "minor": \([0-9]*\).*/\1.\2/p' "$PARETORANK_SOURCE_DIR/CMakePresets.json")
+[ -n "$cmake" ] && [ "$cmake" = "$presets" ] || fail "CMakeLists.txt needs CMake '$cmake', CMakePresets.json '$presets'"
+
+# The program also builds where the C library is glibc 2.28 (RHEL 8): it calls nothing by name that came later.
+later='close_range|closefrom|pidfd_(open|getfd|send_signal)|execveat|gettid|tgkill|getcpu|strlcpy|strlcat|arc4random(_buf|_uniform)?|sigabbrev_np|sigdescr_np|pthread_cond_clockwait|pthread_clockjoin_np|sem_clockwait|mallinfo2|posix_spawn_file_actions_add(chdir|closefrom)_np'
+found=$(nm -D "$paretorank" | grep -E " U ($later)(@|$)" || true)
+[ -z "$found" ] || fail "glibc 2.28 has no $found"
 # Names of what is in a results directory are spelled in store/layout.* alone; messages and helps, which have blanks in
 # them, may speak of them. names.py LAYOUT.H FILE...: every other literal that has one, as FILE:LINE: the literal.
 cat >"$work/names.py" <<'P'
@@ -121,7 +130,7 @@ assert len(folder) >= 17 and below("paretorank") == set(folder) - {"paretorank"}
 command = {}
 for c in json.load(open(build + "/compile_commands.json")):
     for layer, f in folder.items():
-        if os.path.realpath(c["file"]).startswith(os.path.realpath(f) + "/"):
+        if "/%s.dir/" % layer in c["command"]:
             command[layer] = (c["directory"], shlex.split(c["command"]), c["file"])
 assert set(command) == set(folder), set(folder) - set(command)
 def says(layer, header):  # what the layer's compiler says of a file that includes it; "": it compiles

@@ -57,9 +57,10 @@ want one 2 2 3
 same_file "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors"
 
 # Killed while it fits.
+hold_at journal:job_start 1
 "$paretorank" run "$work/heads.cfg" --set "results=\"$work/killed\"" >/dev/null 2>&1 &
 pid=$!
-journal_has "$work/killed" '"job_start"'
+held "$pid"
 kill_tree "$pid"
 run 2 killed
 for file in cells.csv front.csv heads/kind.safetensors; do same_file "$work/one/$file" "$work/killed/$file"; done

@@ -33,12 +33,13 @@ first=$(grep -n '"job_start".*"kind":"evaluate"' "$work/phases/journal.jsonl" | 
 
 # Killed in the middle and gone on with other grids: no finished job twice, every expert and point there.
 results=$work/killed
+hold_at told:step 3 # there is a checkpoint of step 2
 teams 3 "$results" 2x1 2x1 >/dev/null 2>&1 &
 pid=$!
-journal_has "$results" '"step".*"step":3'
+held "$pid"
 kill_tree "$pid"
 expect 0 teams 4 "$results" 1x3 1x1
-grep -q 'continues at step' "$work/err" || fail "going on with another grid began afresh"
+grep -q 'continues at step 2 of 4' "$work/err" || fail "going on with another grid began afresh"
 twice=$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)
 [ -z "$twice" ] || fail "done twice: $twice"
 [ "$(wc -l <"$results/cells.csv")" -eq "$(wc -l <"$work/one-2x1/cells.csv")" ] || fail "points are missing"
@@ -47,9 +48,10 @@ expect 0 teams 3 "$results" 1x2 1x2
 
 # A signal stops a team in order, and the same teams go on to the same bytes.
 results=$work/stopped
+hold_at told:step 1
 teams 3 "$results" 1x2 1x2 >/dev/null 2>&1 &
 pid=$!
-journal_has "$results" '"step"'
+held "$pid"
 kill -USR1 $(cat /proc/"$pid"/task/*/children) # mpirun itself
 wait "$pid" && fail "USR1: exit code 0"
 grep -q '"job_interrupted"' "$results/journal.jsonl" || fail "USR1: nothing was interrupted"

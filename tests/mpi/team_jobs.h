@@ -9,10 +9,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/artifact.h"
 #include "jobs/env.h"
-#include "jobs/identity.h"
 #include "mpi/team.h"
 #include "store/checkpoint.h"
+#include "store/layout.h"
+#include "sweeps/inputs.h"
 
 #include <math.h>
 #include <signal.h>
@@ -112,8 +114,6 @@ static inline const char *tj_root(void)
 
 /* Settings that a test changes; NULL or 0: as usual. */
 typedef struct tj_options {
-    const char *judge;   // model of the objective that is a reward model
-    const char *adapter; // of that objective
     const char *program; // command line of the one that is a program
     double lr;
 } tj_options_t;
@@ -131,9 +131,8 @@ static inline pr_config_t *tj_config(const char *results, tj_options_t o)
                   tj_dir, results, tj_root(), tj_root(), tj_root());
     pr_buf_printf(&b,
                   "objectives = ( { name = \"fluency\"; }, { name = \"judge\"; type = \"reward_model\"; model = "
-                  "\"%s%s\"; transform = \"sigmoid\"; adapter = \"%s/%s\"; },\n",
-                  o.judge ? "" : tj_root(), o.judge ? o.judge : "/tests/fixtures/reward-llama", tj_dir,
-                  o.adapter ? o.adapter : "a1");
+                  "\"%s/tests/fixtures/reward-llama\"; transform = \"sigmoid\"; adapter = \"%s/a1\"; },\n",
+                  tj_root(), tj_dir);
     pr_buf_printf(&b,
                   "{ name = \"program\"; type = \"command\"; command = \"%s %s/length.sh\"; lo = 0.0; retries = 0; "
                   "adapter = \"%s/a2\"; }, { name = \"empathy\"; adapter = \"%s/a3\"; }, { name = \"brevity\"; } );\n",
@@ -152,11 +151,10 @@ static inline pr_config_t *tj_config(const char *results, tj_options_t o)
     if (o.lr > 0) // more than a file may say
         c->finetune.lr = o.lr;
     pr_buf_free(&b);
-    pr_buf_puts(&b, c->results);
-    pr_buf_puts(&b, "/checkpoints");
-    TJ_OK(pr_mkdirs(b.data, &err));
-    pr_buf_free(&b);
     pr_buf_free(&file);
+    char *checkpoints = pr_results_path(c->results, PR_FOLDER_CHECKPOINTS);
+    TJ_OK(pr_mkdirs(checkpoints, &err));
+    free(checkpoints);
     return c;
 }
 
@@ -185,38 +183,44 @@ static inline void tj_make_adapters(void)
     pr_world_barrier(test_world);
 }
 
-static inline json_t *tj_finetune_spec(const pr_config_t *c)
+/* The message of inputs, whose reference it takes, as that of how. */
+static inline json_t *tj_message(json_t *inputs, json_t *how, const char *label)
 {
-    pr_inputs_t in;
-    TJ_OK(pr_inputs_read(c, &in, &err));
-    json_t *spec = pr_finetune_spec(c, &in, 0, 1);
-    pr_inputs_clear(&in);
-    return spec;
+    char id[PR_HASH_HEX];
+    pr_json_hash(inputs, id);
+    json_t *message = pr_job_message(id, label, inputs, how, NULL);
+    json_decref(inputs);
+    json_decref(how);
+    return message;
+}
+
+static inline const char *tj_id(const json_t *message)
+{
+    return json_string_value(json_object_get(message, "id"));
+}
+
+/* The training towards fluency. */
+static inline json_t *tj_train_job(const pr_inputs_t *in)
+{
+    const pr_finetune_config_t *set = &in->config->finetune;
+    pr_training_wish_t wish = {.w = {1}};
+    return tj_message(pr_inputs_train(in, set, &wish, 1), pr_inputs_how_train(in, set), "fluency-s1");
 }
 
 /* Prompts first..first+count-1 by the three adapters that there are. layer: of "states"; -1 the last. */
-static inline json_t *tj_evaluate_spec(const pr_config_t *c, const char *aggregate, int layer, int first, int count)
+static inline json_t *tj_evaluate_job(const pr_inputs_t *in, const char *mix, int layer, int first, int count)
 {
-    static char mode[16];
-    pr_inputs_t in;
-    char policy[PR_HASH_HEX], id[PR_HASH_HEX];
-    pr_search_spec_t search = c->search[0];
-    snprintf(mode, sizeof mode, "%s", aggregate);
-    search.aggregate = mode;
-    search.layer = layer;
-    TJ_OK(pr_inputs_read(c, &in, &err));
-    pr_policy_identity(c, &in, &search, policy);
-    pr_evaluate_key_t key = {.policy = policy, .point = "0,1/2,3/10,1/5,0", .first = first, .count = count};
+    static const double w[] = {0.5, 0.3, 0.2};
+    pr_policy_spec_t policy = {0};
+    json_t *given = layer < 0 ? json_object() : json_pack("{s:i}", "layer", layer);
+    TJ_OK(pr_mix_find(mix, &policy.mix, &err));
+    TJ_OK(pr_options_resolve(policy.mix->options, given, in->config->dir, &policy.options, &err));
     for (int k = 1; k <= 3; k++)
-        key.expert[k] = in.adapter[k];
-    pr_evaluate_identity(&key, id);
-    json_t *spec = pr_evaluate_spec(&search, 1, &key, id);
-    json_object_set_new(spec, "weights", json_pack("[f,f,f,f,f]", 0.0, 0.5, 0.3, 0.2, 0.0));
-    json_object_set_new(
-        spec, "expert_hash",
-        json_pack("[s,s,s,s,s]", in.adapter[0], in.adapter[1], in.adapter[2], in.adapter[3], in.adapter[4]));
-    pr_inputs_clear(&in);
-    return spec;
+        pr_policy_add(&policy, false, in->adapter[k], w[k - 1]);
+    json_t *message = tj_message(pr_inputs_evaluate(in, &policy, first, count), pr_inputs_how_evaluate(in), "point");
+    json_decref(given);
+    pr_policy_spec_clear(&policy);
+    return message;
 }
 
 /* ---- jobs ---- */
@@ -244,13 +248,14 @@ static inline void tj_event(void *self, const char *event, const json_t *fields)
 }
 
 /* Runs a job and checks that all ranks of the team are told the same. */
-static inline pr_status_t tj_run(pr_job_env_t *env, const json_t *spec, tj_job_t *j, json_t **result, pr_error_t *err)
+static inline pr_status_t tj_run(pr_job_env_t *env, const json_t *message, tj_job_t *j, json_t **result,
+                                 pr_error_t *err)
 {
     const pr_team_t *t = env->team;
     pr_job_hooks_t hooks = {tj_cancelled, tj_event, j};
     *result = NULL;
     memset(err, 0, sizeof *err);
-    pr_status_t status = pr_job_run(env, spec, &hooks, result, err);
+    pr_status_t status = pr_job_run(env, message, &hooks, result, err);
     if (status != PR_OK) { // at most what it generated for nothing
         CHECK(!*result || json_object_get(*result, "tokens"));
         json_decref(*result);
@@ -268,10 +273,10 @@ static inline pr_status_t tj_run(pr_job_env_t *env, const json_t *spec, tj_job_t
 }
 
 /* A job that must succeed; its result on every rank is dropped but the leader's. */
-static inline json_t *tj_run_ok(pr_job_env_t *env, const json_t *spec, tj_job_t *j)
+static inline json_t *tj_run_ok(pr_job_env_t *env, const json_t *message, tj_job_t *j)
 {
     json_t *result;
-    TJ_OK(tj_run(env, spec, j, &result, &err));
+    TJ_OK(tj_run(env, message, j, &result, &err));
     return result;
 }
 
@@ -282,7 +287,7 @@ static inline void tj_forget(const pr_job_env_t *env)
     t->agree(t, PR_OK, NULL);
     if (tj_first()) {
         char line[512];
-        snprintf(line, sizeof line, "rm -f '%s'/checkpoints/*", env->config->results);
+        snprintf(line, sizeof line, "rm -f '%s'/checkpoints/*", pr_content_results(env->content));
         CHECK(system(line) == 0);
     }
     t->agree(t, PR_OK, NULL);
@@ -297,12 +302,13 @@ typedef struct tj_expert {
     double reward[TJ_K];
 } tj_expert_t;
 
-static inline void tj_read_expert(const pr_job_env_t *env, const json_t *result, tj_expert_t *out)
+static inline void tj_read_expert(const pr_job_env_t *env, const json_t *message, const json_t *result,
+                                  tj_expert_t *out)
 {
-    char *dir = pr_expert_dir(env->config, env->config->results, 0, 1);
+    char *dir = pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ADAPTER, tj_id(message));
     pr_adapter_t *a = NULL;
     TJ_OK(pr_adapter_hash(dir, out->hash, &err));
-    CHECK(strcmp(json_string_value(json_object_get(result, "expert")), out->hash) == 0);
+    CHECK(strcmp(json_string_value(json_object_get(result, "artifact")), out->hash) == 0);
     CHECK(json_integer_value(json_object_get(result, "steps")) == TJ_STEPS);
     TJ_OK(pr_adapter_read(dir, &env->model->config, &a, &err));
     out->n = a->n_data;
@@ -326,16 +332,14 @@ typedef struct tj_said {
     char *responses; // JSON
 } tj_said_t;
 
-static inline void tj_read_said(const pr_job_env_t *env, const json_t *spec, const json_t *result, tj_said_t *out)
+static inline void tj_read_said(const pr_job_env_t *env, const json_t *message, const json_t *result, tj_said_t *out)
 {
-    pr_buf_t path = {0};
+    char *path = pr_checkpoint_path(pr_content_results(env->content), "evaluate", tj_id(message));
     pr_checkpoint_t k = {0};
     const void *scores;
-    size_t count = (size_t)json_integer_value(json_object_get(spec, "count"));
-    pr_buf_printf(&path, "%s/checkpoints/evaluate-%s.ckpt", env->config->results,
-                  json_string_value(json_object_get(spec, "id")));
-    TJ_OK(pr_checkpoint_read(path.data, "evaluate", &k, &err));
-    TJ_OK(pr_checkpoint_section(&k, path.data, "scores", sizeof(double), count * TJ_K, &scores, &err));
+    size_t count = (size_t)json_integer_value(json_object_get(json_object_get(message, "inputs"), "count"));
+    TJ_OK(pr_checkpoint_read(path, "evaluate", &k, &err));
+    TJ_OK(pr_checkpoint_section(&k, path, "scores", sizeof(double), count * TJ_K, &scores, &err));
     *out = (tj_said_t){0};
     memcpy(out->scores, scores, count * TJ_K * sizeof(double));
     for (size_t i = 0; i < k.n; i++)
@@ -345,7 +349,7 @@ static inline void tj_read_said(const pr_job_env_t *env, const json_t *spec, con
     for (size_t i = 0; i < TJ_K; i++)
         out->mean[i] = json_number_value(json_array_get(json_object_get(result, "mean"), i));
     pr_checkpoint_clear(&k);
-    pr_buf_free(&path);
+    free(path);
 }
 
 static inline bool tj_same_said(const tj_said_t *a, const tj_said_t *b)

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "mpi/scheduler.h"
 
+#include <mpi.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@ typedef enum { WAITING, RUNNING, DONE } state_t;
 
 typedef struct source {
     int n, released; // jobs; how many may start before others have ended
+    int limit;       // no more than so many are given at all; 0: all
     state_t state[MAX_JOBS];
     int failures[MAX_JOBS]; // times it still has to fail
     int finished, events, most_running, running, stop_after, ticks;
@@ -26,7 +28,7 @@ static pr_source_next_t next_job(void *self, json_t **spec)
     source_t *s = self;
     CHECK(s->kept == s->finished); // nothing is given before what ended is kept
     for (int i = 0; i < s->n; i++) {
-        if (s->state[i] != WAITING || i >= s->released + s->finished)
+        if (s->state[i] != WAITING || i >= s->released + s->finished || (s->limit && i >= s->limit))
             continue;
         s->state[i] = RUNNING;
         s->running++;
@@ -114,6 +116,17 @@ static bool never(void *self)
     return false;
 }
 
+/* While set, a worker's first job does not end before every worker has one. */
+static MPI_Comm meeting = MPI_COMM_NULL;
+
+static void meet(void)
+{
+    if (meeting != MPI_COMM_NULL) {
+        MPI_Barrier(meeting);
+        MPI_Comm_free(&meeting);
+    }
+}
+
 static pr_status_t run(void *self, const json_t *spec, const pr_runner_hooks_t *hooks, json_t **result, pr_error_t *err)
 {
     (void)self;
@@ -122,6 +135,7 @@ static pr_status_t run(void *self, const json_t *spec, const pr_runner_hooks_t *
     json_t *fields = json_pack("{s:i}", "number", i);
     hooks->event(hooks->self, "half", fields);
     json_decref(fields);
+    meet();
     nanosleep(&(struct timespec){0, (long)pr_rng_below(&key, 2000000, (uint64_t)i, 0, 0, 0)}, NULL);
     if (hooks->cancel(hooks->self))
         return pr_fail(err, PR_ERR_INTERRUPTED, "cancelled");
@@ -150,6 +164,8 @@ static void every_job_once(void)
     for (int depth = 1; depth <= 3; depth++) {
         source_t *s = pr_alloc(1, sizeof *s);
         s->n = s->released = 60;
+        int works = pr_world_size(test_world) == 1 || pr_world_rank(test_world) > 0;
+        MPI_Comm_split(MPI_COMM_WORLD, works ? 0 : MPI_UNDEFINED, 0, &meeting);
         schedule(s, depth);
         if (pr_world_rank(test_world) == 0) {
             int workers = pr_world_size(test_world) > 1 ? pr_world_size(test_world) - 1 : 1;
@@ -257,6 +273,7 @@ static void a_signal_to_one_worker(void)
         pr_error_t err;
         s->n = 400;
         s->released = released;
+        s->limit = 200; // the rest never comes, so the signal has all the time that it needs
         pr_source_t source = {next_job, started, on_event, on_finished, commit, tick, stopping, signalled, s};
         pr_runner_t runner = {run, last_rank, NULL};
         pr_schedule_options_t o = {.team = 1, .depth = 2, .short_seconds = 1, .ahead_seconds = 1};

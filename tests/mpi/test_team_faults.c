@@ -5,15 +5,16 @@
 
 #include "learn/trainer.h"
 
-enum { TUNE, STATES, PROBS, N_JOB };
+enum { TRAIN, STATES, PROBS, N_JOB };
 
 typedef struct grid {
     pr_team_t *team;
     int victim; // the rank that fails
     long calls; // of pr_alloc_matrix in the last job that went well
     pr_config_t *config;
+    pr_inputs_t inputs;
     pr_job_env_t *env;
-    json_t *spec[N_JOB];
+    json_t *message[N_JOB];
     tj_expert_t expert; // what comes out when nothing fails; on rank 0
     tj_said_t said[N_JOB];
 } grid_t;
@@ -23,11 +24,11 @@ static bool fails_here(const grid_t *g)
     return pr_world_rank(test_world) == g->victim;
 }
 
-static json_t *job_of(const pr_config_t *c, int job)
+static json_t *job_of(const pr_inputs_t *in, int job)
 {
-    return job == TUNE     ? tj_finetune_spec(c)
-           : job == STATES ? tj_evaluate_spec(c, "states", 3, 0, TJ_PROMPTS)
-                           : tj_evaluate_spec(c, "probs", -1, 0, TJ_PROMPTS);
+    return job == TRAIN    ? tj_train_job(in)
+           : job == STATES ? tj_evaluate_job(in, "states", 3, 0, TJ_PROMPTS)
+                           : tj_evaluate_job(in, "probs", -1, 0, TJ_PROMPTS);
 }
 
 /* Runs a job of which nothing fails; first: keeps what it finds, else checks that it is the same. */
@@ -38,26 +39,26 @@ static void run_well(grid_t *g, int job, bool first)
     tj_said_t said = {0};
     tj_forget(g->env);
     pr_alloc_matrix_fail_at(0);
-    json_t *result = tj_run_ok(g->env, g->spec[job], &j);
+    json_t *result = tj_run_ok(g->env, g->message[job], &j);
     g->calls = pr_alloc_matrix_fail_at(0);
-    if (tj_first() && job == TUNE)
-        tj_read_expert(g->env, result, first ? &g->expert : &expert);
+    if (tj_first() && job == TRAIN)
+        tj_read_expert(g->env, g->message[job], result, first ? &g->expert : &expert);
     else if (tj_first())
-        tj_read_said(g->env, g->spec[job], result, first ? &g->said[job] : &said);
+        tj_read_said(g->env, g->message[job], result, first ? &g->said[job] : &said);
     if (tj_first() && !first)
-        CHECK(job == TUNE ? strcmp(expert.hash, g->expert.hash) == 0 : tj_same_said(&said, &g->said[job]));
+        CHECK(job == TRAIN ? strcmp(expert.hash, g->expert.hash) == 0 : tj_same_said(&said, &g->said[job]));
     tj_expert_clear(&expert);
     free(said.responses);
     json_decref(result);
 }
 
-static void check_fails(grid_t *g, const json_t *spec, pr_status_t want)
+static void check_fails(grid_t *g, const json_t *message, pr_status_t want)
 {
     json_t *result;
     pr_error_t err;
     tj_job_t j = {0};
     tj_forget(g->env);
-    pr_status_t status = tj_run(g->env, spec, &j, &result, &err);
+    pr_status_t status = tj_run(g->env, message, &j, &result, &err);
     if (status != want)
         fprintf(stderr, "rank %d: %s: found %s ('%s'), expected %s\n", pr_world_rank(test_world), tj_where,
                 pr_status_reason(status), err.text, pr_status_reason(want));
@@ -92,7 +93,7 @@ static void short_of_memory(grid_t *g, int job, int tries)
     for (int i = 0; i < tries; i++) {
         long call = which_call(i, tries, n);
         pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
-        check_fails(g, g->spec[job], PR_ERR_MEMORY);
+        check_fails(g, g->message[job], PR_ERR_MEMORY);
         pr_alloc_matrix_fail_at(0);
     }
     run_well(g, job, false);
@@ -103,7 +104,7 @@ static void short_of_memory_at_start(grid_t *g)
     pr_job_env_free(&g->env);
     for (long call = 1;; call += 1 + call / 2) {
         pr_error_t why = {0};
-        g->env = pr_job_env_new(g->config, g->team);
+        g->env = pr_job_env_new(g->inputs.content, g->team);
         pr_alloc_matrix_fail_at(fails_here(g) ? call : 0);
         pr_status_t status = pr_job_env_load(g->env, &why), leader = status;
         pr_alloc_matrix_fail_at(0);
@@ -129,15 +130,15 @@ static bool bad_here(const grid_t *g, bool whole_row)
 /* An expert that is not a number on one row, or on one rank of it. */
 static void bad_adapter(grid_t *g, bool whole_row)
 {
-    pr_adapter_t *a = g->env->expert[1].adapter;
+    pr_adapter_t *a = g->env->adapter[0].adapter; // of the evaluations done so far
     float keep = a->data[0];
     size_t every = a->n_data / 64; // some of each part
     float *saved = pr_alloc(a->n_data, sizeof *saved);
     memcpy(saved, a->data, a->n_data * sizeof *saved);
     for (size_t i = 0; bad_here(g, whole_row) && i < a->n_data; i += every)
         a->data[i] = NAN;
-    check_fails(g, g->spec[STATES], PR_ERR_NUMERIC);
-    check_fails(g, g->spec[PROBS], PR_ERR_NUMERIC);
+    check_fails(g, g->message[STATES], PR_ERR_NUMERIC);
+    check_fails(g, g->message[PROBS], PR_ERR_NUMERIC);
     memcpy(a->data, saved, a->n_data * sizeof *saved);
     free(saved);
     CHECK(a->data[0] == keep);
@@ -151,9 +152,9 @@ static void bad_model(grid_t *g)
     float *w = (float *)(uintptr_t)g->env->model->norm_w, keep = *w;
     if (fails_here(g))
         *w = NAN;
-    check_fails(g, g->spec[TUNE], PR_ERR_NUMERIC);
+    check_fails(g, g->message[TRAIN], PR_ERR_NUMERIC);
     *w = keep;
-    run_well(g, TUNE, false);
+    run_well(g, TRAIN, false);
 }
 
 /* An advantage that only one row finds not to be a number. */
@@ -196,38 +197,104 @@ static void bad_advantage(grid_t *g)
 
 /* ---- what one node lacks, and scorers ---- */
 
-/* An environment of its own; on the victim with those options, elsewhere as usual. */
-static pr_status_t load_other(const grid_t *g, tj_options_t o, bool everywhere, int job, pr_error_t *err)
+/* A job on an environment of its own, which has what the content names. */
+static pr_status_t run_other(const grid_t *g, const pr_content_t *content, const json_t *message, pr_error_t *err)
 {
-    pr_config_t *c = tj_config("other", everywhere || fails_here(g) ? o : (tj_options_t){0});
-    pr_job_env_t *env = pr_job_env_new(c, g->team);
-    json_t *spec = job_of(g->config, job), *result = NULL;
+    pr_job_env_t *env = pr_job_env_new(content, g->team);
+    json_t *result = NULL;
     tj_job_t j = {0};
     tj_forget(env); // what another grid left there
-    pr_status_t status = tj_run(env, spec, &j, &result, err);
+    pr_status_t status = tj_run(env, message, &j, &result, err);
     json_decref(result);
-    json_decref(spec);
     pr_job_env_free(&env);
-    pr_config_free(&c);
+    return status;
+}
+
+/* Every text in value that begins so becomes another. */
+static void replace_texts(json_t *value, const char *begin, const char *with)
+{
+    const char *key, *text;
+    json_t *v;
+    size_t i;
+    json_array_foreach(value, i, v) replace_texts(v, begin, with);
+    json_object_foreach(value, key, v)
+    {
+        text = json_string_value(v);
+        replace_texts(v, begin, with);
+        if (text && strncmp(text, begin, strlen(begin)) == 0)
+            json_object_set_new(value, key, json_string(with));
+    }
+}
+
+/* What lies there for the others is not on the victim's node. */
+static pr_status_t run_without(const grid_t *g, const char *path, pr_error_t *why)
+{
+    json_t *value = json_deep_copy(pr_content_json(g->inputs.content));
+    pr_content_t *content = NULL;
+    if (fails_here(g))
+        replace_texts(value, path, "/nowhere");
+    TJ_OK(pr_content_from_json(value, &content, &err));
+    json_decref(value);
+    pr_status_t status = run_other(g, content, g->message[STATES], why);
+    pr_content_free(&content);
     return status;
 }
 
 static void missing_on_one_node(const grid_t *g)
 {
     pr_error_t err;
-    CHECK(load_other(g, (tj_options_t){.judge = "/nowhere"}, false, STATES, &err) != PR_OK);
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/fixtures/reward-llama", tj_root());
+    CHECK(run_without(g, path, &err) != PR_OK);
     CHECK(strstr(err.text, "nowhere") && strstr(err.text, "judge"));
-    CHECK(load_other(g, (tj_options_t){.adapter = "nowhere"}, false, STATES, &err) == PR_ERR_NOT_FOUND);
+    snprintf(path, sizeof path, "%s/a1", tj_dir);
+    CHECK(run_without(g, path, &err) == PR_ERR_NOT_FOUND);
     CHECK(strstr(err.text, "nowhere"));
+}
+
+/* What one node has is not what rank 0 hashed: that rank alone says so, in one line, with both hashes. */
+static void another_on_one_node(const grid_t *g)
+{
+    pr_error_t why;
+    char path[512], other[512], found[PR_HASH_HEX];
+    json_t *value = json_deep_copy(pr_content_json(g->inputs.content));
+    pr_content_t *content = NULL;
+    snprintf(path, sizeof path, "%s/a1", tj_dir);
+    snprintf(other, sizeof other, "%s/a2", tj_dir);
+    TJ_OK(pr_adapter_hash(other, found, &err));
+    if (fails_here(g))
+        replace_texts(value, path, other);
+    TJ_OK(pr_content_from_json(value, &content, &err));
+    pr_status_t status = pr_content_check(content, "node7", &why);
+    CHECK(status == (fails_here(g) ? PR_ERR_FORMAT : PR_OK));
+    if (status != PR_OK)
+        CHECK(strstr(why.text, other) && strstr(why.text, "node7") && strstr(why.text, found) &&
+              strstr(why.text, g->inputs.adapter[1]) && !strchr(why.text, '\n'));
+    pr_content_free(&content);
+    json_decref(value);
+}
+
+/* A job of another configuration, everywhere. */
+static pr_status_t run_configured(const grid_t *g, tj_options_t o, int job, pr_error_t *why)
+{
+    pr_config_t *c = tj_config("other", o);
+    pr_inputs_t in;
+    TJ_OK(pr_inputs_read(c, &in, &err));
+    json_t *message = job_of(&in, job);
+    pr_status_t status = run_other(g, in.content, message, why);
+    json_decref(message);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+    return status;
 }
 
 static void scorer_that_fails(const grid_t *g)
 {
     pr_error_t err;
-    CHECK(load_other(g, (tj_options_t){.program = "exit 3; "}, true, STATES, &err) == PR_ERR_SCORER);
+    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, STATES, &err) == PR_ERR_SCORER);
     CHECK(strstr(err.text, "program"));
-    CHECK(load_other(g, (tj_options_t){.program = "exit 3; "}, true, TUNE, &err) == PR_ERR_SCORER);
-    CHECK(load_other(g, (tj_options_t){.lr = 1e30}, true, TUNE, &err) == PR_ERR_NUMERIC);
+    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, TRAIN, &err) == PR_ERR_SCORER);
+    CHECK(run_configured(g, (tj_options_t){.lr = 1e30}, TRAIN, &err) == PR_ERR_NUMERIC);
     CHECK(strstr(err.text, "step"));
 }
 
@@ -237,11 +304,12 @@ static void check_grid(int rows, int cols, int victim)
     snprintf(name, sizeof name, "grid %d x %d, rank %d fails", rows, cols, victim);
     tj_part(name);
     grid_t g = {.victim = victim, .config = tj_config("r", (tj_options_t){0})};
+    TJ_OK(pr_inputs_read(g.config, &g.inputs, &err));
     pr_teams_open(test_world, 0, rows, cols, &g.team);
-    g.env = pr_job_env_new(g.config, g.team);
+    g.env = pr_job_env_new(g.inputs.content, g.team);
     for (int i = 0; i < N_JOB; i++)
-        g.spec[i] = job_of(g.config, i);
-    short_of_memory(&g, TUNE, 8);
+        g.message[i] = job_of(&g.inputs, i);
+    short_of_memory(&g, TRAIN, 8);
     short_of_memory(&g, STATES, 5);
     short_of_memory(&g, PROBS, 5);
     short_of_memory_at_start(&g);
@@ -250,14 +318,16 @@ static void check_grid(int rows, int cols, int victim)
     bad_model(&g);
     bad_advantage(&g);
     missing_on_one_node(&g);
+    another_on_one_node(&g);
     scorer_that_fails(&g);
     for (int i = 0; i < N_JOB; i++) {
-        json_decref(g.spec[i]);
+        json_decref(g.message[i]);
         free(g.said[i].responses);
     }
     tj_expert_clear(&g.expert);
     pr_job_env_free(&g.env);
     pr_teams_close(&g.team);
+    pr_inputs_clear(&g.inputs);
     pr_config_free(&g.config);
     pr_world_barrier(test_world);
 }

@@ -3,7 +3,7 @@
 #include "mpi/team_jobs.h"
 
 typedef struct kind {
-    const char *aggregate;
+    const char *mix;
     int layer, first, count;
 } kind_t;
 
@@ -13,8 +13,9 @@ static const kind_t kinds[] = {{"params", -1, 0, TJ_PROMPTS}, {"logits", -1, 0, 
 enum { N_KIND = sizeof kinds / sizeof *kinds };
 
 static pr_config_t *config;
+static pr_inputs_t inputs;
 static pr_job_env_t *env;
-static json_t *tune, *evaluate[N_KIND];
+static json_t *train, *evaluate[N_KIND];
 static struct {
     tj_expert_t expert;
     tj_said_t said[N_KIND];
@@ -83,9 +84,9 @@ static void check_said(const tj_said_t *a, const tj_said_t *b)
 static void tuned(tj_expert_t *out)
 {
     tj_job_t j = {0};
-    json_t *result = tj_run_ok(env, tune, &j);
+    json_t *result = tj_run_ok(env, train, &j);
     if (tj_first())
-        tj_read_expert(env, result, out);
+        tj_read_expert(env, train, result, out);
     json_decref(result);
 }
 
@@ -129,14 +130,14 @@ static void evaluate_all(void)
 }
 
 /* Only the last rank that has prompts is asked to stop, at its n-th question. Returns the steps done. */
-static int stop_at(const pr_team_t *team, const json_t *spec, int call)
+static int stop_at(const pr_team_t *team, const json_t *message, int call)
 {
     json_t *result;
     pr_error_t err;
     int row = team->rows < TJ_PROMPTS ? team->rows - 1 : TJ_PROMPTS - 1;
     bool last = team->row == row && team->col == team->cols - 1;
     tj_job_t j = {.cancel_at_call = last ? call : 0};
-    CHECK(tj_run(env, spec, &j, &result, &err) == PR_ERR_INTERRUPTED);
+    CHECK(tj_run(env, message, &j, &result, &err) == PR_ERR_INTERRUPTED);
     return j.steps;
 }
 
@@ -160,17 +161,17 @@ static void tune_in_pieces(int rows, int cols, int call, int more_rows, int more
     pr_team_t *team = enter(rows, cols);
     if (team) {
         tj_forget(env);
-        done = stop_at(team, tune, call);
+        done = stop_at(team, train, call);
     }
     leave(team);
     team = enter(more_rows, more_cols);
     if (team) {
         tj_expert_t e = {0};
         tj_job_t j = {0};
-        json_t *result = tj_run_ok(env, tune, &j);
+        json_t *result = tj_run_ok(env, train, &j);
         if (tj_first()) {
             CHECK(done < TJ_STEPS && j.steps == TJ_STEPS - done && j.first_step == done + 1);
-            tj_read_expert(env, result, &e);
+            tj_read_expert(env, train, result, &e);
             check_near(&e);
         }
         json_decref(result);
@@ -221,10 +222,11 @@ int main(int argc, char **argv)
     tj_make_adapters();
     int size = pr_world_size(test_world);
     config = tj_config("r", (tj_options_t){0});
-    env = pr_job_env_new(config, pr_team_local());
-    tune = tj_finetune_spec(config);
+    TJ_OK(pr_inputs_read(config, &inputs, &err));
+    env = pr_job_env_new(inputs.content, pr_team_local());
+    train = tj_train_job(&inputs);
     for (int i = 0; i < N_KIND; i++)
-        evaluate[i] = tj_evaluate_spec(config, kinds[i].aggregate, kinds[i].layer, kinds[i].first, kinds[i].count);
+        evaluate[i] = tj_evaluate_job(&inputs, kinds[i].mix, kinds[i].layer, kinds[i].first, kinds[i].count);
     find_reference();
     for (int cols = 1; cols <= size && cols <= TJ_HEADS; cols++)
         if (size % cols == 0)
@@ -234,8 +236,9 @@ int main(int argc, char **argv)
         free(alone.said[i].responses);
         json_decref(evaluate[i]);
     }
-    json_decref(tune);
+    json_decref(train);
     pr_job_env_free(&env);
+    pr_inputs_clear(&inputs);
     pr_config_free(&config);
     return tj_end();
 }

@@ -1,5 +1,5 @@
-/* RegMean on teams: an expert's Gram matrices and the merged adapter do not depend on the team's shape, up to rounding.
- */
+/* RegMean on teams: an expert's Gram matrices and the merged adapter do not depend on the team's shape, up to
+ * rounding. */
 #include "mpi/team_fixtures.h"
 
 #include "mpi/team.h"

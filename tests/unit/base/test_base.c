@@ -27,6 +27,9 @@ START_TEST(errors_are_one_line_and_have_exit_codes)
     ck_assert_int_eq(pr_fail_in(&e, "file %d", 7), PR_ERR_FORMAT);
     ck_assert_str_eq(e.text, "file 7: a?b?[31m");
     ck_assert_int_eq(pr_fail(NULL, PR_ERR_IO, "nobody listens"), PR_ERR_IO);
+    ck_assert_int_eq(pr_fail_in(NULL, "and nobody %d", 2), PR_ERR_IO); // the status is kept all the same
+    ck_assert_int_eq(pr_fail(&e, PR_ERR_FORMAT, "a failure in between, that somebody hears"), PR_ERR_FORMAT);
+    ck_assert_int_eq(pr_fail_in(NULL, "nobody"), PR_ERR_IO);
     ck_assert_int_eq(pr_status_exit_code(PR_OK), 0);
     ck_assert_int_eq(pr_status_exit_code(PR_ERR_INTERRUPTED), 1);
     ck_assert_int_eq(pr_status_exit_code(PR_ERR_CONFIG), 2);

@@ -96,6 +96,7 @@ START_TEST(defaults)
     ck_assert_int_eq(c->search[0].layer, -1);
     ck_assert(!c->search[0].norm_before);
     ck_assert_int_eq(c->search[0].levels, 3);
+    ck_assert_str_eq(c->search[0].select, "all");
     ck_assert_int_eq(c->search[0].n_scalar, 2);
     ck_assert_double_eq(c->search[0].scalar[1], 0.5);
     pr_config_free(&c);
@@ -213,7 +214,7 @@ START_TEST(wrong_values_are_located)
     refuse("aggregate = \"regmean\"; regmean = { ridge = -1.0; };", "regmean.ridge: found the number -1");
     refuse_with("model = \"m\"; prompts = { eval = \"e\"; }; objectives = ( { name = \"a\"; adapter = \"x\"; } );",
                 "aggregate=\"regmean\"", "prompts.train: missing; aggregate = \"regmean\"");
-    refuse("aggregate = \"mean\";", "aggregate: found the string \"mean\"");
+    refuse("aggregate = \"mean\";", "search[0].aggregate: unknown mix 'mean'; there are: ");
     refuse("aggregate = ();", "aggregate: found a list of 0");
     refuse("evaluate = { samples = 2; };", "evaluate.samples: found 2, expected 1");
     refuse("finetune = { warmup = 41; };", "finetune.warmup: found 41");
@@ -269,16 +270,36 @@ START_TEST(ends_of_ranges)
 }
 END_TEST
 
-/* Every range in the table of keys has two ends. */
+/* Every row of the table of keys, and of those of the groups in it. */
+typedef struct row {
+    const char *prefix;
+    const pr_option_t *o;
+} row_t;
+
+static size_t all_rows(row_t rows[200])
+{
+    size_t n = 0;
+    for (const pr_option_t *o = pr_config_keys; o->key; o++) {
+        rows[n++] = (row_t){"", o};
+        for (const pr_option_t *in = o->rows; in && in->key; in++)
+            rows[n++] = (row_t){o->key, in};
+    }
+    return n;
+}
+
 START_TEST(ranges_have_two_ends)
 {
-    size_t n, numbers = 0;
-    const pr_config_key_t *key = pr_config_keys(&n);
-    for (size_t i = 0; i < n; i++)
-        if (strstr(key[i].type, "integer") || strstr(key[i].type, "number")) {
-            ck_assert_msg(strstr(key[i].range, " to "), "%s: %s", key[i].key, key[i].range);
+    row_t rows[200];
+    size_t n = all_rows(rows), numbers = 0;
+    for (size_t i = 0; i < n; i++) {
+        pr_buf_t facts = {0};
+        pr_option_facts(&facts, rows[i].o);
+        if (strstr(facts.data, "integer") || strstr(facts.data, "number")) {
+            ck_assert_msg(strstr(facts.data, " to "), "%s: %s", rows[i].o->key, facts.data);
             numbers++;
         }
+        pr_buf_free(&facts);
+    }
     ck_assert_uint_gt(numbers, 40);
 }
 END_TEST
@@ -502,13 +523,13 @@ END_TEST
 
 START_TEST(table_is_documented)
 {
-    size_t n;
-    const pr_config_key_t *keys = pr_config_keys(&n);
+    row_t rows[200];
+    size_t n = all_rows(rows);
     ck_assert_uint_gt(n, 60);
     for (size_t i = 0; i < n; i++) {
-        ck_assert_msg(strlen(keys[i].help) > 10 && strlen(keys[i].type) > 3, "%s", keys[i].key);
+        ck_assert_msg(strlen(rows[i].o->help) > 10, "%s", rows[i].o->key);
         for (size_t j = 0; j < i; j++)
-            ck_assert_str_ne(keys[i].key, keys[j].key);
+            ck_assert(strcmp(rows[i].prefix, rows[j].prefix) != 0 || strcmp(rows[i].o->key, rows[j].o->key) != 0);
     }
 }
 END_TEST
@@ -516,27 +537,27 @@ END_TEST
 // Every row's key can be set to its own default, and then nothing changes.
 START_TEST(every_default_can_be_written)
 {
-    size_t n;
-    const pr_config_key_t *keys = pr_config_keys(&n);
-    pr_config_t *plain = parse(MINIMAL);
+    row_t rows[200];
+    size_t n = all_rows(rows), set_ones = 0;
     for (size_t i = 0; i < n; i++) {
         pr_buf_t set = {0};
-        const char *bracket = strstr(keys[i].key, "[]");
-        if (!keys[i].dflt[0] || strcmp(keys[i].dflt, "required") == 0)
+        const pr_option_t *o = rows[i].o;
+        if (!o->dflt || !o->dflt[0])
             continue;
-        if (bracket && strncmp(keys[i].key, "search", 6) == 0)
-            pr_buf_printf(&set, "search%s=%s", bracket + 2, keys[i].dflt);
-        else if (bracket)
-            pr_buf_printf(&set, "objectives[0]%s=%s", bracket + 2, keys[i].dflt);
-        else
-            pr_buf_printf(&set, "%s=%s", keys[i].key, keys[i].dflt);
+        bool policies = strcmp(rows[i].prefix, "policies") == 0;
+        bool of_list = strcmp(rows[i].prefix, "objectives") == 0 || policies;
+        const char *base = policies ? MINIMAL "policies = ( { name = \"p\"; } );" : MINIMAL;
+        pr_buf_printf(&set, "%s%s%s%s=%s", rows[i].prefix, of_list ? "[0]" : "", rows[i].prefix[0] ? "." : "", o->key,
+                      o->dflt);
         const char *text = set.data;
-        pr_config_t *c = parse_with(MINIMAL, &text, 1);
-        same_json(plain, c);
+        pr_config_t *c = parse_with(base, &text, 1), *unset = parse(base);
+        same_json(unset, c);
         pr_config_free(&c);
+        pr_config_free(&unset);
         pr_buf_free(&set);
+        set_ones++;
     }
-    pr_config_free(&plain);
+    ck_assert_uint_gt(set_ones, 50);
 }
 END_TEST
 

@@ -5,9 +5,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/artifact.h"
 #include "jobs/env.h"
-#include "jobs/identity.h"
+#include "jobs/kind.h"
 #include "store/checkpoint.h"
+#include "store/layout.h"
+#include "sweeps/inputs.h"
 
 #include <check.h>
 #include <math.h>
@@ -39,14 +42,16 @@ static inline pr_config_t *config(const char *results, const char *more)
     pr_buf_t b = {0};
     pr_error_t err;
     pr_config_t *c = NULL;
-    char path[64];
+    char path[96];
     root = root ? root : ".";
-    pr_buf_printf(&b, "name = \"jobs\"; seed = 7; results = \"%s/%s\"; model = \"%s/sweeps/counsel/model\";\n", dir,
-                  results, root);
-    pr_buf_printf(&b,
-                  "prompts = { train = \"%s/sweeps/counsel/prompts-train.jsonl\"; eval = "
-                  "\"%s/sweeps/counsel/prompts-eval.jsonl\"; };\n",
-                  root, root);
+    pr_buf_printf(&b, "name = \"jobs\"; seed = 7; results = \"%s/%s\";\n", dir, results);
+    if (!strstr(more, "model = "))
+        pr_buf_printf(&b, "model = \"%s/sweeps/counsel/model\";\n", root);
+    if (!strstr(more, "prompts = {"))
+        pr_buf_printf(&b,
+                      "prompts = { train = \"%s/sweeps/counsel/prompts-train.jsonl\"; eval = "
+                      "\"%s/sweeps/counsel/prompts-eval.jsonl\"; };\n",
+                      root, root);
     if (!strstr(more, "objectives"))
         pr_buf_puts(&b, "objectives = ( { name = \"brevity\"; }, { name = \"distinct\"; n = 2; } );\n");
     if (!strstr(more, "finetune"))
@@ -56,16 +61,12 @@ static inline pr_config_t *config(const char *results, const char *more)
         pr_buf_puts(&b, "evaluate = { prompts = 6; max_new_tokens = 8; };\n");
     pr_buf_puts(&b, "search = { type = \"grid\"; divisions = 2; };");
     pr_buf_puts(&b, more);
-    snprintf(path, sizeof path, "%s", dir);
-    pr_buf_t file = {0};
-    pr_buf_printf(&file, "%s/sweep.cfg", path);
-    ck_assert_msg(pr_config_parse(b.data, file.data, NULL, 0, &c, &err) == PR_OK, "%s", err.text);
+    snprintf(path, sizeof path, "%.60s/sweep.cfg", dir);
+    ck_assert_msg(pr_config_parse(b.data, path, NULL, 0, &c, &err) == PR_OK, "%s", err.text);
     pr_buf_free(&b);
-    pr_buf_puts(&b, c->results);
-    pr_buf_puts(&b, "/checkpoints");
-    ck_assert_int_eq(pr_mkdirs(b.data, &err), PR_OK);
-    pr_buf_free(&b);
-    pr_buf_free(&file);
+    char *checkpoints = pr_results_path(c->results, PR_FOLDER_CHECKPOINTS);
+    ck_assert_int_eq(pr_mkdirs(checkpoints, &err), PR_OK);
+    free(checkpoints);
     return c;
 }
 
@@ -90,6 +91,7 @@ static inline void on_event(void *self, const char *event, const json_t *fields)
 {
     job_t *j = self;
     ck_assert_str_eq(event, "step");
+    ck_assert(json_is_string(json_object_get(fields, "job")) && json_is_integer(json_object_get(fields, "steps")));
     int step = (int)json_integer_value(json_object_get(fields, "step"));
     if (j->steps++ == 0)
         j->first_step = step;
@@ -97,17 +99,28 @@ static inline void on_event(void *self, const char *event, const json_t *fields)
     ck_assert_uint_eq(json_array_size(json_object_get(fields, "reward")), 2);
     for (size_t k = 0; k < 2 && j->steps == 1; k++)
         j->first_reward[k] = json_number_value(json_array_get(json_object_get(fields, "reward"), k));
+    const json_t *climbed = json_object_get(fields, "climbed");
+    ck_assert(j->idle ? json_is_null(climbed) : isfinite(json_number_value(climbed)));
     ck_assert(j->idle ? json_is_null(json_object_get(fields, "grad_norm"))
                       : isfinite(json_number_value(json_object_get(fields, "grad_norm"))));
 }
 
-static inline pr_status_t run(const pr_config_t *c, const json_t *spec, job_t *j, json_t **result, pr_error_t *err)
+/* One job on an environment of its own, which has what the configuration names. */
+static inline pr_status_t run(const pr_config_t *c, const json_t *message, job_t *j, json_t **result, pr_error_t *err)
 {
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    pr_inputs_t in;
+    ck_assert_msg(pr_inputs_read(c, &in, err) == PR_OK, "%s", err->text);
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
     pr_job_hooks_t hooks = {cancelled, on_event, j};
     *result = NULL;
-    pr_status_t status = pr_job_run(env, spec, &hooks, result, err);
+    pr_status_t status = pr_job_run(env, message, &hooks, result, err);
     ck_assert(status != PR_OK || *result != NULL);
+    if (status == PR_OK) {
+        ck_assert(json_is_integer(json_object_get(*result, "tokens")));
+        ck_assert(json_number_value(json_object_get(*result, "seconds")) > 0);
+        const char *kind = json_string_value(json_object_get(message, "kind"));
+        ck_assert(pr_job_kind(kind)->is_result(*result));
+    }
     if (status != PR_OK && *result) { // what it generated for nothing
         ck_assert_uint_eq(json_object_size(*result), 1);
         ck_assert_int_gt(json_integer_value(json_object_get(*result, "tokens")), 0);
@@ -115,32 +128,80 @@ static inline pr_status_t run(const pr_config_t *c, const json_t *spec, job_t *j
         *result = NULL;
     }
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
     return status;
 }
 
-static inline json_t *finetune_spec(const pr_config_t *c, int objective)
+/* The message of inputs, whose reference it takes, as that of how. */
+static inline json_t *message_of(json_t *inputs, json_t *how, const char *label)
+{
+    char id[PR_HASH_HEX];
+    pr_json_hash(inputs, id);
+    json_t *message = pr_job_message(id, label, inputs, how, NULL);
+    json_decref(inputs);
+    json_decref(how);
+    return message;
+}
+
+static inline const char *id_of(const json_t *message)
+{
+    return json_string_value(json_object_get(message, "id"));
+}
+
+/* The same job but for one of its inputs, whose reference it takes. */
+static inline json_t *with_input(const json_t *message, const char *key, json_t *value)
+{
+    json_t *inputs = json_deep_copy(json_object_get(message, "inputs"));
+    json_object_set_new(inputs, key, value);
+    return message_of(inputs, json_deep_copy(json_object_get(message, "how")),
+                      json_string_value(json_object_get(message, "label")));
+}
+
+/* The training towards one objective alone. */
+static inline json_t *train_job(const pr_config_t *c, int objective, int64_t seed)
 {
     pr_inputs_t in;
     pr_error_t err;
+    pr_training_wish_t wish = {.w = {0}};
+    wish.w[objective] = 1;
     ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
-    json_t *spec = pr_finetune_spec(c, &in, objective, 1);
+    char *label = pr_training_label(c, NULL, &wish, seed);
+    json_t *message =
+        message_of(pr_inputs_train(&in, &c->finetune, &wish, seed), pr_inputs_how_train(&in, &c->finetune), label);
+    free(label);
     pr_inputs_clear(&in);
-    return spec;
+    return message;
 }
 
-static inline char *checkpoint_of(const pr_config_t *c, const char *kind, const json_t *spec)
+static inline char *adapter_of(const pr_config_t *c, const json_t *message)
 {
-    pr_buf_t b = {0};
-    pr_buf_printf(&b, "%s/checkpoints/%s-%s.ckpt", c->results, kind, json_string_value(json_object_get(spec, "id")));
-    return b.data;
+    return pr_artifact_path(c->results, PR_ARTIFACT_ADAPTER, id_of(message));
 }
 
-static inline void expert_hash(const pr_config_t *c, int objective, char out[PR_HASH_HEX])
+static inline void adapter_hash(const pr_config_t *c, const json_t *message, char out[PR_HASH_HEX])
 {
     pr_error_t err;
-    char *expert = pr_expert_dir(c, c->results, objective, 1);
-    ck_assert_msg(pr_adapter_hash(expert, out, &err) == PR_OK, "%s", err.text);
-    free(expert);
+    char *adapter = adapter_of(c, message);
+    ck_assert_msg(pr_adapter_hash(adapter, out, &err) == PR_OK, "%s", err.text);
+    free(adapter);
+}
+
+/* What a training's checkpoint is named by: at a constant rate it does not depend on when the training is to end. */
+static inline char *train_checkpoint(const pr_config_t *c, const json_t *message)
+{
+    char id[PR_HASH_HEX];
+    json_t *inputs = json_deep_copy(json_object_get(message, "inputs")), *train = json_object_get(inputs, "train");
+    ck_assert(json_is_integer(json_object_get(train, "steps")));
+    if (strcmp(json_string_value(json_object_get(train, "schedule")), "constant") == 0)
+        json_object_del(train, "steps");
+    pr_json_hash(inputs, id);
+    json_decref(inputs);
+    return pr_checkpoint_path(c->results, "train", id);
+}
+
+static inline char *evaluate_checkpoint(const pr_config_t *c, const json_t *message)
+{
+    return pr_checkpoint_path(c->results, "evaluate", id_of(message));
 }
 
 /* Two adapters that change nothing (B is zero), as objectives bring them. */
@@ -167,23 +228,25 @@ static const char brought[] =
     "objectives = ( { name = \"brevity\"; adapter = \"neutral0\"; }, { name = \"distinct\"; n = "
     "2; adapter = \"neutral1\"; } );";
 
-/* The job of a point given as text, such as "1/2,1/2", with weights w. */
-static inline json_t *evaluate_spec(const pr_config_t *c, const char *point, double w0, double w1, int first, int count)
+/* The policy of two adapters that objectives bring, by the configuration's first search. */
+static inline json_t *evaluate_inputs(const pr_inputs_t *in, double w0, double w1, int first, int count)
+{
+    pr_policy_spec_t policy = {.mix = in->policy[0].mix, .options = in->policy[0].mix_options};
+    if (w0 > 0)
+        pr_policy_add(&policy, false, in->adapter[0], w0);
+    if (w1 > 0)
+        pr_policy_add(&policy, false, in->adapter[1], w1);
+    return pr_inputs_evaluate(in, &policy, first, count);
+}
+
+static inline json_t *evaluate_job(const pr_config_t *c, double w0, double w1, int first, int count)
 {
     pr_inputs_t in;
     pr_error_t err;
-    char policy[PR_HASH_HEX], id[PR_HASH_HEX];
     ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
-    pr_policy_identity(c, &in, &c->search[0], policy);
-    pr_evaluate_key_t key = {.policy = policy, .point = point, .first = first, .count = count};
-    key.expert[0] = w0 > 0 ? in.adapter[0] : NULL;
-    key.expert[1] = w1 > 0 ? in.adapter[1] : NULL;
-    pr_evaluate_identity(&key, id);
-    json_t *spec = pr_evaluate_spec(&c->search[0], 1, &key, id);
-    json_object_set_new(spec, "weights", json_pack("[f,f]", w0, w1));
-    json_object_set_new(spec, "expert_hash", json_pack("[s,s]", in.adapter[0], in.adapter[1]));
+    json_t *message = message_of(evaluate_inputs(&in, w0, w1, first, count), pr_inputs_how_evaluate(&in), "point");
     pr_inputs_clear(&in);
-    return spec;
+    return message;
 }
 
 typedef struct said {
@@ -193,14 +256,14 @@ typedef struct said {
     json_t *result;
 } said_t;
 
-static inline void evaluate(const pr_config_t *c, const json_t *spec, int count, said_t *out)
+static inline void evaluate(const pr_config_t *c, const json_t *message, int count, said_t *out)
 {
     pr_error_t err;
     pr_checkpoint_t k = {0};
     const void *scores;
     job_t j = {0};
-    ck_assert_msg(run(c, spec, &j, &out->result, &err) == PR_OK, "%s", err.text);
-    char *path = checkpoint_of(c, "evaluate", spec);
+    ck_assert_msg(run(c, message, &j, &out->result, &err) == PR_OK, "%s", err.text);
+    char *path = evaluate_checkpoint(c, message);
     ck_assert_msg(pr_checkpoint_read(path, "evaluate", &k, &err) == PR_OK, "%s", err.text);
     ck_assert_int_eq(pr_checkpoint_section(&k, path, "scores", sizeof(double), (size_t)count * 2, &scores, &err),
                      PR_OK);

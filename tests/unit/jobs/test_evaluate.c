@@ -1,15 +1,18 @@
 /* Evaluate jobs on the small model: evaluation that keeps its books, what was cut, merging by Gram matrices. */
 #include "unit/jobs/jobs_play.h"
 
+#include "jobs/evaluate.h"
+#include "sweeps/merge.h"
+
 START_TEST(means_are_those_of_the_prompts)
 {
     char more[1024];
     snprintf(more, sizeof more, "%s stop = ( \"\\n\" ); evaluate = { prompts = 6; max_new_tokens = 40; };", brought);
     pr_config_t *c = config("means", more);
     neutral_adapters(c);
-    json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
+    json_t *message = evaluate_job(c, 0.5, 0.5, 0, 6);
     said_t s;
-    evaluate(c, spec, 6, &s);
+    evaluate(c, message, 6, &s);
     for (size_t k = 0; k < 2; k++) {
         double sum = 0, squares = 0, spread = 0;
         for (int i = 0; i < 6; i++)
@@ -26,7 +29,7 @@ START_TEST(means_are_those_of_the_prompts)
     }
     ck_assert_int_eq(json_integer_value(json_object_get(s.result, "n")), 6);
     said_clear(&s);
-    json_decref(spec);
+    json_decref(message);
     pr_config_free(&c);
 }
 END_TEST
@@ -44,9 +47,9 @@ START_TEST(cut_responses)
                  brought, ways[i]);
         pr_config_t *c = config(ways[i], more);
         neutral_adapters(c);
-        json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
-        evaluate(c, spec, 6, &s[i]);
-        json_decref(spec);
+        json_t *message = evaluate_job(c, 0.5, 0.5, 0, 6);
+        evaluate(c, message, 6, &s[i]);
+        json_decref(message);
         pr_config_free(&c);
     }
     int cut = 0;
@@ -93,22 +96,22 @@ START_TEST(nothing_but_cut_responses)
     snprintf(more, sizeof more, "%s evaluate = { prompts = 6; max_new_tokens = 1; }; truncated = \"drop\";", brought);
     pr_config_t *c = config("none", more);
     neutral_adapters(c);
-    json_t *spec = evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6);
-    ck_assert_int_eq(run(c, spec, &j, &result, &err), PR_ERR_SCORER);
+    json_t *message = evaluate_job(c, 0.5, 0.5, 0, 6);
+    ck_assert_int_eq(run(c, message, &j, &result, &err), PR_ERR_SCORER);
     ck_assert_ptr_nonnull(strstr(err.text, "every response was cut"));
-    json_decref(spec);
+    json_decref(message);
     pr_config_free(&c);
 
     c = config("still",
                "truncated = \"drop\"; finetune = { steps = 2; prompts_per_step = 3; samples = 2; max_new_tokens "
                "= 1; lr = 0.5; lora = { r = 2; }; };");
-    spec = finetune_spec(c, 0);
+    message = train_job(c, 0, 1);
     j = (job_t){.idle = true};
-    ck_assert_msg(run(c, spec, &j, &result, &err) == PR_OK, "%s", err.text);
+    ck_assert_msg(run(c, message, &j, &result, &err) == PR_OK, "%s", err.text);
     ck_assert_int_eq(json_integer_value(json_object_get(result, "taught")), 0);
     pr_model_config_t m;
     pr_adapter_t *a = NULL;
-    char *expert = pr_expert_dir(c, c->results, 0, 1);
+    char *expert = adapter_of(c, message);
     ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
     ck_assert_int_eq(pr_adapter_read(expert, &m, &a, &err), PR_OK);
     for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
@@ -118,7 +121,7 @@ START_TEST(nothing_but_cut_responses)
     pr_model_config_clear(&m);
     free(expert);
     json_decref(result);
-    json_decref(spec);
+    json_decref(message);
     pr_config_free(&c);
 }
 END_TEST
@@ -134,26 +137,25 @@ START_TEST(points_share_random_numbers)
              brought);
     pr_config_t *c = config("sampled", more);
     neutral_adapters(c);
-    json_t *spec[] = {evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6), evaluate_spec(c, "0,1", 0, 1, 0, 6),
-                      evaluate_spec(c, "0,1", 0, 1, 0, 2), evaluate_spec(c, "0,1", 0, 1, 2, 4)};
+    json_t *message[] = {evaluate_job(c, 0.5, 0.5, 0, 6), evaluate_job(c, 0, 1, 0, 6), evaluate_job(c, 0, 1, 0, 2),
+                         evaluate_job(c, 0, 1, 2, 4)};
     said_t s[4], other;
     for (int i = 0; i < 4; i++)
-        evaluate(c, spec[i], i < 2 ? 6 : i == 2 ? 2 : 4, &s[i]);
+        evaluate(c, message[i], i < 2 ? 6 : i == 2 ? 2 : 4, &s[i]);
     ck_assert_str_eq(s[0].responses, s[1].responses);
     ck_assert_mem_eq(s[0].scores, s[1].scores, sizeof s[0].scores);
     ck_assert_mem_eq(s[1].scores, s[2].scores, 2 * sizeof s[0].scores[0]);
     ck_assert_mem_eq(s[1].scores[2], s[3].scores, 4 * sizeof s[0].scores[0]);
     c->seed = 8;
-    json_t *again = evaluate_spec(c, "0,1", 0, 1, 0, 6);
-    ck_assert_str_ne(json_string_value(json_object_get(again, "id")),
-                     json_string_value(json_object_get(spec[1], "id")));
+    json_t *again = evaluate_job(c, 0, 1, 0, 6);
+    ck_assert_str_ne(id_of(again), id_of(message[1]));
     evaluate(c, again, 6, &other);
     ck_assert_str_ne(other.responses, s[1].responses);
     said_clear(&other);
     json_decref(again);
     for (int i = 0; i < 4; i++) {
         said_clear(&s[i]);
-        json_decref(spec[i]);
+        json_decref(message[i]);
     }
     pr_config_free(&c);
 }
@@ -199,33 +201,31 @@ START_TEST(regmean_is_its_adapter)
     static const char more[] = "aggregate = \"regmean\"; regmean = { prompts = 8; };";
     pr_config_t *c = regmean_config("regmean", "strong0", more);
     strong_adapters(c);
-    json_t *spec = evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6);
+    json_t *message = evaluate_job(c, 0.25, 0.75, 0, 6);
     said_t merged, alone, params;
-    evaluate(c, spec, 6, &merged);
+    evaluate(c, message, 6, &merged);
     pr_adapter_t *a = NULL;
     pr_model_t *m = NULL;
     pr_error_t err;
     char path[96];
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    ck_assert_msg(pr_job_merge(env, "regmean", 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
+    ck_assert_msg(pr_sweep_merge(c, &pr_mix_regmean, 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
     ck_assert_int_eq(pr_model_load(c->model, &m, &err), PR_OK);
     snprintf(path, sizeof path, "%s/merged", dir);
     ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
     ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);
     pr_config_t *one = regmean_config("regmean-one", "merged", "aggregate = \"params\";"),
                 *sum = regmean_config("regmean-sum", "strong0", "aggregate = \"params\";");
-    json_t *corner = evaluate_spec(one, "1,0", 1, 0, 0, 6), *plain = evaluate_spec(sum, "1/4,3/4", 0.25, 0.75, 0, 6);
+    json_t *corner = evaluate_job(one, 1, 0, 0, 6), *plain = evaluate_job(sum, 0.25, 0.75, 0, 6);
     evaluate(one, corner, 6, &alone);
     evaluate(sum, plain, 6, &params);
     ck_assert_str_eq(merged.responses, alone.responses);
     ck_assert_str_ne(merged.responses, params.responses);
     pr_adapter_free(&a);
     pr_model_free(&m);
-    pr_job_env_free(&env);
     said_clear(&merged);
     said_clear(&alone);
     said_clear(&params);
-    json_decref(spec);
+    json_decref(message);
     json_decref(corner);
     json_decref(plain);
     pr_config_free(&c);
@@ -234,47 +234,70 @@ START_TEST(regmean_is_its_adapter)
 }
 END_TEST
 
+/* The matrices of the adapter of that hash, which is kept. */
+static pr_grams_t *grams_of(const pr_job_env_t *env, const char *hash)
+{
+    for (int i = 0; i < env->n_adapter; i++)
+        if (strcmp(env->adapter[i].hash, hash) == 0)
+            return env->adapter[i].grams;
+    ck_abort_msg("adapter %s is not kept", hash);
+    return NULL;
+}
+
 /* Matrices that are kept from an earlier point change nothing; corners make none. */
 START_TEST(regmean_keeps_matrices)
 {
     pr_config_t *c = regmean_config("regmean-kept", "strong0", "aggregate = \"regmean\"; regmean = { prompts = 4; };");
     strong_adapters(c);
-    json_t *spec[] = {evaluate_spec(c, "1,0", 1, 0, 0, 6), evaluate_spec(c, "1/4,3/4", 0.25, 0.75, 0, 6),
-                      evaluate_spec(c, "1/2,1/2", 0.5, 0.5, 0, 6), evaluate_spec(c, "0,0", 0, 0, 0, 6)};
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    json_t *message[] = {evaluate_job(c, 1, 0, 0, 6), evaluate_job(c, 0.25, 0.75, 0, 6),
+                         evaluate_job(c, 0.5, 0.5, 0, 6), evaluate_job(c, 0, 0, 0, 6)};
+    pr_inputs_t in;
+    pr_error_t err;
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
     job_t j = {0};
     pr_job_hooks_t hooks = {cancelled, on_event, &j};
     pr_grams_t *kept = NULL;
     for (int i = 0; i < 4; i++) {
         json_t *result = NULL;
-        pr_error_t err;
         said_t fresh;
-        ck_assert_msg(pr_job_run(env, spec[i], &hooks, &result, &err) == PR_OK, "%s", err.text);
-        ck_assert((env->expert[0].grams != NULL) == (i > 0));
-        ck_assert(i < 2 || env->expert[0].grams == kept);
-        kept = env->expert[0].grams;
-        evaluate(c, spec[i], 6, &fresh);
+        ck_assert_msg(pr_job_run(env, message[i], &hooks, &result, &err) == PR_OK, "%s", err.text);
+        pr_grams_t *now = grams_of(env, in.adapter[0]);
+        ck_assert((now != NULL) == (i > 0));
+        ck_assert(i < 2 || now == kept);
+        kept = now;
+        evaluate(c, message[i], 6, &fresh);
         ck_assert(json_equal(json_object_get(result, "mean"), json_object_get(fresh.result, "mean")));
         ck_assert(json_equal(json_object_get(result, "tokens"), json_object_get(fresh.result, "tokens")));
         json_decref(result);
         said_clear(&fresh);
     }
     for (int i = 0; i < 4; i++)
-        json_decref(spec[i]);
+        json_decref(message[i]);
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
     pr_config_free(&c);
 }
 END_TEST
 
-static void policy_of(const char *more, const char *train, char out[PR_HASH_HEX])
+/* The identity of the evaluation at weights 1/4 and w1 (0: of the first adapter alone). */
+static void identity_of(const pr_inputs_t *in, double w1, char out[PR_HASH_HEX])
+{
+    json_t *inputs = evaluate_inputs(in, w1 > 0 ? 0.25 : 1, w1, 0, 6);
+    pr_json_hash(inputs, out);
+    json_decref(inputs);
+}
+
+static void policy_of(const char *more, const char *train, double w1, char out[PR_HASH_HEX])
 {
     pr_inputs_t in;
     pr_error_t err;
     pr_config_t *c = regmean_config("identity", "strong0", more);
     strong_adapters(c);
     ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
-    snprintf(in.train, sizeof in.train, "%s", train); // as if the prompts had that hash
-    pr_policy_identity(c, &in, &c->search[0], out);
+    if (train[0])
+        snprintf(in.train, sizeof in.train, "%s", train); // as if the prompts had that hash
+    identity_of(&in, w1, out);
     pr_inputs_clear(&in);
     pr_config_free(&c);
 }
@@ -286,16 +309,21 @@ START_TEST(regmean_identity)
                                          "aggregate = \"regmean\"; regmean = { prompts = 9; };",
                                          "aggregate = \"regmean\"; regmean = { off_diagonal = 0.8; };",
                                          "aggregate = \"regmean\"; regmean = { ridge = 0.1; };"};
+    static const char prompts[] = "abcabcabcabcabcabcabcabcabcabcab";
     char first[PR_HASH_HEX], other[PR_HASH_HEX], all[5][PR_HASH_HEX];
-    policy_of("aggregate = \"params\";", "", first);
-    policy_of("aggregate = \"params\"; regmean = { prompts = 9; ridge = 0.1; off_diagonal = 0.8; };", "abc", other);
+    policy_of("aggregate = \"params\";", "", 0.75, first);
+    policy_of("aggregate = \"params\"; regmean = { prompts = 9; ridge = 0.1; off_diagonal = 0.8; };", prompts, 0.75,
+              other);
     ck_assert_str_eq(first, other);
     for (int i = 0; i < 5; i++) {
-        policy_of(merged[i % 4], i == 4 ? "abc" : "", all[i]);
+        policy_of(merged[i % 4], i == 4 ? prompts : "", 0.75, all[i]);
         ck_assert_str_ne(all[i], first);
         for (int k = 0; k < i; k++)
             ck_assert_str_ne(all[i], all[k]);
     }
+    policy_of(merged[0], "", 0, first); // one adapter alone is itself: nothing is measured
+    policy_of(merged[0], prompts, 0, other);
+    ck_assert_str_eq(first, other);
 }
 END_TEST
 
@@ -309,14 +337,76 @@ START_TEST(worst_identity)
         for (int minimize = 0; minimize < 2; minimize++) {
             pr_inputs_t in;
             pr_error_t err;
-            pr_config_t *c = config("worst", more);
+            char all[512];
+            snprintf(all, sizeof all, "%s %s", brought, more);
+            pr_config_t *c = config("worst", all);
+            neutral_adapters(c);
             c->objective[1].minimize = minimize;
             ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
-            pr_policy_identity(c, &in, &c->search[0], id[minimize]);
+            identity_of(&in, 0.75, id[minimize]);
             pr_inputs_clear(&in);
             pr_config_free(&c);
         }
         ck_assert_int_eq(strcmp(id[0], id[1]) != 0, i == 2);
+    }
+}
+END_TEST
+
+/* Responses end at what the task says, or the job is not done: a run that was loaded with other stop texts refuses it.
+ */
+START_TEST(a_task_of_other_stop_texts)
+{
+    pr_config_t *c = config("stops", brought);
+    pr_inputs_t in;
+    pr_error_t err;
+    pr_job_hooks_t hooks = {NULL, NULL, NULL};
+    json_t *result = NULL;
+    neutral_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    json_t *task = json_deep_copy(pr_content_value(in.content, in.task));
+    json_object_set_new(task, "stop", json_pack("[s]", "x"));
+    pr_content_add_value(in.content, task, in.task);
+    json_t *message = message_of(evaluate_inputs(&in, 1, 0, 0, 2), pr_inputs_how_evaluate(&in), "point");
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "stop"));
+    pr_job_env_free(&env);
+    json_decref(message);
+    json_decref(task);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* Everything that a point's scores depend on is in its identity; what only says how it is done is not. */
+START_TEST(what_is_in_the_identity)
+{
+    static const struct {
+        const char *more;
+        bool same;
+    } cases[] = {{"evaluate = { prompts = 6; max_new_tokens = 8; streams = 3; };", true},
+                 {"threads = 2;", true},
+                 {"retries = 5; front_samples = 0;", true},
+                 {"evaluate = { prompts = 6; max_new_tokens = 9; };", false},
+                 {"stop = ( \"x\" );", false},
+                 {"truncated = \"drop\";", false},
+                 {"aggregate = \"probs\";", false},
+                 {"aggregate = \"states\"; layer = 1;", false},
+                 {"evaluate = { prompts = 6; max_new_tokens = 8; decoding = \"sample\"; };", false},
+                 {"finetune = { steps = 9; lr = 0.5; };", true}};
+    char first[PR_HASH_HEX], other[PR_HASH_HEX];
+    for (int i = -1; i < (int)(sizeof cases / sizeof *cases); i++) {
+        char all[512];
+        pr_inputs_t in;
+        pr_error_t err;
+        snprintf(all, sizeof all, "%s %s", brought, i < 0 ? "" : cases[i].more);
+        pr_config_t *c = config(i < 0 ? "plain" : "varied", all);
+        neutral_adapters(c);
+        ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+        identity_of(&in, 0.75, i < 0 ? first : other);
+        ck_assert_msg(i < 0 || (strcmp(first, other) == 0) == cases[i].same, "%s", cases[i].more);
+        pr_inputs_clear(&in);
+        pr_config_free(&c);
     }
 }
 END_TEST
@@ -335,6 +425,8 @@ int main(void)
     tcase_add_test(t, regmean_keeps_matrices);
     tcase_add_test(t, regmean_identity);
     tcase_add_test(t, worst_identity);
+    tcase_add_test(t, what_is_in_the_identity);
+    tcase_add_test(t, a_task_of_other_stop_texts);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);
     srunner_run_all(r, CK_NORMAL);

@@ -1,10 +1,11 @@
 /* The fit of a reward head on the small model: its features, its file, and the job of a sweep. */
 #include "base/log.h"
-#include "learn/reward_data.h"
 #include "jobs/env.h"
 #include "jobs/fit_reward.h"
-#include "jobs/identity.h"
+#include "learn/reward_data.h"
 #include "learn/reward_fit.h"
+#include "store/layout.h"
+#include "sweeps/inputs.h"
 #include "unit/jobs/reward_texts.h"
 
 #include <check.h>
@@ -291,20 +292,50 @@ static pr_config_t *config(const char *results, const char *options)
                   options);
     ck_assert_msg(pr_config_parse(b.data, path, NULL, 0, &c, &err) == PR_OK, "%s", err.text);
     pr_buf_free(&b);
-    pr_buf_printf(&b, "%s/checkpoints", c->results);
-    must(pr_mkdirs(b.data, &err), &err);
-    pr_buf_free(&b);
+    char *checkpoints = pr_results_path(c->results, PR_FOLDER_CHECKPOINTS);
+    must(pr_mkdirs(checkpoints, &err), &err);
+    free(checkpoints);
     return c;
 }
 
-static json_t *spec_of(const pr_config_t *c, bool finetune)
+/* The message of inputs, whose reference it takes, as that of how; made is borrowed. */
+static json_t *message_of(json_t *inputs, json_t *how, const char *label, const json_t *made)
 {
-    pr_inputs_t in;
-    pr_error_t err;
-    must(pr_inputs_read(c, &in, &err), &err);
-    json_t *spec = finetune ? pr_finetune_spec(c, &in, 1, 1) : pr_fit_spec(c, &in, 1);
-    pr_inputs_clear(&in);
-    return spec;
+    char id[PR_HASH_HEX];
+    pr_json_hash(inputs, id);
+    json_t *message = pr_job_message(id, label, inputs, how, made);
+    json_decref(inputs);
+    json_decref(how);
+    return message;
+}
+
+static json_t *fit_job(const pr_inputs_t *in)
+{
+    return message_of(pr_inputs_fit(in, 1), pr_inputs_how_fit(in, 1), "kind-head", NULL);
+}
+
+/* Of the objective whose head is fitted. head: that the message says was left; NULL: it says nothing. */
+static json_t *train_job(const pr_inputs_t *in, const char *head)
+{
+    pr_training_wish_t wish = {.w = {0, 1}};
+    json_t *made = json_object();
+    if (head)
+        json_object_set_new(made, in->head[1], json_string(head));
+    json_t *message = message_of(pr_inputs_train(in, &in->config->finetune, &wish, 1),
+                                 pr_inputs_how_train(in, &in->config->finetune), "kind-s1", made);
+    json_decref(made);
+    return message;
+}
+
+/* The same training by inputs that do not say who fits the head. */
+static json_t *headless_job(const pr_inputs_t *in)
+{
+    json_t *job = train_job(in, NULL), *inputs = json_deep_copy(json_object_get(job, "inputs")),
+           *how = json_deep_copy(json_object_get(job, "how"));
+    ck_assert_int_eq(json_object_del(json_array_get(json_object_get(inputs, "reward"), 0), "head"), 0);
+    ck_assert_int_eq(json_object_del(json_array_get(json_object_get(how, "report"), 1), "head"), 0);
+    json_decref(job);
+    return message_of(inputs, how, "kind-s1", NULL);
 }
 
 static bool at_once(void *self)
@@ -314,11 +345,12 @@ static bool at_once(void *self)
 }
 
 /* kinds one after the other on one environment, as a worker does them. */
-static pr_status_t run(pr_job_env_t *env, const json_t *spec, bool (*cancel)(void *), json_t **result, pr_error_t *err)
+static pr_status_t run(pr_job_env_t *env, const json_t *message, bool (*cancel)(void *), json_t **result,
+                       pr_error_t *err)
 {
     pr_job_hooks_t hooks = {cancel, NULL, NULL};
     *result = NULL;
-    return pr_job_run(env, spec, &hooks, result, err);
+    return pr_job_run(env, message, &hooks, result, err);
 }
 
 static void ignore(void *self, const char *event, const json_t *fields)
@@ -326,24 +358,39 @@ static void ignore(void *self, const char *event, const json_t *fields)
     (void)self, (void)event, (void)fields;
 }
 
+/* A training that cannot be done, for that reason. */
+static void cannot(pr_job_env_t *env, json_t *message, pr_status_t want, const char *text)
+{
+    pr_job_hooks_t hooks = {NULL, ignore, NULL};
+    json_t *result = NULL;
+    pr_error_t err;
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), want);
+    ck_assert_msg(strstr(err.text, text) != NULL, "'%s' has no '%s'", err.text, text);
+    json_decref(message);
+}
+
 START_TEST(the_job)
 {
     pr_config_t *c = config("job", "data = \"pairs.jsonl\"; ridge = 0.1;");
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
-    json_t *spec = spec_of(c, false), *result, *again, *tune = spec_of(c, true);
-    pr_job_hooks_t hooks = {NULL, ignore, NULL};
+    pr_inputs_t in;
     pr_error_t err;
-    char *path = pr_head_path(c, c->results, 1), hash[PR_HASH_HEX];
+    must(pr_inputs_read(c, &in, &err), &err);
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
+    json_t *fit = fit_job(&in), *result, *again;
+    pr_job_hooks_t hooks = {NULL, ignore, NULL};
+    const char *id = json_string_value(json_object_get(fit, "id"));
+    char *path = pr_artifact_path(c->results, PR_ARTIFACT_HEAD, id), hash[PR_HASH_HEX];
     pr_linear_head_t *head;
+    ck_assert_str_eq(id, in.head[1]); // as other jobs name it
     // Cancelled, it leaves nothing behind.
-    ck_assert_int_eq(run(env, spec, at_once, &result, &err), PR_ERR_INTERRUPTED);
+    ck_assert_int_eq(run(env, fit, at_once, &result, &err), PR_ERR_INTERRUPTED);
     ck_assert(!pr_file_exists(path));
     // Nothing can be scored without a head.
-    ck_assert_int_eq(pr_job_run(env, tune, &hooks, &result, &err), PR_ERR_CONFIG);
-    ck_assert_ptr_nonnull(strstr(err.text, "names no head for objective 'kind'"));
-    must(run(env, spec, NULL, &result, &err), &err);
+    cannot(env, headless_job(&in), PR_ERR_CONFIG, "names no head for objective 'kind'");
+    cannot(env, train_job(&in, NULL), PR_ERR_CONFIG, in.head[1]);
+    must(run(env, fit, NULL, &result, &err), &err);
     must(pr_hash_file(path, hash, &err), &err);
-    ck_assert_str_eq(json_string_value(json_object_get(result, "head")), hash);
+    ck_assert_str_eq(json_string_value(json_object_get(result, "artifact")), hash);
     ck_assert_double_gt(json_number_value(json_object_get(json_object_get(result, "fit"), "held_out_accuracy")), 0.5);
     ck_assert_int_gt(json_integer_value(json_object_get(result, "tokens")), 1000);
     must(pr_linear_head_read(path, &head, &err), &err);
@@ -351,25 +398,58 @@ START_TEST(the_job)
     ck_assert_str_eq(json_string_value(json_object_get(head->metadata, "max_tokens")), "0");
     pr_linear_head_free(&head);
     // The same inputs make the same bytes.
-    must(run(env, spec, NULL, &again, &err), &err);
-    ck_assert_str_eq(json_string_value(json_object_get(again, "head")), hash);
+    must(run(env, fit, NULL, &again, &err), &err);
+    ck_assert_str_eq(json_string_value(json_object_get(again, "artifact")), hash);
     json_decref(again);
     // And others can be done with it.
-    json_object_set_new(tune, "heads", json_pack("[n,s]", hash));
-    must(pr_job_run(env, tune, &hooks, &again, &err), &err);
+    json_t *train = train_job(&in, hash);
+    must(pr_job_run(env, train, &hooks, &again, &err), &err);
     json_decref(again);
+    json_decref(train);
     // By no other.
-    json_object_set_new(tune, "heads", json_pack("[n,s]", "0123"));
-    ck_assert_int_eq(pr_job_run(env, tune, &hooks, &again, &err), PR_ERR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(err.text, "kind.safetensors"));
-    json_object_set_new(spec, "objective", json_integer(0));
-    ck_assert_int_eq(run(env, spec, NULL, &again, &err), PR_ERR_CONFIG);
+    cannot(env, train_job(&in, "0123"), PR_ERR_FORMAT, path);
+    // How it is done names the objective of its inputs, and none that would have another head.
+    json_object_set_new(json_object_get(fit, "how"), "objective", json_string(in.objective_hash[0]));
+    ck_assert_int_eq(run(env, fit, NULL, &again, &err), PR_ERR_CONFIG);
+    json_object_del(json_object_get(fit, "how"), "objective");
+    ck_assert_int_eq(run(env, fit, NULL, &again, &err), PR_ERR_CONFIG);
     json_decref(result);
-    json_decref(spec);
-    json_decref(tune);
+    json_decref(fit);
     free(path);
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
     pr_config_free(&c);
+}
+END_TEST
+
+/* What a head depends on is in its job's identity, with the content of the data and not their name; what only scoring
+ * depends on is not, so that objectives share one fit. */
+START_TEST(identity)
+{
+    static const struct {
+        const char *options;
+        bool same;
+    } cases[] = {{"data = \"pairs.jsonl\"; ridge = 0.1;", true},
+                 {"data = \"pairs.jsonl\"; ridge = 0.1; transform = \"sigmoid\";", true},
+                 {"data = \"copy.jsonl\"; ridge = 0.1;", true},
+                 {"data = \"labels.jsonl\"; ridge = 0.1;", false},
+                 {"data = \"pairs.jsonl\"; ridge = 0.2;", false},
+                 {"data = \"pairs.jsonl\"; ridge = 0.1; holdout = 0.25;", false}};
+    char path[96], first[PR_HASH_HEX] = "";
+    pr_error_t err;
+    snprintf(path, sizeof path, "%s/copy.jsonl", dir);
+    must(reward_texts(path, true, 0, N, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pr_config_t *c = config("identity", cases[i].options);
+        pr_inputs_t in;
+        must(pr_inputs_read(c, &in, &err), &err);
+        if (i == 0)
+            snprintf(first, sizeof first, "%s", in.head[1]);
+        ck_assert_uint_eq(strlen(in.head[1]), PR_HASH_HEX - 1);
+        ck_assert_msg((strcmp(in.head[1], first) == 0) == cases[i].same, "%s", cases[i].options);
+        pr_inputs_clear(&in);
+        pr_config_free(&c);
+    }
 }
 END_TEST
 
@@ -381,10 +461,13 @@ START_TEST(bad_data_are_found_early)
     snprintf(path, sizeof path, "%s/bad.jsonl", dir);
     must(pr_file_write(path, "{\"text\": \"a\", \"label\": 1}\nnonsense\n", 35, &err), &err);
     pr_config_t *c = config("bad", "data = \"bad.jsonl\";");
-    pr_job_env_t *env = pr_job_env_new(c, pr_team_local());
+    pr_inputs_t in;
+    must(pr_inputs_read(c, &in, &err), &err);
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
     ck_assert_int_eq(pr_job_env_load(env, &err), PR_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "bad.jsonl:2"));
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
     pr_config_free(&c);
 }
 END_TEST
@@ -400,6 +483,7 @@ int main(void)
     tcase_add_test(t, batches_and_no_holdout);
     tcase_add_test(t, what_cannot_be_fitted);
     tcase_add_test(t, the_job);
+    tcase_add_test(t, identity);
     tcase_add_test(t, bad_data_are_found_early);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);

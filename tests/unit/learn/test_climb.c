@@ -2,7 +2,6 @@
  * with their probabilities, is the gradient of the documented objective, for every pair of a temperature or nucleus and
  * a term. The objective is a function of rows of logits in double; its derivatives by them are taken by finite
  * differences, and by pr_backward, which is tested against PyTorch, to the adapter. */
-#include "learn/advantage.h"
 #include "learn/trainer.h"
 #include "policy/policy.h"
 #include "unit/model/tiny_model.h"
@@ -14,8 +13,8 @@ static const double reward_scale = 0.8;
 
 typedef enum { TERM_REWARD, TERM_K1, TERM_K2, TERM_K3, TERM_ENTROPY } term_t;
 
-/* Policy and base model behind some sequences: a row of logits each, and of the policy which tokens are in the nucleus.
- */
+/* Policy and base model behind some sequences: a row of logits each, and of the policy which tokens are in the
+ * nucleus. */
 typedef struct rows {
     int n, d;
     float *h, *logits, *base; // [n,d], [n,V] x2

@@ -5,7 +5,7 @@
  * A response is one token, when the first is token 0, or two. Logits are theta[0] of the first token, theta[1 + a] of
  * the second after first token a. */
 #include "base/mem.h"
-#include "learn/advantage.h"
+#include "learn/algorithm.h"
 #include "learn/loss.h"
 
 #include <check.h>
@@ -23,7 +23,7 @@ typedef struct world {
     table_t base;
     double reward[N_RESPONSE];
     double beta, eta; // weights of KL and entropy
-    pr_method_t method;
+    const pr_algorithm_t *algorithm;
     pr_kl_t estimator;
     bool token_norm;
 } world_t;
@@ -52,9 +52,18 @@ static void some_theta(int seed, double *theta)
         theta[i] = noise(i + 100 * seed);
 }
 
-static world_t some_world(pr_method_t method, pr_kl_t estimator)
+// In the order of help: rloo, scst, grpo.
+static const pr_algorithm_t *algorithm_of(int i)
 {
-    world_t w = {.beta = 0.7, .method = method, .estimator = estimator};
+    size_t n;
+    const pr_algorithm_t *const *all = pr_algorithms(&n);
+    ck_assert_uint_eq(n, 3);
+    return all[i];
+}
+
+static world_t some_world(const pr_algorithm_t *algorithm, pr_kl_t estimator)
+{
+    world_t w = {.beta = 0.7, .algorithm = algorithm, .estimator = estimator};
     double theta[N_PARAM];
     some_theta(5, theta);
     w.base = softmax(theta);
@@ -98,16 +107,16 @@ static double entropy_of(const double *p)
 // The gradient by theta of -loss at these k responses, added to sum with this weight.
 static void add_group(const world_t *w, const table_t *p, int k, const int *y, double weight, double *sum)
 {
-    double reward[8], divergence[8], advantage[8], share = pr_reward_share(w->method, k);
+    double reward[8], divergence[8], advantage[8], share = w->algorithm->share(k);
     int tokens = 0, token[2];
     for (int i = 0; i < k; i++) {
         reward[i] = w->reward[y[i]];
         divergence[i] = log_probability(p, y[i]) - log_probability(&w->base, y[i]);
         tokens += tokens_of(y[i], token);
     }
-    pr_advantages(w->method, 1, k, reward, advantage);
+    w->algorithm->advantages(k, reward, advantage);
     if (w->estimator == PR_KL_K1)
-        pr_kl_advantages(w->method, 1, k, w->beta, divergence, advantage);
+        w->algorithm->kl_advantages(k, w->beta, divergence, advantage);
     for (int i = 0; i < k; i++) {
         int n = tokens_of(y[i], token);
         for (int t = 0; t < n; t++) {
@@ -193,22 +202,23 @@ static void same_gradient(const double *a, const double *b)
 
 /* ---- the mean gradient ---- */
 
-/* _i: method and estimator. Responses of unequal length, groups of 2 and 3, KL and entropy at once. */
+/* _i: algorithm and estimator. Responses of unequal length, groups of 2 and 3, KL and entropy at once. */
 START_TEST(mean_gradients)
 {
-    world_t w = some_world((pr_method_t)(_i / 3), (pr_kl_t)(_i % 3));
+    world_t w = some_world(algorithm_of(_i / 3), (pr_kl_t)(_i % 3));
     double theta[N_PARAM], mean[N_PARAM], expected[N_PARAM];
     some_theta(1, theta);
     w.eta = 0.4;
     table_t p = softmax(theta);
     for (int k = 2; k <= 3; k++) {
         // grpo: rewards all equal: what is left is the KL and the entropy, in nats.
-        for (int y = 0; y < N_RESPONSE && w.method == PR_METHOD_GRPO; y++)
+        for (int y = 0; y < N_RESPONSE && w.algorithm == &pr_algorithm_grpo; y++)
             w.reward[y] = 3;
         mean_gradient(&w, &p, k, mean);
         documented_gradient(&w, theta, expected);
         for (int i = 0; i < N_PARAM; i++)
-            expected[i] *= w.method == PR_METHOD_SCST ? (k - 1.0) / k : 1; // its baseline holds the response itself
+            expected[i] *=
+                w.algorithm == &pr_algorithm_scst ? (k - 1.0) / k : 1; // its baseline holds the response itself
         same_gradient(mean, expected);
     }
 }
@@ -221,9 +231,9 @@ START_TEST(the_kl_is_not_divided_by_the_rewards_deviation)
     const double expected[] = {-0.2 * (0.5 - 0.5), -0.2 * (2 + 0.25), -0.2 * (-1 - 1.25)};
     for (int i = 0; i < 3; i++) {
         double a[3], b[3];
-        pr_advantages(PR_METHOD_GRPO, 1, 3, rewards[i], a);
+        pr_algorithm_grpo.advantages(3, rewards[i], a);
         memcpy(b, a, sizeof b);
-        pr_kl_advantages(PR_METHOD_GRPO, 1, 3, 0.2, divergence, b);
+        pr_algorithm_grpo.kl_advantages(3, 0.2, divergence, b);
         for (int j = 0; j < 3; j++)
             ck_assert_double_eq_tol(b[j] - a[j], expected[j], 1e-12);
     }
@@ -234,13 +244,16 @@ END_TEST
 START_TEST(k1_is_in_the_reward)
 {
     const double r[] = {1, 2, 6, 0.5, 0.5, 0.5}, d[] = {0.1, 0, -2, 1, 2, 3};
-    for (int method = PR_METHOD_RLOO; method <= PR_METHOD_SCST; method++) {
+    for (int n = 0; n < 2; n++) {
+        const pr_algorithm_t *m = algorithm_of(n);
         double less[6], a[6], b[6];
         for (int i = 0; i < 6; i++)
             less[i] = r[i] - 0.3 * d[i];
-        pr_advantages((pr_method_t)method, 2, 3, less, a);
-        pr_advantages((pr_method_t)method, 2, 3, r, b);
-        pr_kl_advantages((pr_method_t)method, 2, 3, 0.3, d, b);
+        for (int g = 0; g < 6; g += 3) {
+            m->advantages(3, less + g, a + g);
+            m->advantages(3, r + g, b + g);
+            m->kl_advantages(3, 0.3, d + g, b + g);
+        }
         for (int i = 0; i < 6; i++)
             ck_assert_double_eq_tol(a[i], b[i], 1e-12);
     }
@@ -252,7 +265,7 @@ START_TEST(token_norm_divides_all_alike)
 {
     static const int y[] = {0, 4, 2, 0}; // 6 tokens of 4 responses
     for (int estimator = PR_KL_K1; estimator <= PR_KL_K3; estimator++) {
-        world_t w = some_world(PR_METHOD_RLOO, (pr_kl_t)estimator);
+        world_t w = some_world(&pr_algorithm_rloo, (pr_kl_t)estimator);
         double theta[N_PARAM], sequence[N_PARAM] = {0}, token[N_PARAM] = {0};
         w.eta = 0.4;
         some_theta(1, theta);
@@ -331,7 +344,7 @@ static table_t optimum(const world_t *w)
 
 START_TEST(optima)
 {
-    world_t w = some_world((pr_method_t)(_i / 3), (pr_kl_t)(_i % 3));
+    world_t w = some_world(algorithm_of(_i / 3), (pr_kl_t)(_i % 3));
     double theta[N_PARAM];
     some_theta(1, theta);
     climb(&w, theta);

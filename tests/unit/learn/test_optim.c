@@ -1,5 +1,6 @@
 /* AdamW against torch's numbers, schedules, clipping, advantages, token losses, and the cutting of responses. */
-#include "learn/advantage.h"
+#include "learn/algorithm.h"
+#include "learn/combine.h"
 #include "learn/loss.h"
 #include "learn/optim.h"
 
@@ -61,25 +62,66 @@ START_TEST(clipping)
 }
 END_TEST
 
+static void by_group(const pr_algorithm_t *m, const double r[6], double a[6])
+{
+    for (int g = 0; g < 6; g += 3)
+        m->advantages(3, r + g, a + g);
+}
+
 START_TEST(advantages)
 {
     const double r[] = {1, 2, 6, 0.5, 0.5, 0.5};
     double a[6];
-    pr_advantages(PR_METHOD_RLOO, 2, 3, r, a);
+    by_group(&pr_algorithm_rloo, r, a);
     const double rloo[] = {1 - 4.0, 2 - 3.5, 6 - 1.5, 0, 0, 0};
     for (int i = 0; i < 6; i++)
         ck_assert_double_eq_tol(a[i], rloo[i], 1e-12);
-    pr_advantages(PR_METHOD_SCST, 2, 3, r, a);
+    by_group(&pr_algorithm_scst, r, a);
     ck_assert_double_eq_tol(a[0], 1 - 3, 1e-12);
-    pr_advantages(PR_METHOD_GRPO, 2, 3, r, a);
+    by_group(&pr_algorithm_grpo, r, a);
     ck_assert_double_eq_tol(a[2], 3 / (sqrt(7) + 1e-4), 1e-12); // deviations -2, -1, 3: variance 14/2
     ck_assert_double_eq(a[4], 0);
-    pr_method_t m;
+    ck_assert_double_eq(pr_algorithm_rloo.share(4), 1);
+    ck_assert_double_eq(pr_algorithm_scst.share(4), 0.75);
+    ck_assert_double_eq(pr_algorithm_grpo.share(4), 1);
+}
+END_TEST
+
+/* Every algorithm is found by the name that it is listed under, and no other is. */
+START_TEST(algorithms_by_name)
+{
+    const pr_algorithm_t *m = NULL;
     pr_error_t err;
-    ck_assert_int_eq(pr_method_parse("grpo", &m, &err), PR_OK);
-    ck_assert_int_eq(m, PR_METHOD_GRPO);
-    ck_assert_int_eq(pr_method_parse("ppo2", &m, &err), PR_ERR_CONFIG);
+    size_t n;
+    const pr_algorithm_t *const *all = pr_algorithms(&n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_int_eq(pr_algorithm_find(all[i]->name, &m, &err), PR_OK);
+        ck_assert_ptr_eq(m, all[i]);
+    }
+    ck_assert_int_eq(pr_algorithm_find("grpo", &m, &err), PR_OK);
+    ck_assert_ptr_eq(m, &pr_algorithm_grpo);
+    ck_assert_int_eq(pr_algorithm_find("ppo2", &m, &err), PR_ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.text, "ppo2"));
+    ck_assert_ptr_nonnull(strstr(err.text, "rloo, scst or grpo"));
+}
+END_TEST
+
+/* The reward of several objectives; of one alone with weight 1 it is that objective's own score, bit for bit. */
+START_TEST(combiners)
+{
+    const double score[] = {0.1, -3, 2, 1.0 / 3, 5, -0.25}, w[] = {0.5, 2, 0.1}, one = 1;
+    const pr_combiner_t *c = NULL;
+    pr_error_t err;
+    double reward[6];
+    ck_assert_int_eq(pr_combiner_find("linear", &c, &err), PR_OK);
+    c->combine(2, 3, score, w, reward);
+    ck_assert_double_eq_tol(reward[0], 0.05 - 6 + 0.2, 1e-15);
+    ck_assert_double_eq_tol(reward[1], 0.5 / 3 + 10 - 0.025, 1e-14);
+    c->combine(6, 1, score, &one, reward);
+    ck_assert_mem_eq(reward, score, sizeof score);
+    ck_assert_int_eq(pr_combiner_find("lineal", &c, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "lineal"));
+    ck_assert_ptr_nonnull(strstr(err.text, "linear"));
 }
 END_TEST
 
@@ -135,6 +177,8 @@ int main(void)
     tcase_add_test(c, schedules);
     tcase_add_test(c, clipping);
     tcase_add_test(c, advantages);
+    tcase_add_test(c, algorithms_by_name);
+    tcase_add_test(c, combiners);
     tcase_add_test(c, token_loss_and_its_derivatives);
     tcase_add_test(c, token_losses_are_what_their_names_say);
     suite_add_tcase(suite, c);

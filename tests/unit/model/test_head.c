@@ -1,5 +1,5 @@
-/* The head, the vocabulary's kernels and the choice of a token, against sums in double and against their definitions.
- */
+/* The head, the vocabulary's kernels and the choice of a token, against sums in double and against their
+ * definitions. */
 #include "model/kernels.h"
 #include "unit/model/tiny_model.h"
 

@@ -35,6 +35,25 @@ static void advance(cached_t *c, pr_kv_t *kv, int stream, const int32_t *token, 
     free(h);
 }
 
+/* A sequence that is too long is refused, with the length that was found. */
+START_TEST(test_too_long)
+{
+    cached_t c;
+    float h[24];
+    pr_error_t why;
+    cached_new(&c, TINY_GPT2, 1);
+    c.m->config.max_pos = 20;
+    advance(&c, c.kv, 0, c.token, 18, h);
+    int start[2] = {0, 5}, stream = 0;
+    float *out = pr_alloc((size_t)5 * (size_t)c.m->config.d_model, sizeof *out);
+    pr_batch_t b = {.n_seq = 1, .seq_start = start, .token = c.token + 18, .kv = c.kv, .stream = &stream};
+    ck_assert_int_eq(pr_forward(c.run, &b, out, &why), PR_ERR_FORMAT);
+    ck_assert_str_eq(why.text, "a sequence of 23 tokens, but the model's longest has 20");
+    free(out);
+    cached_free(&c);
+}
+END_TEST
+
 static const char *const configs[] = {TINY_GPT2, TINY_QWEN3, TINY_MISTRAL};
 
 START_TEST(test_copy)
@@ -105,6 +124,7 @@ int main(void)
 {
     Suite *s = suite_create("kv");
     TCase *t = tcase_create("kv");
+    tcase_add_test(t, test_too_long);
     tcase_add_checked_fixture(t, scratch_make, scratch_remove);
     tcase_add_loop_test(t, test_copy, 0, 3);
     tcase_add_loop_test(t, test_truncate, 0, 3);

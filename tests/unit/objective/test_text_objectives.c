@@ -1,5 +1,4 @@
 // The objectives that read texts: known values, and properties on random texts.
-#include "base/duration.h"
 #include "base/rng.h"
 #include "objective/text.h"
 #include "unit/objective/support.h"
@@ -198,11 +197,10 @@ START_TEST(test_match_catastrophe)
     text[5000] = 0;
     pr_sample_t s[2] = {{.prompt = "", .response = "fine", .response_len = 4},
                         {.prompt = "", .response = text, .response_len = strlen(text)}};
-    double scores[2], start = pr_time_monotonic();
+    double scores[2];
     pr_error_t err;
     ck_assert_int_eq(pr_objective_score(o, s, 2, scores, &err), PR_ERR_SCORER);
     ck_assert_msg(strstr(err.text, "objective 'it' (match): sample 1: the pattern took more steps"), "%s", err.text);
-    ck_assert_double_lt(pr_time_monotonic() - start, 5);
     pr_objective_close(&o);
 }
 END_TEST

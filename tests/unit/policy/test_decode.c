@@ -1,5 +1,5 @@
-/* Decoding: what a sequence is does not depend on what is decoded beside it; ends, limits, log-probabilities, errors.
- */
+/* Decoding: what a sequence is does not depend on what is decoded beside it; ends, limits, log-probabilities,
+ * errors. */
 #include "policy/policy.h"
 #include "unit/model/tiny_model.h"
 

@@ -212,7 +212,8 @@ START_TEST(registry)
         TINY_OK(pr_mix_find(all[i]->name, &found, err));
         ck_assert_ptr_eq(found, all[i]);
     }
-    check_error("unknown", pr_mix_find("regmeen", &found, &e), PR_ERR_CONFIG, e.text, "regmeen|did you mean 'regmean'");
+    check_error("unknown", pr_mix_find("regmeen", &found, &e), PR_ERR_CONFIG, e.text,
+                "regmeen|the nearest known one is 'regmean'");
     check_error("unknown", pr_mix_find("xyzxyzxyz", &found, &e), PR_ERR_CONFIG, e.text, "xyzxyzxyz|there are: states");
     check_error("not yet", pr_mix_find("test_power", &found, &e), PR_ERR_CONFIG, e.text, "test_power");
     TINY_OK(pr_mix_add(&power, err));
@@ -221,7 +222,8 @@ START_TEST(registry)
     pr_mix_all(&after);
     ck_assert_uint_eq(after, before + 1);
     check_error("twice", pr_mix_add(&power, &e), PR_ERR_CONFIG, e.text, "test_power|already");
-    check_error("near", pr_mix_find("test_powr", &found, &e), PR_ERR_CONFIG, e.text, "did you mean 'test_power'");
+    check_error("near", pr_mix_find("test_powr", &found, &e), PR_ERR_CONFIG, e.text,
+                "the nearest known one is 'test_power'");
 }
 END_TEST
 
@@ -242,14 +244,14 @@ START_TEST(texts)
     static const struct {
         const char *text, *words;
     } bad[] = {{"", "unknown mix ''"},
-               {"state", "did you mean 'states'"},
+               {"state", "the nearest known one is 'states'"},
                {"states;", "states|found \"\", expected KEY=VALUE"},
                {"states; layer", "found \"layer\", expected KEY=VALUE"},
-               {"states; layer=x", "states|layer|a string|an integer"},
+               {"states; layer=x", "states|layer|the string \"x\"|an integer"},
                {"states; layer=1; layer=2", "layer|twice"},
                {"states; norm=behind", "norm|behind|after|before"},
-               {"states; ridge=1", "states|unknown option 'ridge'"},
-               {"params; layer=1", "params|unknown option 'layer'; there are: none"}};
+               {"states; ridge=1", "states|unknown key 'ridge'"},
+               {"params; layer=1", "params|unknown key 'layer'"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_error(bad[i].text, pr_mix_parse(bad[i].text, &mix, &o, &e), PR_ERR_CONFIG, e.text, bad[i].words);
     ck_assert(pr_mix_has_option(&pr_mix_states, "layer") && !pr_mix_has_option(&pr_mix_params, "layer"));

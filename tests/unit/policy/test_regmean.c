@@ -315,8 +315,8 @@ START_TEST(test_needed_groups)
 }
 END_TEST
 
-/* The rows of a team work on disjoint prompts whose sum is all of them: here each row alone, so that nothing is summed.
- */
+/* The rows of a team work on disjoint prompts whose sum is all of them: here each row alone, so that nothing is
+ * summed. */
 START_TEST(test_rows_share_prompts)
 {
     setup_t s;

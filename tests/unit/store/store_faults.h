@@ -4,6 +4,7 @@
 #define PR_TEST_STORE_FAULTS_H
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,11 +17,22 @@ static struct {
     size_t most;    // the most one write() takes; 0: all
     int interrupts; // so many calls of write() fail with EINTR first
     bool no_sync, no_rename, no_truncate;
-    int calls; // of write() while on
+    bool skip_sync; // nothing is synced, and nobody told: for tests of many writes
+    int calls;      // of write() while on
+    int steps;      // calls of any function below while on
+    int renamed_at; // the step that was the last rename()
+    int kill_at;    // the step before which the process is killed; 0: none
 } fault;
+
+static void step(void)
+{
+    if (fault.on && ++fault.steps == fault.kill_at)
+        raise(SIGKILL);
+}
 
 ssize_t write(int fd, const void *data, size_t n)
 {
+    step();
     if (fault.on) {
         fault.calls++;
         if (fault.interrupts > 0) {
@@ -52,21 +64,27 @@ static int fail_or(bool fails, long result)
 
 int fsync(int fd)
 {
+    step();
     return fail_or(fault.on && fault.no_sync, fault.on && fault.no_sync ? 0 : syscall(SYS_fsync, fd));
 }
 
 int fdatasync(int fd)
 {
-    return fail_or(fault.on && fault.no_sync, fault.on && fault.no_sync ? 0 : syscall(SYS_fdatasync, fd));
+    step();
+    bool skip = fault.on && (fault.no_sync || fault.skip_sync);
+    return fail_or(fault.on && fault.no_sync, skip ? 0 : syscall(SYS_fdatasync, fd));
 }
 
 int ftruncate(int fd, off_t len)
 {
+    step();
     return fail_or(fault.on && fault.no_truncate, fault.on && fault.no_truncate ? 0 : syscall(SYS_ftruncate, fd, len));
 }
 
 int rename(const char *from, const char *to)
 {
+    step();
+    fault.renamed_at = fault.steps;
     return fail_or(fault.on && fault.no_rename, fault.on && fault.no_rename ? 0 : syscall(SYS_rename, from, to));
 }
 

@@ -45,7 +45,7 @@ static pr_status_t write_generation(int g, size_t scale)
         section[s].data = data;
     }
     json_t *meta = json_pack("{s:i, s:s, s:f}", "generation", g, "text", "\n\xc3\xa9", "rate", 0.1);
-    pr_status_t status = pr_checkpoint_write(path, "finetune", meta, section, SECTIONS, &err);
+    pr_status_t status = pr_checkpoint_write(path, "train", meta, section, SECTIONS, &err);
     json_decref(meta);
     for (size_t s = 0; s < SECTIONS; s++)
         free(section[s].data);
@@ -56,7 +56,7 @@ static pr_status_t write_generation(int g, size_t scale)
 static int read_generation(size_t scale)
 {
     pr_checkpoint_t c;
-    if (pr_checkpoint_read(path, "finetune", &c, &err) != PR_OK) {
+    if (pr_checkpoint_read(path, "train", &c, &err) != PR_OK) {
         ck_assert_uint_eq(c.n, 0);
         ck_assert_ptr_null(c.section);
         return -1;
@@ -64,7 +64,7 @@ static int read_generation(size_t scale)
     int g = (int)json_integer_value(json_object_get(c.meta, "generation"));
     ck_assert_double_eq(json_real_value(json_object_get(c.meta, "rate")), 0.1);
     ck_assert_str_eq(json_string_value(json_object_get(c.meta, "text")), "\n\xc3\xa9");
-    ck_assert_str_eq(c.kind, "finetune");
+    ck_assert_str_eq(c.kind, "train");
     ck_assert_uint_eq(c.n, SECTIONS);
     for (size_t s = 0; s < SECTIONS; s++) {
         const void *data;
@@ -112,7 +112,7 @@ START_TEST(sections_are_asked_for_by_name_and_shape)
     const void *data;
     write_generation(0, 1);
     ck_assert_int_eq(pr_checkpoint_read(path, "pretrain", &c, &err), PR_ERR_FORMAT);
-    ck_assert_ptr_nonnull(strstr(err.text, "kind 'finetune', expected 'pretrain'"));
+    ck_assert_ptr_nonnull(strstr(err.text, "kind 'train', expected 'pretrain'"));
     ck_assert_int_eq(pr_checkpoint_read(path, NULL, &c, &err), PR_OK);
     ck_assert_int_eq(pr_checkpoint_section(&c, path, "nothing", 4, 100, &data, &err), PR_ERR_FORMAT);
     ck_assert_ptr_nonnull(strstr(err.text, "section 'nothing' is missing"));
@@ -392,37 +392,42 @@ START_TEST(a_folder_that_is_not_there)
 }
 END_TEST
 
-enum { SCALE = 300 };
+enum { SCALE = 300, PIECE = 1024 };
 
-static void write_forever(int first)
+static void write_until_killed(int kill_at)
 {
-    for (int g = first;; g++)
-        if (write_generation(g, SCALE) != PR_OK)
-            _exit(1);
+    fault = (typeof(fault)){.on = true, .bytes = -1, .most = PIECE, .kill_at = kill_at};
+    write_generation(2, SCALE);
+    _exit(0);
 }
 
+/* Before each system call of a write in turn: a reader finds the old one up to the rename, and the new one after it;
+ * and what is left of the write is swept away. */
 START_TEST(killed_at_any_moment)
 {
-    enum { rounds = 60 };
-    int g = 0, with_left_overs = 0;
     pr_results_t *results = NULL;
-    pr_rng_key_t key = pr_rng_key(20240118, "checkpoint-kills", "");
     ck_assert_int_eq(pr_results_open(folder, &results, &err), PR_OK);
-    ck_assert_int_eq(write_generation(g, SCALE), PR_OK);
+    ck_assert_int_eq(write_generation(1, SCALE), PR_OK);
     int files = count_files(folder);
-    for (int round = 0; round < rounds; round++) {
-        pid_t pid = start_child(write_forever, g + 1, -1);
-        usleep((useconds_t)pr_rng_below(&key, 25000, (uint64_t)round, 0, 0, 0));
-        kill_child(pid);
+    fault = (typeof(fault)){.on = true, .bytes = -1, .most = PIECE};
+    ck_assert_int_eq(write_generation(2, SCALE), PR_OK);
+    int steps = fault.steps, renamed_at = fault.renamed_at;
+    fault.on = false;
+    ck_assert_int_gt(renamed_at, 10); // several pieces, and a sync
+    ck_assert_int_gt(steps, renamed_at);
+    for (int kill_at = 1; kill_at <= steps; kill_at++) {
+        int how;
+        ck_assert_int_eq(write_generation(1, SCALE), PR_OK);
+        pid_t pid = start_child(write_until_killed, kill_at, -1);
+        ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+        ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
         int now = read_generation(SCALE);
-        ck_assert_msg(now >= g, "round %d: generation %d after %d: %s", round, now, g, now < 0 ? err.text : "");
-        g = now;
-        with_left_overs += count_files(folder) > files;
+        ck_assert_msg(now == (kill_at > renamed_at ? 2 : 1), "step %d of %d, the rename is %d: generation %d: %s",
+                      kill_at, steps, renamed_at, now, now < 0 ? err.text : "");
+        ck_assert_int_eq(count_files(folder), kill_at > renamed_at ? files : files + 1);
         pr_results_sweep_temporaries(results);
         ck_assert_int_eq(count_files(folder), files);
     }
-    ck_assert_int_gt(g, rounds / 4);
-    ck_assert_int_gt(with_left_overs, 0);
     pr_results_close(&results);
 }
 END_TEST

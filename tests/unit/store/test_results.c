@@ -284,8 +284,13 @@ END_TEST
 
 START_TEST(work_is_found)
 {
-    static const char *const files[] = {"cells.csv", "front.json", "experts/a-s1/adapter_model.safetensors",
-                                        "heads/a.safetensors", "checkpoints/finetune-0.ckpt"};
+    static const char *const files[] = {"cells.csv",
+                                        "front.json",
+                                        "artifacts/0123456789abcdef0123456789abcdef/adapter_model.safetensors",
+                                        "artifacts/0123456789abcdef0123456789abcdef/head.safetensors",
+                                        "experts/a-s1/adapter_model.safetensors",
+                                        "heads/a.safetensors",
+                                        "checkpoints/train-0.ckpt"};
     pr_results_t *r = open_results();
     char what[256];
     put_file(in_folder("sweep/x/sweep.cfg"), "x", 1);
@@ -313,6 +318,7 @@ static bool there(const char *name)
 START_TEST(sweeps_temporaries_only)
 {
     static const char *const gone[] = {"sweep/x/cells.csv.tmp-12", "sweep/x/checkpoints/a.ckpt.tmp-99999",
+                                       "sweep/x/artifacts/a/adapter_model.safetensors.tmp-7",
                                        "sweep/x/experts/a-s1/adapter_model.safetensors.tmp-7", "sweep/x/a.tmp-1.tmp-2"};
     static const char *const kept[] = {"sweep/x/cells.csv",
                                        "sweep/x/x.tmp-",
@@ -327,7 +333,10 @@ START_TEST(sweeps_temporaries_only)
     ck_assert_int_eq(pr_mkdirs(in_folder("sweep/x/experts/a-s1/deep"), &err), PR_OK);
     ck_assert_int_eq(pr_mkdirs(in_folder("sweep/x/folder.tmp-5"), &err), PR_OK);
     ck_assert_int_eq(pr_mkdirs(in_folder("outside"), &err), PR_OK);
+    ck_assert_int_eq(pr_mkdirs(in_folder("sweep/x/artifacts/a"), &err), PR_OK);
     ck_assert_int_eq(symlink("../../outside", in_folder("sweep/x/link")), 0);
+    ck_assert_int_eq(symlink("../artifacts/a", in_folder("sweep/x/experts/b-s1")), 0);
+    ck_assert_int_eq(symlink("../artifacts/a", in_folder("sweep/x/experts/b-s1.tmp-12")), 0); // half made
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         put_file(in_folder(gone[i]), "x", 1);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -337,7 +346,8 @@ START_TEST(sweeps_temporaries_only)
         ck_assert_msg(!there(gone[i]), "%s is still there", gone[i]);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         ck_assert_msg(there(kept[i]), "%s is gone", kept[i]);
-    ck_assert(there("sweep/x/folder.tmp-5"));
+    ck_assert(there("sweep/x/folder.tmp-5") && there("sweep/x/link") && there("sweep/x/experts/b-s1"));
+    ck_assert(!there("sweep/x/experts/b-s1.tmp-12"));
     pr_results_close(&r);
 }
 END_TEST

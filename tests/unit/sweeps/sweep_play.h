@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "jobs/artifact.h"
 #include "objective/objective.h"
 #include "store/checkpoint.h"
 #include "sweeps/sweep_internal.h"
@@ -98,6 +99,7 @@ static inline pr_config_t *play_config(const char *results, const char *more)
 
 typedef struct play {
     const pr_config_t *config;
+    pr_inputs_t inputs;
     pr_sweep_t *sweep;
     int workers;                                                      // jobs running at once
     uint64_t shuffle;                                                 // which running job ends next; 0: the oldest
@@ -105,7 +107,7 @@ typedef struct play {
     bool same_words;                                                  // of failures
     bool (*fails)(const json_t *spec, int attempt, pr_status_t *why); // NULL: none
     // what happened
-    int ended, given, fits, finetunes, evaluates;
+    int ended, given, fits, trains, evaluates;
     json_t *log; // labels in the order of being given
     json_t *running[PLAY_MAX_RUNNING];
     int n_running;
@@ -120,7 +122,8 @@ static inline pr_status_t play_open(play_t *p, const pr_config_t *c, pr_error_t 
     p->workers = p->workers ? p->workers : 1;
     p->log = json_array();
     p->attempts = json_object();
-    return pr_sweep_open(c, p->workers, play_lo, play_hi, &p->sweep, err);
+    pr_status_t status = pr_inputs_read(c, &p->inputs, err);
+    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, play_lo, play_hi, &p->sweep, err) : status;
 }
 
 static inline void play_close(play_t *p)
@@ -130,49 +133,60 @@ static inline void play_close(play_t *p)
     json_decref(p->log);
     json_decref(p->attempts);
     pr_sweep_free(&p->sweep);
+    pr_inputs_clear(&p->inputs);
 }
 
-static inline json_t *play_finetune(const play_t *p, const json_t *spec)
+static inline const char *play_id(const json_t *message)
 {
-    char hash[PR_HASH_HEX], *dir;
+    return json_string_value(json_object_get(message, "id"));
+}
+
+/* An adapter whose content is a function of the job's identity. */
+static inline json_t *play_train(const play_t *p, const json_t *message)
+{
+    char hash[PR_HASH_HEX], *dir = pr_artifact_path(pr_sweep_dir(p->sweep), PR_ARTIFACT_ADAPTER, play_id(message));
     pr_error_t err;
-    int k = (int)json_integer_value(json_object_get(spec, "objective"));
-    dir = pr_expert_dir(p->config, pr_sweep_dir(p->sweep), k, json_integer_value(json_object_get(spec, "seed")));
-    play_adapter(dir, json_string_value(json_object_get(spec, "id")));
+    play_adapter(dir, play_id(message));
     ck_assert_int_eq(pr_adapter_hash(dir, hash, &err), PR_OK);
     free(dir);
-    return json_pack("{s:s, s:i, s:i, s:f, s:[f,f,f]}", "expert", hash, "steps", 4, "tokens", 100, "seconds", 0.5,
+    return json_pack("{s:s, s:i, s:i, s:f, s:[f,f,f]}", "artifact", hash, "steps", 4, "tokens", 100, "seconds", 0.5,
                      "reward", 0.1, 0.2, 0.3);
 }
 
 /* A head whose content is a function of the job's identity. */
-static inline json_t *play_fit(const play_t *p, const json_t *spec)
+static inline json_t *play_fit(const play_t *p, const json_t *message)
 {
-    char hash[PR_HASH_HEX], *path;
+    char hash[PR_HASH_HEX], *path = pr_artifact_path(pr_sweep_dir(p->sweep), PR_ARTIFACT_HEAD, play_id(message));
     pr_error_t err;
-    const char *id = json_string_value(json_object_get(spec, "id"));
-    path = pr_head_path(p->config, pr_sweep_dir(p->sweep), (int)json_integer_value(json_object_get(spec, "objective")));
-    play_file("", path, id);
+    play_file("", path, play_id(message));
     ck_assert_int_eq(pr_hash_file(path, hash, &err), PR_OK);
     free(path);
-    return json_pack("{s:s, s:{s:f}, s:i, s:f}", "head", hash, "fit", "held_out_accuracy", 0.9, "tokens", 50, "seconds",
-                     0.5);
+    return json_pack("{s:s, s:{s:f}, s:i, s:f}", "artifact", hash, "fit", "held_out_accuracy", 0.9, "tokens", 50,
+                     "seconds", 0.5);
 }
 
-/* Every head that there is to be is there, with the content that the spec says. */
-static inline void play_check_heads(const play_t *p, const json_t *spec)
+/* What the job `id` left is there, with the content that the message says. */
+static inline void play_check_made(const play_t *p, const json_t *message, pr_artifact_kind_t kind, const char *id)
 {
     pr_error_t err;
+    char found[PR_HASH_HEX] = "", *path = pr_artifact_path(pr_sweep_dir(p->sweep), kind, id);
+    const char *hash = json_string_value(json_object_get(json_object_get(message, "made"), id));
+    ck_assert_ptr_nonnull(hash);
+    pr_status_t status =
+        kind == PR_ARTIFACT_HEAD ? pr_hash_file(path, found, &err) : pr_adapter_hash(path, found, &err);
+    ck_assert_msg(status == PR_OK, "%s", err.text);
+    ck_assert_str_eq(found, hash);
+    free(path);
+}
+
+/* Every head that there is to be is there. */
+static inline void play_check_heads(const play_t *p, const json_t *message)
+{
     for (int k = 0; k < p->config->n_objectives; k++) {
-        const json_t *hash = json_array_get(json_object_get(spec, "heads"), (size_t)k);
-        char found[PR_HASH_HEX], *path = pr_head_path(p->config, pr_sweep_dir(p->sweep), k);
         bool fitted = pr_objective_needs_fit(p->config->objective[k].type, p->config->objective[k].options);
-        ck_assert_int_eq(json_is_string(hash), fitted);
-        if (fitted) {
-            ck_assert_msg(pr_hash_file(path, found, &err) == PR_OK, "%s", err.text);
-            ck_assert_str_eq(found, json_string_value(hash));
-        }
-        free(path);
+        ck_assert_int_eq(p->inputs.head[k][0] != 0, fitted);
+        if (fitted)
+            play_check_made(p, message, PR_ARTIFACT_HEAD, p->inputs.head[k]);
     }
 }
 
@@ -201,8 +215,7 @@ static inline void play_moments(const double *x, int n, int stride, double *mean
 static inline void play_checkpoint(const play_t *p, const json_t *spec, double *scores, int count)
 {
     pr_error_t err;
-    char *path = pr_results_path(pr_sweep_dir(p->sweep), "checkpoints/evaluate-%s.ckpt",
-                                 json_string_value(json_object_get(spec, "id")));
+    char *path = pr_checkpoint_path(pr_sweep_dir(p->sweep), "evaluate", play_id(spec));
     json_t *meta = json_pack("{s:O}", "job", json_object_get(spec, "id")), *said = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(said, json_string("said"));
@@ -216,14 +229,22 @@ static inline void play_checkpoint(const play_t *p, const json_t *spec, double *
     free(path);
 }
 
+/* w [K] of an evaluation. */
+static inline void play_weights(const play_t *p, const json_t *message, double *w)
+{
+    const pr_evaluation_t *e = pr_graph_find_evaluation(p->sweep, pr_fold_find(p->sweep->fold, play_id(message)));
+    ck_assert_ptr_nonnull(e);
+    pr_point_weights(pr_sweep_point(p->sweep, e), p->config->n_objectives, w);
+}
+
 static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
 {
-    int k_n = p->config->n_objectives, first = (int)json_integer_value(json_object_get(spec, "first")),
-        count = (int)json_integer_value(json_object_get(spec, "count"));
+    const json_t *inputs = json_object_get(spec, "inputs");
+    int k_n = p->config->n_objectives, first = (int)json_integer_value(json_object_get(inputs, "first")),
+        count = (int)json_integer_value(json_object_get(inputs, "count"));
     double w[PR_MAX_OBJECTIVES], *scores = pr_alloc((size_t)(count * k_n), sizeof *scores);
     json_t *mean = json_array(), *se = json_array();
-    for (int k = 0; k < k_n; k++)
-        w[k] = json_number_value(json_array_get(json_object_get(spec, "weights"), (size_t)k));
+    play_weights(p, spec, w);
     for (int i = 0; i < count; i++)
         for (int k = 0; k < k_n; k++)
             scores[i * k_n + k] = play_score(w, k_n, k, first + i);
@@ -239,19 +260,13 @@ static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
                      0.25);
 }
 
-/* Is every expert that a point needs there, with the content that the spec says? */
-static inline void play_check_experts(const play_t *p, const json_t *spec)
+/* Is every adapter that a point needs there? */
+static inline void play_check_parts(const play_t *p, const json_t *message)
 {
-    pr_error_t err;
-    for (int k = 0; k < p->config->n_objectives; k++) {
-        if (json_number_value(json_array_get(json_object_get(spec, "weights"), (size_t)k)) == 0)
-            continue;
-        char hash[PR_HASH_HEX], *dir = pr_expert_dir(p->config, pr_sweep_dir(p->sweep), k,
-                                                     json_integer_value(json_object_get(spec, "seed")));
-        ck_assert_msg(pr_adapter_hash(dir, hash, &err) == PR_OK, "%s", err.text);
-        ck_assert_str_eq(hash, json_string_value(json_array_get(json_object_get(spec, "expert_hash"), (size_t)k)));
-        free(dir);
-    }
+    size_t i;
+    json_t *part, *parts = json_object_get(json_object_get(json_object_get(message, "inputs"), "policy"), "parts");
+    json_array_foreach(parts, i, part) if (strcmp(json_string_value(json_array_get(part, 0)), "job") == 0)
+        play_check_made(p, message, PR_ARTIFACT_ADAPTER, json_string_value(json_array_get(part, 1)));
 }
 
 /* Ends the running job number i. */
@@ -260,20 +275,20 @@ static inline pr_status_t play_end_job(play_t *p, int i, pr_error_t *err)
     json_t *spec = p->running[i], *result = NULL;
     const char *id = json_string_value(json_object_get(spec, "id"));
     const char *kind = json_string_value(json_object_get(spec, "kind"));
-    bool tune = strcmp(kind, "finetune") == 0, fit = strcmp(kind, "fit_reward") == 0;
+    bool tune = strcmp(kind, "train") == 0, fit = strcmp(kind, "fit_reward") == 0;
     int attempt = (int)json_integer_value(json_object_get(p->attempts, id));
     pr_status_t why = PR_OK;
     pr_who_t who = {1 + i, "node1"};
     memmove(&p->running[i], &p->running[i + 1], (size_t)(--p->n_running - i) * sizeof p->running[0]);
     if (!p->fails || !p->fails(spec, attempt, &why))
-        result = fit ? play_fit(p, spec) : tune ? play_finetune(p, spec) : play_evaluate(p, spec);
+        result = fit ? play_fit(p, spec) : tune ? play_train(p, spec) : play_evaluate(p, spec);
     char text[64]; // other words every time, unless told otherwise: the same failure twice is final
     snprintf(text, sizeof text, p->same_words ? "made to fail" : "made to fail (attempt %d)", attempt);
     if (why != PR_OK)
         result = json_pack("{s:o, s:i}", "seconds", pr_json_real(0.125), "tokens", 3);
     pr_status_t status = pr_sweep_finished(p->sweep, id, &who, why, why == PR_OK ? "" : text, result, err);
     if (why == PR_OK)
-        *(fit ? &p->fits : tune ? &p->finetunes : &p->evaluates) += 1;
+        *(fit ? &p->fits : tune ? &p->trains : &p->evaluates) += 1;
     p->ended++;
     json_decref(result);
     json_decref(spec);
@@ -291,8 +306,7 @@ static inline bool play_take(play_t *p, pr_next_t *next)
     const char *id = json_string_value(json_object_get(spec, "id"));
     json_object_set_new(p->attempts, id, json_integer(json_integer_value(json_object_get(p->attempts, id)) + 1));
     json_array_append(p->log, json_object_get(spec, "label"));
-    if (json_object_get(spec, "weights"))
-        play_check_experts(p, spec);
+    play_check_parts(p, spec);
     if (strcmp(json_string_value(json_object_get(spec, "kind")), "fit_reward") != 0)
         play_check_heads(p, spec);
     ck_assert_int_eq(pr_sweep_started(p->sweep, id, &who, &err), PR_OK);

@@ -1,5 +1,5 @@
-/* The pieces under the strategies: the subdivision of the simplex, the dominance tree, gains, the race of fidelities.
- */
+/* The pieces under the strategies: the subdivision of the simplex, the dominance tree, gains, the race of
+ * fidelities. */
 #include "unit/sweeps/search_sim.h"
 
 #include "pareto/dominance.h"

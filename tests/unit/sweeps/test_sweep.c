@@ -124,7 +124,7 @@ START_TEST(an_expert_that_fails)
     ck_assert_int_eq(end, PR_ERR_INCOMPLETE);
     ck_assert_ptr_nonnull(strstr(err.text, "b-s1"));
     ck_assert_ptr_nonnull(strstr(err.text, "made to fail"));
-    ck_assert_int_eq(p.finetunes, 2);
+    ck_assert_int_eq(p.trains, 2);
     ck_assert_int_eq(p.evaluates, 3); // (1,0,0), (1/2,0,1/2), (0,0,1)
     ck_assert_int_eq(play_count("expert-fails", "cells.csv", "\n"), 4);
     ck_assert_int_eq(play_count("expert-fails", "metrics.json", "\"numeric\""), 1);
@@ -133,7 +133,7 @@ START_TEST(an_expert_that_fails)
     play_t q = {.workers = 2};
     play_all(&q, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_int_eq(q.finetunes, 1);
+    ck_assert_int_eq(q.trains, 1);
     ck_assert_int_eq(q.evaluates, 3);
     play_close(&q);
     pr_config_free(&c);
@@ -287,7 +287,7 @@ START_TEST(several_seeds)
     pr_error_t err;
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_int_eq(p.finetunes, 6);
+    ck_assert_int_eq(p.trains, 6);
     ck_assert_int_eq(p.evaluates, 12);
     ck_assert_int_eq(play_count("seeds", "cells.csv", "\nstates,4,"), 6);
     ck_assert_int_eq(play_count("seeds", "cells.csv", "\nstates,9,"), 6);
@@ -296,7 +296,7 @@ START_TEST(several_seeds)
 }
 END_TEST
 
-/* Objectives that are the same in all but name get experts of their own, and none waits for ever. */
+/* Objectives that are the same in all but name share a training, which both names lead to, and none waits for ever. */
 START_TEST(equal_objectives)
 {
     pr_config_t *c = play_config("equal", "objectives = ( { name = \"x\"; type = \"brevity\"; }, { name = \"y\"; type "
@@ -306,8 +306,16 @@ START_TEST(equal_objectives)
     pr_error_t err;
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_int_eq(p.finetunes, 2);
-    ck_assert_int_eq(p.evaluates, 3);
+    ck_assert_int_eq(p.trains, 1);
+    ck_assert_int_eq(p.evaluates, 2); // at either corner the policy is the same
+    char hash[2][PR_HASH_HEX];
+    for (int k = 0; k < 2; k++) {
+        char *dir = pr_sweep_expert_dir(c, pr_sweep_dir(p.sweep), k, 1);
+        ck_assert_ptr_nonnull(strstr(dir, k ? "experts/y-s1" : "experts/x-s1"));
+        ck_assert_msg(pr_adapter_hash(dir, hash[k], &err) == PR_OK, "%s", err.text);
+        free(dir);
+    }
+    ck_assert_str_eq(hash[0], hash[1]);
     play_close(&p);
     pr_config_free(&c);
 }
@@ -329,7 +337,7 @@ START_TEST(given_adapters)
     pr_error_t err;
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_int_eq(p.finetunes, 0);
+    ck_assert_int_eq(p.trains, 0);
     ck_assert_int_eq(p.evaluates, 5);
     play_close(&p);
     // Another adapter for y: the point that does not weigh y stays as it is.
@@ -540,7 +548,8 @@ START_TEST(infinite_ranges)
     pr_config_t *c = play_config("infinite", edges);
     play_t p = {.config = c, .workers = 1, .log = json_array(), .attempts = json_object()};
     pr_error_t err;
-    ck_assert_int_eq(pr_sweep_open(c, 1, lo, hi, &p.sweep, &err), PR_OK);
+    ck_assert_int_eq(pr_inputs_read(c, &p.inputs, &err), PR_OK);
+    ck_assert_int_eq(pr_sweep_open(c, &p.inputs, 1, lo, hi, &p.sweep, &err), PR_OK);
     play_run(&p);
     ck_assert_int_eq(pr_sweep_write(p.sweep, NULL, 0, &err), PR_OK);
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);

@@ -22,7 +22,7 @@ static int go_on(const char *results, const char *reference, const char *more, u
     shell("rm -f %s/%s/*.csv", play_dir, results);
     play_all(&p, c, &end, &err);
     ck_assert_msg(end == PR_OK, "%s", err.text);
-    int did = p.finetunes + p.evaluates;
+    int did = p.trains + p.evaluates;
     ck_assert_int_eq(p.ended, did);
     play_close(&p);
     pr_config_free(&c);
@@ -109,8 +109,8 @@ START_TEST(a_journal_cut_to_nothing)
     for (size_t i = 0; i < 4; i++)
         play_same("nothing-whole", "nothing", files[i]);
     shell("cd %s/nothing && rm *.csv *.json samples.jsonl", play_dir);
-    refused("nothing", "but experts/a-s1/adapter_model.safetensors is there");
-    shell("rm -r %s/nothing/experts", play_dir);
+    refused("nothing", "but artifacts/");
+    shell("rm -r %s/nothing/artifacts %s/nothing/experts", play_dir, play_dir);
     refused("nothing", "but checkpoints/");
     shell("rm -r %s/nothing/checkpoints", play_dir);
     ck_assert_int_gt(go_on("nothing", "nothing-whole", searches, 0), 10);
@@ -169,10 +169,10 @@ START_TEST(foreign_lines)
     add_line(j, "job_done", json_pack("{s:s, s:n}", "job", job, "result"));
     add_line(j, "job_done", json_pack("{s:s}", "job", job));
     add_line(j, "job_done", json_pack("{s:i}", "job", 7));
-    add_line(j, "job_done", json_pack("{s:s, s:{s:s}}", "job", "short", "result", "expert", "x"));
-    add_line(j, "job_done", json_pack("{s:s, s:{s:s}}", "job", job, "result", "expert", "not a hash"));
+    add_line(j, "job_done", json_pack("{s:s, s:{s:s}}", "job", "short", "result", "artifact", "x"));
+    add_line(j, "job_done", json_pack("{s:s, s:{s:s}}", "job", job, "result", "artifact", "not a hash"));
     add_line(j, "sweep_end", json_pack("{s:s}", "seconds", "long"));
-    add_line(j, "sweep_start", json_object());
+    add_line(j, "sweep_start", json_pack("{s:i}", "layout", PR_LAYOUT));
     add_line(j, "points", json_object());
     add_line(j, "step", json_pack("{s:s}", "job", job));
     add_line(j, "of the future", json_object());
@@ -223,7 +223,7 @@ static const change_t changes[] = {
     {"front_samples=1", NULL, 0, 0},
     {"evaluate.temperature=0.5", NULL, 0, 0}, // as decoding is greedy
     {"evaluate.top_p=0.5", NULL, 0, 0},
-    {"objectives.[0].name=\"renamed\"", NULL, 1, 0}, // its files are elsewhere; what it is has not changed
+    {"objectives.[0].name=\"renamed\"", NULL, 0, 0}, // what it is has not changed
     {"search.[0].name=\"renamed\"", NULL, 0, 0},
     {"search.[0].divisions=4", NULL, 0, 9},
     {"search.[0].aggregate=\"params\"", NULL, 0, 6},
@@ -273,7 +273,7 @@ START_TEST(changed_configurations)
     pr_config_t *before = config_with(results, NULL);
     play_t p = {.workers = 1}, q = {.workers = 1}, r = {.workers = 1};
     play_all(&p, before, &end, &err);
-    ck_assert(end == PR_OK && p.finetunes == 3 && p.evaluates == 6);
+    ck_assert(end == PR_OK && p.trains == 3 && p.evaluates == 6);
     play_close(&p);
     if (x->command) {
         char command[512];
@@ -289,12 +289,12 @@ START_TEST(changed_configurations)
     pr_config_t *after = config_with(results, x->set);
     play_all(&q, after, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_msg(q.finetunes == x->finetunes && q.evaluates == x->evaluates,
-                  "%s: %d experts and %d points again, expected %d and %d", x->set ? x->set : x->command, q.finetunes,
+    ck_assert_msg(q.trains == x->finetunes && q.evaluates == x->evaluates,
+                  "%s: %d experts and %d points again, expected %d and %d", x->set ? x->set : x->command, q.trains,
                   q.evaluates, x->finetunes, x->evaluates);
     play_close(&q);
     play_all(&r, after, &end, &err); // and then there is nothing left to do
-    ck_assert(end == PR_OK && r.finetunes == 0 && r.evaluates == 0);
+    ck_assert(end == PR_OK && r.trains == 0 && r.evaluates == 0);
     play_close(&r);
     if (x->command)
         shell("rm -r %s/model; cp -r %s/%s/model %s/%s/eval.jsonl %s/%s/train.jsonl %s", play_dir, play_dir, results,

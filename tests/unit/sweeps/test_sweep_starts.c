@@ -125,8 +125,8 @@ START_TEST(costs_over_interruptions)
     ck_assert_int_eq(pr_sweep_finished(q.sweep, b, &who, PR_ERR_INTERRUPTED, "stopped", cost, &err), PR_OK);
     json_decref(cost);
     ck_assert_int_eq(pr_sweep_write(q.sweep, NULL, 0, &err), PR_OK);
-    check_cost("costs", "finetune,a/s1,", "1,node1,0.625,103,2,ok");
-    check_cost("costs", "finetune,c/s1,", ",,,0,0,waiting");
+    check_cost("costs", "train,a-s1,", "1,node1,0.625,103,2,ok");
+    check_cost("costs", "train,c-s1,", ",,,0,0,waiting");
     ck_assert_int_eq(pr_sweep_end(q.sweep, true, &err), PR_ERR_INTERRUPTED);
     json_decref(q.running[0]);
     q.n_running = 0;
@@ -135,16 +135,16 @@ START_TEST(costs_over_interruptions)
     ck_assert_int_eq(end, PR_OK);
     play_close(&r);
     // Killed (next to nothing by the clock), stopped after 2.5 s, done in 0.5 s; step 2 was done twice: 22 for nothing.
-    char *text = play_read("costs", "costs.csv"), *row = strstr(text, "finetune,b/s1,");
+    char *text = play_read("costs", "costs.csv"), *row = strstr(text, "train,b-s1,");
     int rank, tokens, attempts;
     char host[32], state[8];
     double seconds;
     ck_assert_int_eq(
-        sscanf(row, "finetune,b/s1,%d,%31[^,],%lf,%d,%d,%7s", &rank, host, &seconds, &tokens, &attempts, state), 6);
+        sscanf(row, "train,b-s1,%d,%31[^,],%lf,%d,%d,%7s", &rank, host, &seconds, &tokens, &attempts, state), 6);
     ck_assert(rank == 1 && strcmp(host, "node1") == 0 && tokens == 122 && attempts == 3 && strcmp(state, "ok") == 0);
     ck_assert_msg(seconds >= 3 && seconds < 3.5, "%g", seconds);
     free(text);
-    check_cost("costs", "finetune,a/s1,", "1,node1,0.625,103,2,ok");
+    check_cost("costs", "train,a-s1,", "1,node1,0.625,103,2,ok");
     check_cost("costs", "evaluate,\"states/0,0,1\",", "1,node1,0.25,84,1,ok");
     // And the same in a run that has nothing to do.
     char *before = play_read("costs", "costs.csv");
@@ -156,9 +156,9 @@ START_TEST(costs_over_interruptions)
     json_t *m = NULL;
     ck_assert_int_eq(pr_json_parse(metrics, strlen(metrics), "metrics", &m, &err), PR_OK);
     const json_t *costs = json_object_get(m, "costs");
-    ck_assert_int_eq(json_integer_value(json_object_get(costs, "finetune_tokens")), 103 + 122 + 100);
+    ck_assert_int_eq(json_integer_value(json_object_get(costs, "train_tokens")), 103 + 122 + 100);
     ck_assert_int_eq(json_integer_value(json_object_get(costs, "evaluate_tokens")), 3 * 84);
-    double tuned = json_number_value(json_object_get(costs, "finetune_seconds"));
+    double tuned = json_number_value(json_object_get(costs, "train_seconds"));
     ck_assert_msg(tuned >= 4.125 && tuned < 4.625, "%g", tuned);
     ck_assert_double_eq(json_number_value(json_object_get(costs, "evaluate_seconds")), 0.75);
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(m, "hosts"), 0)), "node1");
@@ -308,7 +308,7 @@ START_TEST(status_counts_what_there_is)
             ck_assert_int_eq(play_end_job(&p, 0, &err), PR_OK);
             json_t *d = status_of("counts", &at);
             ck_assert_msg(at.jobs_done <= at.jobs_total, "%ld of %ld", at.jobs_done, at.jobs_total);
-            ck_assert_int_eq(at.jobs_done, strcmp(at.phase, "evaluating") == 0 ? p.evaluates : p.finetunes);
+            ck_assert_int_eq(at.jobs_done, strcmp(at.phase, "evaluating") == 0 ? p.evaluates : p.trains);
             json_decref(d);
         }
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);

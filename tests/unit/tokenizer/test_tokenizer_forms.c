@@ -102,7 +102,7 @@ static void check_case(const pr_tokenizer_t *t, const char *name, const json_t *
 
 START_TEST(agrees_with_the_reference)
 {
-    json_t *root = load_json("unit/model/", "test_tokenizer_cases"), *one, *c;
+    json_t *root = load_json("unit/tokenizer/", "test_tokenizer_cases"), *one, *c;
     const json_t *tokenizers = json_object_get(root, "tokenizers");
     size_t i, k;
     ck_assert_uint_ge(json_array_size(tokenizers), 50);

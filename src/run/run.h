@@ -1,8 +1,8 @@
-/* One sweep on the ranks of a world: rank 0 opens it and schedules, the others work, the front is reduced over all. */
-#ifndef PR_MPI_RUN_H
-#define PR_MPI_RUN_H
+/* One sweep on the ranks of a transport: rank 0 opens it and schedules, the others work, the front is reduced over all. */
+#ifndef PR_RUN_RUN_H
+#define PR_RUN_RUN_H
 
-#include "mpi/world.h"
+#include "run/transport.h"
 #include "sweeps/sweep.h"
 
 /* How a run talks to whoever started it; on rank 0, but for `stopping`, which every rank asks. */
@@ -17,7 +17,7 @@ typedef struct pr_run_hooks {
  * 0 found when it read the configuration, so that all end together when it is bad. Collective. Returns the same status
  * on every rank: PR_OK when the sweep is complete, PR_ERR_INTERRUPTED or PR_ERR_INCOMPLETE (everything written, the
  * same command continues), or what kept it from starting. */
-pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t open_status, const pr_run_hooks_t *hooks,
-                         pr_error_t *err);
+pr_status_t pr_run_sweep(const pr_transport_t *t, const pr_config_t *config, pr_status_t open_status,
+                         const pr_run_hooks_t *hooks, pr_error_t *err);
 
 #endif

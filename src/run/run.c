@@ -1,11 +1,8 @@
-#include "mpi/run.h"
+#include "run/run.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/job.h"
-#include "mpi/front.h"
-#include "mpi/scheduler.h"
-#include "mpi/team.h"
 #include "sweeps/phases.h"
 
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 
 /* What a rank holds during a run. */
 typedef struct pr_run_state {
-    pr_world_t *w;
+    const pr_transport_t *t;
     const pr_run_hooks_t *hooks;
     const pr_config_t *config;
     pr_config_t *received;          // on ranks but 0
@@ -116,13 +113,13 @@ static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
     char *text = NULL;
     size_t n = 0;
     json_t *v = NULL;
-    if (pr_world_rank(r->w) == 0) {
+    if (r->t->rank == 0) {
         v = pr_config_json(r->config);
         text = pr_json_canonical(v);
         n = strlen(text);
     }
-    pr_status_t status = pr_world_broadcast(r->w, &text, &n, err);
-    if (status == PR_OK && pr_world_rank(r->w) != 0) {
+    pr_status_t status = r->t->broadcast(r->t->self, &text, &n, err);
+    if (status == PR_OK && r->t->rank != 0) {
         status = pr_json_parse(text, n, "configuration from rank 0", &v, err);
         if (status == PR_OK)
             status = pr_config_from_json(v, &r->received, err);
@@ -130,7 +127,7 @@ static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
     }
     json_decref(v);
     free(text);
-    return pr_world_agree(r->w, status, err);
+    return r->t->agree(r->t->self, status, err);
 }
 
 /* A rank's host, and what it sees where the content's files are. */
@@ -141,50 +138,29 @@ typedef struct pr_view {
 static void view_of(const pr_run_state_t *r, pr_view_t *out)
 {
     *out = (pr_view_t){.host = ""};
-    snprintf(out->host, sizeof out->host, "%s", pr_world_host(r->w));
+    snprintf(out->host, sizeof out->host, "%s", r->t->host);
     pr_content_state(r->content, out->state);
 }
 
-/* Rank 0 hears from all, and tells the first of those that see the same, and are not on its own host seeing what it has
- * hashed itself, to look. */
-static void choose_lookers(pr_run_state_t *r)
-{
-    int size = pr_world_size(r->w);
-    pr_view_t *view = pr_alloc((size_t)size, sizeof *view);
-    view_of(r, &view[0]);
-    for (int rank = 1; rank < size; rank++) {
-        pr_message_t m;
-        pr_world_wait(r->w, rank, PR_TAG_CONTENT, &m);
-        memcpy(&view[rank], m.bytes, m.n < sizeof *view ? m.n : sizeof *view);
-        free(m.bytes);
-    }
-    for (int rank = 1; rank < size; rank++) {
-        char looks = 1;
-        for (int other = 0; other < rank; other++)
-            if (memcmp(&view[other], &view[rank], sizeof *view) == 0)
-                looks = 0;
-        pr_world_send(r->w, rank, PR_TAG_CONTENT, &looks, 1, NULL);
-    }
-    free(view);
-}
-
-/* Is what the ranks of other nodes will open what rank 0 hashed? One rank of a node reads it once. */
+/* Is what the ranks of other nodes will open what rank 0 hashed? Of those that see the same, and are not on rank 0's host
+ * seeing what it has hashed itself, the first looks. */
 static pr_status_t check_content(pr_run_state_t *r, pr_error_t *err)
 {
-    pr_status_t status = PR_OK;
-    if (pr_world_rank(r->w) == 0) {
-        choose_lookers(r);
-    } else {
-        pr_view_t view;
-        pr_message_t m;
-        view_of(r, &view);
-        status = pr_world_send(r->w, 0, PR_TAG_CONTENT, &view, sizeof view, err);
-        pr_world_wait(r->w, 0, PR_TAG_CONTENT, &m);
-        if (status == PR_OK && m.n == 1 && m.bytes[0])
-            status = pr_content_check(r->content, pr_world_host(r->w), err);
-        free(m.bytes);
+    int size = r->t->size;
+    pr_view_t mine, *view = r->t->rank == 0 ? pr_alloc((size_t)size, sizeof *view) : NULL;
+    char *look = r->t->rank == 0 ? pr_alloc((size_t)size, 1) : NULL, looks = 0;
+    view_of(r, &mine);
+    r->t->gather(r->t->self, &mine, sizeof mine, view);
+    for (int rank = 1; view && rank < size; rank++) {
+        look[rank] = 1;
+        for (int other = 0; other < rank; other++)
+            if (memcmp(&view[other], &view[rank], sizeof *view) == 0)
+                look[rank] = 0;
     }
-    return pr_world_agree(r->w, status, err);
+    r->t->scatter(r->t->self, look, 1, &looks);
+    free(view);
+    free(look);
+    return r->t->agree(r->t->self, looks ? pr_content_check(r->content, r->t->host, err) : PR_OK, err);
 }
 
 /* What jobs would fail on ends the run before the first of them. */
@@ -204,14 +180,14 @@ static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
     char *text = NULL;
     size_t n = 0;
     json_t *v = NULL;
-    bool first = pr_world_rank(r->w) == 0;
-    PR_TRY(pr_world_agree(r->w, first ? read_inputs(r, err) : PR_OK, err));
+    bool first = r->t->rank == 0;
+    PR_TRY(r->t->agree(r->t->self, first ? read_inputs(r, err) : PR_OK, err));
     if (first) {
         text = pr_json_canonical(pr_content_json(r->inputs.content));
         n = strlen(text);
         r->content = r->inputs.content;
     }
-    pr_status_t status = pr_world_broadcast(r->w, &text, &n, err);
+    pr_status_t status = r->t->broadcast(r->t->self, &text, &n, err);
     if (status == PR_OK && !first) {
         status = pr_json_parse(text, n, "content from rank 0", &v, err);
         if (status == PR_OK)
@@ -220,14 +196,14 @@ static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
     }
     json_decref(v);
     free(text);
-    PR_TRY(pr_world_agree(r->w, status, err));
-    return pr_world_size(r->w) > 1 ? check_content(r, err) : PR_OK;
+    PR_TRY(r->t->agree(r->t->self, status, err));
+    return r->t->size > 1 ? check_content(r, err) : PR_OK;
 }
 
 static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
 {
-    int idle, teams = pr_team_count(t, pr_world_size(r->w), &idle);
-    if (pr_world_rank(r->w) == 0 && idle > 0)
+    int idle, teams = pr_team_count(t, r->t->size, &idle);
+    if (r->t->rank == 0 && idle > 0)
         pr_log(PR_LOG_INFO, "teams of %d x %d ranks: %d team%s; %d rank%s fit%s none and stay%s idle", t->rows, t->cols,
                teams, teams == 1 ? "" : "s", idle, idle == 1 ? "" : "s", idle == 1 ? "s" : "", idle == 1 ? "s" : "");
 }
@@ -238,24 +214,24 @@ static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_e
 {
     pr_status_t status = PR_OK;
     pr_team_t *old = r->team;
-    bool works = pr_world_size(r->w) == 1;
+    bool works = r->t->size == 1;
     r->shape = *t;
-    pr_world_barrier(r->w); // those with nothing to do wait here, and without burning a core
+    r->t->barrier(r->t->self); // those with nothing to do wait here, and without burning a core
     if (!works) {
-        pr_teams_open(r->w, 1, t->rows, t->cols, &r->team);
+        r->t->open_teams(r->t->self, t->rows, t->cols, &r->team);
         works = r->team != NULL;
-        r->idle = pr_world_rank(r->w) > 0 && !works;
+        r->idle = r->t->rank > 0 && !works;
     }
     const pr_team_t *team = r->team ? r->team : pr_team_local();
     if (r->env)
         pr_job_env_set_team(r->env, team);
     else if (works)
         r->env = pr_job_env_new(r->content, team);
-    pr_teams_close(&old);
+    r->t->close_team(&old);
     if (works)
         status = pr_job_env_load(r->env, err);
     tell_idle(r, t);
-    return pr_world_agree(r->w, status, err);
+    return r->t->agree(r->t->self, status, err);
 }
 
 static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
@@ -264,42 +240,47 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     pr_status_t status = PR_OK;
     r->archive = pr_archive_new(c->n_objectives);
     r->n_phase = pr_sweep_phases(c, r->phase);
-    if (pr_world_rank(r->w) == 0)
-        status = pr_sweep_check_ranks(c, pr_world_size(r->w), err);
-    PR_TRY(pr_world_agree(r->w, status, err));
+    if (r->t->rank == 0)
+        status = pr_sweep_check_ranks(c, r->t->size, err);
+    PR_TRY(r->t->agree(r->t->self, status, err));
     PR_TRY(form_teams(r, &r->phase[0].team, err));
-    if (r->env && pr_world_rank(r->w) <= 1) // rank 0 has none where others work
+    if (r->env && r->t->rank <= 1) // rank 0 has none where others work
         pr_job_env_tell(r->env);
     return PR_OK;
 }
+
+/* The ranges that a rank knows. */
+typedef struct pr_ranges {
+    int n;
+    pr_objective_range_t range[PR_MAX_OBJECTIVES];
+} pr_ranges_t;
 
 /* Rank 0 learns the objectives' ranges from a rank that has them, and opens the sweep. */
 static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
 {
     double lo[PR_MAX_OBJECTIVES] = {0}, hi[PR_MAX_OBJECTIVES] = {0};
-    int rank = pr_world_rank(r->w), size = pr_world_size(r->w), n = 0;
+    int size = r->t->size;
+    bool first = r->t->rank == 0;
+    pr_ranges_t mine = {.n = 0}, *all = first ? pr_alloc((size_t)size, sizeof *all) : NULL;
     const pr_objective_range_t *range = NULL;
-    pr_message_t m = {.bytes = NULL};
     pr_status_t status = PR_OK;
-    if (r->env)
-        n = pr_job_env_ranges(r->env, &range);
-    if (rank == 1)
-        status = pr_world_send(r->w, 0, PR_TAG_RANGES, range, (size_t)n * sizeof *range, err);
-    if (rank == 0 && size > 1) {
-        pr_world_wait(r->w, 1, PR_TAG_RANGES, &m);
-        range = (const pr_objective_range_t *)(const void *)m.bytes;
-        n = (int)(m.n / sizeof *range);
+    if (r->env) {
+        mine.n = pr_job_env_ranges(r->env, &range);
+        memcpy(mine.range, range, (size_t)mine.n * sizeof *range);
     }
-    for (int k = 0; rank == 0 && k < r->config->n_objectives; k++)
-        for (int i = 0; i < n; i++)
-            if (strcmp(range[i].objective, r->inputs.objective_hash[k]) == 0) {
-                lo[k] = range[i].lo;
-                hi[k] = range[i].hi;
+    r->t->gather(r->t->self, &mine, sizeof mine, all);
+    for (int k = 0; first && k < r->config->n_objectives; k++) {
+        const pr_ranges_t *known = &all[size > 1 ? 1 : 0];
+        for (int i = 0; i < known->n; i++)
+            if (strcmp(known->range[i].objective, r->inputs.objective_hash[k]) == 0) {
+                lo[k] = known->range[i].lo;
+                hi[k] = known->range[i].hi;
             }
-    free(m.bytes);
-    if (rank == 0)
+    }
+    free(all);
+    if (first)
         status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi, &r->sweep, err);
-    return pr_world_agree(r->w, status, err);
+    return r->t->agree(r->t->self, status, err);
 }
 
 static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *err)
@@ -313,20 +294,20 @@ static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *er
     o.team = r->shape.rows * r->shape.cols;
     if (r->sweep)
         pr_sweep_set_phase(r->sweep, phase);
-    if (pr_world_rank(r->w) == 0)
-        status = pr_schedule(r->w, &source, &runner, &o, err);
+    if (r->t->rank == 0)
+        status = r->t->schedule(r->t->self, &source, &runner, &o, err);
     else if (!r->idle)
-        pr_work(r->w, o.team, &runner);
-    return pr_world_agree(r->w, status, err);
+        r->t->work(r->t->self, o.team, &runner);
+    return r->t->agree(r->t->self, status, err);
 }
 
 /* Rank 0 knows whether the run was stopped; and, where that is asked, whether there is a job that could be given. */
 static bool goes_on(pr_run_state_t *r, bool ask)
 {
     pr_status_t status = PR_OK;
-    if (pr_world_rank(r->w) == 0 && (stopping(r) || (ask && !pr_sweep_has_more(r->sweep))))
+    if (r->t->rank == 0 && (stopping(r) || (ask && !pr_sweep_has_more(r->sweep))))
         status = PR_ERR_INTERRUPTED;
-    return pr_world_agree(r->w, status, NULL) == PR_OK;
+    return r->t->agree(r->t->self, status, NULL) == PR_OK;
 }
 
 /* Each phase in turn, with teams of its shape, until neither leaves anything to do: where points are trainings of their
@@ -351,7 +332,7 @@ static pr_status_t finish(pr_run_state_t *r, pr_error_t *err)
         pr_archive_insert_many(r->archive, p.id, p.value, p.n);
         pr_sweep_points_clear(&p);
     }
-    PR_TRY(pr_front_reduce(r->w, r->archive, err));
+    PR_TRY(r->t->reduce(r->t->self, r->archive, err));
     pr_status_t status = PR_OK;
     if (r->sweep) {
         bool interrupted = stopping(r);
@@ -362,15 +343,15 @@ static pr_status_t finish(pr_run_state_t *r, pr_error_t *err)
         if (r->hooks->finished && (status == PR_OK || status == PR_ERR_INTERRUPTED || status == PR_ERR_INCOMPLETE))
             r->hooks->finished(r->hooks->self, r->sweep, status == PR_OK);
     }
-    return pr_world_agree(r->w, status, err);
+    return r->t->agree(r->t->self, status, err);
 }
 
-pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t open_status, const pr_run_hooks_t *hooks,
-                         pr_error_t *err)
+pr_status_t pr_run_sweep(const pr_transport_t *t, const pr_config_t *config, pr_status_t open_status,
+                         const pr_run_hooks_t *hooks, pr_error_t *err)
 {
-    pr_run_state_t r = {.w = w, .hooks = hooks, .config = config};
+    pr_run_state_t r = {.t = t, .hooks = hooks, .config = config};
     pr_status_t status = open_status;
-    PR_GO(pr_world_agree(w, status, err));
+    PR_GO(t->agree(t->self, status, err));
     PR_GO(share_config(&r, err));
     PR_GO(share_content(&r, err));
     PR_GO(load(&r, err));
@@ -380,7 +361,7 @@ pr_status_t pr_run_sweep(pr_world_t *w, const pr_config_t *config, pr_status_t o
 done:
     pr_archive_free(&r.archive);
     pr_job_env_free(&r.env); // before the team, whose provider it uses
-    pr_teams_close(&r.team);
+    t->close_team(&r.team);
     pr_sweep_free(&r.sweep);
     pr_inputs_clear(&r.inputs);
     pr_content_free(&r.content_received);

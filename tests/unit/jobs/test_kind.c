@@ -1,0 +1,302 @@
+/* Kinds of jobs: a kind of the test's own is run as those of the program are; inputs are read back as they were
+ * packed, and what is missing in them is named. */
+#include "unit/jobs/jobs_play.h"
+
+#include "jobs/evaluate.h"
+#include "jobs/fit_reward.h"
+#include "jobs/train.h"
+
+/* ---- a kind of the test's own ---- */
+
+/* How long the prompt of a number is, in tokens, times a factor that says how. */
+static pr_status_t measure(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                           pr_error_t *err)
+{
+    const pr_prompt_set_t *set;
+    const char *prompts = json_string_value(json_object_get(job->inputs, "prompts")),
+               *left = json_string_value(json_object_get(job->made, "another job"));
+    int i = (int)json_integer_value(json_object_get(job->inputs, "prompt"));
+    PR_TRY(pr_env_prompts(env, prompts, &set, err));
+    if (i >= set->n)
+        return pr_fail(err, PR_ERR_CONFIG, "%s (%s): found prompt %d of %d", job->label, job->id, i, set->n);
+    json_t *told = json_pack("{s:i}", "prompt", i);
+    hooks->event(hooks->self, "measured", told);
+    json_decref(told);
+    if (hooks->cancel(hooks->self))
+        return pr_fail(err, PR_ERR_INTERRUPTED, "stopped");
+    json_int_t factor = json_integer_value(json_object_get(job->how, "factor"));
+    *result = json_pack("{s:I, s:s, s:I, s:f}", "length", (json_int_t)(set->start[i + 1] - set->start[i]) * factor,
+                        "left", left ? left : "", "tokens", (json_int_t)0, "seconds", 0.0);
+    return PR_OK;
+}
+
+static bool has_length(const json_t *result)
+{
+    return json_is_integer(json_object_get(result, "length"));
+}
+
+static const pr_job_kind_t measuring = {
+    .name = "measure", .doing = "measuring", .run = measure, .is_result = has_length};
+
+static int told;
+static bool stop;
+
+static void on_measured(void *self, const char *event, const json_t *fields)
+{
+    (void)self, (void)fields;
+    told += strcmp(event, "measured") == 0;
+}
+
+static bool stopped(void *self)
+{
+    (void)self;
+    return stop;
+}
+
+static json_t *measure_job(const char *prompts, int prompt)
+{
+    json_t *inputs = json_pack("{s:s, s:s, s:i}", "kind", "measure", "prompts", prompts, "prompt", prompt),
+           *how = json_pack("{s:i}", "factor", 10), *made = json_pack("{s:s}", "another job", "its hash");
+    char id[PR_HASH_HEX];
+    pr_json_hash(inputs, id);
+    json_t *message = pr_job_message(id, "third prompt", inputs, how, made);
+    json_decref(inputs);
+    json_decref(how);
+    json_decref(made);
+    return message;
+}
+
+START_TEST(a_kind_of_ones_own)
+{
+    pr_config_t *c = config("kind", "");
+    pr_inputs_t in;
+    pr_error_t err;
+    size_t before, after;
+    pr_job_hooks_t hooks = {stopped, on_measured, NULL};
+    json_t *result = NULL;
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    pr_job_env_t *env = pr_job_env_new(in.content, pr_team_local());
+    json_t *message = measure_job(in.eval, 2);
+    // Not known yet; then it is, and its name is taken.
+    ck_assert_ptr_null(pr_job_kind("measure"));
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), PR_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "measure"));
+    pr_job_kinds(&before);
+    ck_assert_int_eq(pr_job_kind_add(&measuring, &err), PR_OK);
+    ck_assert_ptr_eq(pr_job_kind("measure"), &measuring);
+    ck_assert_ptr_eq(pr_job_kinds(&after)[before], &measuring);
+    ck_assert_uint_eq(after, before + 1);
+    ck_assert_int_eq(pr_job_kind_add(&measuring, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "measure"));
+    ck_assert_int_eq(pr_job_kind_add(&pr_job_train, &err), PR_ERR_CONFIG);
+    // It is given what the message says, on an environment that has been loaded.
+    ck_assert_msg(pr_job_run(env, message, &hooks, &result, &err) == PR_OK, "%s", err.text);
+    const pr_prompt_set_t *set;
+    ck_assert_int_eq(pr_env_prompts(env, in.eval, &set, &err), PR_OK);
+    ck_assert(set->start[3] > set->start[2]);
+    ck_assert_int_eq(json_integer_value(json_object_get(result, "length")), 10 * (set->start[3] - set->start[2]));
+    ck_assert_str_eq(json_string_value(json_object_get(result, "left")), "its hash");
+    ck_assert_int_eq(told, 1);
+    json_decref(result);
+    result = NULL;
+    // Its errors are the job's, and its inputs are held to their identity as all others'.
+    json_t *past = measure_job(in.eval, 1000000);
+    char expected[128];
+    ck_assert_int_eq(pr_job_run(env, past, &hooks, &result, &err), PR_ERR_CONFIG);
+    snprintf(expected, sizeof expected, "third prompt (%s): found prompt 1000000 of %d", id_of(past), set->n);
+    ck_assert_str_eq(err.text, expected);
+    stop = true;
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), PR_ERR_INTERRUPTED);
+    json_object_set_new(json_object_get(message, "inputs"), "prompt", json_integer(3));
+    ck_assert_int_eq(pr_job_run(env, message, &hooks, &result, &err), PR_ERR_FORMAT);
+    ck_assert_int_eq(told, 2);
+    ck_assert_ptr_null(result);
+    json_decref(past);
+    json_decref(message);
+    pr_job_env_free(&env);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
+START_TEST(kinds_of_the_program)
+{
+    size_t n;
+    const pr_job_kind_t *const *all = pr_job_kinds(&n);
+    int evaluating = 0;
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_ptr_eq(pr_job_kind(all[i]->name), all[i]);
+        ck_assert(all[i]->doing[0] && all[i]->run);
+        evaluating += all[i]->evaluates;
+    }
+    ck_assert_int_eq(evaluating, 1);
+    ck_assert_ptr_null(pr_job_kind("finetune"));
+    ck_assert_ptr_null(pr_job_kind(NULL));
+    json_t *empty = json_object();
+    ck_assert(!pr_job_train.is_result(empty) && !pr_job_evaluate.is_result(empty) &&
+              !pr_job_fit_reward.is_result(empty));
+    json_decref(empty);
+}
+END_TEST
+
+/* ---- inputs ---- */
+
+typedef struct parsed {
+    pr_status_t (*parse)(const json_t *value, void *out, pr_error_t *err);
+    json_t *(*pack)(const void *in);
+} parsed_t;
+
+static pr_status_t parse_train(const json_t *v, void *out, pr_error_t *err)
+{
+    return pr_train_parse(v, out, err);
+}
+
+static json_t *pack_train(const void *in)
+{
+    return pr_train_pack(in);
+}
+
+static pr_status_t parse_how(const json_t *v, void *out, pr_error_t *err)
+{
+    return pr_train_how_parse(v, out, err);
+}
+
+static json_t *pack_how(const void *in)
+{
+    return pr_train_how_pack(in);
+}
+
+static pr_status_t parse_evaluate(const json_t *v, void *out, pr_error_t *err)
+{
+    return pr_evaluate_parse(v, out, err);
+}
+
+static json_t *pack_evaluate(const void *in)
+{
+    return pr_evaluate_pack(in);
+}
+
+static pr_status_t parse_task(const json_t *v, void *out, pr_error_t *err)
+{
+    return pr_evaluation_task_parse(v, out, err);
+}
+
+static json_t *pack_task(const void *in)
+{
+    return pr_evaluation_task_pack(in);
+}
+
+static pr_status_t parse_fit(const json_t *v, void *out, pr_error_t *err)
+{
+    return pr_fit_inputs_parse(v, out, err);
+}
+
+static json_t *pack_fit(const void *in)
+{
+    return pr_fit_inputs_pack(in);
+}
+
+/* What is a text or a number is missed, and named; hashes and values may be missing. */
+static void check_keys(const parsed_t *p, json_t *value, json_t *object)
+{
+    union {
+        pr_train_inputs_t train;
+        pr_train_how_t how;
+        pr_evaluate_inputs_t evaluate;
+        pr_evaluation_task_t task;
+        pr_fit_inputs_t fit;
+    } out;
+    json_t *names = json_deep_copy(object), *v;
+    const char *key;
+    pr_error_t err;
+    int needed = 0;
+    memset(&out, 0, sizeof out);
+    ck_assert_msg(p->parse(value, &out, &err) == PR_OK, "%s", err.text);
+    json_t *again = p->pack(&out);
+    ck_assert(json_equal(value, again));
+    json_decref(again);
+    json_object_foreach(names, key, v)
+    {
+        char named[64];
+        if ((!json_is_number(v) && !json_is_boolean(v)) || strcmp(key, "format") == 0)
+            continue;
+        json_t *kept = json_incref(json_object_get(object, key));
+        snprintf(named, sizeof named, "key '%s': found nothing", key);
+        json_object_del(object, key);
+        ck_assert_int_eq(p->parse(value, &out, &err), PR_ERR_FORMAT);
+        ck_assert_msg(strstr(err.text, named) != NULL, "'%s' has no '%s'", err.text, named);
+        json_object_set_new(object, key, json_string("x"));
+        ck_assert_int_eq(p->parse(value, &out, &err), PR_ERR_FORMAT);
+        ck_assert_msg(strstr(err.text, "found a string") != NULL, "%s", err.text);
+        json_object_set_new(object, key, kept);
+        needed++;
+    }
+    ck_assert_int_gt(needed, 0);
+    json_decref(names);
+}
+
+START_TEST(inputs_are_read_back)
+{
+    static const parsed_t train = {parse_train, pack_train}, how = {parse_how, pack_how},
+                          evaluation = {parse_evaluate, pack_evaluate}, task = {parse_task, pack_task},
+                          fit = {parse_fit, pack_fit};
+    pr_config_t *c = config("back", brought);
+    pr_inputs_t in;
+    pr_error_t err;
+    neutral_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    pr_training_wish_t wish = {.w = {0.25, 0.75}};
+    json_t *v = pr_inputs_train(&in, &c->finetune, &wish, 3);
+    check_keys(&train, v, v);
+    check_keys(&train, v, json_object_get(v, "train"));
+    check_keys(&train, v, json_array_get(json_object_get(v, "reward"), 1));
+    ck_assert_int_eq(pr_job_train.steps(v), 4);
+    json_decref(v);
+    v = pr_inputs_how_train(&in, &c->finetune);
+    check_keys(&how, v, v);
+    json_decref(v);
+    v = evaluate_inputs(&in, 0.5, 0.5, 1, 3);
+    check_keys(&evaluation, v, v);
+    json_decref(v);
+    v = json_deep_copy(pr_content_value(in.content, in.task));
+    check_keys(&task, v, v);
+    json_decref(v);
+    json_t *options = json_pack("{s:f, s:s}", "ridge", 0.5, "transform", "sigmoid"),
+           *identity = json_pack("{s:O}", "options", options), *part = pr_fit_part(identity);
+    ck_assert_uint_eq(json_object_size(part), 1);
+    pr_fit_inputs_t f = {.type = "linear_head", .fit = part};
+    snprintf(f.model, sizeof f.model, "%s", in.model);
+    v = pr_fit_inputs_pack(&f);
+    pr_fit_inputs_t g = {.type = NULL};
+    ck_assert_int_eq(fit.parse(v, &g, &err), PR_OK);
+    ck_assert_str_eq(g.type, "linear_head");
+    json_t *again = fit.pack(&g);
+    ck_assert(json_equal(v, again));
+    json_decref(again);
+    json_object_del(v, "type");
+    ck_assert_int_eq(fit.parse(v, &g, &err), PR_ERR_FORMAT);
+    json_decref(v);
+    json_decref(part);
+    json_decref(identity);
+    json_decref(options);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kind");
+    TCase *t = tcase_create("kind");
+    tcase_add_unchecked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, a_kind_of_ones_own);
+    tcase_add_test(t, kinds_of_the_program);
+    tcase_add_test(t, inputs_are_read_back);
+    suite_add_tcase(suite, t);
+    SRunner *r = srunner_create(suite);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
