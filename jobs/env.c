@@ -256,16 +256,15 @@ static pr_status_t load_texts(pr_job_env_t *env, pr_error_t *err)
     return PR_OK;
 }
 
-/* Can the adapters that are given be read? Those that will be used are read again. */
-static pr_status_t check_adapters(pr_job_env_t *env, pr_error_t *err)
+/* The adapters that are given, which jobs will use: what cannot be read ends the run before the first of them. */
+static pr_status_t load_adapters(pr_job_env_t *env, pr_error_t *err)
 {
+    json_t *all = (json_t *)(uintptr_t)pr_content_all_adapters(env->content), *path;
     const char *hash;
-    json_t *path;
-    json_object_foreach((json_t *)(uintptr_t)pr_content_all_adapters(env->content), hash, path)
+    json_object_foreach(all, hash, path)
     {
-        pr_adapter_t *a = NULL;
-        PR_TRY(pr_adapter_read(json_string_value(path), &env->model->config, &a, err));
-        pr_adapter_free(&a);
+        pr_cached_adapter_t *a;
+        PR_TRY(pr_env_adapter(env, NULL, false, hash, (int)json_object_size(all), NULL, &a, err));
     }
     return PR_OK;
 }
@@ -281,7 +280,7 @@ static pr_status_t load_files(pr_job_env_t *env, pr_error_t *err)
     if (!env->tokenizer)
         PR_GO(pr_tokenizer_load(path, &env->tokenizer, err));
     PR_GO(load_texts(env, err));
-    PR_GO(check_adapters(env, err));
+    PR_GO(load_adapters(env, err));
 done:
     free(path);
     return status;

@@ -227,4 +227,4 @@ grep -q "no end of *empathy-s1 (rank 0 on " "$work/out" || fail "the job is not 
 expect 0 "$paretorank" run "$k" --quiet
 grep -q "the last run was killed.*without an end: empathy-s1 (rank 0 on " "$work/err" || fail "run: $(cat "$work/err")"
 same_tables "$work/whole" "$k"
-grep -q '^[0-9a-f]*,train,empathy/s1,0,[^,]*,[0-9.]*,[0-9]*,2,ok' "$k/costs.csv" || fail "costs: $(cat "$k/costs.csv")"
+grep -q '^[0-9a-f]*,train,empathy-s1,0,[^,]*,[0-9.]*,[0-9]*,2,ok' "$k/costs.csv" || fail "costs: $(cat "$k/costs.csv")"
