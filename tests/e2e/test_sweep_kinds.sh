@@ -110,7 +110,7 @@ sweep merged '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; 
   'search = { type = "grid"; domain = "cube"; divisions = 2; }; aggregate = "regmean"; regmean = { prompts = 5; };'
 for ranks in 1 3; do run "$ranks" merged --set "results=\"$work/merged$ranks\""; done
 mkdir "$work/merged-cut"
-cp -r "$work/merged3/checkpoints" "$work/merged-cut/"
+cp -r "$work/merged3/evaluations" "$work/merged-cut/"
 cut=$(grep -n '"event": *"job_done"' "$work/merged3/journal.jsonl" | sed -n '4s/:.*//p')
 head -n "$cut" "$work/merged3/journal.jsonl" >"$work/merged-cut/journal.jsonl"
 run 2 merged --set "results=\"$work/merged-cut\""

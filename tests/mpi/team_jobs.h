@@ -14,6 +14,7 @@
 #include "mpi/team.h"
 #include "store/checkpoint.h"
 #include "store/layout.h"
+#include "store/segment.h"
 #include "sweeps/inputs.h"
 
 #include <math.h>
@@ -334,12 +335,14 @@ typedef struct tj_said {
 
 static inline void tj_read_said(const pr_job_env_t *env, const json_t *message, const json_t *result, tj_said_t *out)
 {
-    char *path = pr_checkpoint_path(pr_content_results(env->content), "evaluate", tj_id(message));
-    pr_checkpoint_t k = {0};
+    char *dir = pr_results_path(pr_content_results(env->content), PR_FOLDER_EVALUATIONS);
+    pr_segment_place_t place;
+    pr_record_t k = {0};
     const void *scores;
     size_t count = (size_t)json_integer_value(json_object_get(json_object_get(message, "inputs"), "count"));
-    TJ_OK(pr_checkpoint_read(path, "evaluate", &k, &err));
-    TJ_OK(pr_checkpoint_section(&k, path, "scores", sizeof(double), count * TJ_K, &scores, &err));
+    TJ_OK(pr_segment_place_parse(json_object_get(result, "place"), "place", &place, &err));
+    TJ_OK(pr_segment_read(dir, &place, tj_id(message), "evaluate", &k, &err));
+    TJ_OK(pr_record_section(&k, place.file, "scores", sizeof(double), count * TJ_K, &scores, &err));
     *out = (tj_said_t){0};
     memcpy(out->scores, scores, count * TJ_K * sizeof(double));
     for (size_t i = 0; i < k.n; i++)
@@ -348,8 +351,8 @@ static inline void tj_read_said(const pr_job_env_t *env, const json_t *message, 
     CHECK(out->responses);
     for (size_t i = 0; i < TJ_K; i++)
         out->mean[i] = json_number_value(json_array_get(json_object_get(result, "mean"), i));
-    pr_checkpoint_clear(&k);
-    free(path);
+    pr_record_clear(&k);
+    free(dir);
 }
 
 static inline bool tj_same_said(const tj_said_t *a, const tj_said_t *b)

@@ -10,6 +10,7 @@
 #include "jobs/kind.h"
 #include "store/checkpoint.h"
 #include "store/layout.h"
+#include "store/segment.h"
 #include "sweeps/inputs.h"
 
 #include <check.h>
@@ -199,9 +200,34 @@ static inline char *train_checkpoint(const pr_config_t *c, const json_t *message
     return pr_checkpoint_path(c->results, "train", id);
 }
 
-static inline char *evaluate_checkpoint(const pr_config_t *c, const json_t *message)
+/* What an evaluation wrote, where its result says. Caller clears. */
+static inline void read_evaluation(const pr_config_t *c, const json_t *message, const json_t *result, pr_record_t *out)
 {
-    return pr_checkpoint_path(c->results, "evaluate", id_of(message));
+    pr_error_t err;
+    pr_segment_place_t place;
+    char *folder = pr_results_path(c->results, PR_FOLDER_EVALUATIONS);
+    ck_assert_msg(pr_segment_place_parse(json_object_get(result, "place"), "place", &place, &err) == PR_OK, "%s",
+                  err.text);
+    ck_assert_msg(pr_segment_read(folder, &place, id_of(message), "evaluate", out, &err) == PR_OK, "%s", err.text);
+    free(folder);
+}
+
+static inline pr_status_t any_record(void *self, const char *id, const char *kind, const json_t *meta,
+                                     const pr_segment_place_t *place, pr_error_t *err)
+{
+    (void)self, (void)id, (void)kind, (void)meta, (void)place, (void)err;
+    return PR_OK;
+}
+
+/* Records that evaluations have written. */
+static inline size_t count_evaluations(const pr_config_t *c)
+{
+    pr_error_t err;
+    pr_segment_stats_t stats;
+    char *folder = pr_results_path(c->results, PR_FOLDER_EVALUATIONS);
+    ck_assert_msg(pr_segment_scan(folder, any_record, NULL, &stats, &err) == PR_OK, "%s", err.text);
+    free(folder);
+    return stats.records;
 }
 
 /* Two adapters that change nothing (B is zero), as objectives bring them. */
@@ -259,13 +285,12 @@ typedef struct said {
 static inline void evaluate(const pr_config_t *c, const json_t *message, int count, said_t *out)
 {
     pr_error_t err;
-    pr_checkpoint_t k = {0};
+    pr_record_t k = {0};
     const void *scores;
     job_t j = {0};
     ck_assert_msg(run(c, message, &j, &out->result, &err) == PR_OK, "%s", err.text);
-    char *path = evaluate_checkpoint(c, message);
-    ck_assert_msg(pr_checkpoint_read(path, "evaluate", &k, &err) == PR_OK, "%s", err.text);
-    ck_assert_int_eq(pr_checkpoint_section(&k, path, "scores", sizeof(double), (size_t)count * 2, &scores, &err),
+    read_evaluation(c, message, out->result, &k);
+    ck_assert_int_eq(pr_record_section(&k, "record", "scores", sizeof(double), (size_t)count * 2, &scores, &err),
                      PR_OK);
     memcpy(out->scores, scores, (size_t)count * sizeof out->scores[0]);
     out->responses = NULL;
@@ -276,8 +301,7 @@ static inline void evaluate(const pr_config_t *c, const json_t *message, int cou
             memcpy(out->finish, k.section[i].data, (size_t)count);
     }
     ck_assert_ptr_nonnull(out->responses);
-    pr_checkpoint_clear(&k);
-    free(path);
+    pr_record_clear(&k);
 }
 
 static inline void said_clear(said_t *s)
