@@ -23,18 +23,30 @@ static pr_job_record_t *record_at(const pr_fold_t *f, size_t number)
     return &f->chunk[number / CHUNK][number % CHUNK];
 }
 
+static const pr_job_kind_t *kind_of(const pr_job_record_t *r)
+{
+    size_t n;
+    return pr_job_kinds(&n)[r->kind];
+}
+
+/* What jobs that are no evaluations have said; NULL: nothing yet. */
+static pr_made_t *made_so_far(const pr_job_record_t *r)
+{
+    return kind_of(r)->evaluates ? NULL : r->made;
+}
+
 void pr_fold_free(pr_fold_t **p)
 {
     pr_fold_t *f = *p;
     if (!f)
         return;
     for (size_t i = 0; i < f->n; i++) {
-        pr_made_t *m = record_at(f, i)->made;
-        if (m) {
-            json_decref(m->result);
-            json_decref(m->tokens);
-        }
-        free(m);
+        pr_job_record_t *r = record_at(f, i);
+        if (kind_of(r)->evaluates || !r->made)
+            continue;
+        json_decref(r->made->result);
+        json_decref(r->made->tokens);
+        free(r->made);
     }
     for (size_t i = 0; i < f->n; i += CHUNK)
         free(f->chunk[i / CHUNK]);
@@ -145,12 +157,6 @@ pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind)
     return kept;
 }
 
-static const pr_job_kind_t *kind_of(const pr_job_record_t *r)
-{
-    size_t n;
-    return pr_job_kinds(&n)[r->kind];
-}
-
 static pr_made_t *made_of(pr_job_record_t *r)
 {
     if (!r->made)
@@ -212,7 +218,7 @@ static double *new_value(pr_fold_t *f)
 
 static bool has_result(const pr_job_record_t *r)
 {
-    return r->value || (r->made && r->made->result);
+    return kind_of(r)->evaluates ? r->value != NULL : r->made && r->made->result;
 }
 
 static uint32_t segment_number(pr_fold_t *f, const char *file)
@@ -271,7 +277,7 @@ static bool keep_result(pr_fold_t *f, pr_job_record_t *r, const json_t *result)
 /* What a result took was for nothing. */
 static void spend_result(pr_job_record_t *r)
 {
-    bool steps = r->made && r->made->tokens; // which are counted one by one
+    bool steps = made_so_far(r) && r->made->tokens; // which are counted one by one
     r->spent += r->seconds;
     if (!steps)
         r->wasted += r->tokens;
@@ -336,7 +342,7 @@ static void charge_killed(pr_fold_t *f)
     json_object_foreach(f->open, id, start)
     {
         pr_job_record_t *r = pr_fold_find(f, id);
-        double end = r && r->made ? r->made->last_step : 0;
+        double end = r && made_so_far(r) ? r->made->last_step : 0;
         if (end < number_of(start, "t"))
             end = 0; // of an earlier attempt
         if (end == 0 && strcmp(text_of(first, rank_key(start, rank)), id) == 0)
@@ -407,12 +413,12 @@ static void on_given(pr_fold_t *f, const char *id, const json_t *line)
         return;
     f->count[r->kind].running += json_object_get(f->open, id) == NULL;
     r->attempts++;
-    r->tries++;
+    r->tries = (uint16_t)(r->tries + (r->tries < UINT16_MAX));
     r->state = PR_JOB_RUNNING;
     r->given = number_of(line, "t");
     r->rank = (int)json_integer_value(json_object_get(line, "rank"));
     r->host = host_number(f, text_of(line, "host"));
-    if (r->made)
+    if (made_so_far(r))
         r->made->step = 0; // until it says where it goes on
     json_object_set(f->open, id, borrowed(line));
 }
@@ -466,10 +472,16 @@ static void on_done(pr_fold_t *f, pr_job_record_t *r, const json_t *line)
     f->count[r->kind].measured++;
     f->count[r->kind].seconds += r->seconds;
     f->run_tokens += (double)r->tokens;
-    if (!r->made || !r->made->tokens) {
+    if (!made_so_far(r) || !r->made->tokens) {
         f->tokens += (double)r->tokens;
         f->seconds += r->seconds;
     }
+}
+
+uint32_t pr_fold_failure(const char *reason, const char *error)
+{
+    uint64_t h = pr_hash64(error, strlen(error)) ^ pr_hash64(reason, strlen(reason));
+    return (uint32_t)(h ^ h >> 32) | 1;
 }
 
 static void on_failed(pr_fold_t *f, pr_job_record_t *r, const char *event, const json_t *line)
@@ -478,7 +490,7 @@ static void on_failed(pr_fold_t *f, pr_job_record_t *r, const char *event, const
     const char *reason = text_of(line, "reason"), *error = text_of(line, "error");
     r->spent += number_of(line, "seconds");
     r->wasted += json_integer_value(json_object_get(line, "tokens"));
-    r->failure = pr_hash64(error, strlen(error)) ^ pr_hash64(reason, strlen(reason));
+    r->failure = pr_fold_failure(reason, error);
     r->state = again ? PR_JOB_WAITING : PR_JOB_FAILED;
     if (again)
         return;
@@ -618,7 +630,7 @@ static int add_steps(const pr_fold_t *f, double now, pr_progress_t *p, double *l
     json_object_foreach(f->open, id, start)
     {
         const pr_job_record_t *r = pr_fold_find(f, id);
-        const pr_made_t *m = r ? r->made : NULL;
+        const pr_made_t *m = r ? made_so_far(r) : NULL;
         if (!m || m->step < 1)
             continue;
         if (p->step_total == 0 || m->step < p->step) {

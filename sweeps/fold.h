@@ -48,21 +48,25 @@ typedef struct pr_made {
 /* A job, as the journal tells of it. There may be a million. */
 typedef struct pr_job_record {
     unsigned char id[(PR_HASH_HEX - 1) / 2];
-    uint8_t kind;        // index into pr_job_kinds
-    uint8_t state;       // pr_job_state_t; DONE: it has a result
-    int attempts, tries; // of all runs, and of this one
-    int rank, host;      // who did it last, and where (pr_fold_host); rank -1: nobody
-    double seconds;      // that its result took
-    int64_t tokens;      // of its result; of its steps, while it has none
-    double spent;        // seconds of the attempts that gave none, of all runs
-    int64_t wasted;      // their tokens
-    double given;        // when it was given last, wall clock
-    uint64_t failure;    // what it failed with last in this run, as a hash; 0: it has not
-    double *value;       // evaluations: [2K+1] means, standard errors, share of responses cut; NULL: none
-    pr_made_t *made;     // other kinds, once there is anything to say
-    uint64_t offset;     // of an evaluation's record: where in its segment, how long, and which (pr_fold_place)
+    uint8_t kind;     // index into pr_job_kinds
+    uint8_t state;    // pr_job_state_t; DONE: it has a result
+    uint16_t tries;   // of this run
+    int32_t attempts; // of all runs
+    int32_t rank;     // who did it last; -1: nobody
+    int32_t host;     // and where (pr_fold_host)
+    double seconds;   // that its result took
+    int64_t tokens;   // of its result; of its steps, while it has none
+    double spent;     // seconds of the attempts that gave none, of all runs
+    int64_t wasted;   // their tokens
+    double given;     // when it was given last, wall clock
+    uint32_t failure; // what it failed with last in this run, as a hash; 0: it has not
+    uint32_t owner;   // of a graph: who it is there (graph.c); 0: nobody
+    uint64_t offset;  // of an evaluation's record: where in its segment, how long, and which (pr_fold_place)
     uint32_t length, segment;
-    uint32_t owner; // of a graph: who it is there (graph.c); 0: nobody
+    union {
+        double *value;   // evaluations: [2K+1] means, standard errors, share of responses cut; NULL: none
+        pr_made_t *made; // other kinds, once there is anything to say
+    };
 } pr_job_record_t;
 
 typedef struct pr_kind_count {
@@ -120,6 +124,8 @@ pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind);
 void pr_job_record_id(const pr_job_record_t *r, char id[PR_HASH_HEX]);
 /* The name of a record's host; "" where there is none. */
 const char *pr_fold_host(const pr_fold_t *f, const pr_job_record_t *r);
+/* What a failure is compared by. */
+uint32_t pr_fold_failure(const char *reason, const char *error);
 /* Where an evaluation's own results are; false where the journal does not say. */
 bool pr_fold_place(const pr_fold_t *f, const pr_job_record_t *r, pr_segment_place_t *out);
 /* Reads an evaluation's result: value [2k+1]. false: it is not one of k objectives. */

@@ -256,9 +256,9 @@ static pr_status_t train(void *self, const pr_training_wish_t *wish, char id[PR_
 
 /* ---- evaluations ---- */
 
-const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e)
+pr_point_t pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
-    return &s->track[e->track].asked[e->asked].point;
+    return pr_track_point(&s->track[e->track], e->asked);
 }
 
 /* The policy of a track at w [K]; the caller clears it. */
@@ -283,7 +283,8 @@ static pr_status_t policy_of(pr_sweep_t *s, pr_track_t *t, const double *w, pr_p
 static pr_status_t policy_at(pr_sweep_t *s, pr_track_t *t, size_t asked, pr_policy_spec_t *out, pr_error_t *err)
 {
     double w[PR_MAX_OBJECTIVES];
-    pr_point_weights(&t->asked[asked].point, s->config->n_objectives, w);
+    pr_point_t point = pr_track_point(t, asked);
+    pr_point_weights(&point, s->config->n_objectives, w);
     return policy_of(s, t, w, out, err);
 }
 
@@ -393,7 +394,8 @@ char *pr_evaluation_label(const pr_sweep_t *s, const pr_evaluation_t *e)
     const pr_track_t *t = &s->track[e->track];
     char text[PR_MAX_OBJECTIVES * 44];
     pr_buf_t b = {0};
-    pr_point_text(pr_sweep_point(s, e), s->config->n_objectives, text, sizeof text);
+    pr_point_t point = pr_sweep_point(s, e);
+    pr_point_text(&point, s->config->n_objectives, text, sizeof text);
     pr_buf_printf(&b, "%s (%s)", t->policy->method->mixes ? t->policy->mix->name : t->policy->method->name, text);
     return b.data;
 }

@@ -363,9 +363,8 @@ static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_
  * same words. */
 static bool worth_a_try(const pr_sweep_t *s, const pr_job_record_t *r, pr_status_t why, const char *text)
 {
-    const char *reason = pr_status_reason(why);
-    uint64_t failure = pr_hash64(text, strlen(text)) ^ pr_hash64(reason, strlen(reason));
-    return r->tries <= s->config->retries && r->failure != failure && why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
+    return r->tries <= s->config->retries && r->failure != pr_fold_failure(pr_status_reason(why), text) &&
+           why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
 }
 
 /* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
@@ -409,7 +408,8 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
     }
     if (status != PR_OK)
         return job_failed(s, r, job, who, status, text, result, err);
-    if (r->value) { // it was done again: its values may be others, on another machine, and so may be the front
+    if (pr_graph_find_evaluation(s, r) &&
+        r->value) { // it was done again: its values may be others, on another machine, and so may be the front
         json_object_del(s->said, job);
         s->asked_again = false;
     }

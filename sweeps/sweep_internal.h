@@ -83,9 +83,11 @@ typedef struct pr_track {
     double reference[PR_MAX_OBJECTIVES]; // of the search: the sweep's, with what is not declared filled in
     uint32_t *eval;                      // [n_eval] evaluations of the requests of the current step, in order
     size_t n_eval;
-    size_t settled;       // the first that may be neither done nor given up
-    pr_request_t *asked;  // all requests made so far, in order
-    uint32_t *asked_eval; // [n_asked][max_range] evaluations of each request's ranges of prompts
+    size_t settled; // the first that may be neither done nor given up
+    /* All requests made so far, in order; there may be millions, of a few of the numbers that a point has room for. */
+    int64_t *asked_point;             // [n_asked][1+K] denominator, numerators
+    int *asked_level, *asked_prompts; // [n_asked]
+    uint32_t *asked_eval;             // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
     bool done;
@@ -155,7 +157,7 @@ double pr_graph_training_seconds(const pr_sweep_t *s, const pr_track_t *t, size_
 json_t *pr_graph_next(pr_sweep_t *s);
 /* What people call it. Caller frees. */
 char *pr_evaluation_label(const pr_sweep_t *s, const pr_evaluation_t *e);
-const pr_point_t *pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e);
+pr_point_t pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e);
 /* {kind: [known, done]} for journals. New reference. */
 json_t *pr_graph_counts(const pr_sweep_t *s);
 bool pr_evaluation_failed(const pr_evaluation_t *e);
@@ -227,6 +229,8 @@ typedef struct pr_track_sum {
     const pr_job_record_t *job; // of the last range
     double cut;                 // share of the responses; NaN: not known
 } pr_track_sum_t;
+/* The point of a request. */
+pr_point_t pr_track_point(const pr_track_t *t, size_t asked);
 /* The evaluation of one of a request's ranges. */
 pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int range);
 /* Mean and standard error [K] of request number `asked` from its ranges; false when one is missing. */

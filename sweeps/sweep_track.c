@@ -40,8 +40,7 @@ pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t
 bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
                      pr_track_sum_t *sum)
 {
-    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds),
-                                 k_n = s->config->n_objectives;
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds), k_n = s->config->n_objectives;
     *sum = (pr_track_sum_t){0};
     for (int i = 0; i < n; i++) {
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
@@ -56,7 +55,7 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
                 join(&mean[k], &se[k], bounds[i], value[k], value[k_n + k], e->count);
             }
         }
-        sum->cut += value[2 * k_n] * e->count / t->asked[asked].n_prompts;
+        sum->cut += value[2 * k_n] * e->count / t->asked_prompts[asked];
         sum->tokens += e->job->tokens;
         sum->seconds += e->job->seconds;
         sum->job = e->job;
@@ -76,8 +75,7 @@ typedef struct pr_observations {
 
 pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err)
 {
-    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds),
-                                 k_n = s->config->n_objectives;
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds), k_n = s->config->n_objectives;
     for (int i = 0; i < n; i++) {
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
         double *at = out + bounds[i] * k_n;
@@ -94,16 +92,16 @@ pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t
 /* The same for a search, which will ask again and again: what is read is kept. Caller frees. */
 static pr_status_t paired_scores(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double **out, pr_error_t *err)
 {
-    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds);
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds);
     for (int i = 0; i < n; i++)
         PR_TRY(pr_sweep_keep_prompts(s, pr_track_range(s, t, asked, i), err));
-    *out = pr_alloc((size_t)(t->asked[asked].n_prompts * s->config->n_objectives), sizeof **out);
+    *out = pr_alloc((size_t)(t->asked_prompts[asked] * s->config->n_objectives), sizeof **out);
     return pr_track_per_prompt(s, t, asked, *out, err);
 }
 
 static bool given_up(const pr_sweep_t *s, const pr_track_t *t, size_t asked)
 {
-    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked[asked].n_prompts, bounds);
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds);
     for (int i = 0; i < n; i++)
         if (pr_evaluation_failed(pr_track_range(s, t, asked, i)))
             return true;
@@ -128,7 +126,6 @@ static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t 
                                pr_error_t *err)
 {
     size_t k_n = (size_t)s->config->n_objectives;
-    const pr_request_t *r = &t->asked[asked];
     double *v = o->values + o->n * 2 * k_n;
     pr_track_sum_t sum;
     bool there = pr_track_result(s, t, asked, v, v + k_n, &sum);
@@ -140,8 +137,13 @@ static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t 
     }
     if (there && t->spec->n_fidelity > 0)
         PR_TRY(paired_scores(s, t, asked, &o->prompts[o->n], err));
-    o->item[o->n] = (pr_observation_t){
-        r->point, r->level, r->n_prompts, v, v + k_n, o->prompts[o->n], core_seconds(s, t, asked, sum.seconds)};
+    o->item[o->n] = (pr_observation_t){.point = pr_track_point(t, asked),
+                                       .level = t->asked_level[asked],
+                                       .n_prompts = t->asked_prompts[asked],
+                                       .mean = v,
+                                       .se = v + k_n,
+                                       .per_prompt = o->prompts[o->n],
+                                       .core_seconds = core_seconds(s, t, asked, sum.seconds)};
     o->n++;
     return PR_OK;
 }
@@ -188,7 +190,7 @@ static void set_reference(const pr_sweep_t *s, pr_track_t *t, const pr_observati
     size_t k_n = (size_t)s->config->n_objectives, n = 0;
     double *first = pr_alloc(o->n * k_n, sizeof *first);
     for (size_t i = 0; i < o->n; i++)
-        if (o->item[i].level == 0 && o->item[i].n_prompts == t->asked[0].n_prompts)
+        if (o->item[i].level == 0 && o->item[i].n_prompts == t->asked_prompts[0])
             memcpy(first + n++ * k_n, o->item[i].mean, k_n * sizeof *first);
     pr_sweep_fill_reference(s, first, n, t->reference);
     make_room(s, first, n, t->reference);
@@ -209,22 +211,35 @@ static bool all_settled(const pr_sweep_t *s, pr_track_t *t)
     return true;
 }
 
-/* Adds the requests to those asked so far; takes r->item over where it can, as it may be large. */
+pr_point_t pr_track_point(const pr_track_t *t, size_t asked)
+{
+    const int64_t *from = t->asked_point + asked * (size_t)(1 + t->search.k);
+    pr_point_t p = {.den = from[0]};
+    memcpy(p.num, from + 1, (size_t)t->search.k * sizeof *p.num);
+    return p;
+}
+
+/* Adds the requests to those asked so far, and frees them, as they may take much. */
 static void keep_requests(pr_track_t *t, pr_requests_t *r)
 {
-    if (t->n_asked == 0) {
-        free(t->asked);
-        t->asked = r->item;
-        t->cap_asked = r->n;
-        r->item = NULL;
-    } else if (t->n_asked + r->n > t->cap_asked) {
+    size_t each = (size_t)(1 + t->search.k);
+    if (t->n_asked + r->n > t->cap_asked) {
         t->cap_asked += t->cap_asked / 2 + r->n;
-        t->asked = pr_realloc(t->asked, t->cap_asked, sizeof *t->asked);
+        t->asked_point = pr_realloc(t->asked_point, t->cap_asked * each, sizeof *t->asked_point);
+        t->asked_level = pr_realloc(t->asked_level, t->cap_asked, sizeof *t->asked_level);
+        t->asked_prompts = pr_realloc(t->asked_prompts, t->cap_asked, sizeof *t->asked_prompts);
+        t->asked_eval = pr_realloc(t->asked_eval, t->cap_asked * (size_t)t->max_range, sizeof *t->asked_eval);
     }
-    if (r->item)
-        memcpy(t->asked + t->n_asked, r->item, r->n * sizeof *r->item);
-    t->asked_eval = pr_realloc(t->asked_eval, t->cap_asked * (size_t)t->max_range, sizeof *t->asked_eval);
+    for (size_t i = 0; i < r->n; i++) {
+        int64_t *to = t->asked_point + (t->n_asked + i) * each;
+        to[0] = r->item[i].point.den;
+        memcpy(to + 1, r->item[i].point.num, (each - 1) * sizeof *to);
+        t->asked_level[t->n_asked + i] = r->item[i].level;
+        t->asked_prompts[t->n_asked + i] = r->item[i].n_prompts;
+    }
     t->n_asked += r->n;
+    free(r->item);
+    r->item = NULL;
 }
 
 static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
@@ -235,7 +250,7 @@ static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r,
     t->n_eval = t->settled = 0;
     t->eval = pr_realloc(t->eval, r->n * (size_t)t->max_range, sizeof *t->eval);
     for (size_t i = first; i < t->n_asked; i++) {
-        int n = pr_track_ranges(t, t->asked[i].n_prompts, bounds);
+        int n = pr_track_ranges(t, t->asked_prompts[i], bounds);
         for (int j = 0; j < n; j++) {
             uint32_t e = 0;
             PR_TRY(pr_graph_evaluation(s, t, i, bounds[j], bounds[j + 1] - bounds[j], &e, err));
@@ -251,7 +266,7 @@ static void journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests
     pr_sweep_tell(s, "points",
                   json_pack("{s:s, s:I, s:I, s:I, s:o}", "search", t->spec->name, "seed",
                             (json_int_t)s->config->seeds[t->seed_index], "level",
-                            (json_int_t)t->asked[t->n_asked - 1].level, "points", (json_int_t)r->n, "jobs",
+                            (json_int_t)t->asked_level[t->n_asked - 1], "points", (json_int_t)r->n, "jobs",
                             pr_graph_counts(s)));
 }
 
@@ -296,7 +311,9 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 void pr_track_clear(pr_track_t *t)
 {
     free(t->eval);
-    free(t->asked);
+    free(t->asked_point);
+    free(t->asked_level);
+    free(t->asked_prompts);
     free(t->asked_eval);
     pr_wishes_clear(&t->wishes);
 }
@@ -305,7 +322,8 @@ void pr_track_clear(pr_track_t *t)
 
 static int compare_points(const pr_track_t *t, uint32_t x, uint32_t y)
 {
-    return pr_point_compare(&t->asked[x].point, &t->asked[y].point, t->search.k);
+    pr_point_t a = pr_track_point(t, x), b = pr_track_point(t, y);
+    return pr_point_compare(&a, &b, t->search.k);
 }
 
 /* By weights, then the larger range of prompts first. */
@@ -313,7 +331,7 @@ static int compare_asked(const void *a, const void *b, void *self)
 {
     const pr_track_t *t = self;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int c = compare_points(t, x, y), n = t->asked[x].n_prompts, m = t->asked[y].n_prompts;
+    int c = compare_points(t, x, y), n = t->asked_prompts[x], m = t->asked_prompts[y];
     return c ? c : (n < m) - (n > m);
 }
 
@@ -321,7 +339,7 @@ static int compare_level(const void *a, const void *b, void *self)
 {
     const pr_track_t *t = self;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int p = t->asked[x].level, q = t->asked[y].level;
+    int p = t->asked_level[x], q = t->asked_level[y];
     return p != q ? (p > q) - (p < q) : compare_points(t, x, y);
 }
 

@@ -14,7 +14,8 @@ static void fill_run(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *
     pr_track_sum_t sum;
     r->w = pr_alloc(r->n * k_n, sizeof(double));
     for (size_t j = 0; j < r->n; j++) {
-        pr_point_weights(&t->asked[r->asked[j]].point, (int)k_n, r->w + j * k_n);
+        pr_point_t point = pr_track_point(t, r->asked[j]);
+        pr_point_weights(&point, (int)k_n, r->w + j * k_n);
         pr_track_result(s, t, r->asked[j], r->mean + j * k_n, se, &sum);
         for (size_t k = 0; k < k_n; k++)
             r->mean[j * k_n + k] *= pr_sweep_sign(s, (int)k);
@@ -60,7 +61,7 @@ static void add_run(pr_buf_t *b, const pr_sweep_t *s, const pr_track_t *t, const
     pr_buf_add(b, &s->config->seeds[t->seed_index], sizeof s->config->seeds[0]);
     pr_buf_add(b, &r->n, sizeof r->n);
     for (size_t i = 0; i < r->n; i++) {
-        int n = pr_track_ranges(t, t->asked[r->asked[i]].n_prompts, bounds);
+        int n = pr_track_ranges(t, t->asked_prompts[r->asked[i]], bounds);
         for (int j = 0; j < n; j++) {
             const pr_job_record_t *job = pr_track_range(s, t, r->asked[i], j)->job;
             pr_buf_add(b, job->id, sizeof job->id);

@@ -31,7 +31,8 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     size_t k_n = (size_t)s->config->n_objectives, i = o->table.n++;
     double *v = o->values + i * 3 * k_n;
     pr_track_sum_t sum;
-    pr_point_weights(&t->asked[asked].point, (int)k_n, v);
+    pr_point_t point = pr_track_point(t, asked);
+    pr_point_weights(&point, (int)k_n, v);
     pr_track_result(s, t, asked, v + k_n, v + 2 * k_n, &sum);
     for (size_t k = 0; k < k_n; k++)
         o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k_n + k];
@@ -41,11 +42,11 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     o->row[i] = (pr_table_point_t){.id = o->id[2 * i],
                                    .search = t->spec->name,
                                    .seed = (int)s->config->seeds[t->seed_index],
-                                   .level = t->asked[asked].level,
+                                   .level = t->asked_level[asked],
                                    .w = v,
                                    .mean = v + k_n,
                                    .se = v + 2 * k_n,
-                                   .n_prompts = t->asked[asked].n_prompts,
+                                   .n_prompts = t->asked_prompts[asked],
                                    .tokens = sum.tokens,
                                    .cut = sum.cut,
                                    .job = o->id[2 * i + 1]};
@@ -59,9 +60,9 @@ static size_t count_asked(const pr_sweep_t *s)
     return n;
 }
 
-static void make_table(const pr_sweep_t *s, pr_output_t *o)
+static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
 {
-    size_t most = count_asked(s), k_n = (size_t)s->config->n_objectives, n;
+    size_t k_n = (size_t)s->config->n_objectives;
     *o = (pr_output_t){.row = pr_alloc(most, sizeof *o->row),
                        .values = pr_alloc(most * 3 * k_n, sizeof(double)),
                        .turned = pr_alloc(most * k_n, sizeof(double)),
@@ -71,6 +72,12 @@ static void make_table(const pr_sweep_t *s, pr_output_t *o)
     for (size_t k = 0; k < k_n; k++)
         o->name[k] = s->config->objective[k].name;
     o->table = (pr_table_t){.k = (int)k_n, .objective = o->name, .point = o->row};
+}
+
+static void make_table(const pr_sweep_t *s, pr_output_t *o)
+{
+    size_t n;
+    make_room(s, count_asked(s), o);
     for (int i = 0; i < s->n_track; i++) {
         uint32_t *index = pr_track_points(s, &s->track[i], &n);
         for (size_t j = 0; j < n; j++)
@@ -140,16 +147,26 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
     free(kept);
 }
 
+/* Rows are made of the front's points alone: there may be millions of others. */
 void pr_sweep_each_front(const pr_sweep_t *s,
                          void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self)
 {
+    pr_runs_t runs = pr_sweep_runs(s);
+    bool *kept = pr_alloc(runs.n, sizeof *kept);
+    pr_nondominated(runs.mean, runs.n, s->config->n_objectives, true, kept);
     pr_output_t o;
-    make_table(s, &o);
-    mark_front(&o, NULL, 0);
-    for (size_t i = 0; i < o.table.n; i++)
-        if (o.row[i].front)
-            each(self, &o.row[i], o.eval[i]);
-    output_clear(&o);
+    for (int i = 0, at = 0; i < s->n_track; i++)
+        for (size_t j = 0; j < runs.run[i].n; j++, at++) {
+            if (!kept[at])
+                continue;
+            make_room(s, 1, &o);
+            fill_row(s, &s->track[i], runs.run[i].asked[j], &o);
+            o.row[0].front = true;
+            each(self, &o.row[0], o.eval[0]);
+            output_clear(&o);
+        }
+    free(kept);
+    pr_sweep_runs_clear(s, &runs);
 }
 
 /* ---- samples ---- */
@@ -263,7 +280,8 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
     for (size_t i = 0; i < g->n_evaluation; i++, n++) {
         const pr_evaluation_t *e = pr_sweep_eval(s, i);
         char point[PR_MAX_OBJECTIVES * 44];
-        pr_point_text(pr_sweep_point(s, e), s->config->n_objectives, point, sizeof point);
+        pr_point_t at = pr_sweep_point(s, e);
+        pr_point_text(&at, s->config->n_objectives, point, sizeof point);
         label[n] = pr_results_path(s->track[e->track].spec->name, "%s", point);
         cost[n] = cost_of(s, e->job, pr_job_evaluate.name, label[n], id[n]);
     }

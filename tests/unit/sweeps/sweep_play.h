@@ -239,7 +239,8 @@ static inline void play_weights(const play_t *p, const json_t *message, double *
 {
     const pr_evaluation_t *e = pr_graph_find_evaluation(p->sweep, pr_fold_find(p->sweep->fold, play_id(message)));
     ck_assert_ptr_nonnull(e);
-    pr_point_weights(pr_sweep_point(p->sweep, e), p->config->n_objectives, w);
+    pr_point_t point = pr_sweep_point(p->sweep, e);
+    pr_point_weights(&point, p->config->n_objectives, w);
 }
 
 static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
