@@ -383,8 +383,10 @@ pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, co
     char *dir = NULL;
     pr_adapter_t *adapter = NULL;
     pr_status_t status = PR_OK;
-    if (env->n_adapter < keep) // places do not move while a job holds them, as a job asks for all with one `keep`
+    if (env->cap_adapter < keep) { // once a job at most, so that places do not move while it holds them
         env->adapter = pr_realloc(env->adapter, (size_t)keep, sizeof *env->adapter);
+        env->cap_adapter = keep;
+    }
     if (made)
         PR_GO(made_hash(job, source, &hash, err));
     pr_cached_adapter_t *a = place_of(env, hash, keep);

@@ -54,7 +54,7 @@ struct pr_job_env {
     pr_stops_t stops;
     const char **stop_text;       // that stops borrows
     pr_cached_adapter_t *adapter; // [n_adapter] those used last
-    int n_adapter;
+    int n_adapter, cap_adapter;
     long uses;
     pr_segment_writer_t *writer; // of evaluations' results, once there is one
     int waited;                  // times that a file was waited for in vain
@@ -70,8 +70,9 @@ pr_status_t pr_env_check_stop(const pr_job_env_t *env, const json_t *stop, pr_er
 pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_prompt_set_t **out, pr_error_t *err);
 
 /* An adapter that a job left (`made` has its hash), or one that is given, whose content hash `source` then is. Those of
- * the last `keep` calls stay; *out is good until as many others have been asked for. Local. Errors: PR_ERR_NOT_FOUND,
- * PR_ERR_FORMAT (not what the job wrote), PR_ERR_CONFIG (the message does not have the job's hash). */
+ * the last `keep` calls stay: *out is good until as many others, or one with a larger `keep`, have been asked for.
+ * Local. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (not what the job wrote), PR_ERR_CONFIG (the message does not have the
+ * job's hash). */
 pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, const char *source, int keep,
                            const pr_job_hooks_t *hooks, pr_cached_adapter_t **out, pr_error_t *err);
 
