@@ -77,7 +77,7 @@ holds "Longest continuation. Default: 40."
   fail "docs/mixes.md is not what 'paretorank help mixes --markdown' prints"
 expect 0 "" help mixes
 holds "inv(sum w_k G_k) sum w_k G_k W_k"
-holds "    layer = -1: "
+holds "    layer (integer; -1 to 2147483647; default -1)"
 
 "$bin" help --man >"$work/paretorank.1" || fail "help --man"
 grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"
