@@ -261,8 +261,8 @@ static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
     pr_status_t status = pr_responses_make(e->env, e->prompts, prompt_of, &e->decoded, &e->responses, err);
     free(prompt_of);
     PR_TRY(e->env->team->agree(e->env->team, status, err));
-    e->scores = pr_alloc((size_t)(e->decoded.n_seq * k_n), sizeof(double));
-    e->per_prompt = pr_alloc((size_t)(e->in.count * k_n), sizeof(double));
+    e->scores = pr_alloc((size_t)e->decoded.n_seq * (size_t)k_n, sizeof(double));
+    e->per_prompt = pr_alloc((size_t)e->in.count * (size_t)k_n, sizeof(double));
     PR_TRY(pr_responses_score(e->env, &e->scoring, &e->responses, e->scores, err));
     bool *scored = pr_alloc((size_t)e->in.count, sizeof *scored);
     for (int i = 0; i < e->in.count; i++)
@@ -309,7 +309,7 @@ static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_segment_place_t *p
          *dir = pr_results_path(pr_content_results(env->content), PR_FOLDER_EVALUATIONS);
     json_t *meta = json_pack("{s:s, s:i, s:i, s:i}", "label", e->job->label, "first", e->in.first, "count", e->in.count,
                              "objectives", e->scoring.n);
-    pr_section_t s[] = {{"scores", sizeof(double), (size_t)(e->in.count * e->scoring.n), e->per_prompt},
+    pr_section_t s[] = {{"scores", sizeof(double), (size_t)e->in.count * (size_t)e->scoring.n, e->per_prompt},
                         {"responses", 1, strlen(text), text},
                         {"finish", 1, (size_t)e->in.count, finish}};
     pr_status_t status = env->writer ? PR_OK : pr_segment_writer_open(dir, 0, &env->writer, err);

@@ -117,7 +117,7 @@ static pr_status_t not_cancelled(const pr_fit_input_t *in, pr_error_t *err)
 static pr_status_t compute(pr_reward_set_t *s, int first, int n, float *out, pr_error_t *err)
 {
     const pr_fit_input_t *in = s->in;
-    size_t from = (size_t)(first * s->each), to = from + (size_t)(n * s->each);
+    size_t from = (size_t)first * (size_t)s->each, to = from + (size_t)n * (size_t)s->each;
     PR_TRY(not_cancelled(in, err));
     PR_TRY(pr_last_states(in->model, in->team->la, s->run, &s->text, from, to, s->h, err));
     take_states(s, n, out);

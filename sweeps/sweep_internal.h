@@ -90,6 +90,7 @@ typedef struct pr_track {
     uint32_t *asked_eval;             // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
+    size_t n_new; // of the last of them: not yet made evaluations of
     bool done;
 } pr_track_t;
 
@@ -220,7 +221,9 @@ void pr_track_clear(pr_track_t *t);
 int pr_track_ranges(const pr_track_t *t, int n, int *bounds);
 /* The prompts' own scores [n_prompts,K] of request number `asked`, turned. Errors: those of reading them. */
 pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err);
-/* Asks the search for more when everything it asked for is there. */
+/* Asks the search once: before anything is known when nothing has been asked for. Errors: those of the search. */
+pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
+/* Asks the search for more when everything it asked for is there, and makes the evaluations. */
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 /* What the jobs of a request's ranges took together. */
 typedef struct pr_track_sum {

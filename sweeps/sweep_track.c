@@ -80,7 +80,7 @@ pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
         double *at = out + bounds[i] * k_n;
         if (e->prompt)
-            memcpy(at, e->prompt, (size_t)(e->count * k_n) * sizeof *at);
+            memcpy(at, e->prompt, (size_t)e->count * (size_t)k_n * sizeof *at);
         else
             PR_TRY(pr_sweep_read_prompts(s, e, at, err));
         for (int j = 0; j < e->count * k_n; j++)
@@ -95,7 +95,7 @@ static pr_status_t paired_scores(const pr_sweep_t *s, const pr_track_t *t, size_
     int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds);
     for (int i = 0; i < n; i++)
         PR_TRY(pr_sweep_keep_prompts(s, pr_track_range(s, t, asked, i), err));
-    *out = pr_alloc((size_t)(t->asked_prompts[asked] * s->config->n_objectives), sizeof **out);
+    *out = pr_alloc((size_t)t->asked_prompts[asked] * (size_t)s->config->n_objectives, sizeof **out);
     return pr_track_per_prompt(s, t, asked, *out, err);
 }
 
@@ -242,14 +242,13 @@ static void keep_requests(pr_track_t *t, pr_requests_t *r)
     r->item = NULL;
 }
 
-static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
+/* Makes the evaluations of what was asked for last. */
+static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     int bounds[PR_MAX_LIST + 2];
-    size_t first = t->n_asked;
-    keep_requests(t, r);
     t->n_eval = t->settled = 0;
-    t->eval = pr_realloc(t->eval, r->n * (size_t)t->max_range, sizeof *t->eval);
-    for (size_t i = first; i < t->n_asked; i++) {
+    t->eval = pr_realloc(t->eval, t->n_new * (size_t)t->max_range, sizeof *t->eval);
+    for (size_t i = t->n_asked - t->n_new; i < t->n_asked; i++) {
         int n = pr_track_ranges(t, t->asked_prompts[i], bounds);
         for (int j = 0; j < n; j++) {
             uint32_t e = 0;
@@ -261,12 +260,12 @@ static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r,
 }
 
 /* In turn with the ends of jobs, as it counts them. */
-static void journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests_t *r)
+static void journal_points(pr_sweep_t *s, const pr_track_t *t)
 {
     pr_sweep_tell(s, "points",
                   json_pack("{s:s, s:I, s:I, s:I, s:o}", "search", t->spec->name, "seed",
                             (json_int_t)s->config->seeds[t->seed_index], "level",
-                            (json_int_t)t->asked_level[t->n_asked - 1], "points", (json_int_t)r->n, "jobs",
+                            (json_int_t)t->asked_level[t->n_asked - 1], "points", (json_int_t)t->n_new, "jobs",
                             pr_graph_counts(s)));
 }
 
@@ -277,33 +276,38 @@ static bool asks_once(const pr_search_spec_t *spec)
            (strcmp(spec->type, "grid") == 0 || strcmp(spec->type, "list") == 0 || strcmp(spec->type, "random") == 0);
 }
 
-static pr_status_t ask(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
+pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_observations_t o;
+    pr_requests_t r = {0};
     pr_status_t status = observe(s, t, &o, err);
     if (status == PR_OK) {
         set_reference(s, t, &o);
-        status = pr_search_next(&t->search, o.item, o.n, r, err);
+        status = pr_search_next(&t->search, o.item, o.n, &r, err);
     }
     observations_clear(&o);
-    return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
+    if (status != PR_OK)
+        return pr_fail_in(err, "search \"%s\"", t->spec->name);
+    t->done = r.done;
+    t->n_new = r.n;
+    keep_requests(t, &r);
+    return PR_OK;
 }
 
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     while (!t->done && all_settled(s, t)) {
-        pr_requests_t r = {0};
-        if (t->n_asked > 0 && asks_once(t->spec)) {
+        if (t->n_new == 0 && t->n_asked > 0 && asks_once(t->spec)) {
             t->done = true;
             return PR_OK;
         }
-        PR_TRY(ask(s, t, &r, err));
-        t->done = r.done;
-        pr_status_t status = r.n > 0 ? take_requests(s, t, &r, err) : PR_OK;
-        if (r.n > 0 && status == PR_OK)
-            journal_points(s, t, &r);
-        free(r.item);
-        PR_TRY(status);
+        if (t->n_new == 0)
+            PR_TRY(pr_track_ask(s, t, err));
+        if (t->n_new == 0)
+            continue;
+        PR_TRY(take_requests(s, t, err));
+        journal_points(s, t);
+        t->n_new = 0;
     }
     return PR_OK;
 }

@@ -71,7 +71,7 @@ static double exact(const pr_gain_t *g, const double *u, const double *own, int 
 {
     int k = g->k;
     size_t n = (size_t)m;
-    memcpy(g->scratch, own, (size_t)(m * k) * sizeof own[0]);
+    memcpy(g->scratch, own, (size_t)m * (size_t)k * sizeof own[0]);
     for (size_t i = 0; i < g->n; i++) {
         double *cut = &g->scratch[n * (size_t)k];
         for (int j = 0; j < k; j++) {
