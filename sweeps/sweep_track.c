@@ -255,13 +255,6 @@ static void journal_points(pr_sweep_t *s, const pr_track_t *t, const pr_requests
                             pr_graph_counts(s)));
 }
 
-/* These ask for all their points at once, so that there is nothing more to ask. With a million points it matters. */
-static bool asks_once(const pr_search_spec_t *spec)
-{
-    return spec->n_fidelity == 0 && spec->budget_core_hours == 0 &&
-           (strcmp(spec->type, "grid") == 0 || strcmp(spec->type, "list") == 0 || strcmp(spec->type, "random") == 0);
-}
-
 static pr_status_t ask(pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
 {
     pr_observations_t o;
@@ -278,7 +271,7 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     while (!t->done && all_settled(s, t)) {
         pr_requests_t r = {0};
-        if (t->n_asked > 0 && asks_once(t->spec)) {
+        if (t->n_asked > 0 && pr_search_asks_once(t->spec)) { // with a million points it matters
             t->done = true;
             return PR_OK;
         }

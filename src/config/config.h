@@ -83,7 +83,7 @@ typedef struct pr_search_spec {
     char *aggregate;  // "params" | "logits" | "probs" | "states" | "regmean"
     int layer;        // states: -1 the last
     bool norm_before; // states: combine before the final norm
-    char *type;       // "hierarchical" | "grid" | "random" | "list" | "ols"
+    char *type;       // a name of PR_SEARCH_LIST (config/searches.h)
     char *domain;     // "simplex" | "cube"
     int levels;
     int divisions;            // grid: steps a side (Das-Dennis)

@@ -1,5 +1,7 @@
 #include "config/keys.h"
 
+#include "config/searches.h"
+
 #include <limits.h>
 
 #define C(field) offsetof(pr_config_t, field)
@@ -27,6 +29,10 @@
 /* Of these the code that reads them says where they go. */
 #define ELSEWHERE(k, key, dflt, help, ...) ROW(k, key, 0, dflt, help, .elsewhere = true, __VA_ARGS__)
 #define GROUPS(key, keys, dflt, most, help) ELSEWHERE(GROUPS, key, dflt, help, .rows = keys, .min = 1, .max = most)
+
+/* "a|b|c", of a list of registered names. */
+#define WORD(name) "|" #name
+#define WORDS(list) &(list(WORD))[1]
 
 #define P(field) offsetof(pr_policy_config_t, field)
 /* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
@@ -112,9 +118,8 @@ const pr_option_t pr_search_keys[] = {
     INT("layer", S(layer), "-1", -1, INT_MAX,
         "states: layers that every expert runs alone before the states are combined; -1: all."),
     SWITCH("norm", S(norm_before), "\"after\"", "after|before", "states: combine after the final norm or before it."),
-    CHOICE(
-        "type", S(type), "\"hierarchical\"", "hierarchical|grid|random|list|ols",
-        "Refine cells level by level; a regular grid; random points; points from a file; optimistic linear support."),
+    CHOICE("type", S(type), "\"hierarchical\"", WORDS(PR_SEARCH_LIST),
+           "The strategy; what each does: paretorank help searches."),
     CHOICE("domain", S(domain), "\"simplex\"", "simplex|cube", "Weights sum to 1, or are each between 0 and 1."),
     INT("levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),
     INT("divisions", S(divisions), "5", 1, 10000, "grid: steps along a side."),
