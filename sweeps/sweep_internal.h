@@ -62,10 +62,10 @@ typedef struct pr_graph {
     size_t n_made;                  // nodes that are done
 } pr_graph_t;
 
-/* Trainings that the points of a track have asked for, by their weights. */
+/* Trainings that the points of a track have asked for. */
 typedef struct pr_wishes {
     struct pr_wish {
-        double w[PR_MAX_OBJECTIVES];
+        pr_training_wish_t wish;
         uint32_t node;
     } * item;
     size_t n, cap, n_slots;

@@ -5,10 +5,6 @@
 #include "cli/cli.h"
 #include "pareto/points_file.h"
 
-extern const pr_command_t pr_command_nondominated;
-extern const pr_command_t pr_command_indicators;
-extern const pr_command_t pr_command_bench_pareto;
-
 /* What --help says about point files. */
 #define PR_POINT_FILE_HELP                                                                                             \
     "FILE ('-': standard input) holds a point a line, numbers between spaces, tabs or commas. Lines without numbers "  \

@@ -1,6 +1,7 @@
 #include "config/keys.h"
 
 #include "config/searches.h"
+#include "learn/algorithm.h"
 
 #include <limits.h>
 
@@ -30,14 +31,10 @@
 #define ELSEWHERE(k, key, dflt, help, ...) ROW(k, key, 0, dflt, help, .elsewhere = true, __VA_ARGS__)
 #define GROUPS(key, keys, dflt, most, help) ELSEWHERE(GROUPS, key, dflt, help, .rows = keys, .min = 1, .max = most)
 
-/* "a|b|c", of a list of registered names. */
-#define WORD(name) "|" #name
-#define WORDS(list) &(list(WORD))[1]
-
 #define P(field) offsetof(pr_policy_config_t, field)
 /* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
 #define TRAIN_KEYS(p, name, at)                                                                                        \
-    CHOICE(p name, at(method), "\"rloo\"", "rloo|scst|grpo",                                                           \
+    CHOICE(p name, at(method), "\"rloo\"", PR_OPTION_WORDS(PR_ALGORITHM_LIST),                                         \
            "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
         INT(p "steps", at(steps), "40", 1, INT_MAX, "Optimizer steps an expert."),                                     \
         INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts a step."),                          \
@@ -118,7 +115,7 @@ const pr_option_t pr_search_keys[] = {
     INT("layer", S(layer), "-1", -1, INT_MAX,
         "states: layers that every expert runs alone before the states are combined; -1: all."),
     SWITCH("norm", S(norm_before), "\"after\"", "after|before", "states: combine after the final norm or before it."),
-    CHOICE("type", S(type), "\"hierarchical\"", WORDS(PR_SEARCH_LIST),
+    CHOICE("type", S(type), "\"hierarchical\"", PR_OPTION_WORDS(PR_SEARCH_LIST),
            "The strategy; what each does: paretorank help searches."),
     CHOICE("domain", S(domain), "\"simplex\"", "simplex|cube", "Weights sum to 1, or are each between 0 and 1."),
     INT("levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),

@@ -135,5 +135,7 @@ PR_SEARCH_LIST(PR_SEARCH_DECLARE)
 #undef PR_SEARCH_DECLARE
 /* All, in order of help. */
 const pr_search_strategy_t *const *pr_search_strategies(size_t *n);
+/* What the registry says of itself, as a page in Markdown. The caller frees. */
+char *pr_search_page(void);
 
 #endif

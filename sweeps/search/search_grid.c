@@ -87,7 +87,7 @@ static int64_t lattice(const pr_search_t *s)
     return pr_search_is_cube(s->spec) ? pr_lattice_cube(s->k, m) : pr_lattice_simplex(s->k, m);
 }
 
-static pr_status_t check(const pr_search_t *s, pr_error_t *err)
+static pr_status_t grid_check(const pr_search_t *s, pr_error_t *err)
 {
     int64_t m = s->spec->divisions;
     if (m < 1)
@@ -103,9 +103,9 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t run(pr_replay_t *r, pr_error_t *err)
+static pr_status_t grid_run(pr_replay_t *r, pr_error_t *err)
 {
-    PR_TRY(check(r->s, err));
+    PR_TRY(grid_check(r->s, err));
     if (pr_search_is_cube(r->spec))
         add_cube(r, r->spec->divisions);
     else
@@ -114,7 +114,7 @@ static pr_status_t run(pr_replay_t *r, pr_error_t *err)
     return PR_OK;
 }
 
-static int forecast(const pr_search_t *s, int64_t *counts, int max)
+static int grid_forecast(const pr_search_t *s, int64_t *counts, int max)
 {
     (void)max;
     return pr_search_flat(s->spec, lattice(s), counts);
@@ -125,6 +125,6 @@ const pr_search_strategy_t pr_search_grid = {
     .help = "A regular grid: the lattice of step 1/`divisions` on the simplex (Das and Dennis 1998) or on the cube.",
     .keys = "domain, divisions, budget, fidelity",
     .asks_once = true,
-    .check = check,
-    .run = run,
-    .forecast = forecast};
+    .check = grid_check,
+    .run = grid_run,
+    .forecast = grid_forecast};

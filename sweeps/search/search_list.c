@@ -89,7 +89,7 @@ static pr_status_t affordable(const pr_search_t *s, pr_point_t **out, size_t *n,
     return pr_search_bad(s->spec, err, "%s holds %zu points, but budget allows %d", s->spec->file, *n, s->spec->budget);
 }
 
-static pr_status_t check(const pr_search_t *s, pr_error_t *err)
+static pr_status_t list_check(const pr_search_t *s, pr_error_t *err)
 {
     pr_point_t *p = NULL;
     size_t n = 0;
@@ -98,7 +98,7 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t run(pr_replay_t *r, pr_error_t *err)
+static pr_status_t list_run(pr_replay_t *r, pr_error_t *err)
 {
     pr_point_t *p = NULL;
     size_t n = 0;
@@ -110,7 +110,7 @@ static pr_status_t run(pr_replay_t *r, pr_error_t *err)
     return PR_OK;
 }
 
-static int forecast(const pr_search_t *s, int64_t *counts, int max)
+static int list_forecast(const pr_search_t *s, int64_t *counts, int max)
 {
     (void)max;
     pr_point_t *p = NULL;
@@ -126,6 +126,6 @@ const pr_search_strategy_t pr_search_list = {
     .help = "The points of `file`: one per line, a number per objective; on the simplex they are proportions.",
     .keys = "domain, file, budget, fidelity",
     .asks_once = true,
-    .check = check,
-    .run = run,
-    .forecast = forecast};
+    .check = list_check,
+    .run = list_run,
+    .forecast = list_forecast};

@@ -162,7 +162,7 @@ static void add_corners(pr_replay_t *r)
     }
 }
 
-static pr_status_t check(const pr_search_t *s, pr_error_t *err)
+static pr_status_t ols_check(const pr_search_t *s, pr_error_t *err)
 {
     const pr_search_spec_t *spec = s->spec;
     if (s->k > PR_OLS_MAX_K)
@@ -178,9 +178,9 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t run(pr_replay_t *r, pr_error_t *err)
+static pr_status_t ols_run(pr_replay_t *r, pr_error_t *err)
 {
-    PR_TRY(check(r->s, err));
+    PR_TRY(ols_check(r->s, err));
     add_corners(r);
     bool settled = pr_replay_settle(r), budget = r->spec->budget > 0 || r->spec->budget_core_hours > 0;
     for (int level = 1; settled && r->k > 1 && (budget || level <= r->spec->levels); level++) {
@@ -203,7 +203,7 @@ static int64_t least(int64_t a, int64_t b)
 }
 
 /* The number of corners of an envelope is not known before; every level may bring what the budget leaves. */
-static int forecast(const pr_search_t *s, int64_t *counts, int max)
+static int ols_forecast(const pr_search_t *s, int64_t *counts, int max)
 {
     const pr_search_spec_t *spec = s->spec;
     counts[0] = s->k;
@@ -225,6 +225,6 @@ const pr_search_strategy_t pr_search_ols = {
     .help = "Optimistic linear support (Roijers, Whiteson and Oliehoek 2015), on the simplex, for up to 10 objectives: "
             "the next weights are those at which the best of what is known could be beaten most.",
     .keys = "levels, beam, budget, budget_core_hours, min_gain, fidelity",
-    .check = check,
-    .run = run,
-    .forecast = forecast};
+    .check = ols_check,
+    .run = ols_run,
+    .forecast = ols_forecast};

@@ -52,7 +52,7 @@ static void draw_cube(const pr_rng_key_t *key, uint64_t draw, int k, pr_point_t 
     pr_point_reduce(out, k);
 }
 
-static pr_status_t check(const pr_search_t *s, pr_error_t *err)
+static pr_status_t random_check(const pr_search_t *s, pr_error_t *err)
 {
     const pr_search_spec_t *spec = s->spec;
     if (spec->points < 1 || spec->points > PR_SEARCH_MAX_POINTS)
@@ -62,10 +62,10 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t run(pr_replay_t *r, pr_error_t *err)
+static pr_status_t random_run(pr_replay_t *r, pr_error_t *err)
 {
     const pr_search_spec_t *spec = r->spec;
-    PR_TRY(check(r->s, err));
+    PR_TRY(random_check(r->s, err));
     int64_t room = pr_replay_room(r);
     size_t n = room < spec->points ? (size_t)room : (size_t)spec->points;
     pr_rng_key_t key = pr_rng_key((uint64_t)r->s->seed, "search.random", "");
@@ -83,7 +83,7 @@ static pr_status_t run(pr_replay_t *r, pr_error_t *err)
     return PR_OK;
 }
 
-static int forecast(const pr_search_t *s, int64_t *counts, int max)
+static int random_forecast(const pr_search_t *s, int64_t *counts, int max)
 {
     (void)max;
     return pr_search_flat(s->spec, s->k == 1 && !pr_search_is_cube(s->spec) ? 1 : s->spec->points, counts);
@@ -95,6 +95,6 @@ const pr_search_strategy_t pr_search_random = {
             "Equal seeds give equal points.",
     .keys = "domain, points, alpha, budget, budget_core_hours, fidelity",
     .asks_once = true,
-    .check = check,
-    .run = run,
-    .forecast = forecast};
+    .check = random_check,
+    .run = random_run,
+    .forecast = random_forecast};
