@@ -241,6 +241,7 @@ START_TEST(combiners_are_inputs)
     pr_config_t *c = config("combine", brought);
     pr_inputs_t in;
     pr_error_t err;
+    neutral_adapters(c);
     ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
     pr_training_wish_t wish[3] = {{.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}};
     const char *named[3] = {NULL, "linear", "product"};
