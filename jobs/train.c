@@ -377,7 +377,7 @@ static pr_status_t reward(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err)
     return PR_OK;
 }
 
-/* Prompt and response of every sequence, one behind the other, as the trainer wants them. */
+/* Prompt and response of every sequence, one after the other, as the trainer wants them. */
 static void join_sequences(pr_training_t *t, pr_step_batch_t *b)
 {
     const pr_prompt_set_t *set = t->prompts;
@@ -610,7 +610,7 @@ static pr_status_t new_adapter(pr_training_t *t, pr_error_t *err)
     return status;
 }
 
-/* The objectives that are reported, and behind them those of the reward that are not among them. */
+/* The objectives that are reported, and after them those of the reward that are not among them. */
 static pr_status_t set_scoring(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
 {
     json_t *hashes = json_array(), *heads = json_object();

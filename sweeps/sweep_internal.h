@@ -171,7 +171,7 @@ pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e,
 pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
 
 /* ---- the journal ---- */
-/* Puts a line behind those that the next pr_sweep_commit writes, and folds it now. line is taken over. */
+/* Adds a line to those that the next pr_sweep_commit writes, and folds it now. line is taken over. */
 void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line);
 /* Folds it and writes it at once. line is taken over. */
 pr_status_t pr_sweep_tell_now(pr_sweep_t *s, const char *event, json_t *line, bool sync, pr_error_t *err);

@@ -1,4 +1,4 @@
-/* paretorank bench model: tokens a second of forward, backward (LoRA) and decoding, beside the rate that the same BLAS
+/* paretorank bench model: tokens per second of forward, backward (LoRA) and decoding, beside the rate that the same BLAS
  * reaches on a large square product in the same process. */
 #include "base/duration.h"
 #include "base/mem.h"
@@ -42,7 +42,7 @@ const pr_command_t pr_command_bench_model = {
     .summary =
         "Measure tokens per second of forward, backward and decoding, and their share of this machine's GEMM rate.",
     .help = "Rates are those of the fastest repetition. The share counts the products with the weights and the head "
-            "only: 2 operations a parameter and token forward, 4 there and back for an adapter.",
+            "only: 2 operations per parameter and token forward, 4 there and back for an adapter.",
     .args = args,
 };
 

@@ -69,7 +69,7 @@ void pr_cli_print_json_digits(const json_t *value, unsigned digits);
 const char *pr_cli_bytes(double bytes, char out[32]);
 /* The terminal's width; COLUMNS or 100 where standard output is not one. */
 int pr_cli_columns(void);
-/* Reads standard input to its end; NUL-terminated behind *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1
+/* Reads standard input to its end; NUL-terminated after *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1
  * GiB). */
 pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err);
 

@@ -39,9 +39,9 @@ static const pr_option_t args[] = {
     PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
            "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
            "model's generation_config.json."),
-    PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens."),
+    PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Continue after end-of-text tokens."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
-           "Print an object a prompt, one a line: ids (prompt and continuation), text (the continuation), finish "
+           "Print one object per prompt, one per line: ids (prompt and continuation), text (the continuation), finish "
            "(\"eos\", \"stop\", \"length\"), prompt_tokens, tokens_per_second."),
     {0},
 };

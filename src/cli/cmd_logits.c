@@ -21,7 +21,7 @@ static const pr_option_t args[] = {
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The sequence as text."),
     PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--all", BOOL, offsetof(options_t, all), NULL,
-           "Logits behind every token of the sequence, not only behind the last: a list of lists."),
+           "Logits after every token of the sequence, not only after the last: a list of lists."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
            "Print {\"logits\": [...]}. Without it: the ten likeliest next tokens."),
     {0},

@@ -7,11 +7,12 @@ static const char intro[] =
     "\n"
     "Made by `paretorank help mixes --markdown`; do not edit.\n"
     "\n"
-    "A mix says how experts and weights make one policy. A sweep names it as `aggregate`; `generate`, `logits` and "
-    "`score` take it as `--aggregate`, with options behind it: `--aggregate \"states; layer=2\"`; `export` writes "
+    "A mix says how experts and weights make one policy. A sweep names it as `aggregate`, or as `mix` of one of its "
+    "`policies`; `generate`, `logits` and "
+    "`score` take it as `--aggregate`, with options after it: `--aggregate \"states; layer=2\"`; `export` writes "
     "those "
     "that are one adapter. In the formulas w are the weights, p_k the next-token distribution of expert k, z_k its "
-    "hidden state behind the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
+    "hidden state after the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
     "weight.\n";
 
 static void add_mix(pr_buf_t *b, const pr_mix_t *mix)

@@ -150,7 +150,7 @@ static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 
 // ---- putting it out ----
 
-/* The row, and the sample behind it where there is room, or indented below. */
+/* The row, and the sample after it where there is room, or indented below. */
 static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *sample, int columns)
 {
     int room = columns - grid_width(g) - GAP;

@@ -106,7 +106,7 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
 /* Whether pr_search_next would take the specification, by arithmetic: no point is made. Of a list, whose points are in
  * its file, all are read. Errors: as pr_search_next. */
 pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
-/* Points a level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
+/* Points per level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
  * pr_search_next refuses). Exact for grid, random, list, the cube and select = "all"; else the sum is an upper bound
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);

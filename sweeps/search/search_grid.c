@@ -30,7 +30,7 @@ int64_t pr_lattice_cube(int k, int64_t m)
 /* Steps to the next composition of m into k parts, in lexicographic order. */
 static bool next_composition(int64_t *part, int k)
 {
-    /* Of the parts before the last, the rightmost that has something behind it takes one more; the rest goes last. */
+    /* Of the parts before the last, the rightmost that has something after it takes one more; the rest goes last. */
     int64_t tail = part[k - 1];
     for (int i = k - 2; i >= 0; i--) {
         if (tail > 0) {

@@ -1,4 +1,4 @@
-/* Points from a file: one a line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
+/* Points from a file: one per line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
  * fractions such as 1/3) between white space or commas; '#' begins a comment; empty lines and a byte order mark are
  * skipped. On the simplex a line gives proportions: "1 1 2" is 1/4, 1/4, 1/2. */
 #include "sweeps/search/search_internal.h"
@@ -67,7 +67,7 @@ static pr_status_t read_points(const pr_search_t *s, pr_point_t **out, size_t *n
         at = stop + (stop < end);
     }
     if (status == PR_OK && set.n == 0)
-        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no points, expected one a line", s->spec->file);
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no points, expected one per line", s->spec->file);
     if (status == PR_OK) {
         *out = set.item;
         *n = set.n;

@@ -37,7 +37,7 @@ expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --m
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
 expect 2 "--max-new-tokens: found '99999999999', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
-expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params, regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params" generate "$fixtures/gpt2" --prompt x --aggregate mean
 expect 2 "--aggregate: unknown mix 'state'; the nearest known one is 'states'" generate "$fixtures/gpt2" --prompt x --aggregate state
 expect 2 "--aggregate: mix 'states': unknown key 'lyer'; the nearest known one is 'layer'" generate "$fixtures/gpt2" --prompt x --aggregate "states; lyer=1"
 expect 2 "--layer goes with --aggregate states, found params" generate "$fixtures/gpt2" --prompt x --aggregate params --layer 1
