@@ -31,7 +31,7 @@ static void pack(const pr_decoded_t *d, pr_buf_t *b)
         pr_buf_add(b, d->logp, n_logp * sizeof *d->logp);
 }
 
-// Puts a row's sequences behind those in out, which has room for n_seq.
+// Appends a row's sequences to those in out, which has room for n_seq.
 static void unpack(const char *bytes, pr_decoded_t *out)
 {
     head_t h;

@@ -73,7 +73,7 @@ json_t *pr_evaluate_how_pack(int streams)
 
 /* ---- the evaluation ---- */
 
-typedef struct pr_evaluation {
+typedef struct pr_evaluate_run {
     pr_job_env_t *env;
     const pr_job_t *job;
     const pr_job_hooks_t *hooks;
@@ -94,10 +94,10 @@ typedef struct pr_evaluation {
     double *per_prompt; // [count,K]
     int scored;         // prompts with a response that was not left out
     double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
-} pr_evaluation_t;
+} pr_evaluate_run_t;
 
 /* The same on every rank. */
-static pr_status_t read_inputs(pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t read_inputs(pr_evaluate_run_t *e, pr_error_t *err)
 {
     const pr_job_t *job = e->job;
     PR_TRY(pr_evaluate_parse(job->inputs, &e->in, err));
@@ -116,7 +116,7 @@ static pr_status_t read_inputs(pr_evaluation_t *e, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t read_parts(pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
 {
     for (int i = 0; i < e->spec.n; i++) {
         const pr_policy_part_t *p = &e->spec.part[i];
@@ -127,7 +127,7 @@ static pr_status_t read_parts(pr_evaluation_t *e, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t setup(pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t evaluate_setup(pr_evaluate_run_t *e, pr_error_t *err)
 {
     const pr_team_t *team = e->env->team;
     PR_TRY(read_inputs(e, err));
@@ -154,7 +154,7 @@ static pr_status_t setup(pr_evaluation_t *e, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t decode(pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
 {
     const pr_evaluation_task_t *v = &e->task;
     const pr_prompt_set_t *set = e->prompts;
@@ -212,7 +212,7 @@ static void moments(const double *v, int n, double *mean, double *se)
 }
 
 /* The mean of a prompt's responses on every objective; false when all of them are left out. */
-static bool score_prompt(pr_evaluation_t *e, int prompt, int samples)
+static bool score_prompt(pr_evaluate_run_t *e, int prompt, int samples)
 {
     int k_n = e->scoring.n, n = 0;
     double *mean = e->per_prompt + prompt * k_n;
@@ -230,7 +230,7 @@ static bool score_prompt(pr_evaluation_t *e, int prompt, int samples)
 
 /* Mean and standard error over the prompts that have a score. One that has none, as its responses are left out, stands
  * at the mean where prompts are compared one by one. */
-static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error_t *err)
+static pr_status_t take_moments(pr_evaluate_run_t *e, const bool *scored, pr_error_t *err)
 {
     int k_n = e->scoring.n;
     double *v = pr_alloc((size_t)e->scored, sizeof *v);
@@ -252,7 +252,7 @@ static pr_status_t take_moments(pr_evaluation_t *e, const bool *scored, pr_error
     return status;
 }
 
-static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
+static pr_status_t score(pr_evaluate_run_t *e, pr_error_t *err)
 {
     int k_n = e->scoring.n, samples = e->decoded.n_seq / e->in.count;
     int *prompt_of = pr_alloc((size_t)e->decoded.n_seq, sizeof *prompt_of);
@@ -276,7 +276,7 @@ static pr_status_t score(pr_evaluation_t *e, pr_error_t *err)
 }
 
 /* The first sample of every prompt, as a JSON array of strings. */
-static char *responses_text(const pr_evaluation_t *e)
+static char *responses_text(const pr_evaluate_run_t *e)
 {
     json_t *all = json_array();
     int samples = e->decoded.n_seq / e->in.count;
@@ -290,7 +290,7 @@ static char *responses_text(const pr_evaluation_t *e)
 }
 
 /* How each of those ended: the first letters of pr_finish_name. Caller frees. */
-static char *endings(const pr_evaluation_t *e)
+static char *endings(const pr_evaluate_run_t *e)
 {
     int samples = e->decoded.n_seq / e->in.count;
     char *letter = pr_alloc((size_t)e->in.count, 1);
@@ -300,7 +300,7 @@ static char *endings(const pr_evaluation_t *e)
 }
 
 /* place: where it is then; the leader's. */
-static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_segment_place_t *place, pr_error_t *err)
+static pr_status_t evaluate_save(const pr_evaluate_run_t *e, pr_segment_place_t *place, pr_error_t *err)
 {
     pr_job_env_t *env = e->env;
     if (!pr_team_is_leader(env->team))
@@ -322,7 +322,7 @@ static pr_status_t evaluate_save(const pr_evaluation_t *e, pr_segment_place_t *p
     return status;
 }
 
-static json_t *summarise(const pr_evaluation_t *e, const pr_segment_place_t *place, double seconds)
+static json_t *summarise(const pr_evaluate_run_t *e, const pr_segment_place_t *place, double seconds)
 {
     json_t *means = json_array(), *errors = json_array();
     for (int k = 0; k < e->scoring.n; k++) {
@@ -335,14 +335,14 @@ static json_t *summarise(const pr_evaluation_t *e, const pr_segment_place_t *pla
                      pr_segment_place_json(place));
 }
 
-static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
-                       pr_error_t *err)
+static pr_status_t evaluate_run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                                pr_error_t *err)
 {
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
-    pr_evaluation_t e = {.env = env, .job = job, .hooks = hooks};
+    pr_evaluate_run_t e = {.env = env, .job = job, .hooks = hooks};
     pr_segment_place_t place = {.file = ""};
-    PR_GO(setup(&e, err));
+    PR_GO(evaluate_setup(&e, err));
     PR_GO(decode(&e, err));
     PR_GO(score(&e, err));
     PR_GO(evaluate_save(&e, &place, err));
@@ -365,4 +365,4 @@ static bool is_result(const json_t *result)
 }
 
 const pr_job_kind_t pr_job_evaluate = {
-    .name = "evaluate", .doing = "evaluating", .evaluates = true, .run = run, .is_result = is_result};
+    .name = "evaluate", .doing = "evaluating", .evaluates = true, .run = evaluate_run, .is_result = is_result};

@@ -37,7 +37,7 @@ static pr_status_t check_counts(const fitting_t *f, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t load(fitting_t *f, pr_error_t *err)
+static pr_status_t fit_load(fitting_t *f, pr_error_t *err)
 {
     const pr_team_t *team = f->in->team;
     pr_status_t status = pr_reward_data_load(f->in->data, &f->data, err);
@@ -130,7 +130,7 @@ pr_status_t pr_fit_reward(const pr_fit_input_t *in, pr_fit_output_t *out, pr_err
     out->head->d = (int)d;
     out->head->weight = pr_alloc(d, sizeof *out->head->weight);
     f.w = pr_alloc(d, sizeof *f.w);
-    PR_GO(load(&f, err));
+    PR_GO(fit_load(&f, err));
     PR_GO(solve(&f, out->head, err));
     out->tokens = tokens_of(&f);
     out->figures = figures_of(&f);
@@ -219,8 +219,8 @@ static pr_status_t objective_of(const pr_job_env_t *env, const pr_job_t *job, co
                           job->label);
 }
 
-static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
-                       pr_error_t *err)
+static pr_status_t fit_run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                           pr_error_t *err)
 {
     double begin = pr_time_monotonic();
     char hash[PR_HASH_HEX] = "", *data = NULL;
@@ -262,5 +262,8 @@ static bool is_result(const json_t *result)
     return json_is_object(json_object_get(result, "fit"));
 }
 
-const pr_job_kind_t pr_job_fit_reward = {
-    .name = "fit_reward", .doing = "fitting heads", .artifact = PR_ARTIFACT_HEAD, .run = run, .is_result = is_result};
+const pr_job_kind_t pr_job_fit_reward = {.name = "fit_reward",
+                                         .doing = "fitting heads",
+                                         .artifact = PR_ARTIFACT_HEAD,
+                                         .run = fit_run,
+                                         .is_result = is_result};

@@ -1,7 +1,7 @@
 /* A linear reward head fitted on the last hidden states of a base model: what the fit_reward job and `paretorank
  * fit-reward` share. Texts go through the model in batches. Of labelled texts only the labels and one batch's states
  * are held; the differences of pairs, which every Newton step needs again, are held as float: 4 n d bytes of a team
- * row's n pairs, on each of its ranks, as the model would take far longer to make them anew. */
+ * row's n pairs, on each of its ranks, as the model would take far longer to make them again. */
 #ifndef PR_JOBS_FIT_REWARD_H
 #define PR_JOBS_FIT_REWARD_H
 

@@ -4,8 +4,10 @@
 
 enum { MOST = 32 };
 
-static const pr_job_kind_t *kinds[MOST] = {&pr_job_fit_reward, &pr_job_train, &pr_job_evaluate};
-static size_t n_kinds = 3;
+#define KIND(name) &pr_job_##name,
+#define ONE(name) +1
+static const pr_job_kind_t *kinds[MOST] = {PR_JOB_KIND_LIST(KIND)};
+static size_t n_kinds = 0 PR_JOB_KIND_LIST(ONE);
 
 const pr_job_kind_t *const *pr_job_kinds(size_t *n)
 {

@@ -1,4 +1,4 @@
-/* Kinds of jobs: one file each, in one registry. A kind's file owns the structure of its inputs with the pair that
+/* Kinds of jobs: one file each, and one word of PR_JOB_KIND_LIST. A kind's file owns the structure of its inputs with the pair that
  * packs it into JSON and parses it; nobody else reads their keys. */
 #ifndef PR_JOBS_KIND_H
 #define PR_JOBS_KIND_H
@@ -28,6 +28,10 @@ const pr_job_kind_t *const *pr_job_kinds(size_t *n);
  * taken, or there are too many). */
 pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err);
 
-extern const pr_job_kind_t pr_job_fit_reward, pr_job_train, pr_job_evaluate;
+/* Every kind's word, in the order in which progress speaks of them. */
+#define PR_JOB_KIND_LIST(X) X(fit_reward) X(train) X(evaluate)
+#define PR_JOB_KIND_DECLARE(name) extern const pr_job_kind_t pr_job_##name;
+PR_JOB_KIND_LIST(PR_JOB_KIND_DECLARE)
+#undef PR_JOB_KIND_DECLARE
 
 #endif

@@ -377,7 +377,7 @@ static pr_status_t reward(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err)
     return PR_OK;
 }
 
-/* Prompt and response of every sequence, one behind the other, as the trainer wants them. */
+/* Prompt and response of every sequence, one after the other, as the trainer wants them. */
 static void join_sequences(pr_training_t *t, pr_step_batch_t *b)
 {
     const pr_prompt_set_t *set = t->prompts;
@@ -495,7 +495,7 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
 }
 
 /* Every rank holds the whole adapter, so a checkpoint is the leader's and fits any team. */
-static pr_status_t save(pr_training_t *t, pr_error_t *err)
+static pr_status_t train_save(pr_training_t *t, pr_error_t *err)
 {
     const pr_team_t *team = t->env->team;
     return team->agree(team, pr_team_is_leader(team) ? write_checkpoint(t, err) : PR_OK, err);
@@ -610,7 +610,7 @@ static pr_status_t new_adapter(pr_training_t *t, pr_error_t *err)
     return status;
 }
 
-/* The objectives that are reported, and behind them those of the reward that are not among them. */
+/* The objectives that are reported, and after them those of the reward that are not among them. */
 static pr_status_t set_scoring(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
 {
     json_t *hashes = json_array(), *heads = json_object();
@@ -644,7 +644,7 @@ static pr_status_t set_scoring(pr_training_t *t, const pr_job_t *job, pr_error_t
     return status;
 }
 
-static pr_status_t setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
+static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
 {
     const pr_team_t *team = t->env->team;
     const pr_train_settings_t *f = t->f = &t->in.set;
@@ -698,13 +698,13 @@ static pr_status_t train(pr_training_t *t, pr_error_t *err)
         if (status == PR_OK)
             status = one_step(t, err);
         if (status == PR_ERR_INTERRUPTED)
-            PR_TRY(save(t, err)); // a step that was cut short left no trace, so the state is that of t->step
+            PR_TRY(train_save(t, err)); // a step that was cut short left no trace, so the state is that of t->step
         if (status != PR_OK)
             return status == PR_ERR_INTERRUPTED
                        ? pr_fail(err, status, "stopped at step %ld of %d", t->step, t->f->steps)
                        : pr_fail_in(err, "step %ld", t->step);
         if (t->step == t->f->steps || (t->how.checkpoint_every > 0 && t->step % t->how.checkpoint_every == 0))
-            PR_TRY(save(t, err));
+            PR_TRY(train_save(t, err));
     }
     return PR_OK;
 }
@@ -721,7 +721,7 @@ static void warn_of_cuts(const pr_training_t *t)
                                                        : "left out");
 }
 
-static pr_status_t finish(pr_training_t *t, double seconds, json_t **result, pr_error_t *err)
+static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **result, pr_error_t *err)
 {
     if (!pr_team_is_leader(t->env->team))
         return PR_OK;
@@ -744,15 +744,15 @@ done:
     return status;
 }
 
-static pr_status_t run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
-                       pr_error_t *err)
+static pr_status_t train_run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
+                             pr_error_t *err)
 {
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
     pr_training_t t = {.env = env, .hooks = hooks, .id = job->id, .label = job->label, .epoch = -1};
-    PR_GO(setup(&t, job, err));
+    PR_GO(train_setup(&t, job, err));
     PR_GO(train(&t, err));
-    PR_GO(finish(&t, pr_time_monotonic() - begin, result, err));
+    PR_GO(train_finish(&t, pr_time_monotonic() - begin, result, err));
 done:
     pr_trainer_free(&t.trainer);
     pr_adapter_free(&t.adapter);
@@ -775,6 +775,6 @@ static int steps(const json_t *inputs)
 const pr_job_kind_t pr_job_train = {.name = "train",
                                     .doing = "fine-tuning",
                                     .artifact = PR_ARTIFACT_ADAPTER,
-                                    .run = run,
+                                    .run = train_run,
                                     .is_result = is_result,
                                     .steps = steps};

@@ -2,9 +2,11 @@
  * it writes it, a later run folds the file, and so does `status`; none has a state of its own beside it.
  *
  *   pr_fold_t *f = pr_fold_new(k);
- *   pr_journal_read(path, pr_fold_line, f, &stats, err);      // or, of a line that is being written: pr_fold_event(f,
- * ...) pr_fold_ended(f);                                         // where no run is going on: the last one may have
- * been killed pr_job_record_t *r = pr_fold_find(f, id); pr_fold_progress(f, live, now, &progress); pr_fold_free(&f);
+ *   pr_journal_read(path, pr_fold_line, f, &stats, err);   // or, of a line that is being written: pr_fold_event(f, ...)
+ *   pr_fold_ended(f);                                      // where no run is going on: the last one may have been killed
+ *   pr_job_record_t *r = pr_fold_find(f, id);
+ *   pr_fold_progress(f, live, now, &progress);
+ *   pr_fold_free(&f);
  *
  * Lines, beside "t" and what people may want to know:
  *   sweep_start      {"layout", "name", "workers", "jobs"}        a run begins
@@ -13,8 +15,9 @@
  *   step             {"job", "step", "steps", "tokens", "seconds", "climbed"}
  *   job_done         {"job", "kind", "label", "rank", "host", "result"}
  *   job_failed, job_interrupted   {..., "reason", "error", "retry", "seconds", "tokens"}
- *   job_again        {"job", "why"}                               its result is lost, or what it left, and it is done
- * again tables           {"files", ...}                               what was written at the end ending {"what"}
+ *   job_again        {"job", "why"}                               its result or what it left is lost: it is done again
+ *   tables           {"files", ...}                               what was written at the end
+ *   ending           {"what"}                                     what the end of the run does now
  *   sweep_end        {"state", "seconds"}
  * "jobs": {kind: [known so far, of them done]}. */
 #ifndef PR_SWEEPS_FOLD_H

@@ -200,30 +200,35 @@ void pr_wishes_clear(pr_wishes_t *w)
     *w = (pr_wishes_t){0};
 }
 
-static uint32_t *wish_slot(const pr_wishes_t *t, const double *w)
+static bool same_wish(const pr_training_wish_t *a, const pr_training_wish_t *b)
 {
-    size_t i = pr_hash64(w, sizeof t->item->w) & (t->n_slots - 1);
-    while (t->slot[i] && memcmp(t->item[t->slot[i] - 1].w, w, sizeof t->item->w) != 0)
+    const char *x = a->combine ? a->combine : "", *y = b->combine ? b->combine : "";
+    return memcmp(a->w, b->w, sizeof a->w) == 0 && strcmp(x, y) == 0;
+}
+
+static uint32_t *wish_slot(const pr_wishes_t *t, const pr_training_wish_t *wish)
+{
+    size_t i = pr_hash64(wish->w, sizeof wish->w) & (t->n_slots - 1);
+    while (t->slot[i] && !same_wish(&t->item[t->slot[i] - 1].wish, wish))
         i = (i + 1) & (t->n_slots - 1);
     return &t->slot[i];
 }
 
-static void wish_keep(pr_wishes_t *t, const double *w, uint32_t node)
+static void wish_keep(pr_wishes_t *t, const pr_training_wish_t *wish, uint32_t node)
 {
     if (t->n == t->cap) {
         t->cap = t->cap ? 2 * t->cap : 16;
         t->item = pr_realloc(t->item, t->cap, sizeof *t->item);
     }
-    memcpy(t->item[t->n].w, w, sizeof t->item->w);
-    t->item[t->n++].node = node;
+    t->item[t->n++] = (struct pr_wish){*wish, node};
     if (2 * t->n > t->n_slots) {
         free(t->slot);
         t->n_slots = t->n_slots ? 2 * t->n_slots : 32;
         t->slot = pr_alloc(t->n_slots, sizeof *t->slot);
         for (size_t i = 0; i < t->n; i++)
-            *wish_slot(t, t->item[i].w) = (uint32_t)i + 1;
+            *wish_slot(t, &t->item[i].wish) = (uint32_t)i + 1;
     }
-    *wish_slot(t, w) = (uint32_t)t->n;
+    *wish_slot(t, wish) = (uint32_t)t->n;
 }
 
 /* Who asks for trainings: a track's points. */
@@ -232,13 +237,13 @@ typedef struct pr_asker {
     pr_track_t *t;
 } pr_asker_t;
 
-static pr_status_t train(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
+static pr_status_t graph_train(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_asker_t *a = self;
     pr_sweep_t *s = a->s;
     pr_wishes_t *known = &a->t->wishes;
     int64_t seed = s->config->seeds[a->t->seed_index];
-    uint32_t slot = known->n_slots ? *wish_slot(known, wish->w) : 0, node;
+    uint32_t slot = known->n_slots ? *wish_slot(known, wish) : 0, node;
     (void)err;
     if (slot) {
         node = known->item[slot - 1].node;
@@ -248,7 +253,7 @@ static pr_status_t train(void *self, const pr_training_wish_t *wish, char id[PR_
         node = pr_graph_node(s, pr_inputs_train(s->inputs, p->set, wish, seed), pr_inputs_how_train(s->inputs, p->set),
                              label, label, s->n_head, s->head);
         free(label);
-        wish_keep(known, wish->w, node);
+        wish_keep(known, wish, node);
     }
     memcpy(id, s->graph.node[node]->id, PR_HASH_HEX);
     return PR_OK;
@@ -271,7 +276,7 @@ static pr_status_t policy_of(pr_sweep_t *s, pr_track_t *t, const double *w, pr_p
                            .mix = t->policy->mix,
                            .mix_options = t->policy->mix_options,
                            .options = t->policy->options,
-                           .train = train,
+                           .train = graph_train,
                            .self = &asker};
     pr_choice_t at = {.k = k_n, .rows = 1, .w = w};
     *out = (pr_policy_spec_t){0};

@@ -6,6 +6,7 @@
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
 #include "jobs/train.h"
+#include "learn/combine.h"
 #include "objective/objective.h"
 #include "store/layout.h"
 
@@ -104,7 +105,7 @@ static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **t
     for (int i = 0; i < f->lora_targets.n; i++)
         json_array_append_new(*targets, json_string(f->lora_targets.item[i]));
     return (pr_train_settings_t){.algorithm = f->method,
-                                 .combine = "linear",
+                                 .combine = pr_combiner_linear.name,
                                  .steps = f->steps,
                                  .prompts_per_step = f->prompts_per_step,
                                  .samples = f->samples,
@@ -327,6 +328,8 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
                            .truncated = c->truncated,
                            .sweep_seed = c->seed,
                            .seed = seed};
+    if (wish->combine)
+        t.set.combine = wish->combine;
     memcpy(t.model, in->model, sizeof t.model);
     memcpy(t.prompts, in->train, sizeof t.prompts);
     for (int k = 0; k < c->n_objectives; k++)
@@ -397,6 +400,8 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
         b.len = 0;
         pr_buf_printf(&b, "weights-%s", hash);
     }
+    if (wish->combine && strcmp(wish->combine, pr_combiner_linear.name) != 0)
+        pr_buf_printf(&b, "-%s", wish->combine);
     pr_buf_printf(&whole, "%s%s%s-s%lld", prefix ? prefix : "", prefix ? "-" : "", b.data, (long long)seed);
     pr_buf_free(&b);
     return whole.data;

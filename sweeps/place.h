@@ -16,7 +16,7 @@ typedef enum {
 /* Reads the configuration of a sweep: of a file; or of a results directory, whose "results" then is that directory,
  * unless an override says otherwise; or of the sweep.cfg of a folder in which nothing has been run. overrides [n]:
  * "key=value". Caller frees with pr_config_free. Errors: those of pr_config_read; PR_ERR_NOT_FOUND: an input that is
- * not there (its key, what it was, how to name it anew); PR_ERR_UNSUPPORTED: results of another layout. */
+ * not there (its key, what it was, how to name it again); PR_ERR_UNSUPPORTED: results of another layout. */
 pr_status_t pr_sweep_config_read(const char *path, const char *const *overrides, int n, pr_place_t need,
                                  pr_config_t **out, pr_error_t *err);
 /* What the journal's "sweep_start" keeps for that: {key: {"path", "hash"}} of all input files. New reference. */

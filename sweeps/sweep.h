@@ -34,8 +34,8 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 
-/* Which jobs pr_sweep_next hands out: with teams of one shape for all, any; else those that evaluations wait for first,
- * then evaluations. */
+/* Which jobs pr_sweep_next hands out: PR_PHASE_ALL: any job. Otherwise first everything
+ * that evaluations depend on, then the evaluations. */
 typedef enum { PR_PHASE_ALL, PR_PHASE_TUNE, PR_PHASE_EVALUATE } pr_phase_t;
 void pr_sweep_set_phase(pr_sweep_t *s, pr_phase_t phase);
 

@@ -62,10 +62,10 @@ typedef struct pr_graph {
     size_t n_made;                  // nodes that are done
 } pr_graph_t;
 
-/* Trainings that the points of a track have asked for, by their weights. */
+/* Trainings that the points of a track have asked for. */
 typedef struct pr_wishes {
     struct pr_wish {
-        double w[PR_MAX_OBJECTIVES];
+        pr_training_wish_t wish;
         uint32_t node;
     } * item;
     size_t n, cap, n_slots;
@@ -174,7 +174,7 @@ pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e,
 pr_status_t pr_sweep_keep_prompts(const pr_sweep_t *s, pr_evaluation_t *e, pr_error_t *err);
 
 /* ---- the journal ---- */
-/* Puts a line behind those that the next pr_sweep_commit writes, and folds it now. line is taken over. */
+/* Adds a line to those that the next pr_sweep_commit writes, and folds it now. line is taken over. */
 void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line);
 /* Folds it and writes it at once. line is taken over. */
 pr_status_t pr_sweep_tell_now(pr_sweep_t *s, const char *event, json_t *line, bool sync, pr_error_t *err);

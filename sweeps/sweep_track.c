@@ -269,13 +269,6 @@ static void journal_points(pr_sweep_t *s, const pr_track_t *t)
                             pr_graph_counts(s)));
 }
 
-/* These ask for all their points at once, so that there is nothing more to ask. With a million points it matters. */
-static bool asks_once(const pr_search_spec_t *spec)
-{
-    return spec->n_fidelity == 0 && spec->budget_core_hours == 0 &&
-           (strcmp(spec->type, "grid") == 0 || strcmp(spec->type, "list") == 0 || strcmp(spec->type, "random") == 0);
-}
-
 pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_observations_t o;
@@ -297,7 +290,8 @@ pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     while (!t->done && all_settled(s, t)) {
-        if (t->n_new == 0 && t->n_asked > 0 && asks_once(t->spec)) {
+        // With a million points it matters not to ask in vain.
+        if (t->n_new == 0 && t->n_asked > 0 && pr_search_asks_once(t->spec)) {
             t->done = true;
             return PR_OK;
         }

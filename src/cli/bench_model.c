@@ -1,4 +1,4 @@
-/* paretorank bench model: tokens a second of forward, backward (LoRA) and decoding, beside the rate that the same BLAS
+/* paretorank bench model: tokens per second of forward, backward (LoRA) and decoding, beside the rate that the same BLAS
  * reaches on a large square product in the same process. */
 #include "base/duration.h"
 #include "base/mem.h"
@@ -42,13 +42,13 @@ const pr_command_t pr_command_bench_model = {
     .summary =
         "Measure tokens per second of forward, backward and decoding, and their share of this machine's GEMM rate.",
     .help = "Rates are those of the fastest repetition. The share counts the products with the weights and the head "
-            "only: 2 operations a parameter and token forward, 4 there and back for an adapter.",
+            "only: 2 operations per parameter and token forward, 4 there and back for an adapter.",
     .args = args,
 };
 
 typedef struct bench {
     const options_t *o;
-    pr_engine_t engine;
+    pr_cli_engine_t engine;
     pr_adapter_t *adapter;
     pr_run_t *run;
     int n_seq, length, *start;
@@ -159,10 +159,10 @@ static pr_status_t fastest(bench_t *b, step_fn step, double *seconds, pr_error_t
 static pr_status_t setup(bench_t *b, pr_error_t *err)
 {
     const options_t *o = b->o;
-    pr_engine_options_t e = PR_ENGINE_DEFAULTS;
+    pr_cli_engine_options_t e = PR_CLI_ENGINE_DEFAULTS;
     e.model = o->model;
     e.threads = o->threads;
-    PR_TRY(pr_engine_open(&e, false, &b->engine, err));
+    PR_TRY(pr_cli_engine_open(&e, false, &b->engine, err));
     const pr_model_config_t *m = &b->engine.model->config;
     if (m->n_label > 0)
         return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: found a classification model, expected a language model",
@@ -200,7 +200,7 @@ static void teardown(bench_t *b)
     if (b->adapter)
         pr_adapter_free(&b->adapter);
     pr_decoded_clear(&b->decoded);
-    pr_engine_close(&b->engine);
+    pr_cli_engine_close(&b->engine);
     float *blocks[] = {b->h, b->dh, b->logp, b->grad, b->a, b->b, b->c};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         free(blocks[i]);

@@ -20,7 +20,7 @@ typedef struct options {
 static const pr_option_t args[] = {
     PR_ARG("--quick", BOOL, offsetof(options_t, quick), NULL, "Fewer runs of each (3 instead of 15)."),
     PR_ARG("--points", STRING, offsetof(options_t, points), "DIR",
-           "Also write the points of each row to DIR (which exists), a file a row, so that another program can be "
+           "Also write the points of each row to DIR (which exists), one file per row, so that another program can be "
            "timed on them."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
            "Print {\"rows\": [{\"task\", \"shape\", \"objectives\", \"points\", \"runs\", \"seconds\", \"result\"}, "

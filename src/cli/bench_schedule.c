@@ -21,8 +21,8 @@ typedef struct options {
 static const pr_option_t args[] = {
     PR_ARG_DEFAULT("--jobs", INT, offsetof(options_t, jobs), "N", "100000", "Jobs of no length.", .min = 1,
                    .max = 100000000),
-    PR_ARG_DEFAULT("--rounds", INT, offsetof(options_t, sleeping_jobs), "N", "200", "Sleeping jobs a worker.", .min = 1,
-                   .max = 1000000),
+    PR_ARG_DEFAULT("--rounds", INT, offsetof(options_t, sleeping_jobs), "N", "200", "Sleeping jobs per worker.",
+                   .min = 1, .max = 1000000),
     PR_ARG_DEFAULT("--ms", REAL, offsetof(options_t, ms), "MS", "50",
                    "How long a sleeping job sleeps, in milliseconds.", .min = 0, .max = 60000),
     PR_ARG_DEFAULT("--points", INT, offsetof(options_t, points), "N", "0",
@@ -156,7 +156,7 @@ static void print(const options_t *o, const figures_t *f)
     }
     printf("workers            %d\n", f->workers);
     printf("dispatches/s       %.0f   (%d jobs of no length)\n", rate, o->jobs);
-    printf("efficiency         %.1f %%  (%d jobs of %g ms a worker)\n", 100 * efficiency, o->sleeping_jobs, o->ms);
+    printf("efficiency         %.1f %%  (%d jobs of %g ms per worker)\n", 100 * efficiency, o->sleeping_jobs, o->ms);
     printf("rank 0's memory    %.0f MiB\n", (double)u.ru_maxrss / 1024);
     if (o->points > 0)
         printf("a sweep            %zu points: %.0f MiB, opened in %.1f s, %.0f jobs/s with their journal; resumed in "

@@ -57,7 +57,7 @@ const pr_command_t pr_command_bench_team = {
     .summary = "Measure a fine-tuning step on teams of several ranks, against one rank in the same run.",
     .help =
         "Start it with mpirun -n N. A step is the forward and backward pass of a LoRA adapter, the reference's forward "
-        "pass, and AdamW. Gflop/s count the products with the model's weights only: 2 operations a parameter and "
+        "pass, and AdamW. Gflop/s count the products with the model's weights only: 2 operations per parameter and "
         "token forward, 2 backward; the head's on the response's tokens. Times are medians over the rounds, speed-ups "
         "medians of the rounds' ratios. Memory is the process's largest resident set while it had the team's model, "
         "that of the rank with the most; bytes are what the rank with the most sends in a step. They are counted by a "

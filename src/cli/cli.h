@@ -1,4 +1,4 @@
-/* The command's verbs: one file each, one row in the table of verbs (verbs.c). */
+/* The command's verbs: one file each, one line of PR_VERB_LIST. */
 #ifndef PR_CLI_CLI_H
 #define PR_CLI_CLI_H
 
@@ -9,28 +9,39 @@
 /* A verb: argv[0] is its name; returns the exit code. */
 typedef int (*pr_verb_fn)(int argc, char **argv);
 
-int pr_cmd_plan(int argc, char **argv);
-int pr_cmd_run(int argc, char **argv); // and goes on with a sweep that was stopped
+/* Every verb's line, in the order of help: X(SYMBOL, word, works in several processes together). Its file, cmd_SYMBOL.c,
+ * has the function pr_cmd_SYMBOL and what help says of it, pr_command_SYMBOL. */
+#define PR_VERB_LIST(X)                                                                                                \
+    X(plan, "plan", false)                                                                                             \
+    X(run, "run", true)                                                                                                \
+    X(status, "status", false)                                                                                         \
+    X(front, "front", false)                                                                                           \
+    X(export, "export", false)                                                                                         \
+    X(clean, "clean", false)                                                                                           \
+    X(tokenize, "tokenize", false)                                                                                     \
+    X(generate, "generate", false)                                                                                     \
+    X(logits, "logits", false)                                                                                         \
+    X(score, "score", false)                                                                                           \
+    X(fit_reward, "fit-reward", false)                                                                                 \
+    X(nondominated, "nondominated", false)                                                                             \
+    X(indicators, "indicators", false)                                                                                 \
+    X(bench, "bench", true)                                                                                            \
+    X(help, "help", false)
+#define PR_VERB_DECLARE(symbol, word, ranks)                                                                           \
+    int pr_cmd_##symbol(int argc, char **argv);                                                                        \
+    extern const pr_command_t pr_command_##symbol;
+PR_VERB_LIST(PR_VERB_DECLARE)
+#undef PR_VERB_DECLARE
+
 /* For a process that has nothing to run, and has done what it was asked for with this exit code: others that mpirun
  * started with it may have been told to run, and must not wait for it. Returns the exit code. */
 int pr_cmd_run_none(int code);
-int pr_cmd_status(int argc, char **argv);
-int pr_cmd_front(int argc, char **argv);
-int pr_cmd_export(int argc, char **argv);
-int pr_cmd_clean(int argc, char **argv);
-int pr_cmd_tokenize(int argc, char **argv);
-int pr_cmd_generate(int argc, char **argv);
-int pr_cmd_logits(int argc, char **argv);
-int pr_cmd_score(int argc, char **argv);
-int pr_cmd_fit_reward(int argc, char **argv);
-int pr_cmd_nondominated(int argc, char **argv);
-int pr_cmd_indicators(int argc, char **argv);
-int pr_cmd_bench(int argc, char **argv);
 int pr_bench_pareto(int argc, char **argv);
 int pr_bench_schedule(int argc, char **argv);
 int pr_bench_team(int argc, char **argv);
 int pr_bench_model(int argc, char **argv);
-int pr_cmd_help(int argc, char **argv);
+extern const pr_command_t pr_command_bench_pareto, pr_command_bench_schedule, pr_command_bench_team,
+    pr_command_bench_model;
 
 typedef struct pr_verb {
     const char *name;
@@ -58,25 +69,8 @@ void pr_cli_print_json_digits(const json_t *value, unsigned digits);
 const char *pr_cli_bytes(double bytes, char out[32]);
 /* The terminal's width; COLUMNS or 100 where standard output is not one. */
 int pr_cli_columns(void);
-/* Reads standard input to its end; NUL-terminated behind *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1
+/* Reads standard input to its end; NUL-terminated after *len; caller frees. Errors: PR_ERR_IO, PR_ERR_FORMAT (over 1
  * GiB). */
 pr_status_t pr_cli_read_stdin(char **text, size_t *len, pr_error_t *err);
-
-extern const pr_command_t pr_command_plan;
-extern const pr_command_t pr_command_run;
-extern const pr_command_t pr_command_status;
-extern const pr_command_t pr_command_front;
-extern const pr_command_t pr_command_export;
-extern const pr_command_t pr_command_clean;
-extern const pr_command_t pr_command_tokenize;
-extern const pr_command_t pr_command_generate;
-extern const pr_command_t pr_command_logits;
-extern const pr_command_t pr_command_score;
-extern const pr_command_t pr_command_fit_reward;
-extern const pr_command_t pr_command_bench;
-extern const pr_command_t pr_command_bench_schedule;
-extern const pr_command_t pr_command_bench_team;
-extern const pr_command_t pr_command_bench_model;
-extern const pr_command_t pr_command_help;
 
 #endif

@@ -28,7 +28,7 @@ typedef struct options {
 static const pr_option_t args[] = {
     PR_ARG_REQUIRED("DIR", STRING, offsetof(options_t, dir), "DIR", "The results directory."),
     PR_ARG_REQUIRED("--weights", REALS, offsetof(options_t, weights), "A,B,...",
-                    "Preference weights, one an objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
+                    "Preference weights, one per objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
                     .min = 0, .max = 1e9),
     PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written."),
     PR_ARG_DEFAULT("--aggregate", STRING, offsetof(options_t, aggregate), "MIX", "params",
@@ -165,7 +165,7 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
     pr_status_t status;
     int n = count_experts(o);
     if (o->weights.n != c->n_objectives)
-        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one an objective", o->weights.n,
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one per objective", o->weights.n,
                        c->n_objectives);
     if (n == 0)
         return pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct options {
-    pr_engine_options_t engine;
+    pr_cli_engine_options_t engine;
     const char *data, *out;
     double ridge, holdout;
     const char *template, *truncate;
@@ -22,7 +22,7 @@ typedef struct options {
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_MODEL(options_t, engine),
     PR_ARG_REQUIRED("DATA", STRING, offsetof(options_t, data), "FILE",
                     "JSON lines: {\"prompt\", \"chosen\", \"rejected\", \"margin\"}; {\"prompt\", \"response\", "
                     "\"label\"}; or {\"text\", \"label\"}."),
@@ -114,7 +114,7 @@ static pr_status_t save(const options_t *o, const pr_fit_output_t *fit, double s
     return PR_OK;
 }
 
-static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     char hash[PR_HASH_HEX];
     double begin = pr_time_monotonic();
@@ -130,7 +130,7 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     if (!settings)
         PR_GO(pr_fail(err, PR_ERR_USAGE, "--template: found text that is not UTF-8"));
     PR_GO(pr_templated_read(settings, NULL, "the command line", &in.text, err));
-    PR_GO(pr_engine_open(&o->engine, true, e, err));
+    PR_GO(pr_cli_engine_open(&o->engine, true, e, err));
     PR_GO(pr_model_dir_hash(o->engine.model, hash, err));
     in.model = e->model;
     in.tokenizer = e->tokenizer;
@@ -145,13 +145,13 @@ done:
 
 int pr_cmd_fit_reward(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS};
-    pr_engine_t e = {0};
+    options_t o = {.engine = PR_CLI_ENGINE_DEFAULTS};
+    pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_fit_reward, argc, argv, &o, &code) && run(&o, &e, &err) != PR_OK)
         code = pr_cli_fail(argv[0], &err);
-    pr_engine_close(&e);
+    pr_cli_engine_close(&e);
     pr_cli_free(&pr_command_fit_reward, &o);
     return code;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct options {
-    pr_engine_options_t engine;
+    pr_cli_engine_options_t engine;
     const char *prompt, *prompts;
     pr_ints_t ids;
     bool greedy, ignore_eos, json;
@@ -22,12 +22,12 @@ typedef struct options {
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_MODEL(options_t, engine),
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The prompt as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
     PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
            "Many prompts: a JSON object with \"prompt\" (and \"id\") a line. Decoded together."),
-    PR_ENGINE_ARGS(options_t, engine),
+    PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--greedy", BOOL, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one."),
     PR_ARG("--temperature", REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.",
            .min = 1e-6, .max = 1e6),
@@ -39,9 +39,9 @@ static const pr_option_t args[] = {
     PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
            "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
            "model's generation_config.json."),
-    PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Go on behind end-of-text tokens."),
+    PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Continue after end-of-text tokens."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
-           "Print an object a prompt, one a line: ids (prompt and continuation), text (the continuation), finish "
+           "Print one object per prompt, one per line: ids (prompt and continuation), text (the continuation), finish "
            "(\"eos\", \"stop\", \"length\"), prompt_tokens, tokens_per_second."),
     {0},
 };
@@ -61,12 +61,12 @@ typedef struct batch {
     pr_prompts_t *file; // NULL for one prompt
 } batch_t;
 
-static pr_status_t batch_add(const pr_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
+static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
                              pr_error_t *err)
 {
     int32_t *ids;
     size_t n, at = (size_t)b->start[b->n];
-    PR_TRY(pr_engine_ids(e, given, text, &ids, &n, err));
+    PR_TRY(pr_cli_engine_ids(e, given, text, &ids, &n, err));
     if (n > (size_t)INT_MAX - at) {
         free(ids);
         return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
@@ -78,7 +78,7 @@ static pr_status_t batch_add(const pr_engine_t *e, const pr_ints_t *given, const
     return PR_OK;
 }
 
-static pr_status_t batch_make(const pr_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+static pr_status_t batch_make(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
 {
     if (o->prompts)
         PR_TRY(pr_prompts_load(o->prompts, &b->file, err));
@@ -151,7 +151,7 @@ static bool stop(void *self, int seq, const int32_t *ids, int n)
     return pr_stops_hit(self, ids, n);
 }
 
-static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     batch_t b = {0};
     pr_decoded_t d = {0};
@@ -159,7 +159,7 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
     const char **stop_text = NULL;
     int n_stop;
     pr_status_t status;
-    PR_GO(pr_engine_open(&o->engine, true, e, err));
+    PR_GO(pr_cli_engine_open(&o->engine, true, e, err));
     PR_GO(batch_make(e, o, &b, err));
     stop_text = pr_stop_texts(&e->model->config, o->stop.n, o->stop.item, &n_stop);
     PR_GO(pr_stops_init(&stops, e->tokenizer, n_stop, stop_text, err));
@@ -197,8 +197,8 @@ static int check_usage(const options_t *o)
 
 int pr_cmd_generate(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1};
-    pr_engine_t e = {0};
+    options_t o = {.engine = PR_CLI_ENGINE_DEFAULTS, .temperature = -1, .top_p = -1, .seed = -1};
+    pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_generate, argc, argv, &o, &code)) {
@@ -206,7 +206,7 @@ int pr_cmd_generate(int argc, char **argv)
         if (code == 0 && run(&o, &e, &err) != PR_OK)
             code = pr_cli_fail(argv[0], &err);
     }
-    pr_engine_close(&e);
+    pr_cli_engine_close(&e);
     pr_cli_free(&pr_command_generate, &o);
     return code;
 }

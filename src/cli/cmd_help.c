@@ -1,10 +1,11 @@
-/* paretorank help: the verbs, one verb, the configuration's keys, the objectives, the mixes; all of it as a man page.
- */
+/* paretorank help: the verbs, one verb, the configuration's keys, what registries have; all of it as a man page. */
 #include "base/mem.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
+#include "method/method.h"
 #include "objective/objective.h"
 #include "policy/mix.h"
+#include "sweeps/search/search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,16 +17,19 @@ typedef struct options {
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC", "A verb, \"config\", \"objectives\" or \"mixes\"."),
+    PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
+           "A verb, or config, objectives, methods, mixes or searches."),
     PR_ARG("--man", BOOL, offsetof(options_t, man), NULL, "The manual page, in roff."),
-    PR_ARG("--markdown", BOOL, offsetof(options_t, markdown), NULL, "With config, objectives and mixes: as Markdown."),
+    PR_ARG("--markdown", BOOL, offsetof(options_t, markdown), NULL,
+           "With config, objectives, methods, mixes and searches: as Markdown."),
     {0},
 };
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | mixes] [--man]",
-    .summary = "Print this list, a verb's help, the configuration's keys, the objectives, or the mixes.",
+    .synopsis = "[VERB | config | objectives | methods | mixes | searches] [--man]",
+    .summary = "Print this list, a verb's help, the configuration's keys, or the objectives, methods, mixes and "
+               "searches there are.",
     .help = "",
     .args = args,
 };
@@ -66,32 +70,86 @@ static void print_keys(bool markdown)
     print_and_free(&b);
 }
 
-/* ---- objectives ---- */
+/* ---- registries ---- */
 
-static void print_objectives(void)
+/* One of what a registry has. */
+typedef struct entry {
+    const char *name, *help, *formula, *keys; // formula, keys: NULL where there are none
+    const pr_option_t *options;               // ends with a NULL key
+} entry_t;
+
+static const pr_option_t no_options[] = {{0}};
+
+static bool objective_entry(size_t i, entry_t *out)
 {
     size_t n;
-    pr_buf_t b = {0};
     const pr_objective_type_t *const *type = pr_objective_types(&n);
-    for (size_t i = 0; i < n; i++) {
-        pr_buf_printf(&b, "%s%s\n    %s\n    = %s\n", i ? "\n" : "", type[i]->name, type[i]->help, type[i]->formula);
-        pr_options_help(&b, type[i]->options, "    ");
+    if (i < n)
+        *out = (entry_t){type[i]->name, type[i]->help, type[i]->formula, NULL, type[i]->options};
+    return i < n;
+}
+
+static bool mix_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_mix_t *const *mix = pr_mix_all(&n);
+    if (i < n)
+        *out = (entry_t){mix[i]->name, mix[i]->help, mix[i]->formula, NULL, mix[i]->options};
+    return i < n;
+}
+
+static bool method_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_method_t *const *method = pr_methods(&n);
+    if (i < n)
+        *out = (entry_t){method[i]->name, method[i]->help, method[i]->formula, NULL, method[i]->options};
+    return i < n;
+}
+
+static bool search_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_search_strategy_t *const *strategy = pr_search_strategies(&n);
+    if (i < n)
+        *out = (entry_t){strategy[i]->name, strategy[i]->help, NULL, strategy[i]->keys, no_options};
+    return i < n;
+}
+
+typedef struct topic {
+    const char *name, *title;              // "mixes"; of the manual page's section
+    bool (*entry)(size_t i, entry_t *out); // false: there are no more
+    char *(*page)(void);                   // as Markdown; the caller frees
+} topic_t;
+
+static const topic_t topics[] = {
+    {"objectives", "OBJECTIVES", objective_entry, pr_objective_page},
+    {"methods", "METHODS", method_entry, pr_method_page},
+    {"mixes", "MIXES", mix_entry, pr_mix_page},
+    {"searches", "SEARCHES", search_entry, pr_search_page},
+};
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+static void print_entries(const topic_t *t)
+{
+    pr_buf_t b = {0};
+    entry_t e;
+    for (size_t i = 0; t->entry(i, &e); i++) {
+        pr_buf_printf(&b, "%s%s\n    %s\n", i ? "\n" : "", e.name, e.help);
+        if (e.formula)
+            pr_buf_printf(&b, "    = %s\n", e.formula);
+        if (e.keys)
+            pr_buf_printf(&b, "    Keys that it reads: %s.\n", e.keys);
+        pr_options_help(&b, e.options, "    ");
     }
     print_and_free(&b);
 }
 
-/* ---- mixes ---- */
-
-static void print_mixes(void)
+static void print_page(const topic_t *t)
 {
-    size_t n;
-    pr_buf_t b = {0};
-    const pr_mix_t *const *mix = pr_mix_all(&n);
-    for (size_t i = 0; i < n; i++) {
-        pr_buf_printf(&b, "%s%s\n    %s\n    = %s\n", i ? "\n" : "", mix[i]->name, mix[i]->help, mix[i]->formula);
-        pr_options_help(&b, mix[i]->options, "    ");
-    }
-    print_and_free(&b);
+    char *page = t->page();
+    fputs(page, stdout);
+    free(page);
 }
 
 /* ---- the man page ---- */
@@ -104,33 +162,19 @@ static void man_keys(pr_buf_t *b)
     pr_options_roff(b, pr_config_keys, false);
 }
 
-static void man_entry(pr_buf_t *b, const char *name, const char *help, const char *formula, const pr_option_t *options)
+static void man_entries(pr_buf_t *b, const topic_t *t)
 {
-    pr_buf_printf(b, ".TP\n\\fB%s\\fR\n", name);
-    pr_roff_text(b, help);
-    pr_buf_puts(b, "\nFormula: ");
-    pr_roff_text(b, formula);
-    pr_buf_puts(b, "\n.RS\n");
-    pr_options_roff(b, options, false);
-    pr_buf_puts(b, ".RE\n");
-}
-
-static void man_objectives(pr_buf_t *b)
-{
-    size_t n;
-    const pr_objective_type_t *const *type = pr_objective_types(&n);
-    pr_buf_puts(b, ".SH OBJECTIVES\n");
-    for (size_t i = 0; i < n; i++)
-        man_entry(b, type[i]->name, type[i]->help, type[i]->formula, type[i]->options);
-}
-
-static void man_mixes(pr_buf_t *b)
-{
-    size_t n;
-    const pr_mix_t *const *mix = pr_mix_all(&n);
-    pr_buf_puts(b, ".SH MIXES\n");
-    for (size_t i = 0; i < n; i++)
-        man_entry(b, mix[i]->name, mix[i]->help, mix[i]->formula, mix[i]->options);
+    entry_t e;
+    pr_buf_printf(b, ".SH %s\n", t->title);
+    for (size_t i = 0; t->entry(i, &e); i++) {
+        pr_buf_printf(b, ".TP\n\\fB%s\\fR\n", e.name);
+        pr_roff_text(b, e.help);
+        pr_buf_puts(b, e.formula ? "\nFormula: " : "\nKeys that it reads: ");
+        pr_roff_text(b, e.formula ? e.formula : e.keys);
+        pr_buf_puts(b, "\n.RS\n");
+        pr_options_roff(b, e.options, false);
+        pr_buf_puts(b, ".RE\n");
+    }
 }
 
 static void print_man(void)
@@ -145,7 +189,7 @@ static void print_man(void)
         ".SH SYNOPSIS\n.B paretorank\n.I VERB\n[arguments]\n.br\n.B mpirun \\-n\n.I N\n.B paretorank run\n.I "
         "SWEEP.cfg\n"
         ".SH DESCRIPTION\nOne configuration file describes a sweep: a model, prompts, objectives, and a search over "
-        "preference weights. The sweep fine-tunes an expert an objective, evaluates mixtures of the experts, and "
+        "preference weights. The sweep fine-tunes one expert per objective, evaluates mixtures of the experts, and "
         "leaves a results directory with the non-dominated ones.\n.SH VERBS\n",
         PR_VERSION);
     for (const pr_verb_t *v = pr_verbs; v->name; v++) {
@@ -157,8 +201,8 @@ static void print_man(void)
     pr_roff_text(&b, EXIT_CODES ".");
     pr_buf_puts(&b, "\n");
     man_keys(&b);
-    man_objectives(&b);
-    man_mixes(&b);
+    for (size_t i = 0; i < TOPICS; i++)
+        man_entries(&b, &topics[i]);
     print_and_free(&b);
 }
 
@@ -169,39 +213,29 @@ static void print_verbs(void)
     printf("usage: paretorank VERB [arguments]\n       mpirun -n N paretorank run SWEEP.cfg\n\n");
     for (const pr_verb_t *v = pr_verbs; v->name; v++)
         printf("  %-14s%s\n", v->name, v->command->summary);
-    printf("\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration,\n"
-           "paretorank help objectives the objectives, paretorank help mixes the mixes. paretorank --version prints "
-           "the version.\n"
-           "Exit codes: " EXIT_CODES ".\n");
+    printf(
+        "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration,\n"
+        "paretorank help objectives (methods, mixes, searches) what there is of each. paretorank --version prints the "
+        "version.\n"
+        "Exit codes: " EXIT_CODES ".\n");
 }
 
 static int print_topic(const char *topic, bool markdown)
 {
     enum { MAX = 64 };
     char *help[] = {NULL, "--help", NULL};
-    const char *names[MAX] = {"config", "objectives", "mixes"};
-    size_t n = 3;
+    const char *names[MAX] = {"config"};
+    size_t n = 1;
     if (strcmp(topic, "config") == 0) {
         print_keys(markdown);
         return 0;
     }
-    if (strcmp(topic, "objectives") == 0) {
-        char *page = markdown ? pr_objective_page() : NULL;
-        if (page)
-            fputs(page, stdout);
-        else
-            print_objectives();
-        free(page);
-        return 0;
-    }
-    if (strcmp(topic, "mixes") == 0) {
-        char *page = markdown ? pr_mix_page() : NULL;
-        if (page)
-            fputs(page, stdout);
-        else
-            print_mixes();
-        free(page);
-        return 0;
+    for (size_t i = 0; i < TOPICS; i++) {
+        names[n++] = topics[i].name;
+        if (strcmp(topic, topics[i].name) == 0) {
+            (markdown ? print_page : print_entries)(&topics[i]);
+            return 0;
+        }
     }
     const pr_verb_t *verb = pr_verb_find(topic);
     if (!verb) {

@@ -9,19 +9,19 @@
 #include <stdlib.h>
 
 typedef struct options {
-    pr_engine_options_t engine;
+    pr_cli_engine_options_t engine;
     pr_ints_t ids;
     const char *prompt;
     bool all, json;
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_MODEL(options_t, engine),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The sequence as token ids."),
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The sequence as text."),
-    PR_ENGINE_ARGS(options_t, engine),
+    PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--all", BOOL, offsetof(options_t, all), NULL,
-           "Logits behind every token of the sequence, not only behind the last: a list of lists."),
+           "Logits after every token of the sequence, not only after the last: a list of lists."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
            "Print {\"logits\": [...]}. Without it: the ten likeliest next tokens."),
     {0},
@@ -95,15 +95,15 @@ static pr_status_t print_likeliest(const pr_tokenizer_t *t, float *logits, int v
     return PR_OK;
 }
 
-static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     int32_t *ids = NULL;
     float *logits = NULL;
     size_t n;
     bool tokenizer = o->prompt || !o->json;
     pr_status_t status;
-    PR_GO(pr_engine_open(&o->engine, tokenizer, e, err));
-    PR_GO(pr_engine_ids(e, &o->ids, o->prompt, &ids, &n, err));
+    PR_GO(pr_cli_engine_open(&o->engine, tokenizer, e, err));
+    PR_GO(pr_cli_engine_ids(e, &o->ids, o->prompt, &ids, &n, err));
     size_t rows = o->all ? n : 1;
     int start[2] = {0, (int)n}, v = e->model->config.vocab;
     logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);
@@ -123,8 +123,8 @@ done:
 
 int pr_cmd_logits(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS};
-    pr_engine_t e = {0};
+    options_t o = {.engine = PR_CLI_ENGINE_DEFAULTS};
+    pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_logits, argc, argv, &o, &code)) {
@@ -135,7 +135,7 @@ int pr_cmd_logits(int argc, char **argv)
         else if (run(&o, &e, &err) != PR_OK)
             code = pr_cli_fail(argv[0], &err);
     }
-    pr_engine_close(&e);
+    pr_cli_engine_close(&e);
     pr_cli_free(&pr_command_logits, &o);
     return code;
 }

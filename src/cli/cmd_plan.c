@@ -221,9 +221,9 @@ static void print_teams(const pr_phase_spec_t *phase, int ranks)
 static void print_memory(const pr_plan_t *p, int ranks)
 {
     char a[32], b[32], c[32];
-    printf("memory      about %s a working rank", pr_cli_bytes((double)p->memory, a));
+    printf("memory      about %s per working rank", pr_cli_bytes((double)p->memory, a));
     if (p->shared > 0)
-        printf(" (%s of it weights, once a node)", pr_cli_bytes((double)p->shared, b));
+        printf(" (%s of it weights, once per node)", pr_cli_bytes((double)p->shared, b));
     printf(", %s more on rank 0 for points; %s in all on one node\n", pr_cli_bytes((double)p->first, c),
            pr_cli_bytes(memory_of_all(p, ranks), a));
 }
@@ -237,7 +237,7 @@ static void print_training(const pr_plan_training_t *t, int n_seeds)
     if (t->per_point)
         printf("at most %lld trainings, one per point", (long long)t->jobs);
     else
-        printf("%lld expert%s (%lld a seed)", (long long)t->jobs, t->jobs == 1 ? "" : "s",
+        printf("%lld expert%s (%lld per seed)", (long long)t->jobs, t->jobs == 1 ? "" : "s",
                (long long)t->jobs / n_seeds);
     printf(", %d steps of %d x %d responses, at most %.3g tokens\n", f->steps, f->prompts_per_step, f->samples,
            (double)t->tokens);

@@ -77,7 +77,7 @@ static bool stopping(void *self)
 }
 
 typedef struct screen {
-    bool live; // a line that is written over; else a line a minute
+    bool live; // a line that is written over; else one line per minute
     bool quiet;
     double last;
     int rows;

@@ -9,17 +9,17 @@
 #include <stdlib.h>
 
 typedef struct options {
-    pr_engine_options_t engine;
+    pr_cli_engine_options_t engine;
     pr_ints_t ids;
     const char *text;
     bool json;
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_MODEL(options_t, engine),
     PR_ARG("--text", STRING, offsetof(options_t, text), "TEXT", "What is scored, as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "What is scored, as token ids."),
-    PR_ENGINE_ARGS(options_t, engine),
+    PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
     {0},
 };
@@ -37,7 +37,7 @@ const pr_command_t pr_command_score = {
     .args = args,
 };
 
-static pr_status_t hidden(const pr_engine_t *e, int n, const int32_t *ids, float *h, pr_error_t *err)
+static pr_status_t hidden(const pr_cli_engine_t *e, int n, const int32_t *ids, float *h, pr_error_t *err)
 {
     int start[2] = {0, n};
     pr_batch_t batch = {.n_seq = 1, .seq_start = start, .token = ids};
@@ -73,7 +73,7 @@ static void print_scores(int labels, const float *scores, const int32_t *ids, si
 }
 
 // The scores stand where the objective reward_model has them.
-static pr_status_t classify(const pr_engine_t *e, const int32_t *ids, size_t n, bool json, pr_error_t *err)
+static pr_status_t classify(const pr_cli_engine_t *e, const int32_t *ids, size_t n, bool json, pr_error_t *err)
 {
     int32_t nothing;
     size_t d = (size_t)e->model->config.d_model, read = n;
@@ -92,7 +92,7 @@ static pr_status_t classify(const pr_engine_t *e, const int32_t *ids, size_t n, 
 }
 
 // logp [n-1] of ids[1..] under a policy of experts.
-static pr_status_t policy_logp(const pr_engine_t *e, int n, const int32_t *ids, float *logp, pr_error_t *err)
+static pr_status_t policy_logp(const pr_cli_engine_t *e, int n, const int32_t *ids, float *logp, pr_error_t *err)
 {
     int start[2] = {0, n}, v = e->model->config.vocab;
     float *logits = pr_alloc_matrix((size_t)n * (size_t)v, sizeof *logits);
@@ -133,7 +133,7 @@ static void print_logp(int n, const int32_t *ids, const float *logp, bool json)
     json_decref(v);
 }
 
-static pr_status_t log_probabilities(const pr_engine_t *e, const int32_t *ids, int n, bool json, pr_error_t *err)
+static pr_status_t log_probabilities(const pr_cli_engine_t *e, const int32_t *ids, int n, bool json, pr_error_t *err)
 {
     float *logp = pr_alloc((size_t)n, sizeof *logp), *h = NULL;
     pr_status_t status = PR_OK;
@@ -151,12 +151,12 @@ done:
     return status;
 }
 
-static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     int32_t *ids = NULL;
     size_t n;
-    PR_TRY(pr_engine_open(&o->engine, o->text != NULL, e, err));
-    PR_TRY(pr_engine_ids(e, &o->ids, o->text, &ids, &n, err));
+    PR_TRY(pr_cli_engine_open(&o->engine, o->text != NULL, e, err));
+    PR_TRY(pr_cli_engine_ids(e, &o->ids, o->text, &ids, &n, err));
     pr_status_t status = e->model->config.n_label > 0 ? classify(e, ids, n, o->json, err)
                                                       : log_probabilities(e, ids, (int)n, o->json, err);
     free(ids);
@@ -165,8 +165,8 @@ static pr_status_t run(const options_t *o, pr_engine_t *e, pr_error_t *err)
 
 int pr_cmd_score(int argc, char **argv)
 {
-    options_t o = {.engine = PR_ENGINE_DEFAULTS};
-    pr_engine_t e = {0};
+    options_t o = {.engine = PR_CLI_ENGINE_DEFAULTS};
+    pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_score, argc, argv, &o, &code)) {
@@ -175,7 +175,7 @@ int pr_cmd_score(int argc, char **argv)
         else if (run(&o, &e, &err) != PR_OK)
             code = pr_cli_fail(argv[0], &err);
     }
-    pr_engine_close(&e);
+    pr_cli_engine_close(&e);
     pr_cli_free(&pr_command_score, &o);
     return code;
 }

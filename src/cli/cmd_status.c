@@ -1,4 +1,4 @@
-/* paretorank status: how far a sweep is, from its journal. */
+/* paretorank status: a sweep's progress, from its journal. */
 #include "base/duration.h"
 #include "cli/cli.h"
 #include "sweeps/sweep.h"

@@ -139,7 +139,7 @@ int pr_cmd_tokenize(int argc, char **argv)
     char *text = NULL;
     size_t len;
     pr_status_t status;
-    PR_GO(pr_engine_tokenizer(o.model, &t, &err));
+    PR_GO(pr_cli_engine_tokenizer(o.model, &t, &err));
     PR_GO(pr_cli_read_stdin(&text, &len, &err));
     status = o.decode ? decode(t, &o, text, len, &err) : encode(t, &o, text, len, &err);
 done:

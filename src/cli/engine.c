@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-pr_status_t pr_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err)
+pr_status_t pr_cli_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err)
 {
     char *path = pr_file_exists(dir) ? pr_strdup(dir) : pr_path_join(dir, "tokenizer.json");
     pr_status_t status = pr_tokenizer_load(path, out, err);
@@ -17,7 +17,7 @@ pr_status_t pr_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_
     return status;
 }
 
-static pr_status_t check_weights(const pr_engine_options_t *o, pr_error_t *err)
+static pr_status_t check_weights(const pr_cli_engine_options_t *o, pr_error_t *err)
 {
     int k = o->adapters.n, n = o->weights.n;
     if (k > 1 && n == 0)
@@ -27,7 +27,7 @@ static pr_status_t check_weights(const pr_engine_options_t *o, pr_error_t *err)
     return PR_OK;
 }
 
-static pr_status_t read_adapters(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t read_adapters(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     e->adapter = pr_alloc((size_t)o->adapters.n, sizeof(pr_adapter_t *));
     bool known;
@@ -65,12 +65,12 @@ static pr_status_t set_option(const pr_mix_t *mix, json_t *options, const char *
     return status;
 }
 
-static pr_status_t read_mix(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t read_mix(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     if (pr_mix_parse(o->mix, &e->policy.mix, &e->mix_options, err) != PR_OK)
         return pr_fail_in(err, "--aggregate");
     e->policy.mix_options = e->mix_options;
-    if (o->layer != PR_ENGINE_NO_LAYER)
+    if (o->layer != PR_CLI_ENGINE_NO_LAYER)
         PR_TRY(set_option(e->policy.mix, e->mix_options, "layer", json_integer(o->layer), err));
     if (o->norm)
         PR_TRY(set_option(e->policy.mix, e->mix_options, "norm", json_string(o->norm), err));
@@ -82,7 +82,7 @@ static pr_status_t read_mix(const pr_engine_options_t *o, pr_engine_t *e, pr_err
     return PR_ERR_USAGE;
 }
 
-static pr_status_t check_gram_prompts(const pr_engine_options_t *o, const pr_engine_t *e, pr_error_t *err)
+static pr_status_t check_gram_prompts(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, pr_error_t *err)
 {
     int active = 0;
     for (int k = 0; k < e->n_adapter; k++)
@@ -96,7 +96,7 @@ static pr_status_t check_gram_prompts(const pr_engine_options_t *o, const pr_eng
 }
 
 // Tokens of a file's prompts, packed. The caller frees start and ids.
-static pr_status_t encode_prompts(const pr_engine_t *e, const char *path, int *n, int **start, int32_t **ids,
+static pr_status_t encode_prompts(const pr_cli_engine_t *e, const char *path, int *n, int **start, int32_t **ids,
                                   pr_error_t *err)
 {
     static const pr_ints_t none = {0};
@@ -108,7 +108,7 @@ static pr_status_t encode_prompts(const pr_engine_t *e, const char *path, int *n
     for (int i = 0; i < p->n && status == PR_OK; i++) {
         int32_t *one;
         size_t len, at = (size_t)(*start)[i];
-        status = pr_engine_ids(e, &none, p->text[i], &one, &len, err);
+        status = pr_cli_engine_ids(e, &none, p->text[i], &one, &len, err);
         if (status == PR_OK && len > (size_t)INT_MAX - at) {
             free(one);
             status = pr_fail(err, PR_ERR_FORMAT, "too many tokens");
@@ -134,7 +134,8 @@ static double sweep_default(const char *key)
     return x;
 }
 
-static pr_status_t make_grams(const pr_engine_options_t *o, const pr_engine_t *e, pr_grams_t **grams, pr_error_t *err)
+static pr_status_t make_grams(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, pr_grams_t **grams,
+                              pr_error_t *err)
 {
     int n = 0, *start = NULL;
     int32_t *ids = NULL;
@@ -163,13 +164,13 @@ done:
 }
 
 // The policy's experts become one adapter, which runs as params.
-static pr_status_t merge_experts(const pr_engine_options_t *o, pr_engine_t *e, pr_error_t *err)
+static pr_status_t merge_experts(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     pr_grams_t **grams = pr_alloc((size_t)e->n_adapter, sizeof(pr_grams_t *));
     pr_adapter_t *merged = NULL;
     pr_status_t status;
     if (!e->tokenizer && o->gram_prompts)
-        PR_GO(pr_engine_tokenizer(o->model, &e->tokenizer, err));
+        PR_GO(pr_cli_engine_tokenizer(o->model, &e->tokenizer, err));
     if (o->gram_prompts)
         PR_GO(make_grams(o, e, grams, err));
     pr_mix_parts_t parts = {
@@ -189,15 +190,15 @@ done:
     return status;
 }
 
-pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engine_t *out, pr_error_t *err)
+pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out, pr_error_t *err)
 {
-    *out = (pr_engine_t){.one = 1};
+    *out = (pr_cli_engine_t){.one = 1};
     PR_TRY(check_weights(o, err));
     PR_TRY(read_mix(o, out, err));
     PR_TRY(pr_linalg_start(o->threads, err));
     PR_TRY(pr_model_load(o->model, &out->model, err));
     if (tokenizer)
-        PR_TRY(pr_engine_tokenizer(o->model, &out->tokenizer, err));
+        PR_TRY(pr_cli_engine_tokenizer(o->model, &out->tokenizer, err));
     if (out->model->config.n_label > 0 && o->adapters.n > 0)
         return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: adapters on a classification model are not supported", o->model);
     PR_TRY(read_adapters(o, out, err));
@@ -210,7 +211,7 @@ pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engi
     return out->policy.mix->merge && out->n_adapter > 0 ? merge_experts(o, out, err) : PR_OK;
 }
 
-void pr_engine_close(pr_engine_t *e)
+void pr_cli_engine_close(pr_cli_engine_t *e)
 {
     for (int i = 0; i < e->n_adapter; i++)
         pr_adapter_free(&e->adapter[i]);
@@ -222,11 +223,11 @@ void pr_engine_close(pr_engine_t *e)
         pr_tokenizer_free(&e->tokenizer);
     if (e->model)
         pr_model_free(&e->model);
-    *e = (pr_engine_t){0};
+    *e = (pr_cli_engine_t){0};
 }
 
-pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids, size_t *n,
-                          pr_error_t *err)
+pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids,
+                              size_t *n, pr_error_t *err)
 {
     int vocab = e->model->config.vocab;
     if (text) {

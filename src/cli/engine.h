@@ -10,30 +10,30 @@
 #include <limits.h>
 #include <stddef.h>
 
-typedef struct pr_engine_options {
+typedef struct pr_cli_engine_options {
     const char *model; // directory
     pr_texts_t adapters;
     pr_reals_t weights;
     const char *mix;          // "NAME; KEY=VALUE; ..."
     const char *norm;         // option "norm" of it; NULL: not given
-    int layer;                // option "layer" of it; PR_ENGINE_NO_LAYER: not given
+    int layer;                // option "layer" of it; PR_CLI_ENGINE_NO_LAYER: not given
     const char *gram_prompts; // file, or NULL
     int threads;
-} pr_engine_options_t;
+} pr_cli_engine_options_t;
 
-enum { PR_ENGINE_NO_LAYER = -2 };
+enum { PR_CLI_ENGINE_NO_LAYER = -2 };
 /* Before options are parsed. */
-#define PR_ENGINE_DEFAULTS                                                                                             \
+#define PR_CLI_ENGINE_DEFAULTS                                                                                         \
     {                                                                                                                  \
-        .mix = "states", .layer = PR_ENGINE_NO_LAYER, .threads = 1                                                     \
+        .mix = "states", .layer = PR_CLI_ENGINE_NO_LAYER, .threads = 1                                                 \
     }
 
-/* Rows of a verb's table: type is the verb's structure, member its pr_engine_options_t. */
-#define PR_ENGINE_MODEL(type, member)                                                                                  \
+/* Rows of a verb's table: type is the verb's structure, member its pr_cli_engine_options_t. */
+#define PR_CLI_ENGINE_MODEL(type, member)                                                                              \
     PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(type, member.model), "DIR",                                          \
                     "A Hugging Face model directory: config.json, safetensors, tokenizer.json.")
-#define PR_ENGINE_NAME(name) " " #name
-#define PR_ENGINE_ARGS(type, member)                                                                                   \
+#define PR_CLI_ENGINE_NAME(name) " " #name
+#define PR_CLI_ENGINE_ARGS(type, member)                                                                               \
     PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
            "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
         PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
@@ -41,8 +41,8 @@ enum { PR_ENGINE_NO_LAYER = -2 };
                .max = 1e9),                                                                                            \
         PR_ARG_DEFAULT("--aggregate", STRING, offsetof(type, member.mix), "MIX", "states",                             \
                        "How experts and weights make one policy, one of" PR_MIX_LIST(                                  \
-                           PR_ENGINE_NAME) "; with options of its own behind it such as \"states; layer=1\" "          \
-                                           "(paretorank help mixes)."),                                                \
+                           PR_CLI_ENGINE_NAME) "; with options of its own behind it such as \"states; layer=1\" "      \
+                                               "(paretorank help mixes)."),                                            \
         PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
                "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; "     \
                "every expert's inputs on the first of them and on its greedy responses, of as many tokens as "         \
@@ -57,7 +57,7 @@ enum { PR_ENGINE_NO_LAYER = -2 };
         PR_ARG_DEFAULT("--threads", INT, offsetof(type, member.threads), "N", "1", "BLAS threads.", .min = 1,          \
                        .max = 1024)
 
-typedef struct pr_engine {
+typedef struct pr_cli_engine {
     pr_model_t *model;
     pr_tokenizer_t *tokenizer; // NULL where it was not asked for
     int n_adapter;
@@ -67,18 +67,18 @@ typedef struct pr_engine {
     const double *w; // of the policy's adapters: the options', or the default
     double one;
     pr_policy_t policy;
-} pr_engine_t;
+} pr_cli_engine_t;
 
 /* Loads what the options name. Errors: PR_ERR_USAGE (weights and adapters do not fit), those of loading. The caller
- * clears the engine with pr_engine_close, also after an error. */
-pr_status_t pr_engine_open(const pr_engine_options_t *o, bool tokenizer, pr_engine_t *out, pr_error_t *err);
-void pr_engine_close(pr_engine_t *e);
+ * clears the engine with pr_cli_engine_close, also after an error. */
+pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out, pr_error_t *err);
+void pr_cli_engine_close(pr_cli_engine_t *e);
 /* MODEL_DIR/tokenizer.json; dir may also be a tokenizer's file itself. */
-pr_status_t pr_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err);
+pr_status_t pr_cli_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err);
 /* ids [n] as given (copied), or else text's, with the special tokens that the tokenizer adds. Caller frees. Errors:
  * PR_ERR_FORMAT for an empty sequence, where the model is not a classifier, or an id that the model does not have. */
-pr_status_t pr_engine_ids(const pr_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids, size_t *n,
-                          pr_error_t *err);
+pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids,
+                              size_t *n, pr_error_t *err);
 /* An array of ids. New reference. */
 json_t *pr_cli_ids_json(const int32_t *ids, size_t n);
 /* Text as JSON. New reference. */

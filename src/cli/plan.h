@@ -65,7 +65,7 @@ typedef struct pr_plan {
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
     int n_phase;
     pr_phase_spec_t phase[PR_MAX_PHASES];
-    size_t memory; // bytes a working rank will need, about
+    size_t memory; // bytes per working rank will need, about
     size_t shared; // of them those that the ranks of a node have once
     size_t first;  // bytes that rank 0 needs for points and results
 } pr_plan_t;

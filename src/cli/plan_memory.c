@@ -167,7 +167,7 @@ static double tune_bytes(const pr_plan_t *p, const pr_team_config_t *t)
 }
 
 /* Evaluation: the experts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own);
- * the caches, once an expert that runs by itself. */
+ * the caches, once per expert that runs on its own. */
 static double evaluate_bytes(const pr_plan_t *p, const pr_team_config_t *t)
 {
     const pr_config_t *c = p->config;

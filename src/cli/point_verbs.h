@@ -5,13 +5,10 @@
 #include "cli/cli.h"
 #include "pareto/points_file.h"
 
-extern const pr_command_t pr_command_nondominated;
-extern const pr_command_t pr_command_indicators;
-extern const pr_command_t pr_command_bench_pareto;
-
 /* What --help says about point files. */
 #define PR_POINT_FILE_HELP                                                                                             \
-    "FILE ('-': standard input) holds a point a line, numbers between spaces, tabs or commas. Lines without numbers "  \
+    "FILE ('-': standard input) holds one point per line, numbers between spaces, tabs or commas. Lines without "      \
+    "numbers "                                                                                                         \
     "(empty, or only a # comment) end a set. LF or CRLF. 'nan' and rows of unequal length are errors.\n"               \
     "Exit codes: 0 ok, 2 usage, 3 bad or missing file, 4 cannot write."
 

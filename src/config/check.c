@@ -266,7 +266,7 @@ pr_status_t pr_config_check(pr_config_t *c, pr_error_t *err)
     PR_TRY(check_objectives(c, err));
     PR_TRY(check_seeds(c, err));
     if (c->n_reference != 0 && c->n_reference != c->n_objectives)
-        return pr_fail(err, PR_ERR_CONFIG, "%s: reference: found %d numbers, expected %d, one an objective", c->path,
+        return pr_fail(err, PR_ERR_CONFIG, "%s: reference: found %d numbers, expected %d, one per objective", c->path,
                        c->n_reference, c->n_objectives);
     PR_TRY(check_jobs(c, err));
     return check_searches(c, err);

@@ -31,7 +31,7 @@ typedef struct pr_finetune_config {
     char *method; // "rloo" | "scst" | "grpo"
     int steps;
     int prompts_per_step; // B
-    int samples;          // k, a prompt
+    int samples;          // k, per prompt
     int max_new_tokens;
     double temperature, top_p;
     double lr, beta1, beta2, eps, weight_decay;
@@ -55,7 +55,7 @@ typedef struct pr_evaluate_config {
     int prompts; // how many of prompts.eval; 0: all
     bool greedy;
     double temperature, top_p;
-    int samples; // responses a prompt (1 when greedy)
+    int samples; // responses per prompt (1 when greedy)
     int max_new_tokens;
     int streams; // sequences decoded together
     pr_team_config_t team;
@@ -83,12 +83,12 @@ typedef struct pr_search_spec {
     char *aggregate;  // "params" | "logits" | "probs" | "states" | "regmean"
     int layer;        // states: -1 the last
     bool norm_before; // states: combine before the final norm
-    char *type;       // "hierarchical" | "grid" | "random" | "list" | "ols"
+    char *type;       // a name of PR_SEARCH_LIST (config/searches.h)
     char *domain;     // "simplex" | "cube"
     int levels;
-    int divisions;            // grid: steps a side (Das-Dennis)
+    int divisions;            // grid: steps along a side (Das-Dennis)
     char *select;             // "front" | "best" | "all"
-    int beam;                 // cells refined a level; 0: no limit
+    int beam;                 // cells refined per level; 0: no limit
     int budget;               // points; 0: no limit
     double budget_core_hours; // 0: no limit
     double min_gain;          // hypervolume gain under which cells are not refined
@@ -96,7 +96,7 @@ typedef struct pr_search_spec {
     double alpha;             // random: Dirichlet concentration
     char *file;               // list
     int n_fidelity;
-    int fidelity[PR_MAX_LIST];        // prompts a point, rising; empty: all of evaluate.prompts
+    int fidelity[PR_MAX_LIST];        // prompts per point, rising; empty: all of evaluate.prompts
     int n_scalar;                     // K once resolved
     double scalar[PR_MAX_OBJECTIVES]; // weights of the scalar score of select = "best" and of the cube; default equal
 } pr_search_spec_t;
@@ -125,8 +125,8 @@ typedef struct pr_config {
     int n_reference; // hypervolume's reference point; 0: the objectives' lower bounds
     double reference[PR_MAX_OBJECTIVES];
     int retries;       // of a failed job
-    int threads;       // BLAS threads a rank
-    int front_samples; // responses kept in samples.jsonl a front point
+    int threads;       // BLAS threads per rank
+    int front_samples; // responses kept in samples.jsonl per front point
 } pr_config_t;
 
 /* Reads path; overrides: n texts "key=value" in libconfig's syntax ("finetune.steps=20", "search.levels=2",
@@ -143,7 +143,7 @@ void pr_config_free(pr_config_t **c);
 char *pr_config_dump(const pr_config_t *c);
 /* The same as JSON, for identities, workers and the journal. New reference. */
 json_t *pr_config_json(const pr_config_t *c);
-/* From pr_config_json's value (workers get it so). */
+/* Inverse of pr_config_json; how workers receive the configuration. */
 pr_status_t pr_config_from_json(const json_t *value, pr_config_t **out, pr_error_t *err);
 
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */

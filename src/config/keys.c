@@ -1,5 +1,8 @@
 #include "config/keys.h"
 
+#include "config/searches.h"
+#include "learn/algorithm.h"
+
 #include <limits.h>
 
 #define C(field) offsetof(pr_config_t, field)
@@ -31,11 +34,11 @@
 #define P(field) offsetof(pr_policy_config_t, field)
 /* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
 #define TRAIN_KEYS(p, name, at)                                                                                        \
-    CHOICE(p name, at(method), "\"rloo\"", "rloo|scst|grpo",                                                           \
+    CHOICE(p name, at(method), "\"rloo\"", PR_OPTION_WORDS(PR_ALGORITHM_LIST),                                         \
            "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
-        INT(p "steps", at(steps), "40", 1, INT_MAX, "Optimizer steps an expert."),                                     \
-        INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts a step."),                          \
-        INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses a prompt and step."),                                \
+        INT(p "steps", at(steps), "40", 1, INT_MAX, "Optimizer steps per expert."),                                    \
+        INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts per step."),                        \
+        INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses per prompt and step."),                              \
         INT(p "max_new_tokens", at(max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),                  \
         NUM(p "temperature", at(temperature), "1.0", 1e-6, 1e6, "Sampling temperature of roll-outs."),                 \
         NUM(p "top_p", at(top_p), "1.0", 1e-6, 1,                                                                      \
@@ -112,22 +115,21 @@ const pr_option_t pr_search_keys[] = {
     INT("layer", S(layer), "-1", -1, INT_MAX,
         "states: layers that every expert runs alone before the states are combined; -1: all."),
     SWITCH("norm", S(norm_before), "\"after\"", "after|before", "states: combine after the final norm or before it."),
-    CHOICE(
-        "type", S(type), "\"hierarchical\"", "hierarchical|grid|random|list|ols",
-        "Refine cells level by level; a regular grid; random points; points from a file; optimistic linear support."),
+    CHOICE("type", S(type), "\"hierarchical\"", PR_OPTION_WORDS(PR_SEARCH_LIST),
+           "The strategy; what each does: paretorank help searches."),
     CHOICE("domain", S(domain), "\"simplex\"", "simplex|cube", "Weights sum to 1, or are each between 0 and 1."),
     INT("levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),
     INT("divisions", S(divisions), "5", 1, 10000, "grid: steps along a side."),
     CHOICE("select", S(select), "\"all\"", "front|best|all",
            "hierarchical: which cells are refined: those on the front, those of the best scalar score, or all."),
-    INT("beam", S(beam), "0", 0, INT_MAX, "hierarchical: cells refined a level; 0: no limit."),
+    INT("beam", S(beam), "0", 0, INT_MAX, "hierarchical: cells refined per level; 0: no limit."),
     INT("budget", S(budget), "0", 0, INT_MAX, "Points at most; 0: no limit."),
     NUM_OR_0("budget_core_hours", S(budget_core_hours), "0.0", 1e-6, 1e9, "Core hours at most; 0: no limit."),
     NUM_OR_0("min_gain", S(min_gain), "0.0", 1e-30, 1e30,
              "hierarchical: cells that promise less hypervolume than this are not refined."),
     INT("points", S(points), "20", 1, INT_MAX, "random: points."),
     NUM("alpha", S(alpha), "1.0", 0.001, 1e6, "random: concentration of the Dirichlet distribution."),
-    FILE_NAME("file", S(file), "", "list: a file with a point a line."),
+    FILE_NAME("file", S(file), "", "list: a file with one point per line."),
     LIST(
         INTS, "fidelity", S(fidelity), S(n_fidelity), PR_MAX_LIST, "[ ]", 1, INT_MAX,
         "Prompts a point is evaluated on, rising: points that lose early are not evaluated on more. A point loses when "
@@ -145,7 +147,7 @@ const pr_option_t pr_search_keys[] = {
 const pr_option_t pr_config_keys[] = {
     TEXT("name", C(name), "",
          "The sweep's name: letters, digits, '.', '_' and '-'. Default: the file's name without .cfg."),
-    ROW(INT64, "seed", C(seed), "1", "Seed of everything random that the seeds of the experts do not cover.", .min = 0,
+    ROW(INT64, "seed", C(seed), "1", "Sweep-wide random seed; combined with `seeds` for fine-tuning.", .min = 0,
         .max = 0x1p63),
     DIR_NAME("dir", C(dir), "",
              "What relative file names in this file are relative to. Default: the directory of this file."),
@@ -168,14 +170,14 @@ const pr_option_t pr_config_keys[] = {
     LIST(INT64S, "seeds", C(seeds), C(n_seeds), PR_MAX_SEEDS, "[ 1 ]", 0, INT_MAX,
          "Seeds of fine-tuning: one set of experts, and one front, each."),
     LIST(REALS, "reference", C(reference), C(n_reference), PR_MAX_OBJECTIVES, "[ ]", -1e30, 1e30,
-         "Reference point of the hypervolume, one number an objective. Default: the objectives' worst values."),
+         "Reference point of the hypervolume, one number per objective. Default: the objectives' worst values."),
     CHOICE(
         "truncated", C(truncated), "\"score\"", "score|worst|drop",
         "A response that max_new_tokens cut off, in fine-tuning and evaluation: score it like any other; give it the "
         "worst value of every objective, whose ranges must be known; or leave it out."),
     INT("retries", C(retries), "2", 0, 100, "How often a failed job is tried again."),
-    INT("threads", C(threads), "1", 1, 1024, "BLAS threads a rank."),
-    INT("front_samples", C(front_samples), "3", 0, INT_MAX, "Responses kept in samples.jsonl a front point."),
+    INT("threads", C(threads), "1", 1, 1024, "BLAS threads per rank."),
+    INT("front_samples", C(front_samples), "3", 0, INT_MAX, "Responses kept in samples.jsonl per front point."),
     GROUPS("objectives", pr_objective_keys, REQUIRED, PR_MAX_OBJECTIVES,
            "The objectives, each a group: the keys below and the options of its type (paretorank help objectives)."),
     TRAIN_KEYS("finetune.", "method", FINETUNE)
@@ -189,7 +191,7 @@ const pr_option_t pr_config_keys[] = {
     NUM("evaluate.temperature", C(evaluate.temperature), "1.0", 1e-6, 1e6, "Temperature when sampling."),
     NUM("evaluate.top_p", C(evaluate.top_p), "1.0", 1e-6, 1, "As finetune.top_p, when sampling."),
     INT("evaluate.samples", C(evaluate.samples), "1", 1, INT_MAX,
-        "Responses a prompt; more than 1 when sampling only."),
+        "Responses per prompt; more than 1 only when sampling."),
     INT("evaluate.max_new_tokens", C(evaluate.max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),
     INT("evaluate.streams", C(evaluate.streams), "512", 1, INT_MAX,
         "Sequences decoded together: memory against speed, as finetune.micro_tokens."),
@@ -206,7 +208,7 @@ const pr_option_t pr_config_keys[] = {
            "How weights become policies. Default: experts, combined as aggregate says."),
     ELSEWHERE(
         STRINGS, "aggregate", "\"states\"",
-        "Shorthand for policies of method experts: how they and weights make one policy, a mix's name (paretorank "
+        "Shorthand for policies of method experts: how they and the weights make one policy, a mix's name (paretorank "
         "help mixes). Several, or several searches: every search with each of them."),
     ELSEWHERE(INT, "layer", "-1", "search[].layer of searches that do not say.", .min = -1, .max = INT_MAX),
     ELSEWHERE(SWITCH, "norm", "\"after\"", "search[].norm of searches that do not say.", .choices = "after|before"),

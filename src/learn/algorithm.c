@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const pr_algorithm_t *const algorithms[] = {&pr_algorithm_rloo, &pr_algorithm_scst, &pr_algorithm_grpo};
+#define ALGORITHM(name) &pr_algorithm_##name,
+static const pr_algorithm_t *const algorithms[] = {PR_ALGORITHM_LIST(ALGORITHM)};
 
 const pr_algorithm_t *const *pr_algorithms(size_t *n)
 {

@@ -1,5 +1,5 @@
 /* Policy gradient algorithms: what the samples of one prompt say to the gradient. One file each (algorithm_NAME.c), one
- * registry line; who trains knows none by name.
+ * word of PR_ALGORITHM_LIST; who trains knows none by name.
  *
  *   rloo  r_i - mean of the other k-1 rewards          (Kool et al. 2019; Ahmadian et al. 2024, "Back to basics")
  *   scst  r_i - mean of the k rewards                  (Rennie et al. 2017, self-critical training, with the samples'
@@ -33,6 +33,12 @@ typedef struct pr_algorithm {
     void (*kl_advantages)(int k, double beta, const double *divergence, double *advantage);
 } pr_algorithm_t;
 
+/* Every algorithm's word, in the order of help. */
+#define PR_ALGORITHM_LIST(X) X(rloo) X(scst) X(grpo)
+#define PR_ALGORITHM_DECLARE(name) extern const pr_algorithm_t pr_algorithm_##name;
+PR_ALGORITHM_LIST(PR_ALGORITHM_DECLARE)
+#undef PR_ALGORITHM_DECLARE
+
 /* All, in order of help. */
 const pr_algorithm_t *const *pr_algorithms(size_t *n);
 /* Errors: PR_ERR_CONFIG, naming them all. */
@@ -42,7 +48,5 @@ pr_status_t pr_algorithm_find(const char *name, const pr_algorithm_t **out, pr_e
 void pr_group_moments(int k, const double *r, double *mean, double *std);
 /* Adds -beta factor (d_i - mean d) to advantage [k]. */
 void pr_group_kl(int k, double beta, double factor, const double *divergence, double *advantage);
-
-extern const pr_algorithm_t pr_algorithm_rloo, pr_algorithm_scst, pr_algorithm_grpo;
 
 #endif

@@ -13,9 +13,10 @@ static void linear(int n, int k, const double *score, const double *w, double *r
     }
 }
 
-static const pr_combiner_t combiner_linear = {"linear", "sum of w_k times the score of objective k", linear};
+const pr_combiner_t pr_combiner_linear = {"linear", "sum of w_k times the score of objective k", linear};
 
-static const pr_combiner_t *const combiners[] = {&combiner_linear};
+#define COMBINER(name) &pr_combiner_##name,
+static const pr_combiner_t *const combiners[] = {PR_COMBINER_LIST(COMBINER)};
 
 const pr_combiner_t *const *pr_combiners(size_t *n)
 {

@@ -1,5 +1,5 @@
-/* Combiners: how the scores of several objectives become the one reward that a step climbs. One row each in a registry;
- * who trains knows none by name.
+/* Combiners: how the scores of several objectives become the one reward that a step climbs. A structure each,
+ * in a file combine_NAME.c or in combine.c, and a word of PR_COMBINER_LIST; who trains knows none by name.
  *
  *   linear  sum w_k s_k, s_k a score turned so that larger is better; of one objective with weight 1 its own score
  */
@@ -17,6 +17,13 @@ typedef struct pr_combiner {
     void (*combine)(int n, int k, const double *score, const double *w, double *reward);
 } pr_combiner_t;
 
+/* Every combiner's word, in the order of help. */
+#define PR_COMBINER_LIST(X) X(linear)
+#define PR_COMBINER_DECLARE(name) extern const pr_combiner_t pr_combiner_##name;
+PR_COMBINER_LIST(PR_COMBINER_DECLARE)
+#undef PR_COMBINER_DECLARE
+
+/* All, in order of help. */
 const pr_combiner_t *const *pr_combiners(size_t *n);
 /* Errors: PR_ERR_CONFIG, naming them all. */
 pr_status_t pr_combiner_find(const char *name, const pr_combiner_t **out, pr_error_t *err);

@@ -9,8 +9,10 @@
 
 enum { MOST = 64 };
 
-static const pr_method_t *methods[MOST] = {&pr_method_experts, &pr_method_single};
-static size_t n_methods = 2;
+#define METHOD(name) &pr_method_##name,
+#define ONE(name) +1
+static const pr_method_t *methods[MOST] = {PR_METHOD_LIST(METHOD)};
+static size_t n_methods = 0 PR_METHOD_LIST(ONE);
 
 const pr_method_t *const *pr_methods(size_t *n)
 {

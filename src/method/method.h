@@ -1,5 +1,5 @@
-/* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one registry line, and a
- * pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the
+/* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one word of PR_METHOD_LIST, and
+ * a pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the
  * same gets the same job. */
 #ifndef PR_METHOD_METHOD_H
 #define PR_METHOD_METHOD_H
@@ -22,6 +22,7 @@ json_t *pr_choice_pack(const pr_choice_t *c);
 /* A training that a method asks for: the adapter of one reward. */
 typedef struct pr_training_wish {
     double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
+    const char *combine;         // how they make one (learn/combine.h), for good; NULL: "linear"
 } pr_training_wish_t;
 
 /* What a method may know. */
@@ -59,6 +60,12 @@ pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err);
 /* For methods: appends a part. */
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient);
 
-extern const pr_method_t pr_method_experts, pr_method_single;
+/* Every method's word, in the order of help. */
+#define PR_METHOD_LIST(X) X(experts) X(single)
+#define PR_METHOD_DECLARE(name) extern const pr_method_t pr_method_##name;
+PR_METHOD_LIST(PR_METHOD_DECLARE)
+#undef PR_METHOD_DECLARE
+/* What the registry says of itself, as a page in Markdown. The caller frees. */
+char *pr_method_page(void);
 
 #endif

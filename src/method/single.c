@@ -1,6 +1,7 @@
 /* Single-policy, linear scalarisation: one training per point, for the weighted sum of the objectives (MORLHF: Bai et
  * al. 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w =
  * e_k it is the expert of objective k, byte for byte. */
+#include "learn/combine.h"
 #include "method/method.h"
 
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)
@@ -9,6 +10,7 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
     char id[PR_HASH_HEX];
     bool any = false;
     out->mix = &pr_mix_params;
+    wish.combine = pr_option_string(e->options, "combine");
     for (int k = 0; k < e->k; k++) {
         wish.w[k] = at->w[k];
         any = any || at->w[k] != 0;
@@ -27,7 +29,14 @@ static bool trains(int k, const char *const *given)
     return true;
 }
 
-static const pr_option_t options[] = {{.key = NULL}};
+static const pr_option_t options[] = {
+    {.key = "combine",
+     .kind = PR_OPT_STRING,
+     .dflt = "\"linear\"",
+     .choices = PR_OPTION_WORDS(PR_COMBINER_LIST),
+     .help = "How the objectives' scores become the reward of a training: linear is sum w_k r_k, r_k turned so that "
+             "larger is better."},
+    {.key = NULL}};
 
 const pr_method_t pr_method_single = {
     .name = "single",

@@ -1,6 +1,6 @@
 /* A user's program as an objective: requests {"id": n, "prompt": "...", "response": "..."} on its standard input,
  * replies
- * {"id": n, "score": x} on its standard output, one JSON object a line. */
+ * {"id": n, "score": x} on its standard output, one JSON object per line. */
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/mem.h"

@@ -17,7 +17,8 @@ static const pr_option_t options[] = {
     {.key = "phrases",
      .kind = PR_OPT_FILE,
      .dflt = "",
-     .help = "file of empathic phrases, one a line, '#' starts a comment; when not given, the built-in list of eleven"},
+     .help =
+         "file of empathic phrases, one per line, '#' starts a comment; when not given, the built-in list of eleven"},
     {0}};
 
 static void add_phrase(phrases_t *list, const char *s, size_t len)
@@ -49,7 +50,7 @@ static pr_status_t read_phrases(const json_t *opt, const char *dir, phrases_t *l
     }
     pr_status_t status = pr_read_lines(path, add_line, list, err);
     if (status == PR_OK && list->n == 0)
-        status = pr_fail(err, PR_ERR_FORMAT, "%s: no phrase in the file, expected one a line", path);
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: no phrase in the file, expected one per line", path);
     free(path);
     return status;
 }

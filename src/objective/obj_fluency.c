@@ -132,10 +132,9 @@ const pr_objective_type_t pr_objective_fluency = {
     .name = "fluency",
     .formula = "exp(mean over the response's tokens of log p(token | prompt and the tokens before it))",
     .range = "[0, 1]",
-    .help =
-        "Geometric mean of the probabilities that the base model, without adapters, gives to the response's tokens "
-        "behind the prompt. What is longer than the model's longest sequence loses first the prompt's oldest tokens "
-        "(down to one), then the response's last. An empty response scores 0.",
+    .help = "Geometric mean of the probabilities that the base model, without adapters, gives to the response's tokens "
+            "after the prompt. What is longer than the model's longest sequence loses first the prompt's oldest tokens "
+            "(down to one), then the response's last. An empty response scores 0.",
     .empty_is_lowest = true,
     .options = options,
     .needs_model = true,

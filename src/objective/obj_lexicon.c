@@ -21,7 +21,7 @@ static const pr_option_t options[] = {
      .help = "file with a word (or up to eight words), a tab or space and a weight a line; '#' starts a comment"},
     {0}};
 
-// Splits "word<blank>weight"; the weight is what stands behind the last blank.
+// Splits "word<blank>weight"; the weight is what stands after the last blank.
 static pr_status_t split_weight(pr_span_t line, const char *where, pr_span_t *entry, double *weight, pr_error_t *err)
 {
     size_t at = line.len;

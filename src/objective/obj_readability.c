@@ -113,8 +113,8 @@ const pr_objective_type_t pr_objective_readability = {
     .help = "Flesch reading ease of English, divided by 100. " PR_SENTENCES_HELP " "
             "Syllables of a word are its groups of the vowels a e i o u y (with accents too), less one for a silent e "
             "(without accent) "
-            "in a last e, es or ed behind a consonant (not in -le and -les behind a consonant, -es behind s x z c g h, "
-            "-ed behind t d), and at least one. A response without words scores 0.",
+            "in a last e, es or ed after a consonant (not in -le and -les after a consonant, -es after s x z c g h, "
+            "-ed after t d), and at least one. A response without words scores 0.",
     .options = options,
     .open = readability_open,
     .score = readability_score,

@@ -20,7 +20,7 @@ static const pr_option_t options[] = {
     {.key = "from",
      .kind = PR_OPT_STRING,
      .dflt = "\"Client:\"",
-     .help = "the part of the prompt that counts starts behind the last of these; without one in the prompt, or when "
+     .help = "the part of the prompt that counts starts after the last of these; without one in the prompt, or when "
              "\"\", at its start"},
     {.key = "to",
      .kind = PR_OPT_STRING,
@@ -41,7 +41,7 @@ static const pr_option_t options[] = {
     {.key = "stopwords",
      .kind = PR_OPT_FILE,
      .dflt = "",
-     .help = "file of words of the prompt that do not count, one a line; when not given, a built-in English list"},
+     .help = "file of words of the prompt that do not count, one per line; when not given, a built-in English list"},
     {0}};
 
 static void add_stop_words(pr_dict_t *stop, const char *text, size_t len)
@@ -97,7 +97,7 @@ static size_t prefix_len(const reflection_t *self, pr_span_t word)
     return word.len < self->prefix ? word.len : self->prefix;
 }
 
-// The part of the prompt between the last `from` and the first `to` behind it.
+// The part of the prompt between the last `from` and the first `to` after it.
 static pr_span_t part_of(const reflection_t *self, const char *prompt)
 {
     size_t skip = strlen(self->from);

@@ -6,13 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// In order of name.
-static const pr_objective_type_t *const types[] = {
-    &pr_objective_brevity,      &pr_objective_command,       &pr_objective_distinct,   &pr_objective_empathy,
-    &pr_objective_fluency,      &pr_objective_length_target, &pr_objective_lexicon,    &pr_objective_linear_head,
-    &pr_objective_match,        &pr_objective_readability,   &pr_objective_reflection, &pr_objective_repetition,
-    &pr_objective_reward_model,
-};
+#define TYPE(name) &pr_objective_##name,
+static const pr_objective_type_t *const types[] = {PR_OBJECTIVE_LIST(TYPE)};
 
 const pr_objective_type_t *const *pr_objective_types(size_t *n)
 {

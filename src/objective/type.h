@@ -5,10 +5,25 @@
 #include "objective/objective.h"
 #include "objective/text.h"
 
-extern const pr_objective_type_t pr_objective_brevity, pr_objective_command, pr_objective_distinct,
-    pr_objective_empathy, pr_objective_fluency, pr_objective_length_target, pr_objective_lexicon,
-    pr_objective_linear_head, pr_objective_match, pr_objective_readability, pr_objective_reflection,
-    pr_objective_repetition, pr_objective_reward_model;
+/* Every type's word, in order of name: a type is one file, obj_NAME.c, which fills in one pr_objective_type_t, and one
+ * word here. */
+#define PR_OBJECTIVE_LIST(X)                                                                                           \
+    X(brevity)                                                                                                         \
+    X(command)                                                                                                         \
+    X(distinct)                                                                                                        \
+    X(empathy)                                                                                                         \
+    X(fluency)                                                                                                         \
+    X(length_target)                                                                                                   \
+    X(lexicon)                                                                                                         \
+    X(linear_head)                                                                                                     \
+    X(match)                                                                                                           \
+    X(readability)                                                                                                     \
+    X(reflection)                                                                                                      \
+    X(repetition)                                                                                                      \
+    X(reward_model)
+#define PR_OBJECTIVE_DECLARE(name) extern const pr_objective_type_t pr_objective_##name;
+PR_OBJECTIVE_LIST(PR_OBJECTIVE_DECLARE)
+#undef PR_OBJECTIVE_DECLARE
 
 /* Lines of a word or phrase file (UTF-8, at most 4 MiB): without '#' comments, stripped, blank ones skipped. number is
  * the line's, from 1. Stops at the first error of the callback. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT. */

@@ -54,6 +54,10 @@ typedef struct pr_option {
     int max_n;                    // values in a list at most; 0: any number
 } pr_option_t;
 
+/* Choices from a list of registered names, LIST(X) being X(a) X(b) X(c): "a|b|c". */
+#define PR_OPTION_WORD(name) "|" #name
+#define PR_OPTION_WORDS(list) &(list(PR_OPTION_WORD))[1]
+
 typedef struct pr_strings {
     int n;
     char **item;

@@ -35,7 +35,7 @@ struct pr_dense {
                             pr_error_t *err);
     /* The Cholesky factor in G's place; *rcond (may be NULL): an estimate of the reciprocal condition number in the
      * 1-norm. Errors: PR_ERR_NUMERIC (not positive definite: names the leading minor; not finite),
-     * PR_ERR_MEMORY. After an error the matrix is good for clear and destroy alone. */
+     * PR_ERR_MEMORY. After an error only clear and destroy may be called on the matrix. */
     pr_status_t (*factor)(const pr_dense_t *dense, pr_spd_t *g, double *rcond, pr_error_t *err);
     /* b [n,d], the same on every rank, becomes b inv(G) of a factorised matrix. Errors: PR_ERR_MEMORY. */
     pr_status_t (*solve)(const pr_dense_t *dense, const pr_spd_t *g, int n, double *b, pr_error_t *err);

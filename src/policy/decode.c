@@ -1,7 +1,7 @@
 /* Decoding of many (point, prompt, sample) sequences at once.
  *
  * Work is cut into chunks of `streams` sequences in canonical order. In a chunk every (expert, prompt) is prefilled
- * once into a cache of prompts, as is every (point, prompt) in the layers behind the split; their keys and values are
+ * once into a cache of prompts, as is every (point, prompt) in the layers after the split; their keys and values are
  * then copied to the streams of the sequences that start from them. A finished sequence leaves the batch. */
 #include "policy/decode_chunk.h"
 #include "policy/policy.h"
@@ -121,7 +121,7 @@ static void sequence_new(const pr_decode_t *d, int number, pr_sequence_t *s)
     s->logp = d->o->want_logp ? pr_alloc((size_t)s->limit, sizeof *s->logp) : NULL;
 }
 
-// Puts a chunk's sequences behind those that are in the output.
+// Appends a chunk's sequences to those that are in the output.
 static void collect(pr_decode_t *d, const pr_sequence_t *s, int n)
 {
     pr_decoded_t *out = d->out;

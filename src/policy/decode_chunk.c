@@ -57,7 +57,7 @@ static void builder_reset(builder_t *b)
     b->f.item.n = 0;
 }
 
-// The sequences' tokens are a prompt and new ones behind it.
+// The sequences' tokens are a prompt and new ones after it.
 typedef struct text {
     const int32_t *prompt, *more;
     int n_prompt, n_more;
@@ -175,7 +175,7 @@ static pr_status_t choose_step(void *self, int first, int n, float *logits, pr_e
     return PR_OK;
 }
 
-/* The live sequences live[0..n-1] as a flow: text[i] is what is run of each. Experts one behind the other, so that each
+/* The live sequences live[0..n-1] as a flow: text[i] is what is run of each. Experts one after the other, so that each
  * one's rows lie together. */
 static void build_step(chunk_t *c, const int *live, int n, const text_t *text, builder_t *b)
 {
@@ -195,7 +195,7 @@ static void build_step(chunk_t *c, const int *live, int n, const text_t *text, b
 
 /* ---- prefill ---- */
 
-// What is shared in a chunk: prompts an expert, prompts a point.
+// What is shared in a chunk: prompts per expert, prompts per point.
 typedef struct prefill {
     chunk_t *c;
     int n_prompt, *prompt;           // those that occur
@@ -309,7 +309,7 @@ static void build_prefill(const prefill_t *p, int first, int last, builder_t *b,
     free(at);
 }
 
-// How often a prompt's rows are run: by its experts, and by its points where layers lie behind the split.
+// How often a prompt's rows are run: by its experts, and by its points where layers lie after the split.
 static int rows_of_prompt(const prefill_t *p, int prompt, int *experts, int *items)
 {
     int len = prompt_text(p->c->d, p->prompt[prompt]).n_prompt;
@@ -403,7 +403,7 @@ done:
     return status;
 }
 
-/* ---- the steps behind it ---- */
+/* ---- the steps after it ---- */
 
 static pr_status_t decode_step(chunk_t *c, builder_t *b, text_t *text, pr_error_t *err)
 {

@@ -201,7 +201,7 @@ static int expert_row(const pr_engine_t *e, const pr_flow_t *f, position_t p, in
     return f->expert_seq.start[f->source[at(p.item, e->p->n_expert) + (size_t)k]] + p.row;
 }
 
-// The rows of positions p[0..n-1] of the experts in use, one behind the other; returns how many.
+// The rows of positions p[0..n-1] of the experts in use, one after the other; returns how many.
 static int part_rows(const pr_engine_t *e, const pr_flow_t *f, const position_t *p, int n, float *z)
 {
     int rows = 0;
@@ -213,7 +213,7 @@ static int part_rows(const pr_engine_t *e, const pr_flow_t *f, const position_t 
     return rows;
 }
 
-// One row of the parts' rows x [*,width] of a position; returns the rows behind them.
+// One row of the parts' rows x [*,width] of a position; returns the rows after them.
 static float *mix_rows(const pr_engine_t *e, const double *w, int width, float *x, float *out)
 {
     pr_mix_rows_t r = {.width = width, .part = e->part, .w = e->weight, .x = x};

@@ -105,7 +105,7 @@ static pr_status_t matrices_new(const pr_model_config_t *c, const pr_dense_t *de
 
 /* ---- this row's sequences ---- */
 
-// Prompts first..first+n-1 with what was decoded behind each, but for the last token.
+// Prompts first..first+n-1 with what was decoded after each, but for the last token.
 static pr_status_t join(pass_t *p, const pr_gram_options_t *o, int first, int n, const pr_decoded_t *d, pr_error_t *err)
 {
     size_t room = (size_t)(o->prompt_start[first + n] - o->prompt_start[first]) + d->start[n], at = 0;

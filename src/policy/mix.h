@@ -9,7 +9,7 @@
  *   0 < split < L    layers 0..split-1 run once per part; then sum (w_k / sum w) z_k of every position goes on as one
  *                    stream, with the adapters added by weight as above
  *   split = L        all layers run once per part; `combine` makes one row of the parts' rows, of hidden states before
- *                    the head or of logits behind it
+ *                    the head or of logits after it
  *
  * One that is merged has `merge`, which makes one adapter of parts and weights; that is run as `params` with weight 1.
  *

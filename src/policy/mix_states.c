@@ -1,4 +1,4 @@
-/* `states`: hidden states are combined, behind the last layer or before that. */
+/* `states`: hidden states are combined, after the last layer or before that. */
 #include "policy/mix.h"
 
 #include <limits.h>
@@ -31,10 +31,10 @@ static pr_status_t states_plan(const json_t *o, const pr_model_config_t *model, 
 
 const pr_mix_t pr_mix_states = {
     .name = "states",
-    .formula = "softmax(H sum w_k norm(z_k)); norm = before: softmax(H norm(sum w_k z_k)), z_k the state behind the "
+    .formula = "softmax(H sum w_k norm(z_k)); norm = before: softmax(H norm(sum w_k z_k)), z_k the state after the "
                "last layer",
-    .help = "The weighted sum of the hidden states, through one head. With layer = l the states behind the first l "
-            "layers are averaged and the layers behind them run once, with the adapters added as in params.",
+    .help = "The weighted sum of the hidden states, through one head. With layer = l the states after the first l "
+            "layers are averaged and the later layers run once, with the adapters added as in params.",
     .options = options,
     .plan = states_plan,
     .combine = pr_mix_sum,

@@ -7,22 +7,13 @@ static const char intro[] =
     "\n"
     "Made by `paretorank help mixes --markdown`; do not edit.\n"
     "\n"
-    "A mix says how experts and weights make one policy. A sweep names it as `aggregate`; `generate`, `logits` and "
-    "`score` take it as `--aggregate`, with options behind it: `--aggregate \"states; layer=2\"`; `export` writes "
+    "A mix says how experts and weights make one policy. A sweep names it as `aggregate`, or as `mix` of one of its "
+    "`policies`; `generate`, `logits` and "
+    "`score` take it as `--aggregate`, with options after it: `--aggregate \"states; layer=2\"`; `export` writes "
     "those "
     "that are one adapter. In the formulas w are the weights, p_k the next-token distribution of expert k, z_k its "
-    "hidden state behind the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
+    "hidden state after the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
     "weight.\n";
-
-// A '|' would end the table's cell.
-static void add_cell(pr_buf_t *b, const char *text)
-{
-    for (; *text; text++)
-        if (*text == '|')
-            pr_buf_puts(b, "\\|");
-        else
-            pr_buf_add(b, text, 1);
-}
 
 static void add_mix(pr_buf_t *b, const pr_mix_t *mix)
 {
@@ -32,16 +23,8 @@ static void add_mix(pr_buf_t *b, const pr_mix_t *mix)
         pr_buf_puts(b, "\nNo options.\n");
         return;
     }
-    pr_buf_puts(b, "\n| option | values | default | meaning |\n| --- | --- | --- | --- |\n");
-    for (const pr_option_t *o = mix->options; o->key; o++) {
-        pr_buf_printf(b, "| `%s` | ", o->key);
-        add_cell(b, o->choices ? o->choices : o->kind == PR_OPT_INT ? "integer" : "number");
-        if (o->min < o->max)
-            pr_buf_printf(b, ", %.10g to %.10g", o->min, o->max);
-        pr_buf_printf(b, " | `%s` | ", o->dflt ? o->dflt : "required");
-        add_cell(b, o->help);
-        pr_buf_puts(b, " |\n");
-    }
+    pr_buf_puts(b, "\n");
+    pr_options_markdown(b, mix->options, "option");
 }
 
 char *pr_mix_page(void)

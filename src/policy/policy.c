@@ -58,7 +58,7 @@ static pr_status_t copy_rows(void *self, int first, int n, float *logits, pr_err
     return PR_OK;
 }
 
-// Every sequence once an expert in use (same w for all), expert by expert.
+// Every sequence once per expert in use (same w for all), expert by expert.
 static void expand(const pr_policy_t *p, const pr_strand_t *s, const double *w, pr_flow_t *f, int *start,
                    int32_t *token, int *expert, int *source)
 {

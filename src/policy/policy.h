@@ -7,8 +7,8 @@
  *   logits   softmax(sum w_k log p_k(.|x)), which is softmax(H sum w_k h_k)
  *   probs    sum (w_k / sum w) p_k(.|x)
  *   states   softmax(H sum w_k h_k), or with norm = before softmax(H norm(sum w_k z_k)). With layer = l < n_layer the
- *            states are combined earlier: layers 0..l-1 run once an expert, then z = sum (w_k / sum w) z_k (normalised,
- *            so that the residual stream keeps its scale) goes once through the layers behind, the final norm and the
+ *            states are combined earlier: layers 0..l-1 run once per expert, then z = sum (w_k / sum w) z_k (normalised,
+ *            so that the residual stream keeps its scale) goes once through the later layers, the final norm and the
  *            head, with the adapters merged by w as in `params`. So layer = 0 is `params`, and norm says nothing there.
  *   regmean  a linear map of the layers is W = inv(sum w_k G_k) sum w_k G_k W_k, G_k the Gram matrix of its inputs in
  *            expert k. That is one adapter: a mix that merges makes it of experts and weights, and it is then run as
@@ -44,7 +44,7 @@ pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, 
 
 /* Next-token logits (log-probabilities up to a constant a row; `probs`: log-probabilities) of full sequences, without a
  * cache. ids: n_seq sequences packed, seq_start [n_seq+1]. w [K]. out: all positions: [T,V], row i predicts the token
- * behind ids[i]; else the last of each sequence: [n_seq,V].
+ * after ids[i]; else the last of each sequence: [n_seq,V].
  * Errors: PR_ERR_CONFIG (weights), PR_ERR_FORMAT (empty or too long sequence, id outside the vocabulary),
  * PR_ERR_MEMORY. */
 pr_status_t pr_policy_logits(const pr_policy_t *p, int n_seq, const int *seq_start, const int32_t *ids, const double *w,
@@ -61,7 +61,7 @@ typedef struct pr_decode_options {
     pr_sampling_t sampling;
     int samples;               // sequences a (point, prompt); 0 counts as 1. Greedy samples are all alike
     int max_new_tokens;        // > 0
-    bool ignore_eos;           // go on behind end-of-text tokens
+    bool ignore_eos;           // continue after end-of-text tokens
     bool no_cache;             // run whole sequences again for every token (for tests: same result up to rounding)
     bool want_logp;            // fill logp
     int streams;               // sequences decoded together, cut in canonical order; 0: 256. Affects rounding only
@@ -71,7 +71,7 @@ typedef struct pr_decode_options {
     uint64_t draw;             // last counter, such as the step of training
     /* After each new token of sequence seq: should it end here? ids: its n new tokens so far. NULL: no. */
     bool (*stop)(void *self, int seq, const int32_t *ids, int n);
-    /* Asked once a step; true ends the call with PR_ERR_INTERRUPTED. NULL: no. */
+    /* Asked once per step; true ends the call with PR_ERR_INTERRUPTED. NULL: no. */
     bool (*cancel)(void *self);
     void *self;
 } pr_decode_options_t;
@@ -92,11 +92,11 @@ typedef struct pr_decoded {
                          // temperature 1), or NULL when not wanted
     pr_finish_t *finish; // [n_seq]
     int64_t generated;   // tokens in ids
-    int64_t prefilled;   // prompt tokens run (counted once an expert that ran them)
+    int64_t prefilled;   // prompt tokens run (counted once per expert that ran them)
 } pr_decoded_t;
 
 /* Decodes samples of n_prompt prompts (packed ids, prompt_start [n_prompt+1]) at n_point weight vectors w [n_point,K]
- * (K = 0: w may be NULL and n_point is 1). A prompt is run once an expert (`params`: once a point), not once a sample.
+ * (K = 0: w may be NULL and n_point is 1). A prompt is run once per expert (`params`: once per point), not once per sample.
  * The caller clears *out with pr_decoded_clear. Errors: PR_ERR_CONFIG (weights, options), PR_ERR_FORMAT (empty prompt,
  * prompt that leaves no room for a token, id outside the vocabulary), PR_ERR_MEMORY, PR_ERR_NUMERIC (logits that are
  * not finite), PR_ERR_INTERRUPTED. */

@@ -18,7 +18,7 @@ typedef struct pr_cost {
     const char *status; // "ok" or the reason it failed
 } pr_cost_t;
 
-/* Header job,kind,label,rank,host,seconds,tokens,attempts,status and one row a job, in the order given; text is escaped
+/* Header job,kind,label,rank,host,seconds,tokens,attempts,status and one row per job, in the order given; text is escaped
  * as in cells.csv, NULL text is empty, and so are a negative rank and seconds that are not a number. Atomic. Errors:
  * PR_ERR_IO. */
 pr_status_t pr_write_costs_csv(const char *path, const pr_cost_t *cost, size_t n, pr_error_t *err);

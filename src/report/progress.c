@@ -11,11 +11,11 @@
 
 enum { PARTS = 8, GAP = 2 };
 
-typedef struct pr_part {
+typedef struct pr_progress_part {
     char text[160];
     int importance; // the lowest is left out first
     int width;
-} pr_part_t;
+} pr_progress_part_t;
 
 void pr_progress_rate(double rate, char *out, size_t size)
 {
@@ -41,14 +41,14 @@ static void count_text(const char *what, long done, long total, char *out, size_
         snprintf(out, size, "%s", what);
 }
 
-static pr_part_t *add_part(pr_part_t *parts, int *n, int importance)
+static pr_progress_part_t *add_part(pr_progress_part_t *parts, int *n, int importance)
 {
     parts[*n].importance = importance;
     return &parts[(*n)++];
 }
 
 /* The parts of the line in the order they are shown. */
-static int collect(const pr_progress_t *p, pr_part_t *parts)
+static int collect(const pr_progress_t *p, pr_progress_part_t *parts)
 {
     enum { size = sizeof parts->text };
     int n = 0;
@@ -76,7 +76,7 @@ static int collect(const pr_progress_t *p, pr_part_t *parts)
 }
 
 /* Leaves out the least important parts until the line fits or one is left. */
-static int fit(pr_part_t *parts, int n, int columns)
+static int fit(pr_progress_part_t *parts, int n, int columns)
 {
     for (;;) {
         int width = -GAP, least = 0;
@@ -93,7 +93,7 @@ static int fit(pr_part_t *parts, int n, int columns)
 
 int pr_progress_line(const pr_progress_t *p, int columns, char *out, size_t size)
 {
-    pr_part_t parts[PARTS];
+    pr_progress_part_t parts[PARTS];
     pr_buf_t b = {0};
     int n = collect(p, parts), used = 0;
     for (int i = 0; i < n; i++)

@@ -21,7 +21,7 @@ typedef struct pr_sample_line {
     const char *line;     // a whole line as it was written before, which stands for all of the above; or NULL
 } pr_sample_line_t;
 
-/* One object a line: {"search", "seed", "weights": {objective: w}, "prompt", "response", "finish", "scores":
+/* One object per line: {"search", "seed", "weights": {objective: w}, "prompt", "response", "finish", "scores":
  * {objective: v}}, in the order given. Valid UTF-8 whatever the bytes were (U+FFFD for those that are not); numbers
  * that JSON has not are null. objective: [k] names. Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample,

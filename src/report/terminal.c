@@ -12,13 +12,13 @@
 enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 12 };
 
 /* A table as text: cells[row * cols + col]; row 0 holds the headings. */
-typedef struct pr_grid {
+typedef struct pr_table_grid {
     int rows, cols;
     int *width; // [cols]
     char **cell;
-} pr_grid_t;
+} pr_table_grid_t;
 
-static void set_cell(pr_grid_t *g, int row, int col, const char *text, int most)
+static void set_cell(pr_table_grid_t *g, int row, int col, const char *text, int most)
 {
     pr_buf_t b = {0};
     int width = pr_text_cut(&b, text, most);
@@ -27,7 +27,7 @@ static void set_cell(pr_grid_t *g, int row, int col, const char *text, int most)
     g->cell[row * g->cols + col] = b.data;
 }
 
-static void free_grid(pr_grid_t *g)
+static void free_grid(pr_table_grid_t *g)
 {
     for (int i = 0; i < g->rows * g->cols; i++)
         free(g->cell[i]);
@@ -35,7 +35,7 @@ static void free_grid(pr_grid_t *g)
     free(g->width);
 }
 
-static int grid_width(const pr_grid_t *g)
+static int grid_width(const pr_table_grid_t *g)
 {
     int width = 0;
     for (int i = 0; i < g->cols; i++)
@@ -58,7 +58,7 @@ static void end_line(pr_buf_t *b)
 
 /* One row of cells; where they do not fit side by side, the rest goes on indented lines below. Cells have the same
  * places in every row. */
-static void put_cells(pr_buf_t *b, const pr_grid_t *g, int row, int columns)
+static void put_cells(pr_buf_t *b, const pr_table_grid_t *g, int row, int columns)
 {
     int used = 0;
     for (int i = 0; i < g->cols; i++) {
@@ -92,7 +92,7 @@ static void weights_text(pr_buf_t *b, const double *w, int k)
         pr_buf_printf(b, "%s%.3f", i ? " " : "", w[i]);
 }
 
-static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
+static void set_headings(pr_table_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
 {
     int col = 0;
     if (l->search)
@@ -106,7 +106,7 @@ static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l
         set_cell(g, 0, col++, "cut", MAX_HEADING);
 }
 
-static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
+static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
 {
     int col = 0;
     pr_buf_t b = {0};
@@ -137,9 +137,9 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
     pr_buf_free(&b);
 }
 
-static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
+static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k + l->cut};
+    pr_table_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k + l->cut};
     g.width = pr_alloc((size_t)g.cols, sizeof *g.width);
     g.cell = pr_alloc((size_t)g.cols * (size_t)g.rows, sizeof *g.cell);
     set_headings(&g, t, l);
@@ -150,8 +150,8 @@ static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 
 // ---- putting it out ----
 
-/* The row, and the sample behind it where there is room, or indented below. */
-static void put_row(pr_buf_t *b, const pr_grid_t *g, int row, const char *sample, int columns)
+/* The row, and the sample after it where there is room, or indented below. */
+static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *sample, int columns)
 {
     int room = columns - grid_width(g) - GAP;
     put_cells(b, g, row, columns);
@@ -166,7 +166,8 @@ static void put_row(pr_buf_t *b, const pr_grid_t *g, int row, const char *sample
     end_line(b);
 }
 
-static void put_grid(pr_buf_t *b, const pr_grid_t *g, const pr_layout_t *l, const char *const *sample, int columns)
+static void put_grid(pr_buf_t *b, const pr_table_grid_t *g, const pr_layout_t *l, const char *const *sample,
+                     int columns)
 {
     bool inline_sample = sample && columns - grid_width(g) - GAP >= MIN_INLINE_SAMPLE;
     put_row(b, g, 0, inline_sample ? "sample" : NULL, columns);
@@ -201,7 +202,7 @@ char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns
     size_t left_out, *shown = pr_alloc(t->n, sizeof *shown);
     columns = columns > MIN_COLUMNS ? columns : MIN_COLUMNS;
     pr_layout_t l = choose(t, shown, max_rows, &left_out);
-    pr_grid_t g = make_grid(t, &l);
+    pr_table_grid_t g = make_grid(t, &l);
     if (grid_width(&g) > columns) {
         free_grid(&g);
         l.se = false;

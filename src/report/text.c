@@ -216,7 +216,7 @@ static bool is_space(utf8proc_int32_t c)
            category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
 }
 
-/* The next glyph of valid UTF-8 at *s, which moves behind it; white space becomes one space. */
+/* The next glyph of valid UTF-8 at *s, which moves past it; white space becomes one space. */
 static pr_glyph_t next_glyph(const char **s, const char *end)
 {
     utf8proc_int32_t c;

@@ -1,4 +1,4 @@
-/* The journal: journal.jsonl, one JSON object a line, appended and synced, never rewritten; a sweep's state is a fold
+/* The journal: journal.jsonl, one JSON object per line, appended and synced, never rewritten; a sweep's state is a fold
  * over it.
  *
  *   {"t":1700000000.123456,"event":"job_done",...context...,"crc":"1a2b3c4d"}
@@ -6,7 +6,7 @@
  * crc is the CRC-32 (8 lower-case hexadecimal digits) of the line's bytes before `,"crc":`, closed with `}`; it is
  * always the last key. A line that is cut short, whose crc does not fit or that is not such an object is skipped and
  * counted; appending after a cut line starts on a new line. A last line that lacks nothing but its newline is good: it
- * becomes whole with the next append, and a line must not turn good after a reader has passed it over. A carriage
+ * becomes whole with the next append, and a line that one reader skipped as torn must never become valid for a later one. A carriage
  * return at a line's end and a byte order mark at the file's beginning, as tools that convert text leave them, are no
  * damage. Rank 0 is the only writer. */
 #ifndef PR_STORE_JOURNAL_H

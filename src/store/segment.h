@@ -20,7 +20,7 @@
  * one after the other. Every writer makes files of its own, at the first record that goes into one, and never opens one
  * that is there: no file ever has two writers, and what a killed process left is only read. After a record that could
  * not be written whole, and where a file was touched by somebody else, the writer goes on in a new file. A reader
- * passes over what is cut short or damaged and finds the next whole record behind it. */
+ * passes over what is cut short or damaged and finds the next whole record after it. */
 #ifndef PR_STORE_SEGMENT_H
 #define PR_STORE_SEGMENT_H
 

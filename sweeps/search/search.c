@@ -26,27 +26,30 @@ bool pr_search_is_cube(const pr_search_spec_t *spec)
     return spec->domain && strcmp(spec->domain, "cube") == 0;
 }
 
-static pr_status_t run_hierarchical(pr_replay_t *r, pr_error_t *err)
+#define STRATEGY(name) &pr_search_##name,
+static const pr_search_strategy_t *const strategies[] = {PR_SEARCH_LIST(STRATEGY)};
+enum { STRATEGIES = sizeof strategies / sizeof *strategies };
+
+const pr_search_strategy_t *const *pr_search_strategies(size_t *n)
 {
-    return pr_search_is_cube(r->spec) ? pr_search_run_cube(r, err) : pr_search_run_simplex(r, err);
+    *n = STRATEGIES;
+    return strategies;
 }
 
-typedef struct strategy {
-    const char *type;
-    pr_status_t (*run)(pr_replay_t *r, pr_error_t *err);
-} strategy_t;
-
-static const strategy_t STRATEGIES[] = {
-    {"hierarchical", run_hierarchical}, {"grid", pr_search_run_grid}, {"random", pr_search_run_random},
-    {"list", pr_search_run_list},       {"ols", pr_search_run_ols},
-};
-
-static const strategy_t *find_strategy(const char *type)
+static const pr_search_strategy_t *find_strategy(const char *name)
 {
-    for (size_t i = 0; type && i < sizeof STRATEGIES / sizeof STRATEGIES[0]; i++)
-        if (strcmp(STRATEGIES[i].type, type) == 0)
-            return &STRATEGIES[i];
+    for (size_t i = 0; name && i < STRATEGIES; i++)
+        if (strcmp(strategies[i]->name, name) == 0)
+            return strategies[i];
     return NULL;
+}
+
+static pr_status_t unknown_type(const pr_search_spec_t *spec, pr_error_t *err)
+{
+    char names[256] = "";
+    for (size_t i = 0, at = 0; i < STRATEGIES && at < sizeof names; i++)
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? " | " : "", strategies[i]->name);
+    return pr_search_bad(spec, err, "type: found '%s', expected one of %s", spec->type ? spec->type : "", names);
 }
 
 static pr_status_t check_fidelity(const pr_search_spec_t *spec, pr_error_t *err)
@@ -69,8 +72,7 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
     if (s->n_prompts < 1)
         return pr_search_bad(spec, err, "found %d evaluation prompts, expected at least 1", s->n_prompts);
     if (!find_strategy(spec->type))
-        return pr_search_bad(spec, err, "type: found '%s', expected hierarchical, grid, random, list or ols",
-                             spec->type ? spec->type : "");
+        return unknown_type(spec, err);
     if (spec->domain && strcmp(spec->domain, "simplex") != 0 && strcmp(spec->domain, "cube") != 0)
         return pr_search_bad(spec, err, "domain: found '%s', expected simplex or cube", spec->domain);
     return check_fidelity(spec, err);
@@ -87,12 +89,27 @@ static int compare_requests(const void *a, const void *b, void *k)
 pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err)
 {
     PR_TRY(check(s, err));
-    pr_replay_t r;
-    pr_replay_init(&r, s, NULL, 0);
-    r.check_only = true;
-    pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
-    pr_replay_free(&r);
-    return status;
+    return find_strategy(s->spec->type)->check(s, err);
+}
+
+bool pr_search_asks_once(const pr_search_spec_t *spec)
+{
+    const pr_search_strategy_t *strategy = find_strategy(spec->type);
+    return strategy && strategy->asks_once && spec->n_fidelity == 0 && spec->budget_core_hours == 0;
+}
+
+int pr_search_flat(const pr_search_spec_t *spec, int64_t n, int64_t *counts)
+{
+    counts[0] = spec->budget > 0 && n > spec->budget ? spec->budget : n;
+    return 1;
+}
+
+int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    const pr_search_strategy_t *strategy = find_strategy(s->spec->type);
+    if (!strategy || max < 1 || s->k < 1 || s->k > PR_MAX_OBJECTIVES)
+        return 0;
+    return strategy->forecast(s, counts, max);
 }
 
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,

@@ -42,6 +42,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "config/searches.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,9 +106,36 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
 /* Whether pr_search_next would take the specification, by arithmetic: no point is made. Of a list, whose points are in
  * its file, all are read. Errors: as pr_search_next. */
 pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
-/* Points a level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
+/* Points per level for `plan`: counts[level], returns the number of levels written (<= max; 0 for a specification that
  * pr_search_next refuses). Exact for grid, random, list, the cube and select = "all"; else the sum is an upper bound
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
+
+/* Whether it asks for all its points in one call of pr_search_next, so that nothing is left to be asked. */
+bool pr_search_asks_once(const pr_search_spec_t *spec);
+
+/* A strategy: one file, search_NAME.c, which fills this in, and one word of PR_SEARCH_LIST (config/searches.h). */
+typedef struct pr_replay pr_replay_t; // search_internal.h
+typedef struct pr_search_strategy {
+    const char *name;
+    const char *help; // one sentence or two
+    const char *keys; // of search[], those that say something
+    bool asks_once;   // all its points are wanted at once, where there is neither a fidelity nor a budget of core hours
+    /* Its settings, by arithmetic. */
+    pr_status_t (*check)(const pr_search_t *s, pr_error_t *err);
+    /* Adds points and settles them (search_internal.h), having checked its settings. Returns PR_OK when it has come to
+     * its end or to missing results (r->n_want > 0). */
+    pr_status_t (*run)(pr_replay_t *r, pr_error_t *err);
+    /* pr_search_forecast of it, where max > 0; the settings may not have been checked. */
+    int (*forecast)(const pr_search_t *s, int64_t *counts, int max);
+} pr_search_strategy_t;
+
+#define PR_SEARCH_DECLARE(name) extern const pr_search_strategy_t pr_search_##name;
+PR_SEARCH_LIST(PR_SEARCH_DECLARE)
+#undef PR_SEARCH_DECLARE
+/* All, in order of help. */
+const pr_search_strategy_t *const *pr_search_strategies(size_t *n);
+/* What the registry says of itself, as a page in Markdown. The caller frees. */
+char *pr_search_page(void);
 
 #endif

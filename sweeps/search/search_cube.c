@@ -77,19 +77,24 @@ static int64_t best_cube(const pr_replay_t *r, const size_t *id)
     return best;
 }
 
+pr_status_t pr_search_check_cube(const pr_search_t *s, pr_error_t *err)
+{
+    int64_t n = pr_lattice_cube(s->k, 2);
+    if (s->spec->levels < 1 || s->spec->levels > 60)
+        return pr_search_bad(s->spec, err, "levels: found %d, expected 1 to 60", s->spec->levels);
+    if (n > PR_SEARCH_MAX_POINTS)
+        return pr_search_bad(s->spec, err, "domain: the cube's first level has 3^%d points, more than %d", s->k,
+                             PR_SEARCH_MAX_POINTS);
+    if (s->spec->budget > 0 && n > s->spec->budget)
+        return pr_search_bad(s->spec, err, "budget: found %d, expected at least the %lld points of the first level",
+                             s->spec->budget, (long long)n);
+    return PR_OK;
+}
+
 pr_status_t pr_search_run_cube(pr_replay_t *r, pr_error_t *err)
 {
     int64_t n = pr_lattice_cube(r->k, 2), fresh = n;
-    if (r->spec->levels < 1 || r->spec->levels > 60)
-        return pr_search_bad(r->spec, err, "levels: found %d, expected 1 to 60", r->spec->levels);
-    if (n > PR_SEARCH_MAX_POINTS)
-        return pr_search_bad(r->spec, err, "domain: the cube's first level has 3^%d points, more than %d", r->k,
-                             PR_SEARCH_MAX_POINTS);
-    if (r->spec->budget > 0 && n > r->spec->budget)
-        return pr_search_bad(r->spec, err, "budget: found %d, expected at least the %lld points of the first level",
-                             r->spec->budget, (long long)n);
-    if (r->check_only)
-        return PR_OK;
+    PR_TRY(pr_search_check_cube(r->s, err));
     size_t *id = pr_alloc((size_t)n, sizeof id[0]);
     box_t b = {0};
     /* A level that the budget does not hold whole could not be decided on, so it is not begun. */
@@ -104,4 +109,17 @@ pr_status_t pr_search_run_cube(pr_replay_t *r, pr_error_t *err)
     }
     free(id);
     return PR_OK;
+}
+
+int pr_search_forecast_cube(const pr_search_t *s, int64_t *counts, int max)
+{
+    int64_t first = pr_lattice_cube(s->k, 2), next = first - (INT64_C(1) << s->k), spent = 0;
+    int level = 0;
+    for (; level < s->spec->levels && level < max; level++) {
+        int64_t n = level == 0 ? first : next;
+        if (s->spec->budget > 0 && spent + n > s->spec->budget)
+            break;
+        spent += counts[level] = n;
+    }
+    return level;
 }

@@ -30,7 +30,7 @@ int64_t pr_lattice_cube(int k, int64_t m)
 /* Steps to the next composition of m into k parts, in lexicographic order. */
 static bool next_composition(int64_t *part, int k)
 {
-    /* Of the parts before the last, the rightmost that has something behind it takes one more; the rest goes last. */
+    /* Of the parts before the last, the rightmost that has something after it takes one more; the rest goes last. */
     int64_t tail = part[k - 1];
     for (int i = k - 2; i >= 0; i--) {
         if (tail > 0) {
@@ -81,26 +81,50 @@ static void add_cube(pr_replay_t *r, int64_t m)
     }
 }
 
-pr_status_t pr_search_run_grid(pr_replay_t *r, pr_error_t *err)
+static int64_t lattice(const pr_search_t *s)
 {
-    bool cube = pr_search_is_cube(r->spec);
-    int64_t m = r->spec->divisions;
+    int64_t m = s->spec->divisions;
+    return pr_search_is_cube(s->spec) ? pr_lattice_cube(s->k, m) : pr_lattice_simplex(s->k, m);
+}
+
+static pr_status_t grid_check(const pr_search_t *s, pr_error_t *err)
+{
+    int64_t m = s->spec->divisions;
     if (m < 1)
-        return pr_search_bad(r->spec, err, "divisions: found %lld, expected at least 1", (long long)m);
-    int64_t n = cube ? pr_lattice_cube(r->k, m) : pr_lattice_simplex(r->k, m);
+        return pr_search_bad(s->spec, err, "divisions: found %lld, expected at least 1", (long long)m);
+    int64_t n = lattice(s);
     if (n > PR_SEARCH_MAX_POINTS)
-        return pr_search_bad(r->spec, err, "divisions: %lld steps a side in %d dimensions are more than %d points",
-                             (long long)m, r->k, PR_SEARCH_MAX_POINTS);
-    if (r->spec->budget > 0 && n > r->spec->budget)
-        return pr_search_bad(r->spec, err,
+        return pr_search_bad(s->spec, err, "divisions: %lld steps a side in %d dimensions are more than %d points",
+                             (long long)m, s->k, PR_SEARCH_MAX_POINTS);
+    if (s->spec->budget > 0 && n > s->spec->budget)
+        return pr_search_bad(s->spec, err,
                              "divisions: %lld steps a side make %lld points, but budget allows %d; lower divisions",
-                             (long long)m, (long long)n, r->spec->budget);
-    if (r->check_only)
-        return PR_OK;
-    if (cube)
-        add_cube(r, m);
+                             (long long)m, (long long)n, s->spec->budget);
+    return PR_OK;
+}
+
+static pr_status_t grid_run(pr_replay_t *r, pr_error_t *err)
+{
+    PR_TRY(grid_check(r->s, err));
+    if (pr_search_is_cube(r->spec))
+        add_cube(r, r->spec->divisions);
     else
-        pr_lattice_each(r->k, m, add_point, r);
+        pr_lattice_each(r->k, r->spec->divisions, add_point, r);
     pr_replay_settle(r);
     return PR_OK;
 }
+
+static int grid_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    (void)max;
+    return pr_search_flat(s->spec, lattice(s), counts);
+}
+
+const pr_search_strategy_t pr_search_grid = {
+    .name = "grid",
+    .help = "A regular grid: the lattice of step 1/`divisions` on the simplex (Das and Dennis 1998) or on the cube.",
+    .keys = "domain, divisions, budget, fidelity",
+    .asks_once = true,
+    .check = grid_check,
+    .run = grid_run,
+    .forecast = grid_forecast};

@@ -37,11 +37,10 @@ typedef struct pr_obs_index {
     size_t *first, *next; // chains of observations of a point: index + 1, 0 ends
 } pr_obs_index_t;
 
-typedef struct pr_replay {
+struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
     int k;
-    bool check_only; // nothing is wanted: strategies look at their settings and return
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
     pr_obs_index_t index;
@@ -55,7 +54,7 @@ typedef struct pr_replay {
     double core_seconds; // of all results used
     pr_request_t *want;  // what is missing, once settling has stopped
     size_t n_want, cap_want;
-} pr_replay_t;
+};
 
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n);
 void pr_replay_free(pr_replay_t *r);
@@ -135,13 +134,15 @@ int pr_cell_midpoints(const pr_replay_t *r, const pr_cell_t *c, pr_point_t *out)
 /* Better first: by value, then the shallower, then by vertices in point order. */
 bool pr_cell_before(const pr_replay_t *r, const pr_cell_t *a, const pr_cell_t *b);
 
-/* The strategies: return PR_OK when they have come to their end or to missing results (r->n_want > 0). */
+/* The two halves of the hierarchical search, as pr_search_strategy_t has them. */
+pr_status_t pr_search_check_cube(const pr_search_t *s, pr_error_t *err);
 pr_status_t pr_search_run_cube(pr_replay_t *r, pr_error_t *err);
+int pr_search_forecast_cube(const pr_search_t *s, int64_t *counts, int max);
+pr_status_t pr_search_check_simplex(const pr_search_t *s, pr_error_t *err);
 pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err);
-pr_status_t pr_search_run_grid(pr_replay_t *r, pr_error_t *err);
-pr_status_t pr_search_run_random(pr_replay_t *r, pr_error_t *err);
-pr_status_t pr_search_run_list(pr_replay_t *r, pr_error_t *err);
-pr_status_t pr_search_run_ols(pr_replay_t *r, pr_error_t *err);
+int pr_search_forecast_simplex(const pr_search_t *s, int64_t *counts, int max);
+/* A forecast of one level of n points, of which a budget takes the first. */
+int pr_search_flat(const pr_search_spec_t *spec, int64_t n, int64_t *counts);
 
 /* More points than this in one search are refused. */
 #define PR_SEARCH_MAX_POINTS 10000000
@@ -151,9 +152,6 @@ int64_t pr_lattice_cube(int k, int64_t m);
 /* Calls back with every point num/m of the simplex, in point order. */
 void pr_lattice_each(int k, int64_t m, void (*each)(void *context, const pr_point_t *p), void *context);
 
-/* Points in the list file of a spec, normalised for its domain. Caller frees. Errors: PR_ERR_NOT_FOUND,
- * PR_ERR_FORMAT. */
-pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *n, pr_error_t *err);
 bool pr_search_is_cube(const pr_search_spec_t *spec);
 /* "search 'name': message" as PR_ERR_CONFIG. */
 pr_status_t pr_search_bad(const pr_search_spec_t *spec, pr_error_t *err, const char *format, ...)

@@ -1,4 +1,4 @@
-/* Points from a file: one a line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
+/* Points from a file: one per line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
  * fractions such as 1/3) between white space or commas; '#' begins a comment; empty lines and a byte order mark are
  * skipped. On the simplex a line gives proportions: "1 1 2" is 1/4, 1/4, 1/2. */
 #include "sweeps/search/search_internal.h"
@@ -48,7 +48,7 @@ static pr_status_t add_line(const pr_search_t *s, const char *from, const char *
                                           : pr_fail(err, PR_ERR_FORMAT, "more than %d points", PR_SEARCH_MAX_POINTS);
 }
 
-pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *n, pr_error_t *err)
+static pr_status_t read_points(const pr_search_t *s, pr_point_t **out, size_t *n, pr_error_t *err)
 {
     char *data = NULL;
     size_t len = 0, line = 0;
@@ -67,7 +67,7 @@ pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *
         at = stop + (stop < end);
     }
     if (status == PR_OK && set.n == 0)
-        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no points, expected one a line", s->spec->file);
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: found no points, expected one per line", s->spec->file);
     if (status == PR_OK) {
         *out = set.item;
         *n = set.n;
@@ -78,20 +78,54 @@ pr_status_t pr_search_list_read(const pr_search_t *s, pr_point_t **out, size_t *
     return status;
 }
 
-pr_status_t pr_search_run_list(pr_replay_t *r, pr_error_t *err)
+/* The points of the file, which are no more than the budget allows. Caller frees. */
+static pr_status_t affordable(const pr_search_t *s, pr_point_t **out, size_t *n, pr_error_t *err)
+{
+    PR_TRY(read_points(s, out, n, err));
+    if (s->spec->budget == 0 || *n <= (size_t)s->spec->budget)
+        return PR_OK;
+    free(*out);
+    *out = NULL;
+    return pr_search_bad(s->spec, err, "%s holds %zu points, but budget allows %d", s->spec->file, *n, s->spec->budget);
+}
+
+static pr_status_t list_check(const pr_search_t *s, pr_error_t *err)
 {
     pr_point_t *p = NULL;
     size_t n = 0;
-    PR_TRY(pr_search_list_read(r->s, &p, &n, err));
-    if (r->spec->budget > 0 && n > (size_t)r->spec->budget) {
-        free(p);
-        return pr_search_bad(r->spec, err, "%s holds %zu points, but budget allows %d", r->spec->file, n,
-                             r->spec->budget);
-    }
-    for (size_t i = 0; i < n && !r->check_only; i++)
-        pr_replay_add(r, &p[i], 0);
+    PR_TRY(affordable(s, &p, &n, err));
     free(p);
-    if (!r->check_only)
-        pr_replay_settle(r);
     return PR_OK;
 }
+
+static pr_status_t list_run(pr_replay_t *r, pr_error_t *err)
+{
+    pr_point_t *p = NULL;
+    size_t n = 0;
+    PR_TRY(affordable(r->s, &p, &n, err));
+    for (size_t i = 0; i < n; i++)
+        pr_replay_add(r, &p[i], 0);
+    free(p);
+    pr_replay_settle(r);
+    return PR_OK;
+}
+
+static int list_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    (void)max;
+    pr_point_t *p = NULL;
+    size_t n = 0;
+    if (read_points(s, &p, &n, NULL) != PR_OK)
+        n = 0;
+    free(p);
+    return pr_search_flat(s->spec, (int64_t)n, counts);
+}
+
+const pr_search_strategy_t pr_search_list = {
+    .name = "list",
+    .help = "The points of `file`: one per line, a number per objective; on the simplex they are proportions.",
+    .keys = "domain, file, budget, fidelity",
+    .asks_once = true,
+    .check = list_check,
+    .run = list_run,
+    .forecast = list_forecast};

@@ -162,27 +162,25 @@ static void add_corners(pr_replay_t *r)
     }
 }
 
-static pr_status_t check_ols(const pr_replay_t *r, pr_error_t *err)
+static pr_status_t ols_check(const pr_search_t *s, pr_error_t *err)
 {
-    const pr_search_spec_t *spec = r->spec;
-    if (r->k > PR_OLS_MAX_K)
+    const pr_search_spec_t *spec = s->spec;
+    if (s->k > PR_OLS_MAX_K)
         return pr_search_bad(spec, err, "type: ols takes up to %d objectives, found %d; use hierarchical", PR_OLS_MAX_K,
-                             r->k);
+                             s->k);
     if (pr_search_is_cube(spec))
         return pr_search_bad(spec, err, "domain: found 'cube', but ols searches the simplex");
     if (spec->levels < 0)
         return pr_search_bad(spec, err, "levels: found %d, expected at least 0", spec->levels);
-    if (spec->budget > 0 && spec->budget < r->k)
+    if (spec->budget > 0 && spec->budget < s->k)
         return pr_search_bad(spec, err, "budget: found %d, expected at least the %d corners of the simplex",
-                             spec->budget, r->k);
+                             spec->budget, s->k);
     return PR_OK;
 }
 
-pr_status_t pr_search_run_ols(pr_replay_t *r, pr_error_t *err)
+static pr_status_t ols_run(pr_replay_t *r, pr_error_t *err)
 {
-    PR_TRY(check_ols(r, err));
-    if (r->check_only)
-        return PR_OK;
+    PR_TRY(ols_check(r->s, err));
     add_corners(r);
     bool settled = pr_replay_settle(r), budget = r->spec->budget > 0 || r->spec->budget_core_hours > 0;
     for (int level = 1; settled && r->k > 1 && (budget || level <= r->spec->levels); level++) {
@@ -198,3 +196,35 @@ pr_status_t pr_search_run_ols(pr_replay_t *r, pr_error_t *err)
     }
     return PR_OK;
 }
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The number of corners of an envelope is not known before; every level may bring what the budget leaves. */
+static int ols_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    const pr_search_spec_t *spec = s->spec;
+    counts[0] = s->k;
+    int64_t left = spec->budget > 0 ? spec->budget - s->k : INT64_MAX;
+    int level = 1;
+    for (; level < max && level <= spec->levels && s->k > 1 && left > 0; level++) {
+        /* Taking in k corners makes one region; each further value adds at most about k corners to the envelope. */
+        int64_t fresh = spec->beam > 0 ? spec->beam : level == 1 ? 1 : counts[level - 1] * s->k;
+        counts[level] = least(least(fresh, left), PR_SEARCH_MAX_POINTS + 1);
+        left -= counts[level];
+    }
+    if (spec->budget > 0 && left > 0 && level < max && s->k > 1)
+        counts[level++] = left;
+    return level;
+}
+
+const pr_search_strategy_t pr_search_ols = {
+    .name = "ols",
+    .help = "Optimistic linear support (Roijers, Whiteson and Oliehoek 2015), on the simplex, for up to 10 objectives: "
+            "the next weights are those at which the best of what is known could be beaten most.",
+    .keys = "levels, beam, budget, budget_core_hours, min_gain, fidelity",
+    .check = ols_check,
+    .run = ols_run,
+    .forecast = ols_forecast};

@@ -122,7 +122,7 @@ static number_t read_exponent(const char **at, const char *end, int64_t *exponen
     return digits > 0 ? NUMBER_OK : NUMBER_BAD;
 }
 
-/* The digits behind a decimal point; zeros at the end say nothing and are passed over. */
+/* The digits after a decimal point; zeros at the end say nothing and are passed over. */
 static bool read_fraction(const char **at, const char *end, int64_t *value, int *count, int64_t *exponent)
 {
     const char *first = ++*at, *stop = first;

@@ -52,15 +52,20 @@ static void draw_cube(const pr_rng_key_t *key, uint64_t draw, int k, pr_point_t 
     pr_point_reduce(out, k);
 }
 
-pr_status_t pr_search_run_random(pr_replay_t *r, pr_error_t *err)
+static pr_status_t random_check(const pr_search_t *s, pr_error_t *err)
 {
-    const pr_search_spec_t *spec = r->spec;
+    const pr_search_spec_t *spec = s->spec;
     if (spec->points < 1 || spec->points > PR_SEARCH_MAX_POINTS)
         return pr_search_bad(spec, err, "points: found %d, expected 1 to %d", spec->points, PR_SEARCH_MAX_POINTS);
     if (!(spec->alpha >= 1e-3 && spec->alpha <= 1e6))
         return pr_search_bad(spec, err, "alpha: found %g, expected 0.001 to 1000000", spec->alpha);
-    if (r->check_only)
-        return PR_OK;
+    return PR_OK;
+}
+
+static pr_status_t random_run(pr_replay_t *r, pr_error_t *err)
+{
+    const pr_search_spec_t *spec = r->spec;
+    PR_TRY(random_check(r->s, err));
     int64_t room = pr_replay_room(r);
     size_t n = room < spec->points ? (size_t)room : (size_t)spec->points;
     pr_rng_key_t key = pr_rng_key((uint64_t)r->s->seed, "search.random", "");
@@ -77,3 +82,19 @@ pr_status_t pr_search_run_random(pr_replay_t *r, pr_error_t *err)
     pr_replay_settle(r);
     return PR_OK;
 }
+
+static int random_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    (void)max;
+    return pr_search_flat(s->spec, s->k == 1 && !pr_search_is_cube(s->spec) ? 1 : s->spec->points, counts);
+}
+
+const pr_search_strategy_t pr_search_random = {
+    .name = "random",
+    .help = "Random points: `points` draws of a Dirichlet distribution on the simplex, or uniform ones on the cube. "
+            "Equal seeds give equal points.",
+    .keys = "domain, points, alpha, budget, budget_core_hours, fidelity",
+    .asks_once = true,
+    .check = random_check,
+    .run = random_run,
+    .forecast = random_forecast};

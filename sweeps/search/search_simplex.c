@@ -24,24 +24,24 @@ static void add_if_new(void *context, const pr_point_t *p)
         pr_replay_add(a->r, p, a->level);
 }
 
-static pr_status_t check_level(const pr_replay_t *r, int level, int64_t n, pr_error_t *err)
+static pr_status_t check_level(const pr_search_t *s, int level, int64_t n, pr_error_t *err)
 {
     if (n <= PR_SEARCH_MAX_POINTS)
         return PR_OK;
-    return pr_search_bad(r->spec, err, "levels: the lattice of step 2^-%d in %d objectives has more than %d points",
-                         level, r->k, PR_SEARCH_MAX_POINTS);
+    return pr_search_bad(s->spec, err, "levels: the lattice of step 2^-%d in %d objectives has more than %d points",
+                         level, s->k, PR_SEARCH_MAX_POINTS);
 }
 
 /* Is every level that the budget holds small enough? Before the first is made. With a budget of time nobody knows how
  * many there will be. */
-static pr_status_t check_all(const pr_replay_t *r, pr_error_t *err)
+static pr_status_t check_all(const pr_search_t *s, pr_error_t *err)
 {
-    const pr_search_spec_t *spec = r->spec;
+    const pr_search_spec_t *spec = s->spec;
     for (int level = 0; level <= spec->levels && !(spec->budget_core_hours > 0); level++) {
-        int64_t n = pr_lattice_simplex(r->k, INT64_C(1) << level);
+        int64_t n = pr_lattice_simplex(s->k, INT64_C(1) << level);
         if (spec->budget > 0 && n > spec->budget)
             break;
-        PR_TRY(check_level(r, level, n, err));
+        PR_TRY(check_level(s, level, n, err));
     }
     return PR_OK;
 }
@@ -51,14 +51,11 @@ static pr_status_t check_all(const pr_replay_t *r, pr_error_t *err)
 static pr_status_t run_all(pr_replay_t *r, pr_error_t *err)
 {
     bool by_level = r->spec->budget_core_hours > 0;
-    PR_TRY(check_all(r, err));
-    if (r->check_only)
-        return PR_OK;
     for (int level = 0; level <= r->spec->levels; level++) {
         int64_t n = pr_lattice_simplex(r->k, INT64_C(1) << level);
         if (n - (int64_t)r->points.n > pr_replay_room(r))
             break;
-        PR_TRY(check_level(r, level, n, err));
+        PR_TRY(check_level(r->s, level, n, err));
         level_adder_t a = {r, level};
         pr_lattice_each(r->k, INT64_C(1) << level, add_if_new, &a);
         if (by_level && !pr_replay_settle(r))
@@ -307,20 +304,68 @@ static pr_status_t run_front(pr_replay_t *r, pr_error_t *err)
     return status;
 }
 
-pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err)
+pr_status_t pr_search_check_simplex(const pr_search_t *s, pr_error_t *err)
 {
-    const pr_search_spec_t *spec = r->spec;
+    const pr_search_spec_t *spec = s->spec;
     const char *select = spec->select; // the table of keys has a default
     if (spec->levels < 0 || spec->levels > 60)
         return pr_search_bad(spec, err, "levels: found %d, expected 0 to 60", spec->levels);
-    if (spec->budget > 0 && spec->budget < r->k)
+    if (spec->budget > 0 && spec->budget < s->k)
         return pr_search_bad(spec, err, "budget: found %d, expected at least the %d corners of the simplex",
-                             spec->budget, r->k);
+                             spec->budget, s->k);
     if (strcmp(select, "all") == 0)
+        return check_all(s, err);
+    if (strcmp(select, "best") != 0 && strcmp(select, "front") != 0)
+        return pr_search_bad(spec, err, "select: found '%s', expected front, best or all", select);
+    return PR_OK;
+}
+
+pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err)
+{
+    PR_TRY(pr_search_check_simplex(r->s, err));
+    if (strcmp(r->spec->select, "all") == 0)
         return run_all(r, err);
-    if (strcmp(select, "best") == 0)
-        return r->check_only ? PR_OK : run_best(r);
-    if (strcmp(select, "front") == 0)
-        return r->check_only ? PR_OK : run_front(r, err);
-    return pr_search_bad(spec, err, "select: found '%s', expected front, best or all", select);
+    return strcmp(r->spec->select, "best") == 0 ? run_best(r) : run_front(r, err);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Points that refining cells can add at a level: no more than the lattice has, and k(k-1)/2 a cell refined. */
+static int64_t level_bound(const pr_search_t *s, bool best, int level)
+{
+    const pr_search_spec_t *spec = s->spec;
+    int64_t lattice = level > 0 ? pr_lattice_simplex(s->k, INT64_C(1) << level) : s->k;
+    int64_t before = level > 0 ? pr_lattice_simplex(s->k, INT64_C(1) << (level - 1)) : 0;
+    int64_t fresh = lattice > PR_SEARCH_MAX_POINTS ? lattice : lattice - before;
+    if (level == 0)
+        return fresh;
+    /* One round a level, each refining at most `beam` cells of any depth; with a budget the rounds are not counted. */
+    bool budget = spec->budget > 0 || spec->budget_core_hours > 0;
+    int64_t beam = spec->beam > 0 ? spec->beam : best ? 1 : 0, cells = beam;
+    if (!best)
+        cells = beam == 0 || budget ? INT64_MAX / 256 : beam * (spec->levels - level + 1);
+    if (level == 1)
+        cells = 1;
+    return least(fresh, cells * (s->k * (s->k - 1) / 2));
+}
+
+int pr_search_forecast_simplex(const pr_search_t *s, int64_t *counts, int max)
+{
+    const pr_search_spec_t *spec = s->spec;
+    bool all = strcmp(spec->select, "all") == 0, best = strcmp(spec->select, "best") == 0;
+    int64_t spent = 0;
+    int level = 0;
+    for (; level <= spec->levels && level < max; level++) {
+        int64_t n = all ? pr_lattice_simplex(s->k, INT64_C(1) << level) - spent : level_bound(s, best, level);
+        if (all && spec->budget > 0 && spent + n > spec->budget)
+            break;
+        counts[level] = spec->budget > 0 ? least(n, spec->budget - spent) : n;
+        spent += counts[level];
+        if (counts[level] == 0)
+            break;
+    }
+    return level;
 }

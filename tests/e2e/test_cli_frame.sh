@@ -37,7 +37,7 @@ expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --m
 expect 2 "--max-new-tokens: expected a value, N" generate "$fixtures/gpt2" --prompt x --max-new-tokens
 expect 2 "--max-new-tokens: found '99999999999', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 99999999999
 expect 2 "--greedy takes no value" generate "$fixtures/gpt2" --prompt x --greedy=yes
-expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params, regmean" generate "$fixtures/gpt2" --prompt x --aggregate mean
+expect 2 "--aggregate: unknown mix 'mean'; there are: states, logits, probs, params" generate "$fixtures/gpt2" --prompt x --aggregate mean
 expect 2 "--aggregate: unknown mix 'state'; the nearest known one is 'states'" generate "$fixtures/gpt2" --prompt x --aggregate state
 expect 2 "--aggregate: mix 'states': unknown key 'lyer'; the nearest known one is 'layer'" generate "$fixtures/gpt2" --prompt x --aggregate "states; lyer=1"
 expect 2 "--layer goes with --aggregate states, found params" generate "$fixtures/gpt2" --prompt x --aggregate params --layer 1
@@ -71,10 +71,15 @@ holds "Longest continuation. Default: 40."
 # What is generated is up to date.
 "$bin" help config --markdown | cmp -s - "$source_dir/docs/configuration.md" ||
   fail "docs/configuration.md is not what 'paretorank help config --markdown' prints"
-"$bin" help objectives --markdown | cmp -s - "$source_dir/docs/objectives.md" ||
-  fail "docs/objectives.md is not what 'paretorank help objectives --markdown' prints"
-"$bin" help mixes --markdown | cmp -s - "$source_dir/docs/mixes.md" ||
-  fail "docs/mixes.md is not what 'paretorank help mixes --markdown' prints"
+for topic in objectives methods mixes searches; do
+  "$bin" help $topic --markdown | cmp -s - "$source_dir/docs/$topic.md" ||
+    fail "docs/$topic.md is not what 'paretorank help $topic --markdown' prints"
+done
+expect 0 "" help methods
+holds "one adapter per point, trained for"
+holds "    combine (string; linear; default \"linear\")"
+expect 0 "" help searches
+holds "Keys that it reads: domain, divisions, budget, fidelity."
 expect 0 "" help mixes
 holds "inv(sum w_k G_k) sum w_k G_k W_k"
 holds "    layer (integer; -1 to 2147483647; default -1)"
@@ -83,6 +88,9 @@ holds "    layer (integer; -1 to 2147483647; default -1)"
 grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"
 for verb in $verbs; do
   grep -q "^\.SS \"paretorank $verb" "$work/paretorank.1" || fail "the manual page lacks $verb"
+done
+for entry in experts single states regmean hierarchical ols brevity; do
+  grep -q "^\\\\fB$entry\\\\fR" "$work/paretorank.1" || fail "the manual page lacks $entry"
 done
 for bench in model pareto schedule team; do
   grep -q "^  bench .*\b$bench\b" "$work/help" || fail "help does not name bench $bench"

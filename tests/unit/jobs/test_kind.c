@@ -235,6 +235,36 @@ static void check_keys(const parsed_t *p, json_t *value, json_t *object)
     json_decref(names);
 }
 
+/* Another combiner makes another training, with another label; the default one said by name is the default one. */
+START_TEST(combiners_are_inputs)
+{
+    pr_config_t *c = config("combine", brought);
+    pr_inputs_t in;
+    pr_error_t err;
+    neutral_adapters(c);
+    ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
+    pr_training_wish_t wish[3] = {{.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}};
+    const char *named[3] = {NULL, "linear", "product"};
+    json_t *v[3];
+    char *label[3];
+    for (int i = 0; i < 3; i++) {
+        wish[i].combine = named[i];
+        v[i] = pr_inputs_train(&in, &c->finetune, &wish[i], 3);
+        label[i] = pr_training_label(c, NULL, &wish[i], 3);
+    }
+    ck_assert(json_equal(v[0], v[1]));
+    ck_assert_str_eq(label[0], label[1]);
+    ck_assert(!json_equal(v[0], v[2]));
+    ck_assert_ptr_nonnull(strstr(label[2], "-product-s3"));
+    for (int i = 0; i < 3; i++) {
+        json_decref(v[i]);
+        free(label[i]);
+    }
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
 START_TEST(inputs_are_read_back)
 {
     static const parsed_t train = {parse_train, pack_train}, how = {parse_how, pack_how},
@@ -292,6 +322,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_kind_of_ones_own);
     tcase_add_test(t, kinds_of_the_program);
+    tcase_add_test(t, combiners_are_inputs);
     tcase_add_test(t, inputs_are_read_back);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);

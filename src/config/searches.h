@@ -1,0 +1,8 @@
+/* The names of the search strategies, in order of help: all that a configuration knows of them. A strategy is one file,
+ * sweeps/search/search_NAME.c, and one word here. */
+#ifndef PR_CONFIG_SEARCHES_H
+#define PR_CONFIG_SEARCHES_H
+
+#define PR_SEARCH_LIST(X) X(hierarchical) X(grid) X(random) X(list) X(ols)
+
+#endif
