@@ -157,7 +157,7 @@ static pr_status_t read_ranges(const options_t *o, problem_t *p, pr_error_t *err
 static pr_status_t check_weights(const pr_points_t *w, const problem_t *p, pr_error_t *err)
 {
     if ((size_t)w->m != p->m)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: %d columns, expected %zu weights a row", w->name, w->m, p->m);
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %d columns, expected %zu weights per row", w->name, w->m, p->m);
     for (size_t i = 0; i < w->n * p->m; i++)
         if (w->values[i] < 0)
             return pr_fail(err, PR_ERR_FORMAT, "%s:%zu: found %g, expected weights that are not negative", w->name,

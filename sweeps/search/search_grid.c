@@ -94,11 +94,11 @@ static pr_status_t grid_check(const pr_search_t *s, pr_error_t *err)
         return pr_search_bad(s->spec, err, "divisions: found %lld, expected at least 1", (long long)m);
     int64_t n = lattice(s);
     if (n > PR_SEARCH_MAX_POINTS)
-        return pr_search_bad(s->spec, err, "divisions: %lld steps a side in %d dimensions are more than %d points",
+        return pr_search_bad(s->spec, err, "divisions: %lld steps per side in %d dimensions are more than %d points",
                              (long long)m, s->k, PR_SEARCH_MAX_POINTS);
     if (s->spec->budget > 0 && n > s->spec->budget)
         return pr_search_bad(s->spec, err,
-                             "divisions: %lld steps a side make %lld points, but budget allows %d; lower divisions",
+                             "divisions: %lld steps per side make %lld points, but budget allows %d; lower divisions",
                              (long long)m, (long long)n, s->spec->budget);
     return PR_OK;
 }

@@ -445,7 +445,7 @@ START_TEST(dump_reads_back)
     ck_assert_int_eq((int)json_object_size(again->objective[0].options), 3);
     char *dump2 = pr_config_dump(again);
     ck_assert_str_eq(dump, dump2);
-    ck_assert_ptr_nonnull(strstr(dump, "# Optimizer steps an expert."));
+    ck_assert_ptr_nonnull(strstr(dump, "# Optimizer steps per expert."));
     free(dump);
     free(dump2);
     pr_config_free(&c);

@@ -141,7 +141,7 @@ START_TEST(refuses)
         {"{\"mix\": \"states\", \"parts\": [], \"condition\": null}", "condition|null"},
         {"{\"mix\": \"states\", \"parts\": [], \"options\": {\"leyer\": 1}}", "'states'|unknown key 'leyer'|'layer'"},
         {"{\"mix\": \"states\", \"parts\": [], \"options\": {\"layer\": -2}}", "'states'|layer|-2"},
-        {"{\"mix\": \"params\", \"parts\": [], \"options\": 3}", "'params'|an integer"},
+        {"{\"mix\": \"params\", \"parts\": [], \"options\": 3}", "'params'|the integer 3"},
         {"{\"mix\": \"params\", \"parts\": [[\"job\", \"" A "\"]]}", "parts|job"},
         {"{\"mix\": \"params\", \"parts\": [[\"job\", \"" A "\", 1, 2]]}", "parts|job"},
         {"{\"mix\": \"params\", \"parts\": [[\"file\", \"" A "\", 1]]}", "parts|file|\"job\" or \"adapter\""},
