@@ -17,7 +17,7 @@ enum {
     KERNEL = 6 << 20, // what BLAS packs blocks into, per thread that multiplies
     TOKENIZER = 10,   // bytes read of a tokenizer.json, mostly while it is parsed, per byte of it
     TEXTS = 4,        // and of prompts
-    POINT = 350,      // bytes of a point and its evaluation on rank 0, without values (bench schedule --points)
+    POINT = 360,      // bytes of a point and its evaluation on rank 0, without values (bench schedule --points)
 };
 
 typedef struct shape {
