@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "jobs/artifact.h"
-#include "learn/reward_data.h"
+#include "reward/data.h"
 #include "store/layout.h"
 
 #include <math.h>

@@ -4,8 +4,8 @@
 
 #include "base/limits.h"
 #include "jobs/job.h"
-#include "jobs/prompt_tokens.h"
 #include "learn/response.h"
+#include "model/prompt_tokens.h"
 #include "objective/objective.h"
 #include "policy/policy.h"
 #include "policy/regmean.h"
@@ -94,12 +94,6 @@ typedef struct pr_scoring {
  */
 pr_status_t pr_env_scoring(pr_job_env_t *env, const pr_job_t *job, const json_t *hashes, const json_t *heads,
                            const pr_job_hooks_t *hooks, pr_scoring_t *out, pr_error_t *err);
-
-/* Decodes prompts [n_prompt] as pr_decode does at one point: every row of the team its share of the prompts, then all
- * get all of it. w [K] or NULL. prompt_id may not be NULL. Collective on the team. */
-pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double *w, int n_prompt,
-                          const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
-                          pr_decoded_t *out, pr_error_t *err);
 
 /* Generated sequences of one decoding as text, ready to be scored. */
 typedef struct pr_responses {

@@ -2,9 +2,9 @@
  * so that points share them and differences between points are paired. */
 #include "jobs/evaluate.h"
 #include "base/duration.h"
+#include "base/json_fields.h"
 #include "base/mem.h"
 #include "jobs/env.h"
-#include "jobs/fields.h"
 #include "jobs/kind.h"
 #include "jobs/merge.h"
 #include "policy/spec.h"
@@ -175,8 +175,8 @@ static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    pr_status_t status = pr_env_decode(e->env, &e->policy, e->policy.n_expert ? e->w : NULL, count, start,
-                                       set->ids + set->start[first], &o, &e->decoded, err);
+    pr_status_t status = pr_decode_team(e->env->team, &e->policy, e->policy.n_expert ? e->w : NULL, count, start,
+                                        set->ids + set->start[first], &o, &e->decoded, err);
     free(start);
     free(who);
     return status;

@@ -7,11 +7,11 @@
 #include "jobs/train.h"
 #include "base/duration.h"
 #include "base/file.h"
+#include "base/json_fields.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/artifact.h"
 #include "jobs/env.h"
-#include "jobs/fields.h"
 #include "jobs/kind.h"
 #include "learn/algorithm.h"
 #include "learn/combine.h"
@@ -280,7 +280,8 @@ static pr_status_t roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *er
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    pr_status_t status = pr_env_decode(t->env, &policy, &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
+    pr_status_t status =
+        pr_decode_team(t->env->team, &policy, &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
     free(who);
     return status;
 }

@@ -1,12 +1,12 @@
 #include "sweeps/inputs.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "config/prompts.h"
 #include "jobs/artifact.h"
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
 #include "jobs/train.h"
 #include "learn/combine.h"
+#include "model/prompts.h"
 #include "objective/objective.h"
 #include "store/layout.h"
 

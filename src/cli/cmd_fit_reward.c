@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/engine.h"
 #include "jobs/artifact.h"
-#include "jobs/fit_reward.h"
+#include "reward/head.h"
 
 #include <math.h>
 #include <stdio.h>

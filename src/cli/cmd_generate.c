@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/engine.h"
-#include "config/prompts.h"
 #include "learn/response.h"
+#include "model/prompts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

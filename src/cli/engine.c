@@ -2,8 +2,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/config.h"
-#include "config/prompts.h"
 #include "jobs/artifact.h"
+#include "model/prompts.h"
 #include "policy/gram.h"
 
 #include <stdlib.h>

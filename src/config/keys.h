@@ -3,7 +3,7 @@
 #define PR_CONFIG_KEYS_H
 
 #include "config/config.h"
-#include "config/tree.h"
+#include "option/tree.h"
 
 /* Of pr_objective_config_t, beside which a group holds the options of its type, and of pr_search_spec_t. */
 extern const pr_option_t pr_objective_keys[], pr_search_keys[];

@@ -23,6 +23,7 @@
 
 #include "model/head.h"
 #include "model/transformer.h"
+#include "parallel/team.h"
 #include "policy/mix.h"
 
 /* What is common to all points. Plain data; owns nothing. */
@@ -102,6 +103,11 @@ typedef struct pr_decoded {
  * not finite), PR_ERR_INTERRUPTED. */
 pr_status_t pr_decode(const pr_policy_t *p, int n_point, const double *w, int n_prompt, const int *prompt_start,
                       const int32_t *prompt_ids, const pr_decode_options_t *o, pr_decoded_t *out, pr_error_t *err);
+/* The same at one point by a team: every row decodes its share of the prompts, then all get all of it. w [K] or NULL.
+ * o->prompt_id may not be NULL. Collective on the team. */
+pr_status_t pr_decode_team(const pr_team_t *team, const pr_policy_t *p, const double *w, int n_prompt,
+                           const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
+                           pr_decoded_t *out, pr_error_t *err);
 void pr_decoded_clear(pr_decoded_t *d);
 
 #endif

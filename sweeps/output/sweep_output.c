@@ -3,7 +3,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/prompts.h"
+#include "model/prompts.h"
 #include "pareto/dominance.h"
 #include "report/costs.h"
 #include "report/metrics.h"

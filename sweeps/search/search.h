@@ -43,25 +43,11 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/searches.h"
+#include "method/point.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* One weight vector: w_k = num[k]/den, in lowest terms (den > 0). Only the first K entries count; the others are 0. */
-typedef struct pr_point {
-    int64_t den;
-    int64_t num[PR_MAX_OBJECTIVES];
-} pr_point_t;
-
-/* Brings to lowest terms. */
-void pr_point_reduce(pr_point_t *p, int k);
-/* -1, 0, 1: a total order (lexicographic by value of w_1, w_2, ...). Both reduced. */
-int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k);
-/* w [K] as doubles. */
-void pr_point_weights(const pr_point_t *p, int k, double *w);
-/* "1/4,1/2,1/4" into out. */
-void pr_point_text(const pr_point_t *p, int k, char *out, size_t size);
 
 /* What a search wants evaluated: a point on the first n_prompts evaluation prompts. */
 typedef struct pr_request {

@@ -4,31 +4,8 @@
 #ifndef PR_SWEEPS_SEARCH_INTERNAL_H
 #define PR_SWEEPS_SEARCH_INTERNAL_H
 
+#include "pareto/envelope.h"
 #include "sweeps/search/search.h"
-
-#define PR_NO_POINT SIZE_MAX
-
-/* A set of reduced points; ids count up in order of insertion. */
-typedef struct pr_pointset {
-    int k;
-    size_t n, cap, n_slots;
-    pr_point_t *item; // [n]
-    size_t *slot;     // [n_slots] id + 1, 0: free; open addressing
-} pr_pointset_t;
-
-/* The id of p, added when it was not there. */
-size_t pr_pointset_add(pr_pointset_t *set, const pr_point_t *p, bool *is_new);
-size_t pr_pointset_find(const pr_pointset_t *set, const pr_point_t *p);
-void pr_pointset_free(pr_pointset_t *set);
-
-/* Parses [text, end): k non-negative numbers (integers, decimals or fractions) between commas or white space. They are
- * taken as they are written; numbers that would need a common denominator from 2^62 on, such as those that NumPy and
- * Python print of a double, as the nearest doubles over a power of two. *out is set on success only. */
-pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err);
-/* The point whose weights are in the same proportions and sum to 1; false for the zero vector. */
-bool pr_point_normalise(pr_point_t *p, int k);
-/* Exact rational weights that sum to 1, of denominator 2^30, nearest to w [k] (non-negative, sum about 1). */
-void pr_point_quantise(const double *w, int k, pr_point_t *out);
 
 /* The results, to be found by point and prompts. */
 typedef struct pr_obs_index {
@@ -156,12 +133,5 @@ bool pr_search_is_cube(const pr_search_spec_t *spec);
 /* "search 'name': message" as PR_ERR_CONFIG. */
 pr_status_t pr_search_bad(const pr_search_spec_t *spec, pr_error_t *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* The corner weights of the upper envelope max_v w.v over the simplex. values [n,k], 2 <= k <= PR_OLS_MAX_K.
- * corner [m,k] and height [m] (the envelope there); caller frees both. The simplex's own corners are among them. */
-enum { PR_OLS_MAX_K = 10 };
-size_t pr_envelope_corners(const double *values, size_t n, int k, double **corner, double **height);
-/* The greatest w.v with weights[i].v <= bound[i] for all i; the first k rows of weights [n,k] are the unit vectors. */
-double pr_optimistic_value(const double *weights, const double *bound, size_t n, int k, const double *w);
 
 #endif

@@ -165,9 +165,9 @@ static void add_corners(pr_replay_t *r)
 static pr_status_t ols_check(const pr_search_t *s, pr_error_t *err)
 {
     const pr_search_spec_t *spec = s->spec;
-    if (s->k > PR_OLS_MAX_K)
-        return pr_search_bad(spec, err, "type: ols takes up to %d objectives, found %d; use hierarchical", PR_OLS_MAX_K,
-                             s->k);
+    if (s->k > PR_ENVELOPE_MAX_K)
+        return pr_search_bad(spec, err, "type: ols takes up to %d objectives, found %d; use hierarchical",
+                             PR_ENVELOPE_MAX_K, s->k);
     if (pr_search_is_cube(spec))
         return pr_search_bad(spec, err, "domain: found 'cube', but ols searches the simplex");
     if (spec->levels < 0)

@@ -3,7 +3,7 @@
 #include "mpi_test.h"
 #include "unit/jobs/reward_texts.h"
 
-#include "jobs/fit_reward.h"
+#include "reward/head.h"
 #include "mpi/team.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Fits of linear heads on teams of every shape against one process: samples spread unevenly over the team's rows, and
  * failures of one rank that all ranks are told of. */
 #include "mpi_test.h"
-#include "unit/learn/reward_samples.h"
+#include "unit/reward/reward_samples.h"
 
 #include "mpi/team.h"
 

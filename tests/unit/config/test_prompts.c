@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "config/prompts.h"
+#include "model/prompts.h"
 
 #include <check.h>
 #include <stdio.h>

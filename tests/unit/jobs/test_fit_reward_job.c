@@ -1,9 +1,9 @@
 /* The fit of a reward head on the small model: its features, its file, and the job of a sweep. */
 #include "base/log.h"
 #include "jobs/env.h"
-#include "jobs/fit_reward.h"
-#include "learn/reward_data.h"
-#include "learn/reward_fit.h"
+#include "reward/head.h"
+#include "reward/data.h"
+#include "reward/fit.h"
 #include "store/layout.h"
 #include "sweeps/inputs.h"
 #include "unit/jobs/reward_texts.h"

@@ -1,4 +1,4 @@
-#include "jobs/reward_features.h"
+#include "reward/features.h"
 #include "base/mem.h"
 #include "objective/last_state.h"
 

@@ -1,4 +1,4 @@
-#include "config/tree.h"
+#include "option/tree.h"
 #include "base/mem.h"
 
 #include <ctype.h>

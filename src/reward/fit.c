@@ -1,4 +1,4 @@
-#include "learn/reward_fit.h"
+#include "reward/fit.h"
 #include "base/mem.h"
 
 #include <math.h>

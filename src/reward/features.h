@@ -1,11 +1,11 @@
 /* The samples that a linear head is fitted on, or measured by, as features: the last hidden states of labelled texts,
  * or their differences of pairs, batch by batch. */
-#ifndef PR_JOBS_REWARD_FEATURES_H
-#define PR_JOBS_REWARD_FEATURES_H
+#ifndef PR_REWARD_FEATURES_H
+#define PR_REWARD_FEATURES_H
 
-#include "jobs/fit_reward.h"
-#include "learn/reward_data.h"
-#include "learn/reward_fit.h"
+#include "reward/data.h"
+#include "reward/fit.h"
+#include "reward/head.h"
 
 typedef struct pr_reward_set {
     const pr_fit_input_t *in;
@@ -19,7 +19,7 @@ typedef struct pr_reward_set {
     float *kept;            // [n,d] of pairs once they have been gone through; NULL where one pass is enough
     bool *have;             // [n_batch] is in kept
     int64_t tokens;         // through the model so far
-    pr_features_t features; // for reward_fit.h
+    pr_features_t features; // for reward/fit.h
 } pr_reward_set_t;
 
 /* This team row's share of the samples that are held out, or of those that are not. keep: pairs will be gone through

@@ -1,4 +1,4 @@
-#include "config/prompts.h"
+#include "model/prompts.h"
 #include "base/json.h"
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* Prompt files: JSON lines, each an object with "prompt" (a string that is not empty) and optionally "id" (a string or
  * an integer); other members are passed over, and so are blank lines. */
-#ifndef PR_CONFIG_PROMPTS_H
-#define PR_CONFIG_PROMPTS_H
+#ifndef PR_MODEL_PROMPTS_H
+#define PR_MODEL_PROMPTS_H
 
 #include "base/error.h"
 

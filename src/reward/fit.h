@@ -9,8 +9,8 @@
  * margin (Touvron et al. 2023, "Llama 2", 3.2.2), 0 where none is given
  *
  * As losses are means, a ridge means the same at any number of samples. */
-#ifndef PR_LEARN_REWARD_FIT_H
-#define PR_LEARN_REWARD_FIT_H
+#ifndef PR_REWARD_FIT_H
+#define PR_REWARD_FIT_H
 
 #include "parallel/team.h"
 

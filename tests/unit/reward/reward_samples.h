@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "learn/reward_fit.h"
+#include "reward/fit.h"
 
 #include <math.h>
 #include <stdlib.h>

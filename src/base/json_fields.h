@@ -1,7 +1,7 @@
 /* Structures as JSON objects: a table says which key is which member, and serves both ways, so that what is packed and
  * what is parsed cannot drift apart. */
-#ifndef PR_JOBS_FIELDS_H
-#define PR_JOBS_FIELDS_H
+#ifndef PR_BASE_JSON_FIELDS_H
+#define PR_BASE_JSON_FIELDS_H
 
 #include "base/error.h"
 #include "base/json.h"

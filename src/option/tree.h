@@ -1,7 +1,7 @@
 /* A configuration as a tree, before the table of keys gives it meaning: what libconfig read from a file, or JSON, with
  * the place that each value came from, so that a message can name it. `--set key=value` changes it. */
-#ifndef PR_CONFIG_TREE_H
-#define PR_CONFIG_TREE_H
+#ifndef PR_OPTION_TREE_H
+#define PR_OPTION_TREE_H
 
 #include "base/error.h"
 #include "base/json.h"

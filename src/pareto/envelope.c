@@ -4,17 +4,19 @@
  * They are found by the double description method (Motzkin et al. 1953; Fukuda and Prodon 1996): values are taken in
  * one by one; one that rises above the envelope at some vertices replaces them by new ones on the edges to the others.
  * Two vertices share an edge when no third one lies on all the constraints that both lie on. */
-#include "sweeps/search/search_internal.h"
+#include "pareto/envelope.h"
 
 #include "base/mem.h"
 
 #include <assert.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct vertex {
-    double w[PR_OLS_MAX_K], h;
+    double w[PR_ENVELOPE_MAX_K], h;
     uint64_t *on; // bit set of constraints it lies on: w_j >= 0 first, then the values
 } vertex_t;
 
@@ -98,7 +100,7 @@ static bool is_corner(const polyhedron_t *p, const vertex_t *v)
 /* The point of the edge from a (above by da > 0) to b (below by db > 0) where the new value meets the envelope. */
 static void add_crossing(polyhedron_t *p, size_t a, size_t b, double da, double db, size_t value)
 {
-    double w[PR_OLS_MAX_K], t = da / (da + db), sum = 0;
+    double w[PR_ENVELOPE_MAX_K], t = da / (da + db), sum = 0;
     for (int j = 0; j < p->k; j++) {
         w[j] = p->v[a].w[j] == 0 && p->v[b].w[j] == 0 ? 0 : p->v[a].w[j] + t * (p->v[b].w[j] - p->v[a].w[j]);
         w[j] = w[j] < 1e-14 ? 0 : w[j];
@@ -158,14 +160,14 @@ static void take_in(polyhedron_t *p, size_t value)
 
 size_t pr_envelope_corners(const double *values, size_t n, int k, double **corner, double **height)
 {
-    assert(n > 0 && k >= 1 && k <= PR_OLS_MAX_K);
+    assert(n > 0 && k >= 1 && k <= PR_ENVELOPE_MAX_K);
     polyhedron_t p = {.k = k, .values = values, .n_values = n, .words = (n + (size_t)k + 63) / 64};
     double size = 0;
     for (size_t i = 0; i < n * (size_t)k; i++)
         size = fmax(size, fabs(values[i]));
     p.tolerance = 1e-11 * size;
     for (int j = 0; j < k; j++) {
-        double w[PR_OLS_MAX_K] = {0};
+        double w[PR_ENVELOPE_MAX_K] = {0};
         w[j] = 1;
         add_vertex(&p, w, values[j], 1);
     }
@@ -188,15 +190,15 @@ size_t pr_envelope_corners(const double *values, size_t n, int k, double **corne
 
 typedef struct tableau {
     int k;
-    double row[PR_OLS_MAX_K][PR_OLS_MAX_K]; // inverse of the basis
-    double y[PR_OLS_MAX_K];
-    size_t basis[PR_OLS_MAX_K];
+    double row[PR_ENVELOPE_MAX_K][PR_ENVELOPE_MAX_K]; // inverse of the basis
+    double y[PR_ENVELOPE_MAX_K];
+    size_t basis[PR_ENVELOPE_MAX_K];
 } tableau_t;
 
 /* The first column whose reduced cost is negative; n when there is none. */
 static size_t entering(const tableau_t *t, const double *weights, const double *bound, size_t n, double tolerance)
 {
-    double price[PR_OLS_MAX_K] = {0};
+    double price[PR_ENVELOPE_MAX_K] = {0};
     for (int i = 0; i < t->k; i++)
         for (int j = 0; j < t->k; j++)
             price[j] += bound[t->basis[i]] * t->row[i][j];
@@ -213,7 +215,7 @@ static size_t entering(const tableau_t *t, const double *weights, const double *
 /* Brings column c into the basis; false when no row limits it (then rounding spoke for it). */
 static bool pivot(tableau_t *t, const double *weights, size_t c)
 {
-    double d[PR_OLS_MAX_K] = {0}, least = INFINITY;
+    double d[PR_ENVELOPE_MAX_K] = {0}, least = INFINITY;
     int out = -1;
     for (int i = 0; i < t->k; i++) {
         for (int j = 0; j < t->k; j++)
@@ -242,7 +244,7 @@ static bool pivot(tableau_t *t, const double *weights, size_t c)
 
 double pr_optimistic_value(const double *weights, const double *bound, size_t n, int k, const double *w)
 {
-    assert(k >= 1 && k <= PR_OLS_MAX_K && n >= (size_t)k);
+    assert(k >= 1 && k <= PR_ENVELOPE_MAX_K && n >= (size_t)k);
     tableau_t t = {.k = k};
     double size = 0, value = 0;
     for (size_t i = 0; i < n; i++)

@@ -1,7 +1,8 @@
-#include "learn/reward_data.h"
+#include "reward/data.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "objective/templated.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -132,4 +133,27 @@ bool pr_reward_data_held_out(const pr_reward_data_t *data, int i, double share)
     const pr_reward_item_t *item = &data->item[i];
     pr_rng_key_t key = pr_rng_key(0, "held-out", item->prompt && *item->prompt ? item->prompt : item->text);
     return pr_rng_uniform(&key, 0, 0, 0, 0) < share;
+}
+
+static pr_status_t check_item(const pr_reward_item_t *item, const pr_templated_t *how, const pr_tokenizer_t *t,
+                              const pr_model_config_t *model, pr_error_t *err)
+{
+    PR_TRY(pr_templated_check(how, t, model, item->prompt, item->text, strlen(item->text), err));
+    const char *other = item->rejected;
+    return other ? pr_templated_check(how, t, model, item->prompt, other, strlen(other), err) : PR_OK;
+}
+
+pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const json_t *options,
+                                        const pr_tokenizer_t *t, const pr_model_config_t *model, pr_error_t *err)
+{
+    pr_templated_t how = {0};
+    if (pr_tokenizer_size(t) <= model->vocab)
+        return PR_OK;
+    PR_TRY(pr_templated_read(options, NULL, file, &how, err));
+    pr_status_t status = PR_OK;
+    for (int i = 0; i < data->n && status == PR_OK; i++)
+        if ((status = check_item(&data->item[i], &how, t, model, err)) != PR_OK)
+            pr_fail_in(err, "%s: sample %d", file, i + 1);
+    pr_templated_clear(&how);
+    return status;
 }

@@ -1,7 +1,6 @@
-#include "jobs/prompt_tokens.h"
+#include "model/prompt_tokens.h"
 #include "base/log.h"
 #include "model/tokens.h"
-#include "objective/templated.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,27 +50,4 @@ void pr_prompt_tell(const pr_prompt_reader_t *r)
             "%s: %d prompt%s (the first: prompt %d) begin%s with the token that the tokenizer puts before every text, "
             "and have it twice",
             r->file, r->n_doubled, r->n_doubled == 1 ? "" : "s", r->first_doubled, r->n_doubled == 1 ? "s" : "");
-}
-
-static pr_status_t check_item(const pr_reward_item_t *item, const pr_templated_t *how, const pr_tokenizer_t *t,
-                              const pr_model_config_t *model, pr_error_t *err)
-{
-    PR_TRY(pr_templated_check(how, t, model, item->prompt, item->text, strlen(item->text), err));
-    const char *other = item->rejected;
-    return other ? pr_templated_check(how, t, model, item->prompt, other, strlen(other), err) : PR_OK;
-}
-
-pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const json_t *options,
-                                        const pr_tokenizer_t *t, const pr_model_config_t *model, pr_error_t *err)
-{
-    pr_templated_t how = {0};
-    if (pr_tokenizer_size(t) <= model->vocab)
-        return PR_OK;
-    PR_TRY(pr_templated_read(options, NULL, file, &how, err));
-    pr_status_t status = PR_OK;
-    for (int i = 0; i < data->n && status == PR_OK; i++)
-        if ((status = check_item(&data->item[i], &how, t, model, err)) != PR_OK)
-            pr_fail_in(err, "%s: sample %d", file, i + 1);
-    pr_templated_clear(&how);
-    return status;
 }

@@ -1,6 +1,6 @@
 /* Decoding by a team: every row decodes its share of the prompts, and all get all of it. */
 #include "base/mem.h"
-#include "jobs/env.h"
+#include "policy/policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,11 +72,10 @@ static void join(const pr_team_t *t, const pr_decoded_t *mine, int n_seq, pr_dec
     free(offset);
 }
 
-pr_status_t pr_env_decode(pr_job_env_t *env, const pr_policy_t *p, const double *w, int n_prompt,
-                          const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
-                          pr_decoded_t *out, pr_error_t *err)
+pr_status_t pr_decode_team(const pr_team_t *t, const pr_policy_t *p, const double *w, int n_prompt,
+                           const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,
+                           pr_decoded_t *out, pr_error_t *err)
 {
-    const pr_team_t *t = env->team;
     pr_decode_options_t mine = *o;
     pr_decoded_t d = {0};
     pr_status_t status = PR_OK;

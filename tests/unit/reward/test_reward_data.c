@@ -1,5 +1,5 @@
 /* What reward heads are fitted on: every form of a line, what is refused, and the split. */
-#include "learn/reward_data.h"
+#include "reward/data.h"
 
 #include <check.h>
 #include <stdio.h>

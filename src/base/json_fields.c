@@ -1,4 +1,4 @@
-#include "jobs/fields.h"
+#include "base/json_fields.h"
 #include "base/hash.h"
 
 #include <limits.h>

@@ -4,10 +4,13 @@
  *            be true or false, which is 1 or 0
  *   pairs    {"prompt": TEXT, "chosen": TEXT, "rejected": TEXT, "margin": NUMBER}; a prompt may be left out, and so may
  * the margin by which the chosen one is to lead: 0 then */
-#ifndef PR_LEARN_REWARD_DATA_H
-#define PR_LEARN_REWARD_DATA_H
+#ifndef PR_REWARD_DATA_H
+#define PR_REWARD_DATA_H
 
 #include "base/error.h"
+#include "base/json.h"
+#include "model/config.h"
+#include "tokenizer/tokenizer.h"
 
 #include <stdbool.h>
 
@@ -33,5 +36,10 @@ void pr_reward_data_free(pr_reward_data_t **data);
 /* Is sample i kept from the fit, to measure it by? A function of the sample's prompt (of the text where there is none)
  * and of the share alone, so that it depends on no order, and that samples of one prompt stay together. Local. */
 bool pr_reward_data_held_out(const pr_reward_data_t *data, int i, double share);
+
+/* Has the model embeddings for all tokens of the texts that a head will be fitted on, made with the settings of the
+ * options (objective/templated.h)? PR_ERR_FORMAT names file, sample and token. */
+pr_status_t pr_reward_data_check_tokens(const pr_reward_data_t *data, const char *file, const json_t *options,
+                                        const pr_tokenizer_t *t, const pr_model_config_t *model, pr_error_t *err);
 
 #endif

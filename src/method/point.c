@@ -1,5 +1,5 @@
 /* Points with exact rational coordinates, and their text. */
-#include "sweeps/search/search_internal.h"
+#include "method/point.h"
 
 #include "base/mem.h"
 

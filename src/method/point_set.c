@@ -1,5 +1,5 @@
 /* Sets of points, by hash. */
-#include "sweeps/search/search_internal.h"
+#include "method/point.h"
 
 #include "base/hash.h"
 #include "base/mem.h"
