@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # pr_module(NAME [FOLDERS folder...] DEPENDS...): one static library a layer, of the .c files of its folder and of the
 # folders in it that are named. A layer can only use what it links to, and only include that: its include path has one
 # root for each layer, which holds nothing but a link to that layer's folder.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # One interface target carries how every file of ours is compiled.
 add_library(pr_compile INTERFACE)
 target_compile_definitions(pr_compile INTERFACE _GNU_SOURCE PR_VERSION="${PROJECT_VERSION}")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # The picture of a front in the README:
 #   gnuplot -c docs/front.gp results/counsel/cells.csv docs/front.svg
 # One panel an aggregation; every point of the sweep, with those that no other point beats drawn large.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What jobs leave, and what is given in its place: by the hash of its content, so that what was damaged is noticed. */
 #ifndef PR_JOBS_ARTIFACT_H
 #define PR_JOBS_ARTIFACT_H

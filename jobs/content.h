@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What jobs name by the hash of its content: models, adapters, lists of prompts, objectives, and what the evaluations
  * of a search have in common. Rank 0 fills it from the configuration; it travels to all ranks as JSON, and is all that
  * a rank knows beside the job itself. Where a thing lies is no part of any job.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "jobs/env.h"
 #include "base/file.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The inside of a job environment, for the kinds of jobs. */
 #ifndef PR_JOBS_ENV_H
 #define PR_JOBS_ENV_H

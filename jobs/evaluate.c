@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The evaluate job (evaluate.h). Random numbers are keyed by (sweep seed, prompt, sample, token) and not by the point,
  * so that points share them and differences between points are paired. */
 #include "jobs/evaluate.h"

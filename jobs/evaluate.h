@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The evaluate job: what a policy scores on a range of the evaluation prompts.
  *
  * Result: {"mean": [K], "se": [K] (null: of one prompt), "n": prompts, "cut": share of the responses that

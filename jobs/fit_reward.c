@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "jobs/fit_reward.h"
 #include "base/duration.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The job that fits a linear reward head (reward/head.h). */
 #ifndef PR_JOBS_FIT_REWARD_H
 #define PR_JOBS_FIT_REWARD_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "jobs/job.h"
 #include "base/mem.h"
 #include "jobs/env.h"

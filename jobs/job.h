@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a team does for one job. A job is its inputs: a JSON value whose hash is its identity, and which is what
  * travels. Nothing else of a sweep reaches it; there is no scheduling and no search here.
  *

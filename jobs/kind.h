@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Kinds of jobs: one file each, and one word of PR_JOB_KIND_LIST. A kind's file owns the structure of its inputs with the pair that
  * packs it into JSON and parses it; nobody else reads their keys. */
 #ifndef PR_JOBS_KIND_H

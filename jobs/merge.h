@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Mixes that make one adapter of a policy's parts, within jobs: what they measure of an adapter is made when first
  * needed and kept with it. Memory of Gram matrices: an adapter's are the sum over the layers of (2 d^2 + q^2 + ff^2)
  * doubles, of the maps that are adapted; the team's ranks share them. */

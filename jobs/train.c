@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The train job (train.h): one adapter, by policy gradient on its own roll-outs. Roll-outs are keyed by (sweep seed,
  * training seed, step, prompt, sample, token), the prompts' order by (sweep seed, training seed), the adapter's
  * beginning by (sweep seed, training seed, tensor): no objective, weight, method or setting is in a key, so that

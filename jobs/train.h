@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The train job: one adapter towards one reward, by policy gradient on its own roll-outs. What reward a step climbs
  * (learn/combine.h), by which estimator (learn/algorithm.h) and what is trained are separate choices, and the job knows
  * none of them by name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "mpi/dense_grid.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The `grid` dense provider: matrices in double precision, block-cyclic over the process grid of a team, by PBLAS and
  * ScaLAPACK. Within mpi/.
  *

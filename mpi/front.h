@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The global non-dominated set: every rank keeps an archive of the points it evaluated; the archives are merged up a
  * binomial tree into rank 0's. Of several points with equal values all are on the front. What an archive holds does not
  * depend on order, so the result is that of the serial filter of all points at any number of ranks. */

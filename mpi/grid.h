@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A BLACS process grid over a communicator. It lives and dies with the communicator that it was made from. Within mpi/.
  *
  * Activations are row-major [tokens, features], which is column-major [features, tokens]: so features lie along BLACS's

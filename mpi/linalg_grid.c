@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Activations are row-major [n, features], column-major [features, n]: features lie along the grid's process rows, in
  * blocks, and the n rows are all on the one process column. A weight whose outputs are split lies as a column-major
  * [all out, all in] with its outputs along process rows (stored [in, own out] row-major), one whose inputs are split as

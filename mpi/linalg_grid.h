@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The grid linear-algebra provider: products with split weights by PBLAS over a BLACS grid of cols x 1. Within mpi/. */
 #ifndef PR_MPI_LINALG_GRID_H
 #define PR_MPI_LINALG_GRID_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* BLACS, PBLAS and ScaLAPACK as we call them: they have no C header. Within mpi/. Matrices are column-major; a
  * descriptor has nine numbers (desc). */
 #ifndef PR_MPI_SCALAPACK_H

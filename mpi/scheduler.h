@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Rank 0 schedules, the others work, in teams of neighbours whose first rank is a worker to rank 0 and hands its jobs
  * on; with one rank it does both. The scheduler knows jobs and ranks, not weights: where jobs come from is a table of
  * functions, and so is who does them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "mpi/team.h"
 #include "base/mem.h"
 #include "mpi/dense_grid.h"

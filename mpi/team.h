@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Teams: the ranks of a world cut into process grids of rows x cols. A team lives as long as a phase of a sweep. */
 #ifndef PR_MPI_TEAM_H
 #define PR_MPI_TEAM_H

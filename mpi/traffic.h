@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* How much this process sends, for benchmarks. The MPI calls that carry data, those of BLACS and PBLAS too, are counted
  * by a small library that stands before MPI (mpi/preload). It is loaded only where it is asked for: the program defines
  * none of MPI's functions, so that profilers which do the same (mpiP, IPM, Score-P, ...) see every call. */

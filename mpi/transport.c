@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "mpi/transport.h"
 #include "mpi/front.h"
 #include "mpi/scheduler.h"

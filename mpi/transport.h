@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A world as what a run needs of its processes (run/transport.h). */
 #ifndef PR_MPI_TRANSPORT_H
 #define PR_MPI_TRANSPORT_H

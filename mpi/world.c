@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "mpi/world.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The processes of one run: start and end of MPI, and messages of bytes between rank 0 and the others. The only layer
  * that knows MPI. MPI_COMM_WORLD is duplicated once, in world.c, and its errors are returned. */
 #ifndef PR_MPI_WORLD_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What mpi/'s own files share of the world. */
 #ifndef PR_MPI_WORLD_INTERNAL_H
 #define PR_MPI_WORLD_INTERNAL_H

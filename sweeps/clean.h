@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Frees what a results directory does not need any more. */
 #ifndef PR_SWEEPS_CLEAN_H
 #define PR_SWEEPS_CLEAN_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a journal says: the one place where a line changes a state. The run that writes the journal folds each line as
  * it writes it, a later run folds the file, and so does `status`; none has a state of its own beside it.
  *

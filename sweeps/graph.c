@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The jobs of a sweep with what each needs of others: nodes, needs, ready. */
 #include "base/file.h"
 #include "base/log.h"

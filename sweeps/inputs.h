@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* From a configuration to the inputs of jobs: everything on disk that results depend on is hashed, and what jobs share
  * is put where they find it by hash (jobs/content.h). */
 #ifndef PR_SWEEPS_INPUTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "sweeps/merge.h"
 #include "jobs/artifact.h"
 #include "jobs/merge.h"

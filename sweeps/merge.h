@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The adapter of a point of a mix that merges, outside of a sweep's jobs. */
 #ifndef PR_SWEEPS_MERGE_H
 #define PR_SWEEPS_MERGE_H

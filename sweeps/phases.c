@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "sweeps/phases.h"
 #include "sweeps/inputs.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The phases of a sweep and the teams of each: where fine-tuning and evaluation want teams of different shapes, all
  * that evaluations wait for comes first, and then the teams are re-formed. Pure functions of the configuration. */
 #ifndef PR_SWEEPS_PHASES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "sweeps/place.h"
 #include "base/file.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Where a sweep's files are. A results directory is worked in wherever it is now: it may have been moved, renamed or
  * copied since, alone or with what lies around it. Identities are by content, so what it is does not change; its
  * configuration names model, prompts, adapters and objectives' files as they were, and what is not there any more is

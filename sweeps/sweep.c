@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "sweeps/sweep.h"
 #include "base/duration.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep: what is done, what may run now, what comes next. It joins the configuration, the searches and the
  * journal, and knows nothing of ranks beyond their numbers: whoever runs jobs asks pr_sweep_next and tells
  * pr_sweep_finished. Every decision is a function of the configuration and the results, so a sweep that was killed goes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The inside of a sweep's state. */
 #ifndef PR_SWEEPS_SWEEP_INTERNAL_H
 #define PR_SWEEPS_SWEEP_INTERNAL_H

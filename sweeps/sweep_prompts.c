@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What evaluations found prompt by prompt, in the segments that their jobs wrote. */
 #include "base/file.h"
 #include "base/mem.h"

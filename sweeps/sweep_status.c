@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The state of a sweep as its journal tells it, for other shells. */
 #include "base/mem.h"
 #include "report/text.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* One search over one set of experts: what it asked for, what came of it. */
 #include "base/mem.h"
 #include "sweeps/sweep_internal.h"

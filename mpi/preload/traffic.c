@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A library of its own that `bench team` loads before MPI (mpi/traffic.c): its functions take the place of MPI's,
  * count, and pass on to whatever comes next, MPI or a profiler. The program itself defines no function of MPI's. */
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Durations as people write them: "90s", "5m", "1.5h", "2d", "250ms", or a bare number of seconds. */
 #ifndef PR_BASE_DURATION_H
 #define PR_BASE_DURATION_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Status codes and the error that carries one line of text.
  *
  * A function that can fail returns pr_status_t and takes a last, optional pr_error_t. Three classes are kept apart: a

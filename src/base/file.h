@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Files: whole reads, read-only maps, and writes that are never seen half-done. */
 #ifndef PR_BASE_FILE_H
 #define PR_BASE_FILE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Hashes of content: XXH3 (xxHash), 64 and 128 bits. Identities in this project are 32 hexadecimal digits of
  * XXH3-128. */
 #ifndef PR_BASE_HASH_H

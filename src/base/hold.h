@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Moments for tests: a process can be made to wait at a point of its work, so that what a test does to it falls into
  * exactly that moment, at any speed of the machine. Nothing happens unless the environment says so:
  *

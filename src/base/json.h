@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Helpers over jansson: files with one clear line on error, canonical text, typed look-ups. */
 #ifndef PR_BASE_JSON_H
 #define PR_BASE_JSON_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "base/json_fields.h"
 #include "base/hash.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Structures as JSON objects: a table says which key is which member, and serves both ways, so that what is packed and
  * what is parsed cannot drift apart. */
 #ifndef PR_BASE_JSON_FIELDS_H

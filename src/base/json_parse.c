@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* JSON as RFC 8259 has it and as Python's json module writes and reads it: NaN, Infinity, -Infinity and integers of any
  * size are values, "\u0000" may stand in a string, and half a surrogate pair is one character, U+FFFD here.
  *

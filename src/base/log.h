@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Diagnostics for people, on stderr: "paretorank: message", or of rank 3 of several "paretorank[3]: message". Data goes
  * to stdout and never through here. */
 #ifndef PR_BASE_LOG_H

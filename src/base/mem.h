@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Allocation whose failure cannot be ignored: these return NULL only for impossible sizes on hostile input
  * (pr_alloc_try) or end the process with one line (pr_alloc), as no function below the command line can do better
  * when memory has run out. Sizes that come from a file are checked against the file before they reach these. */

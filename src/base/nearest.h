@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The known word that a misspelt one most likely meant. */
 #ifndef PR_BASE_NEAREST_H
 #define PR_BASE_NEAREST_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Counter-based random numbers (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; Threefry-4x64-20
  * from Random123). A number is a pure function of a key (who asks) and a counter (for what), so results do not depend
  * on order, rank or batch. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank bench model: tokens per second of forward, backward (LoRA) and decoding, beside the rate that the same BLAS
  * reaches on a large square product in the same process. */
 #include "base/duration.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank bench pareto: how fast the filter and the hypervolume are on this machine. */
 #include "base/duration.h"
 #include "base/file.h"

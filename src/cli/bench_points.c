@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "cli/bench_points.h"
 #include "base/duration.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What rank 0 needs for a sweep of many points. */
 #ifndef PR_CLI_BENCH_POINTS_H
 #define PR_CLI_BENCH_POINTS_H

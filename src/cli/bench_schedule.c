@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank bench schedule: rank 0 with synthetic jobs. Under mpirun: dispatches a second with jobs of no length, and
  * the efficiency of the workers with jobs that sleep. */
 #include "base/duration.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank bench team: one fine-tuning step of a model on teams of several shapes, beside a team of one rank, in one
  * run. The model has random weights, the same for every team. */
 #include "base/duration.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The command's verbs: one file each, one line of PR_VERB_LIST. */
 #ifndef PR_CLI_CLI_H
 #define PR_CLI_CLI_H

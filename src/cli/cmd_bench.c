@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank bench: measurements of this machine. */
 #include "cli/cli.h"
 #include "mpi/world.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank clean: frees what a results directory does not need any more. */
 #include "cli/cli.h"
 #include "sweeps/clean.h"

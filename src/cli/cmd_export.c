@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank export: the adapter that a weight vector makes of a sweep's experts, exactly, by concatenating ranks. It
  * is the policy of a mix that is one adapter: of `params`, or with --aggregate regmean of `regmean`. */
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank fit-reward: a linear reward head on a model's last hidden state, from labels or preference pairs. */
 #include "base/duration.h"
 #include "base/file.h"

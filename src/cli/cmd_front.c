@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank front: the non-dominated points of a sweep, with what their policies said. */
 #include "base/file.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank generate: continues prompts with a model, or with the policy of experts and weights. */
 #include "base/duration.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank indicators: how good the sets in a file of points are. */
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank logits: next-token logits of a sequence. */
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank nondominated: the rows of a file of points that no other row dominates. */
 #include "base/mem.h"
 #include "cli/point_verbs.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank plan: checks a sweep's inputs and says what it would run. */
 #include "base/file.h"
 #include "base/mem.h"

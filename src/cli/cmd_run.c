@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank run: a sweep on the ranks that mpirun or srun started, or the rest of one that was stopped. */
 #include "base/duration.h"
 #include "base/log.h"

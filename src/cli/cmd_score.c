@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank score: log-probabilities of a text's tokens, or what a sequence classifier says of it. */
 #include "base/log.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank status: a sweep's progress, from its journal. */
 #include "base/duration.h"
 #include "cli/cli.h"

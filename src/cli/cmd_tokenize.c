@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* paretorank tokenize: text on standard input to ids, or ids to text. */
 #include "base/mem.h"
 #include "cli/cli.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What tokenize, generate, logits and score share: options that name a model, adapters and weights, and opening
  * them. */
 #ifndef PR_CLI_ENGINE_H

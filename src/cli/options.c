@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "cli/options.h"
 #include "base/mem.h"
 #include "base/nearest.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Options of a verb: one table drives parsing, --help and the man page. GNU style: --name value, --name=value, -h, and
  * "--" before arguments that begin with '-'. */
 #ifndef PR_CLI_OPTIONS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a sweep would run, found out without running any of it: every input is opened and checked that can be checked
  * before an allocation is spent. */
 #ifndef PR_CLI_PLAN_H

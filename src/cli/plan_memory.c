@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a rank will need, counted from what it allocates (the resident set, at its peak). Whatever columns split is
  * counted with the widest share; whatever depends on how long responses get, with the longest. */
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "cli/point_verbs.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the verbs on files of points share. */
 #ifndef PR_CLI_POINT_VERBS_H
 #define PR_CLI_POINT_VERBS_H

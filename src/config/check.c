@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Checks that concern several keys at once. */
 #include "base/mem.h"
 #include "config/columns.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The names of the columns of cells.csv and front.csv, for those who write them (report/table.c) and for the check that
  * no objective's name makes two of them the same (config/check.c). */
 #ifndef PR_CONFIG_COLUMNS_H

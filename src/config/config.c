@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "config/config.h"
 #include "base/file.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The configuration of a sweep: one libconfig file, one table of keys (key, type, default, range, help) that drives
  * parsing, --set key=value, `paretorank help config`, the man page and the resolved dump. The result is a plain
  * structure and, with all defaults filled in, canonical JSON. An unknown key is an error that names the nearest known

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* From the structures to JSON and to text, by the tables of keys. */
 #include "base/mem.h"
 #include "config/keys.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The tables of keys, and how a group of the tree is read by one of them. */
 #ifndef PR_CONFIG_KEYS_H
 #define PR_CONFIG_KEYS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* From the tree to the structures, by the tables of keys. */
 #include "config/keys.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The names of the search strategies, in order of help: all that a configuration knows of them. A strategy is one file,
  * sweeps/search/search_NAME.c, and one word here. */
 #ifndef PR_CONFIG_SEARCHES_H

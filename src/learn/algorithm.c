@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "learn/algorithm.h"
 #include "base/nearest.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Policy gradient algorithms: what the samples of one prompt say to the gradient. One file each (algorithm_NAME.c), one
  * word of PR_ALGORITHM_LIST; who trains knows none by name.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Group relative policy optimisation's advantages (Shao et al. 2024). */
 #include "learn/algorithm.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* REINFORCE with the other samples' mean as baseline (Ahmadian et al. 2024). */
 #include "learn/algorithm.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Self-critical training, with the samples' own mean as baseline (Rennie et al. 2017). */
 #include "learn/algorithm.h"
 

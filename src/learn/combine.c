@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "learn/combine.h"
 #include "base/nearest.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Combiners: how the scores of several objectives become the one reward that a step climbs. A structure each,
  * in a file combine_NAME.c or in combine.c, and a word of PR_COMBINER_LIST; who trains knows none by name.
  *

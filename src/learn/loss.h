@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a step climbs, token by token.
  *
  * A response y = y_1 .. y_n of a prompt is drawn from the policy: y_t from q(. | y_<t), the distribution of

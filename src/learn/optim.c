@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "learn/optim.h"
 #include "base/mem.h"
 

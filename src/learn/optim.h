@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* AdamW (Loshchilov and Hutter 2019), as torch.optim.AdamW computes it, on one flat vector of parameters. */
 #ifndef PR_LEARN_OPTIM_H
 #define PR_LEARN_OPTIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* From generated tokens to the response that is scored: what was written before the first stop text or end-of-text
  * token, byte for byte, and the tokens that make it. What is cut from the text is not counted.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* One expert being fine-tuned: a LoRA adapter, its optimizer, and the policy-gradient step on sampled responses
  * (learn/loss.h says what it climbs). The reference of the KL is the base model without the adapter, so that there is
  * no second copy of the weights. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Multi-policy: one expert per objective, trained for that alone or brought by it, and combined at w by the mix (Rame
  * et al. 2023, "Rewarded soups"; Shi et al. 2024, "Decoding-time language model alignment with multiple objectives";
  * Kong et al. 2025, EMORL). All points share the K trainings. */

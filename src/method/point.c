@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Points with exact rational coordinates, and their text. */
 #include "method/point.h"
 

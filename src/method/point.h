@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Points: what searches choose and methods make policies of, with exact rational coordinates, so that the same point is
  * found again whatever it was computed by; sets of them; and their text. */
 #ifndef PR_METHOD_POINT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Sets of points, by hash. */
 #include "method/point.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Single-policy, linear scalarisation: one training per point, for the weighted sum of the objectives (MORLHF: Bai et
  * al. 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w =
  * e_k it is the expert of objective k, byte for byte. */

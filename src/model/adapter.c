@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/adapter.h"
 #include "base/hash.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* LoRA adapters (Hu et al. 2021) in PEFT's format: adapter_config.json and adapter_model.safetensors.
  *
  * A model's linear maps that an adapter can target are slots: per layer, in the order of pr_slot_t. An adapter holds

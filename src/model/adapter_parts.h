@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within the adapters: what reading, writing and making them share. */
 #ifndef PR_MODEL_ADAPTER_PARTS_H
 #define PR_MODEL_ADAPTER_PARTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Python regular expressions over module names, by PCRE2, with bounds on time and memory since they come from files. */
 #ifndef PR_MODEL_ADAPTER_PATTERN_H
 #define PR_MODEL_ADAPTER_PATTERN_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Reading a PEFT directory. */
 #include "base/file.h"
 #include "base/json.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The smallest rank that holds an adapter: of each map's B A the singular values, by QR of the factors and the SVD of
  * what is between them, in double precision. */
 #include "base/mem.h"

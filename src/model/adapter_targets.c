@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The rules are those of PEFT's check_target_module_exists and get_pattern_key. */
 #include "model/adapter_targets.h"
 #include "base/mem.h"

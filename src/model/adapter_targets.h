@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Which modules a PEFT configuration adapts, with which rank and alpha. */
 #ifndef PR_MODEL_ADAPTER_TARGETS_H
 #define PR_MODEL_ADAPTER_TARGETS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Writing a PEFT directory. The keys are those that every PEFT since 0.9 takes: an older one refuses keys it does not
  * know, and a newer one fills in what is missing. */
 #include "base/file.h"

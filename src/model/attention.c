@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Attention by blocks of query rows and small matrix products, so that memory is rows of a block x keys seen. There is
  * no weight in it, so it calls BLAS itself and not the provider. */
 #include "model/attention.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Causal self-attention of one sequence, from its rows of the fused q|k|v buffer. Grouped heads: query head h reads
  * key/value head (skip + h) / group. With a window of w tokens a position sees itself and the w - 1 before it. */
 #ifndef PR_MODEL_ATTENTION_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* config.json of a Hugging Face model directory: what the transformer needs of it, one structure for all supported
  * architectures.
  *

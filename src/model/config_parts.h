@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within the reader of config.json: its parts and what they share. */
 #ifndef PR_MODEL_CONFIG_PARTS_H
 #define PR_MODEL_CONFIG_PARTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Rotary positions (Su et al. 2021) and their scalings: which settings there are and what they make of the frequencies.
  *
  * Where settings are found is as in transformers 5: rope_scaling where it says something, else rope_parameters; the

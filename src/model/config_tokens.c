@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* config.json: special tokens and the attention window of each layer. */
 #include "base/mem.h"
 #include "model/config_parts.h"

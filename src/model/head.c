@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The language-model head on blocks of rows, so that rows x vocabulary floats are never held at once. */
 #include "model/head.h"
 

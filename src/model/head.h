@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What stands behind the last hidden state: the language-model head, its log-probabilities and their gradients, the
  * score head, and the choice of the next token. h is the state after the final norm. Everything up to the scores is
  * collective on the columns: h and dh hold this column's features, results are the same on all of them. */

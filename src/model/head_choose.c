@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The choice of the next token. Top-p (nucleus) sampling: Holtzman et al. 2020, "The curious case of neural text
  * degeneration". */
 #include "model/head.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Element-wise and row-wise loops of the transformer: everything that is not a matrix product.
  *
  * Written so that the compiler vectorises them without -ffast-math, and compiled for several instruction sets with a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The MLP's activations and what is as long as the vocabulary. */
 #include "model/kernels.h"
 #include "model/kernels_exp.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The row-wise part of attention, and one query against the KV cache. */
 #include "model/kernels.h"
 #include "model/kernels_exp.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the kernel files share: the clones macro and the exponential. */
 #ifndef PR_MODEL_KERNELS_EXP_H
 #define PR_MODEL_KERNELS_EXP_H

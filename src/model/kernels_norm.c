@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Norms, row helpers and rotary positions. */
 #include "model/kernels.h"
 #include "model/kernels_exp.h"

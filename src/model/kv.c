@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The KV cache. Per layer, stream and key/value head: keys in blocks of 16, [max_len/16][head_dim][16], so that a
  * decoding step scores 16 keys at once without adding across a vector; values as rows [max_len][value_ld], padded to
  * whole vectors. */

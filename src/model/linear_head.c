@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/linear_head.h"
 #include "base/mem.h"
 #include "model/safetensors.h"

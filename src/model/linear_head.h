@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A linear reward head on a base model's last hidden state: score = w.h + b, h the state after the final norm at the
  * text's last token. The file is safetensors:
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A Hugging Face model directory in memory: configuration, weights in float. F32 weights are used straight from the
  * mapped file; F16 and BF16 (and F32 off the 4-byte grid) are converted, tensor by tensor, their pages given back, so
  * that memory peaks near 4 bytes a parameter. Either way the processes of a node hold a model's weights once: mapped

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The part of a model that one column of a team holds.
  *
  * Weights lie as PBLAS wants them on a grid of cols x 1 processes, where features are distributed along process rows

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within the model: the one list of the tensors that a configuration has. */
 #ifndef PR_MODEL_MODEL_PARTS_H
 #define PR_MODEL_MODEL_PARTS_H

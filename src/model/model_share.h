@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within the model: weights that are not used as the file has them are converted once per node (shared_block.h). What
  * is shared is one block of every converted tensor. */
 #ifndef PR_MODEL_MODEL_SHARE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Which features of a model a column of a team holds.
  *
  * The residual stream, the MLP's inner features and the vocabulary are split into blocks of equal size, the last ones

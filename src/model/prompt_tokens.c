@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/prompt_tokens.h"
 #include "base/log.h"
 #include "model/tokens.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Prompts as a model reads them. What is wrong with one is found here, by plan and by every rank before its first job,
  * and is told of the file and the prompt. */
 #ifndef PR_MODEL_PROMPT_TOKENS_H

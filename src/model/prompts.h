@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Prompt files: JSON lines, each an object with "prompt" (a string that is not empty) and optionally "id" (a string or
  * an integer); other members are passed over, and so are blank lines. */
 #ifndef PR_MODEL_PROMPTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/safetensors.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The safetensors format (Hugging Face).
  *
  *   8 bytes     N, little-endian: the length of the header

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/safetensors_parse.h"
 #include "base/json.h"
 #include "base/mem.h"

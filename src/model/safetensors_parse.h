@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within the safetensors reader: one file's header. */
 #ifndef PR_MODEL_SAFETENSORS_PARSE_H
 #define PR_MODEL_SAFETENSORS_PARSE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "model/shared_block.h"
 #include "base/duration.h"
 #include "base/hash.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Memory that the processes of one user on one node hold once: the first that asks for it makes it, the others map what
  * it made, read-only. Whatever stands in the way, the caller gets none and makes a copy of its own.
  *

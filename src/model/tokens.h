@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Where a tokenizer and a model meet. */
 #ifndef PR_MODEL_TOKENS_H
 #define PR_MODEL_TOKENS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The forward pass. */
 #include "model/transformer_internal.h"
 

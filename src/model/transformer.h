@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The transformer, forward and backward, on packed rows.
  *
  * A batch is n_seq sequences whose new tokens lie one behind the other: row i of every activation is one token, T =

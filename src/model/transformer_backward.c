@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The backward pass. The norms and the activation are computed again from what the forward pass kept; gradients of base
  * weights only when asked for, and nothing below the lowest adapted layer. */
 #include "model/transformer_internal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the transformer's files share: the run, the linear maps with their adapters, the cache's insides. */
 #ifndef PR_MODEL_TRANSFORMER_INTERNAL_H
 #define PR_MODEL_TRANSFORMER_INTERNAL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Adapters on packed rows: y += c (x At) Bt, with c the row's weight of the adapter times its scale.
  *
  * The rows of a batch are cut into segments whose sequences use the same adapters; a segment's adapters are run

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Norms of rows whose features are split over the columns, and other helpers of the forward and backward passes. */
 #include "model/kernels.h"
 #include "model/transformer_internal.h"

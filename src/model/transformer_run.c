@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The run: memory of the forward and backward passes, grown as needed. */
 #include "model/transformer_internal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The base model's hidden state, after the final norm, at the last token of each sequence: the features of linear
  * reward heads. */
 #ifndef PR_OBJECTIVE_LAST_STATE_H

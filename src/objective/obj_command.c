@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A user's program as an objective: requests {"id": n, "prompt": "...", "response": "..."} on its standard input,
  * replies
  * {"id": n, "score": x} on its standard output, one JSON object per line. */

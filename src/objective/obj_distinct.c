@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Distinct-n: Li et al. 2016, "A diversity-promoting objective function for neural conversation models". */
 #include "base/mem.h"
 #include "objective/type.h"

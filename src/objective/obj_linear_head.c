@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A linear head on the base model's last hidden state as an objective: given as a file, or fitted by the sweep. */
 #include "base/file.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Flesch 1948, "A new readability yardstick". */
 #include "objective/type.h"
 

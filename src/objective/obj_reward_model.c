@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A Hugging Face sequence classifier as an objective: its own model and tokenizer, score head at the last token. */
 #include "base/file.h"
 #include "base/mem.h"

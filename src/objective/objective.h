@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Objectives: scalar functions of (prompt, response), to be maximised, each with a declared range. One file a type, all
  * in one registry. An objective of a sweep is a type with options, such as { name = "short"; type = "length_target";
  * words = 12; }. */

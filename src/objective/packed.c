@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "objective/packed.h"
 #include "base/mem.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Token sequences scored by a model in packed batches. The cut into batches depends on the sequences only: in order,
  * each batch as many whole sequences as fit into a number of tokens. */
 #ifndef PR_OBJECTIVE_PACKED_H

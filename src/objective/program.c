@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "objective/program.h"
 #include "base/duration.h"
 #include "base/mem.h"

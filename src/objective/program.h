@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A program that is kept alive, fed and listened to through pipes without ever blocking on one of them.
  *
  * It is started without a copy of this process's memory (vfork), in a process group of its own, with default signals,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Sentences by Unicode's rule (UAX 29), by ICU's break iterator. */
 #include "base/mem.h"
 #include "objective/text.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "objective/templated.h"
 #include "base/mem.h"
 #include "model/tokens.h"

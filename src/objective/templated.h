@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* From texts to the token sequences that a head scores at their last token: a template of prompt and response, cut to a
  * length. What fits a head and what scores with it must do it alike, so that a head's file says how. */
 #ifndef PR_OBJECTIVE_TEMPLATED_H

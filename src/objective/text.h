@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the objectives see in a text: code points, lower case, words and sentences.
  *
  * Lower case, white space and the splitting rules are those of Python 3 (str.lower, str.isspace, re), so that scores

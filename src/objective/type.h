@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the types share: their declarations, and reading of resolved options. */
 #ifndef PR_OBJECTIVE_TYPE_H
 #define PR_OBJECTIVE_TYPE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Between JSON, the words of a command line and the fields of a structure. */
 #include "option/kinds.h"
 

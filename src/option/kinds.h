@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the parts of the engine share. */
 #ifndef PR_OPTION_KINDS_H
 #define PR_OPTION_KINDS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Options: one table of rows says each one's key, kind, default, range and help. It drives reading, messages, help,
  * the manual page and the documents, for the keys of a configuration, the options of an objective (or of anything else
  * that has a table of its own), and command lines.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "option/tree.h"
 #include "base/mem.h"
 

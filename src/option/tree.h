@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A configuration as a tree, before the table of keys gives it meaning: what libconfig read from a file, or JSON, with
  * the place that each value came from, so that a message can name it. `--set key=value` changes it. */
 #ifndef PR_OPTION_TREE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What messages, help, the manual page and the documents say about a row. */
 #include "option/kinds.h"
 

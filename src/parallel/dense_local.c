@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The `local` dense provider: double-precision BLAS and LAPACK in this process. */
 #include "base/mem.h"
 #include "parallel/dense.h"

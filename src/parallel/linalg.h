@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The linear-algebra provider: the table of operations that the transformer is written on. `local` is oneDNN and BLAS
  * in one process; the grid provider (PBLAS over a process grid, in mpi/) splits the same operations over the ranks that
  * share a model's features, its columns. All matrices are row-major float.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The `local` linear-algebra provider: single-precision oneDNN and BLAS in this process.
  *
  * A transformer of a few hundred features multiplies matrices that are small to a BLAS: a few hundred rows, inner sizes

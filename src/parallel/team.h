@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The ranks that do one job together, a grid of rows x cols: rows split the sequences, cols the features of every
  * layer. A team is what jobs see of the process grid: a table of operations, filled in by mpi/; a team of one rank is
  * pr_team_local. Every function is collective on the team unless it says otherwise. */

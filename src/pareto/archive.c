@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/archive.h"
 #include "base/mem.h"
 #include "pareto/dominance.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* An archive of mutually non-dominated points, each with an id, that is filled one point or one batch at a time.
  *
  * All objectives are maximised (see pareto/dominance.h). What the archive holds depends only on the set of (id, point)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: the least distance from a row to a set of points, for distances that grow with what separates them: a
  * static k-d tree (Bentley 1975) whose nodes carry the box of their points. */
 #ifndef PR_PARETO_BOXTREE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/coords.h"
 
 static bool equal_rows(const double *points, size_t m, uint32_t a, uint32_t b)

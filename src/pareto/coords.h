@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: points replaced by integer coordinates, duplicates merged. Order is all that dominance looks at, and
  * integers are exact, half as wide and free of special cases. */
 #ifndef PR_PARETO_COORDS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* H. T. Kung, F. Luccio & F. P. Preparata (1975), "On finding the maxima of a set of vectors", J. ACM 22(4). */
 #include "pareto/dominance.h"
 #include "base/mem.h"

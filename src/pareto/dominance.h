@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Pareto dominance, the non-dominated filter and non-dominated ranking.
  *
  * Convention of the whole module: every objective is MAXIMISED. Points are rows of plain row-major arrays, points

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The upper envelope of linear functions over the simplex, and the linear programme of optimistic linear support.
  *
  * The envelope's corners are the vertices of the polyhedron {(w, h): w on the simplex, h >= v.w for every value v}.

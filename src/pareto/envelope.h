@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The upper envelope of linear functions over the simplex, and the bound that points below it give. */
 #ifndef PR_PARETO_ENVELOPE_H
 #define PR_PARETO_ENVELOPE_H

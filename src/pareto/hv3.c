@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/hv_internal.h"
 
 static uint32_t *row_numbers(size_t n)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/hv_estimate.h"
 #include "base/rng.h"
 #include "pareto/hv_internal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hypervolume by sampling, for sets of which the exact one takes too long. Estimates of which a trial on the
  * set itself chooses the one with less error for the same work:
  *

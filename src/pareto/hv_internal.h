@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: hypervolumes to the origin of points in the positive orthant, u [n,m] row-major, all values > 0 and
  * finite. */
 #ifndef PR_PARETO_HV_INTERNAL_H

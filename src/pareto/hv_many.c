@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Four objectives and more: see pareto/hypervolume.h for the papers. */
 #include "pareto/hv_internal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: the hypervolume of five objectives and more, on coordinate ranks of 16 bits. */
 #ifndef PR_PARETO_HV_PACKED_H
 #define PR_PARETO_HV_PACKED_H

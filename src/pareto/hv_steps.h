@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal to the hypervolume code: the part of a rectangle that a set of boxes anchored at the origin covers, as a
  * staircase of corners keyed by their rank in x. Each change tells how much area it newly covers. */
 #ifndef PR_PARETO_HV_STEPS_H

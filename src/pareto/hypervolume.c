@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/hypervolume.h"
 #include "pareto/dominance.h"
 #include "pareto/hv_internal.h"

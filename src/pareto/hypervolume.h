@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hypervolume indicator, exact: the volume of the union of the boxes between a reference point and each point.
  * E. Zitzler & L. Thiele (1998), "Multiobjective optimization using evolutionary algorithms", PPSN V.
  *

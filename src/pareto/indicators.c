@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/indicators.h"
 #include "base/mem.h"
 #include "pareto/boxtree.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Quality indicators of a set of points, most of them against a reference front.
  *
  * All objectives are maximised (see pareto/dominance.h); an objective to be minimised is passed negated. points [n,m]

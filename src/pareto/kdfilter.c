@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A static k-d tree (Bentley 1975) over coordinate ranks. Ranks are small integers, so that a bucket of points is
  * compared with a query four at a time, and comparisons are exact. Buckets hold their coordinates column by column. */
 #include "pareto/kdfilter.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: the non-dominated filter for m >= 4. */
 #ifndef PR_PARETO_KDFILTER_H
 #define PR_PARETO_KDFILTER_H

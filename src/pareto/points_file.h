@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Files of points, as the field's tools write them.
  *
  * A line is a point: numbers between spaces, tabs or commas. '#' begins a comment. Lines without numbers, empty or with

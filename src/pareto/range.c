@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/range.h"
 #include "base/mem.h"
 #include "pareto/dominance.h"

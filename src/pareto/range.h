@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Ranges of objectives: ideal and nadir points, the rule for a reference point, normalisation. All objectives
  * maximised. */
 #ifndef PR_PARETO_RANGE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* M. T. Jensen (2003), "Reducing the run-time complexity of multiobjective EAs: the NSGA-II and other algorithms", IEEE
  * TEVC 7(5); M. Buzdalov & A. Shalyto (2014), "A provably asymptotically fast version of the generalized Jensen
  * algorithm for non-dominated sorting", PPSN XIII.

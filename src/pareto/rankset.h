@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: a set of integers in [0,n) as a trie of 64-bit words (a van Emde Boas tree with fan-out 64), for sweeps
  * that ask for the next and the previous member. Up to 64^4 = 16.7 million members take 4 steps at most; sweeps over
  * more than that take one level more. */

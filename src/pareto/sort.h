@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Internal: stable ordering of rows by one column in linear time, and sets of small integers with fast neighbours.
  *
  * Ordering is an LSD radix sort of the bit patterns of doubles (mapped so that unsigned order is numeric order); passes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/uncertainty.h"
 #include "base/mem.h"
 #include "base/rng.h"

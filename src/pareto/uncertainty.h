@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* How sure a number is: bootstrap confidence intervals over prompts and seeds, and a rank correlation. */
 #ifndef PR_PARETO_UNCERTAINTY_H
 #define PR_PARETO_UNCERTAINTY_H

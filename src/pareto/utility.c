@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/utility.h"
 #include "base/mem.h"
 #include "pareto/sort.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Indicators that look at a set of points through preference weights, and the sets of weights they are taken over.
  *
  * All objectives are maximised. points [n,m], weights [n_weights,m], row-major and finite; NaN for an empty set. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Decoding of many (point, prompt, sample) sequences at once.
  *
  * Work is cut into chunks of `streams` sequences in canonical order. In a chunk every (expert, prompt) is prefilled

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Within decoding: sequences that are decoded together. */
 #ifndef PR_POLICY_DECODE_CHUNK_H
 #define PR_POLICY_DECODE_CHUNK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Decoding by a team: every row decodes its share of the prompts, and all get all of it. */
 #include "base/mem.h"
 #include "policy/policy.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* One pass of a policy over a batch: the experts' part (layers 0..split-1, a sequence an expert), the combination, the
  * part after it (one sequence per item), the head.
  *

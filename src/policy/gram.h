@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Gram matrices of one expert: G = Xt X of what its linear maps read while it works on its own data, which is prompts
  * followed by its own greedy responses. Maps that read the same input share a matrix, so a layer has at most four: of
  * q, k and v (d x d), of attention's output (q x q, the query heads' features), of the MLP's first maps (d x d) and of

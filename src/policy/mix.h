@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Mixes: how the parts of a policy (adapters with coefficients) make one next-token distribution. A mix is one file,
  * mix_NAME.c, which fills in one pr_mix_t, and one line of PR_MIX_LIST; whoever runs, merges, exports or plans policies
  * knows no mix by name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* `logits`: the geometric mean of the parts' distributions (Liu et al. 2024, "Decoding-time realignment"; Shi et al.
  * 2024, "Decoding-time language model alignment with multiple objectives"). The head is shared, linear and bias-free,
  * so the log-partition terms cancel and this is softmax(H sum w_k h_k): computed so, at the price of one head. */

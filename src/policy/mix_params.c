@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* `params`: the adapters' outputs are added by weight in every linear map (Wortsman et al. 2022, "Model soups";
  * Rame et al. 2023, "Rewarded soups"). */
 #include "policy/mix.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* `probs`: the mean of the parts' distributions. */
 #include "policy/mix.h"
 

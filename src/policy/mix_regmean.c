@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* `regmean`: every linear map is merged by regression on what the parts' own maps read (policy/regmean.h). */
 #include "policy/regmean.h"
 

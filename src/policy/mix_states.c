@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* `states`: hidden states are combined, after the last layer or before that. */
 #include "policy/mix.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* One policy out of K experts and a weight vector, and decoding from it.
  *
  * Experts are LoRA adapters over one base model; w [K] are their weights, non-negative for most mixes. How experts and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* RegMean: K experts and weights made one by regression (Jin, Ren, Preotiuc-Pietro, Cheng 2023, "Dataless Knowledge
  * Fusion by Merging Weights of Language Models").
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A policy as data: what it is made of, known and hashable before anything is loaded. Its JSON is canonical, so that
  * equal policies have equal hashes (pr_json_hash):
  *

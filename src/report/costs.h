@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* costs.csv: what each job of a sweep took. It differs from run to run, so it is no part of the results proper. */
 #ifndef PR_REPORT_COSTS_H
 #define PR_REPORT_COSTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* metrics.json: indicators, costs, versions and hosts of a sweep. */
 #ifndef PR_REPORT_METRICS_H
 #define PR_REPORT_METRICS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "report/progress.h"
 #include "base/duration.h"
 #include "base/mem.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* How far a sweep is, as one line for a terminal or a log, as lines for `status`, and as JSON. Formatting only: who
  * calls knows the clock and the terminal. */
 #ifndef PR_REPORT_PROGRESS_H

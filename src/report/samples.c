@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "report/samples.h"
 #include "base/file.h"
 #include "report/text.h"

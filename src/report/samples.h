@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* samples.jsonl: what the policies of a front said. */
 #ifndef PR_REPORT_SAMPLES_H
 #define PR_REPORT_SAMPLES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "report/table.h"
 #include "base/file.h"
 #include "config/columns.h"

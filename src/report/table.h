@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep's outcome as plain data, and the files that are made of it. Everything here is a function of the data alone,
  * so that the same results give the same bytes; times and hosts, which differ from run to run, are in metrics.json and
  * costs.csv only. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The front as a table for a terminal. */
 #include "report/table.h"
 #include "report/text.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Text for files and terminals: numbers, CSV fields, JSON, and strings that came from a model and may hold anything. */
 #ifndef PR_REPORT_TEXT_H
 #define PR_REPORT_TEXT_H

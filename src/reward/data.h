@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What reward heads are fitted on: JSON lines, all of one kind; other members and blank lines are passed over.
  *
  *   labels   {"text": TEXT, "label": NUMBER}  or  {"prompt": TEXT, "response": TEXT, "label": NUMBER}; a label may also

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "reward/features.h"
 #include "base/mem.h"
 #include "objective/last_state.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The samples that a linear head is fitted on, or measured by, as features: the last hidden states of labelled texts,
  * or their differences of pairs, batch by batch. */
 #ifndef PR_REWARD_FEATURES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "reward/fit.h"
 #include "base/mem.h"
 

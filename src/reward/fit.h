@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Linear reward heads, fitted on features: ridge regression of labels with an intercept that is not penalised, and the
  * Bradley-Terry model of preference pairs (Bradley and Terry 1952) by Newton's method, which is iteratively reweighted
  * least squares, with ridge. Features come in batches and are never held here beyond one; d x d matrices are the

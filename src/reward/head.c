@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "reward/head.h"
 #include "base/mem.h"
 #include "reward/features.h"

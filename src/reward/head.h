@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A linear reward head fitted on the last hidden states of a base model: what the fit_reward job and `paretorank
  * fit-reward` share. Texts go through the model in batches. Of labelled texts only the labels and one batch's states
  * are held; the differences of pairs, which every Newton step needs again, are held as float: 4 n d bytes of a team

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "run/run.h"
 #include "base/duration.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* One sweep on the ranks of a transport: rank 0 opens it and schedules, the others work, the front is reduced over all. */
 #ifndef PR_RUN_RUN_H
 #define PR_RUN_RUN_H

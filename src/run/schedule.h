@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Where jobs come from, and who does them, as tables of functions: who schedules knows jobs and ranks, not weights. */
 #ifndef PR_RUN_SCHEDULE_H
 #define PR_RUN_SCHEDULE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a run needs of the processes that it is done by: a table of functions, so that the loop knows no MPI.
  *
  * All are collective on the ranks, unless they say otherwise. */

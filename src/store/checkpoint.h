@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Checkpoints: named binary sections in one file, compressed, checked, written so that a reader sees the old one or the
  * new.
  *

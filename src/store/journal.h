@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The journal: journal.jsonl, one JSON object per line, appended and synced, never rewritten; a sweep's state is a fold
  * over it.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Where everything in a results directory is: no other file spells a name of it.
  *
  *   .lock  sweep.cfg  journal.jsonl

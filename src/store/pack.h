@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The bytes of an array as checkpoints store them: byte-shuffled (the first bytes of all elements, then the second
  * bytes, ...) and zlib-compressed. Both ways work in small blocks, so that no copy of the array is made. */
 #ifndef PR_STORE_PACK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The record that checkpoints and segments are made of: a readable header line, then binary sections, all of it under
  * crcs.
  *

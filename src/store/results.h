@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep's results directory: what is in it, and the lock that lets one process at a time write. */
 #ifndef PR_STORE_RESULTS_H
 #define PR_STORE_RESULTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Segments: append-only files of records, for results of which there are far too many for a file each, such as what
  * every evaluation says of every prompt.
  *

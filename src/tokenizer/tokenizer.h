@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* tokenizer.json (Hugging Face tokenizers): byte-level BPE (GPT-2, Llama-3, Qwen-2, SmolLM forms) and the Llama-2 form
  * (prepend/replace, byte fallback). A component that is not supported is PR_ERR_UNSUPPORTED and is named. A tokenizer
  * is read-only after loading, so it may be shared.

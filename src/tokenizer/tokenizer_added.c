@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Added tokens: found in the text before anything else, the leftmost first and the longest of those. */
 #include "tokenizer/tokenizer_internal.h"
 

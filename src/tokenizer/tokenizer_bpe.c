@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Byte-pair encoding of a piece (Sennrich, Haddow and Birch 2016): the merge of lowest rank first, the leftmost of
  * those. Short pieces search all pairs each time; long ones keep a queue, so that the time is O(n log n). */
 #include "base/hash.h"

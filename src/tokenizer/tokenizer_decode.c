@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Decoding: the texts of the tokens go through the decoder's steps, each turning a list of texts into another. */
 #include "tokenizer/tokenizer_internal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the tokenizer's files share. The behaviour is that of the Rust library `tokenizers` (0.22), step by step:
  *
  *   text -> sections between added tokens (raw text) -> normalizer -> sections between added tokens (normalized text)

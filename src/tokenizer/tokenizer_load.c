@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the readers of tokenizer.json share, and its vocabulary, merges, added tokens and template. */
 #include "tokenizer/tokenizer_internal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Added tokens and the post-processor's template. */
 #include "base/log.h"
 #include "tokenizer/tokenizer_internal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The normalizer, pre-tokenizer and decoder of tokenizer.json. */
 #include "tokenizer/tokenizer_internal.h"
 

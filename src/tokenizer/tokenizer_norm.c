@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "tokenizer/tokenizer_internal.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The pre-tokenizer: stages, each handing its pieces to the next one, the last handing them to the model. An empty
  * piece is never handed on. */
 #include "tokenizer/tokenizer_internal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Oniguruma's regular expressions by PCRE2. The syntaxes agree on what tokenizers use, except for a few points that are
  * rewritten here (\s and \w by their Unicode definitions, \h, \u) or refused (class intersections and nested classes,
  * \Q...\E, intervals followed by '+', the flag m). */

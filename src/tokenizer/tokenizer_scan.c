@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The pre-tokenizer patterns of GPT-2, Llama-3 and Qwen-2, by hand: each function takes the first alternative that
  * matches, as the regular expression does. */
 #include "tokenizer/tokenizer_internal.h"

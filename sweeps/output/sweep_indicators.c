@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* How good each search's fronts are: indicators with confidence intervals over prompts and, where there are several,
  * over seeds. Values are turned so that larger is better; utilities, distances and sparsity are of values brought to
  * [0,1] by the declared ranges, where all objectives declare finite ones. */

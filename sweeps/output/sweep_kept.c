@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What took long to compute at the end of a sweep, kept so that it is computed once. */
 #include "base/file.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a sweep leaves behind: tables, samples, costs, metrics. All but costs.csv and metrics.json are functions of the
  * configuration and the results alone. */
 #include "base/duration.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the policies of the front said: from their jobs' checkpoints, else from the samples.jsonl of a sweep that was
  * finished, else by evaluating them again, which gives the same. */
 #include "base/file.h"

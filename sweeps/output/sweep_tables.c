@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the tables of a results directory are, as the journal remembers it: so that a digit that was changed in one is
  * noticed, and a run that is stopped early does not put less in the place of what was finished. */
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Hypervolumes at the end of a sweep: of each search over each set of experts, of all together, and of resamples, for
  * intervals. All of it together is bounded: what is exact, what is estimated and how many resamples there are follows
  * from counted work (see pareto/hypervolume.h), so that it does not depend on the machine. */

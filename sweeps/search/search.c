@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The search strategies behind one call: checking the specification, replaying the strategy, answering in canonical
  * order. */
 #include "sweeps/search/search_internal.h"

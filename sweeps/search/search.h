@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Search over preference weights: a strategy is a pure function of its configuration and the results so far. It is
  * tested without MPI, and a resumed sweep takes the same decisions as an uninterrupted one. Points are exact rationals,
  * so that a vertex that several cells share is one point and is evaluated once.

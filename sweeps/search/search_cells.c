@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Cells of the simplex and their edgewise subdivision (Edelsbrunner and Grayson 2000, "Edgewise subdivision of a
  * simplex", in two parts a side): 2^(K-1) cells of equal volume whose vertices are the corners and the midpoints of the
  * edges. With the order of the vertices kept, dividing again and again gives only finitely many shapes, and neighbours

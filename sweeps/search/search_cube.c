@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hierarchical search of the unit cube: EMORL's (Kong et al. 2025, "EMORL: Ensemble multi-objective reinforcement
  * learning for efficient and flexible LLM fine-tuning") for any number of objectives. A level evaluates the 3^K points
  * of a box and goes on in the best of its 2^K sub-cubes. The zero vector is a point of the first box: the base model,

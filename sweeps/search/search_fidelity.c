@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Multi-fidelity: which points may still be non-dominated. A race in the manner of Hoeffding races (Maron and Moore
  * 1994), with paired differences: points share prompts and random streams, so that the difference of two is known far
  * better than either. The bounds are Student's, with a floor under the spread, at a level that is shared by all

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Dominance among many vectors: a static tree whose nodes carry the componentwise maximum of what is below them, so
  * that a search for dominating vectors skips whatever cannot hold one. */
 #include "sweeps/search/search_internal.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* How much hypervolume a vector would add to the front found so far. */
 #include "sweeps/search/search_internal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Uniform designs: the lattice of step 1/divisions on the simplex (Das and Dennis 1998, "Normal-boundary
  * intersection") or on the unit cube. */
 #include "sweeps/search/search_internal.h"

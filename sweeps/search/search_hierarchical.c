@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hierarchical search: cells of the simplex or boxes of the cube, made finer level by level. */
 #include "sweeps/search/search_internal.h"
 

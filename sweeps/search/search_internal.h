@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the search strategies share: sets of points, and the replay. A strategy is written as if it evaluated its points
  * itself: it adds points and settles them; where results are missing the replay stops there and what is missing is the
  * answer. The same code so serves a fresh sweep, one in progress and a resumed one. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Points from a file: one per line, K numbers (integers, decimals, also as numpy.savetxt and repr() write them, or
  * fractions such as 1/3) between white space or commas; '#' begins a comment; empty lines and a byte order mark are
  * skipped. On the simplex a line gives proportions: "1 1 2" is 1/4, 1/4, 1/2. */

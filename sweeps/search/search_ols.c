@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Optimistic linear support (Roijers, Whiteson and Oliehoek 2015, "Computing convex coverage sets for faster
  * multi-objective coordination"): the next weights are corners of the upper envelope of what was found, the most
  * promising first. A corner's promise is how far the best value that all results allow at those weights lies above the

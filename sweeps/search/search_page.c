@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The reference page of the search strategies, written from the registry so that it cannot fall behind. */
 #include "base/mem.h"
 #include "sweeps/search/search.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Random points: Dirichlet on the simplex, uniform in the cube. Every number is a function of (seed, draw, dimension),
  * so that more points extend a search without changing its first ones, and searches of one seed share their points. */
 #include "sweeps/search/search_internal.h"

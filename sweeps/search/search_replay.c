@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The replay: a strategy adds points and settles them against the results there are. Everything is kept in the order in
  * which the strategy added it, which no order of results can change. */
 #include "sweeps/search/search_internal.h"

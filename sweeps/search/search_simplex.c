@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hierarchical search of the simplex: a lattice of step 2^-level, made finer only where it may gain. */
 #include "sweeps/search/search_internal.h"
 

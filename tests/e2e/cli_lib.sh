@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # For the tests of the command: sourced, not run. PARETORANK_BIN is the program, PARETORANK_SOURCE_DIR the source tree.
 set -uo pipefail
 bin=${PARETORANK_BIN:?}

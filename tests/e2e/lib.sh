@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What the end-to-end tests share: where things are, a folder of their own, checks that say what went wrong.
 set -euo pipefail
 : "${PARETORANK_BIN:?the path of the paretorank binary}" "${PARETORANK_SOURCE_DIR:?the root of the source tree}"

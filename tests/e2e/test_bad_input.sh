@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What cannot work ends at once on every rank, with the documented exit code and one clear line, before any job is run.
 # processors: 1
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Files that are something else than they seem, and texts that the model cannot read: `plan` finds them, names file and place, and
 # `run` refuses what plan refuses.
 # processors: 1

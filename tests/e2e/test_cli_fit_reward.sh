@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank fit-reward: heads from pairs and labels, their files, what cannot be fitted; and a sweep that takes one.
 . "$(dirname "$0")/cli_lib.sh"
 model=$source_dir/sweeps/counsel/model

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The frame of the command: help, version, wrong usage, exit codes, output that cannot be written, generated documents.
 . "$(dirname "$0")/cli_lib.sh"
 

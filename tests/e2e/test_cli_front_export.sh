@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank front and export on results directories made by hand.
 . "$(dirname "$0")/cli_lib.sh"
 dir=$work/results

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank generate against PyTorch's greedy continuations, and what sampling must keep.
 . "$(dirname "$0")/cli_lib.sh"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank logits and score against PyTorch's numbers.
 . "$(dirname "$0")/cli_lib.sh"
 

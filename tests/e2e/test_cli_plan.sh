@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank plan: what a sweep would run, and every input that is wrong.
 . "$(dirname "$0")/cli_lib.sh"
 cfg=$source_dir/sweeps/counsel/sweep.cfg

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # paretorank tokenize against what Hugging Face's tokenizers said of the same texts.
 . "$(dirname "$0")/cli_lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What cmake --install puts in place is complete: the installed command runs the installed sweep; the manual page is one.
 . "$(dirname "$0")/lib.sh"
 

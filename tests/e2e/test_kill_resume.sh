@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Killed at many moments and started again, a sweep ends with the same bytes and does no finished job twice; signals end it in order.
 . "$(dirname "$0")/lib.sh"
 

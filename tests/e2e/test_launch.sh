@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Launching: alone without a daemon, under limits of memory and file size, ranks with command lines of their own.
 . "$(dirname "$0")/lib.sh"
 sweep=$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg

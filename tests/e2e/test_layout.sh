@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Results of another version's layout: whatever would work in them says so in one line and changes nothing; they can be
 # read for their configuration.
 # processors: 1

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # What plan says of memory, beside the most that the ranks of a run hold at a time: within 15 %.
 # label: slow
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The verbs on files of points, as a user runs them.
 set -u
 bin=${PARETORANK_BIN:?}

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Profilers that stand before MPI see every call: the program defines none of MPI's functions, whatever a benchmark counts.
 . "$(dirname "$0")/lib.sh"
 profiler=$(dirname "$paretorank")/tests/profiler.so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Processes: a rank 0 that waits costs nothing, a signal to any rank stops all in order, a rank that dies ends all.
 . "$(dirname "$0")/lib.sh"
 sweep=$PARETORANK_SOURCE_DIR/sweeps/tiny/sweep.cfg

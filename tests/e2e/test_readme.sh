@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # The README's sweep of ten lines runs as it stands there, and its pages point at files that exist.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # A results directory as people treat it: moved, renamed, copied, cleaned, damaged, opened twice, killed.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Scorers that crash now and then, always, or hang: the sweep goes on, says what failed and why, and ends once they are mended.
 # processors: 1
 . "$(dirname "$0")/lib.sh"

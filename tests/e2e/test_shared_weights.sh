@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The ranks of a sweep hold one converted copy of the model's weights; with it, without it and where it cannot be had the
 # results are the same bytes.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Rules of the sources that no compiler sees. JSON has no infinities: jansson's json_real() and the f of json_pack()
 # answer one with NULL, which then vanishes or ends the process, and json_dumps() may fail unread. All of them go through
 # base/json.c.
@@ -154,3 +155,10 @@ for layer in sorted(folder):
 P
 found=$(python3 "$work/layers.py" "$PARETORANK_SOURCE_DIR" "$(dirname "$paretorank")" "$work")
 [ -z "$found" ] || fail "layers: $found"
+
+# Every source file names its licence, on its first line or after that of its interpreter.
+found=$(cd "$PARETORANK_SOURCE_DIR" && find src jobs sweeps mpi slurm tests cmake bootstrap CMakeLists.txt -type f \
+  \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name '*.cmake' -o -name '*.sbatch' -o -name '*.gp' -o \
+     -name CMakeLists.txt -o -name bootstrap \) -exec sh -c '
+    for f; do head -n 2 "$f" | grep -q "SPDX-License-Identifier: BSD-3-Clause$" || echo "$f"; done' sh {} +)
+[ -z "$found" ] || fail "no SPDX-License-Identifier in the first lines of: $found"

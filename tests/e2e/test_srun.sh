@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Started by an srun without PMIx, N processes would each be rank 0 of 1: refused with advice. Under mpirun inside a job it runs.
 . "$(dirname "$0")/lib.sh"
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # A whole sweep: the same bytes at any number of ranks, nothing done twice, the results complete, the adapters usable.
 . "$(dirname "$0")/lib.sh"
 

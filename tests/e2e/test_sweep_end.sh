@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # What the end of a sweep says: equal points, one prompt, scores and hypervolumes beyond all numbers, a finished directory.
 # processors: 1
 . "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # A sweep that fits a reward head of its own first: the same at any number of ranks, on teams, after a kill; a changed data file is fitted anew.
 . "$(dirname "$0")/lib.sh"
 counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Sweeps of other shapes: one, two and five objectives of many types, given adapters, every type of search, seeds.
 . "$(dirname "$0")/lib.sh"
 counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # Sweeps on teams: the same bytes at any number of teams of one shape, phases of different shapes, ranks that fit no team, kills and
 # going on with another grid, and what is refused.
 . "$(dirname "$0")/lib.sh"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The tools on a model against every fixture that PyTorch or the tokenizers library made. PARETORANK_BIN is the program,
 PARETORANK_SOURCE_DIR the source tree, PARETORANK_FIXTURES another directory of fixtures. Needs nothing but Python.
 

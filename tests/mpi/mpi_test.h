@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A few lines that make a test program under mpiexec: every rank runs every test; a failed check prints rank, file and
  * line, and the program ends with a failure on all ranks. */
 #ifndef PR_MPI_TEST_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A profiler as MPI's tool interface has them: loaded before MPI, it counts what it sees and passes on. At the end
  * every rank writes its counts to the file $PROFILER_OUT.RANK. */
 #include <mpi.h>

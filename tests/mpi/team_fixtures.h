@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Lets the checks of fixtures, which are written with Check's assertions, run under mpirun: a failed one ends all
  * ranks. To be included before them. */
 #ifndef TESTS_MPI_TEAM_FIXTURES_H

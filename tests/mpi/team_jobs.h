@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the tests of jobs on teams share: a folder, a small sweep whose objectives score on all ranks (fluency, a reward
  * model) and on the leader (a program, word lists), and jobs of it on any grid. Rank 0 leads every team, so it holds
  * what results are compared with. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Matrices over process grids against the one-process provider, on every grid that fits the ranks: block edges, team
  * rows that differ and are empty, matrices that have no factor. With an argument D, one matrix of D x D instead, with
  * its times and residual. */

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The fit of a reward head on a model that the columns of a team hold together, its texts split over the rows: what one
  * process finds, on teams of every shape. */
 #include "mpi_test.h"
 #include "unit/jobs/reward_texts.h"
 
-#include "reward/head.h"
 #include "mpi/team.h"
+#include "reward/head.h"
 
 #include <math.h>
 #include <unistd.h>

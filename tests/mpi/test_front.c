@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The reduced front is the serial filter of all points, at any number of ranks, however the points are spread. */
 #include "mpi_test.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Fits of linear heads on teams of every shape against one process: samples spread unevenly over the team's rows, and
  * failures of one rank that all ranks are told of. */
 #include "mpi_test.h"

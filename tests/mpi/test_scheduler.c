@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The scheduler with synthetic jobs: every job is done once, whatever fails, repeats or stops in between. */
 #include "mpi_test.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The ranks of a node hold one converted copy of a model, whether it is the policy's or a judge's: one of them
  * converts, their maps are of the same memory, and its pages count once in all. */
 #include "mpi/mpi_test.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A rank that fails takes its team's job down with a reason, and nothing else: the same status and text on every rank,
  * nobody waits for ever, and the next job on the same team finds what it would have found. On every grid of all ranks
  * there are. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Jobs on every grid of all ranks there are, against one process alone: what they find differs by rounding only, is the
  * same bytes when they are done again, and a job that one grid leaves another one ends. */
 #include "mpi/team_jobs.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Models whose features are split over the columns of a team, against PyTorch: every fixture on every number of columns
  * that there are ranks for and that its heads allow. */
 #include "mpi/team_fixtures.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Policies and their training on teams, against PyTorch: every fixture, on every grid of rows x columns that there are
  * ranks for and that its heads allow. Rows that get no sequence are meant to be among them. */
 #include "mpi/team_fixtures.h"

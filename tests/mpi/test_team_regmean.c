@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* RegMean on teams: an expert's Gram matrices and the merged adapter do not depend on the team's shape, up to
  * rounding. */
 #include "mpi/team_fixtures.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Messages and agreements between ranks: of all sizes, in order, and without burning a core. */
 #include "mpi_test.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The base layer: errors, random numbers, durations, files that are never half-written, JSON with clear errors. */
 #include "base/duration.h"
 #include "base/error.h"

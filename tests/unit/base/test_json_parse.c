@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* JSON as the standard and as Python's json module have it: what is taken, what is refused and where, and nothing else
  * than jansson does with the texts that both know. */
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Jobs on the small model: a configuration in a folder of its own, one job run, and what an evaluation kept. */
 #ifndef PR_TESTS_JOBS_PLAY_H
 #define PR_TESTS_JOBS_PLAY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Data for fits of reward heads: kind and unkind answers to prompts, as pairs or with labels. */
 #ifndef PR_TESTS_REWARD_TEXTS_H
 #define PR_TESTS_REWARD_TEXTS_H

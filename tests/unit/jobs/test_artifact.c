@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Is what lies there what its job wrote? Adapters and heads of results directories by their own names, through links
  * and where links were copied as what they point to. */
 #include "base/file.h"

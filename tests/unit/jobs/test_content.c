@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What jobs name by hash: refused where a host has it otherwise, and the same whatever it is called. */
 #include "unit/jobs/jobs_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Evaluate jobs on the small model: evaluation that keeps its books, what was cut, merging by Gram matrices. */
 #include "unit/jobs/jobs_play.h"
 

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The fit of a reward head on the small model: its features, its file, and the job of a sweep. */
 #include "base/log.h"
 #include "jobs/env.h"
-#include "reward/head.h"
 #include "reward/data.h"
 #include "reward/fit.h"
+#include "reward/head.h"
 #include "store/layout.h"
 #include "sweeps/inputs.h"
 #include "unit/jobs/reward_texts.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Train jobs on the small model, cut anywhere and going on; and jobs that cannot be done. */
 #include "unit/jobs/jobs_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Kinds of jobs: a kind of the test's own is run as those of the program are; inputs are read back as they were
  * packed, and what is missing in them is named. */
 #include "unit/jobs/jobs_play.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a step climbs, on a model: the mean of the trainer's gradient over all responses that can be drawn, weighted
  * with their probabilities, is the gradient of the documented objective, for every pair of a temperature or nucleus and
  * a term. The objective is a function of rows of logits in double; its derivatives by them are taken by finite

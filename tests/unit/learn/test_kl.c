@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What a step climbs, on a policy that is a table: every group of samples that can be drawn, weighted with its
  * probability, is given to the advantages and losses of a step. The mean gradient is that of the documented objective,
  * and where it is 0 the policy is the optimum known in closed form.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* AdamW against torch's numbers, schedules, clipping, advantages, token losses, and the cutting of responses. */
 #include "learn/algorithm.h"
 #include "learn/combine.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The policy-gradient step against PyTorch, and what a step does. */
 #include "unit/learn/trainer_checks.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The policy-gradient step against PyTorch: losses and every LoRA gradient of a fixture's REINFORCE and GRPO losses, on
  * whatever team fixture_team is. */
 #ifndef PR_TEST_TRAINER_CHECKS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The engine against PyTorch: logits, hidden states, losses and every gradient of a fixture, on whatever provider
  * fixture_la is. With a provider that splits features every column runs the checks, on its part of the model. */
 #ifndef PR_TEST_FIXTURE_CHECKS_H

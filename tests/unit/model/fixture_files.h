@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Reference fixtures: every directory below $PARETORANK_FIXTURES (default: the repository's tests/fixtures) that holds
  * expected.safetensors is a language model, every one with expected.json and scores in it a reward model. */
 #ifndef PR_TEST_FIXTURE_FILES_H

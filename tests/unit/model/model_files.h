@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* For the tests of what is loaded from files: fixtures, a scratch directory, hand-made safetensors files. */
 #ifndef TESTS_MODEL_FILES_H
 #define TESTS_MODEL_FILES_H

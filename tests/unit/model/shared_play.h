@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Memory that processes have in common. Each test has a folder of its own as TMPDIR. Other processes are brought to the
  * point that matters and told to go on, by pipes. */
 #ifndef PR_TESTS_SHARED_PLAY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* LoRA adapters in PEFT's format: fixtures written by peft, what the configuration's keys mean, broken ones. */
 #include "base/log.h"
 #include "model/adapter.h"

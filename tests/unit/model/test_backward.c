@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Gradients against finite differences, for every kind of model, tensor by tensor; and the backward pass against
  * itself: blocks of rows, mixes, layers that need no gradient. */
 #include "unit/model/tiny_model.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* config.json of every architecture, in the styles of transformers 4 and 5. */
 #include "model/config.h"
 #include "model_files.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The engine against PyTorch, in one process. */
 #include "unit/model/fixture_checks.h"
 

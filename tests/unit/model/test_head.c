@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The head, the vocabulary's kernels and the choice of a token, against sums in double and against their
  * definitions. */
 #include "model/kernels.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The KV cache: what is copied, cut and grown is what a fresh cache would hold. */
 #include "unit/model/tiny_model.h"
 

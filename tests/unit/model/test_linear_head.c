@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The file of a linear reward head: written, read back, and refused where it is not one. */
 #include "base/mem.h"
 #include "model/linear_head.h"

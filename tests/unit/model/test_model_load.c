@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Whole model directories: every fixture, older layouts of the same weights, broken directories, memory. */
 #include "base/log.h"
 #include "model/model.h"

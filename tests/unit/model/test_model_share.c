@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Models whose converted weights are in memory that processes have in common. */
 #include "shared_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Reading and writing safetensors: fixtures made by Python's library, every half-precision value, and broken files. */
 #include "model/safetensors.h"
 #include "model_files.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Blocks of memory that processes have in common, and what of them is not believed. */
 #include "shared_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The forward pass against itself: cached and not, packed and alone, saved and not, adapters mixed and merged; and
  * attention against a plain triple loop. */
 #include "model/attention.h"

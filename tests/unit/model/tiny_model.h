@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Small random models of any architecture, written as a Hugging Face directory and loaded from it; needs scratch_make()
  * of model_files.h before. */
 #ifndef TESTS_TINY_MODEL_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Writes cases-extra.json: seeded random prompts and responses, scored by the counselling sweep's Python objectives, and
 random texts with Python's lower case and with their sentences. Unicode: case pairs of all kinds, final sigma, white
 space, broken words. Sentences are UAX 29's, rule by rule over the character properties of the package uniseg (whose own

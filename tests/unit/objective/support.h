@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the objectives' tests share. */
 #ifndef PR_TEST_OBJECTIVE_SUPPORT_H
 #define PR_TEST_OBJECTIVE_SUPPORT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The command objective with programs that behave and programs that do not.
 #include "unit/objective/support.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The counselling objectives and lower case against cases that Python wrote.
 #include "objective/text.h"
 #include "unit/objective/support.h"

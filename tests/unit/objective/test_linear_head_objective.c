@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The objective linear_head against hidden states taken one text at a time. */
 #include "model/linear_head.h"
 #include "model/transformer.h"
@@ -125,8 +126,8 @@ START_TEST(settings_of_the_file)
     check_scores(&b, "{'head': 'head.safetensors', 'max_tokens': 3}", "Q: ", " A:", false, 3, false);
     ck_assert_int_eq(try_open("linear_head", "{'head': 'head.safetensors', 'max_tokens': 4}", &b.env, &o, &err),
                      PR_ERR_CONFIG);
-    ck_assert_msg(strstr(err.text, "max_tokens: found \"4\", but ") && strstr(err.text, "fitted with \"3\""),
-                  "%s", err.text);
+    ck_assert_msg(strstr(err.text, "max_tokens: found \"4\", but ") && strstr(err.text, "fitted with \"3\""), "%s",
+                  err.text);
     json_object_set_new(b.head.metadata, "max_tokens", json_string("3x"));
     must(pr_linear_head_write(b.file, &b.head, &err), &err);
     ck_assert_int_eq(try_open("linear_head", "{'head': 'head.safetensors'}", &b.env, &o, &err), PR_ERR_FORMAT);
@@ -240,7 +241,8 @@ START_TEST(bad_options)
         {"{'data': 'head.safetensors', 'template': 'x'}", "no {response}"},
         {"{'data': 'head.safetensors', 'ridge': -1}", "ridge: found the integer -1, expected a number 0 to 1e12"},
         {"{'data': 'head.safetensors', 'holdout': 1}", "holdout: found the integer 1, expected a number 0 to 0.9"},
-        {"{'head': 'head.safetensors', 'transform': 'softmax'}", "transform: found the string \"softmax\", expected one of none | sigmoid | clip"},
+        {"{'head': 'head.safetensors', 'transform': 'softmax'}",
+         "transform: found the string \"softmax\", expected one of none | sigmoid | clip"},
         {"{'head': 'wide.safetensors'}", "the model's hidden states have"},
     };
     base_t b;

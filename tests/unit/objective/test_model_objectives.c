@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Fluency and reward models against values that PyTorch computed.
 #include "model/safetensors.h"
 #include "unit/objective/support.h"

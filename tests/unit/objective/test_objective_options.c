@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // Resolving: defaults, hostile options, identity, the reference page and the nearest-word helper.
 #include "base/nearest.h"
 #include "unit/objective/support.h"

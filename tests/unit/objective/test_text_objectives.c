@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The objectives that read texts: known values, and properties on random texts.
 #include "base/rng.h"
 #include "objective/text.h"

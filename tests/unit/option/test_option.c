@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 // The engine of options: values of every kind against their rows, tables, structures, and the words about them.
 #include "base/file.h"
 #include "option/option.h"

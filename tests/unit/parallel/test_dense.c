@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The one-process dense provider against sums, products and factors that are written out. */
 #include "parallel/dense.h"
 #include "unit/model/model_files.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The local provider against sums written out in double, over shapes, both storages, strides and accumulation. */
 #include "parallel/linalg.h"
 #include "unit/model/model_files.h"

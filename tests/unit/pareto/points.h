@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Random points and slow, plain definitions to compare with. Points are small integers where ties and duplicates are
  * wanted. */
 #ifndef PR_TEST_POINTS_H

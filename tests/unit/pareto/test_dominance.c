@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "points.h"
 
 static const double EXAMPLE[] = {1, 5, 3, 3, 2, 2, 5, 1, 3, 3, 3, 1};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Estimated hypervolumes lie within their stated error of exact ones, of closed forms, and stop when asked. */
 #include "pareto/hv_estimate.h"
 #include "pareto/hypervolume.h"

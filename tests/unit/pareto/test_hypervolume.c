@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/hv_internal.h"
 #include "pareto/hv_packed.h"
 #include "pareto/hypervolume.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 #include "pareto/indicators.h"
 #include "pareto/range.h"
 #include "points.h"

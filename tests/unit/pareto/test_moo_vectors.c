@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Values of moocore's test suite, where it is present: PARETORANK_VECTORS, or beside the source directory. */
 #include "base/file.h"
 #include "base/json.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Aggregation and decoding of a fixture against PyTorch, and the identities between the modes, on whatever team
  * fixture_team is. */
 #ifndef PR_TEST_AGGREGATE_CHECKS_H

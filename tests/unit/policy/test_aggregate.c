@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Aggregation and decoding against PyTorch on every fixture, and the identities between the modes. */
 #include "unit/policy/aggregate_checks.h"
 

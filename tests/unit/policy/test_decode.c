@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Decoding: what a sequence is does not depend on what is decoded beside it; ends, limits, log-probabilities,
  * errors. */
 #include "policy/policy.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The registry of mixes, and mixes that this file brings itself, from pr_mix_add to decoded tokens. */
 #include "policy/policy.h"
 #include "unit/model/tiny_model.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A policy as data: what is packed is canonical and comes back, and what is none is refused. */
 #include "policy/spec.h"
 #include "unit/model/model_files.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* RegMean against its formula on full matrices, on every fixture, and what must hold of Gram matrices and merging. */
 #include "policy/regmean.h"
 #include "unit/model/fixture_files.h"

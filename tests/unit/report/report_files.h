@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A folder of its own for a test, whole files, and a reader of CSV as RFC 4180 has it. */
 #ifndef PR_TEST_REPORT_FILES_H
 #define PR_TEST_REPORT_FILES_H

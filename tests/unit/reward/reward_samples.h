@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Samples for fits of linear heads: features with a large common part, labels and pairs that follow a known head with
  * noise. Every number is a function of the sample, so that any rank can have any part of them. */
 #ifndef PR_TESTS_REWARD_SAMPLES_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What reward heads are fitted on: every form of a line, what is refused, and the split. */
 #include "reward/data.h"
 

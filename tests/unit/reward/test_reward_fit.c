@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Linear reward heads against equations written out and solved by elimination in long double. */
 #include "reward_samples.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A whole sweep on the small model over a transport of this file, without MPI: one process that does its own jobs. */
 #include "base/file.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* System calls that fail on demand: defined here, they stand before the C library's for the whole program. Include in
  * one file of a program only. */
 #ifndef PR_TEST_STORE_FAULTS_H

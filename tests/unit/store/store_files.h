@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A folder of its own for a test, whole files as bytes, and faults put into the system calls that write. */
 #ifndef PR_TEST_STORE_FILES_H
 #define PR_TEST_STORE_FILES_H

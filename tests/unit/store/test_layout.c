@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Names of a results directory: what jobs leave, the links for people to it, and the way back from a path. */
 #include "store/layout.h"
 

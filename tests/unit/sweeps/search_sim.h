@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A simulated sweep for the tests of the search: an evaluator with known fronts, the results so far, and a driver that
  * answers requests in any order and in parts, checking on the way what every strategy promises. */
 #ifndef PR_TESTS_SEARCH_SIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep without models: input files that are only hashed, experts and scores that are made up, and a driver that
  * takes jobs from a sweep and answers them in any order. */
 #ifndef PR_TESTS_SWEEP_PLAY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Methods in a sweep: what is trained for whom, and when. */
 #include "unit/sweeps/sweep_play.h"
 

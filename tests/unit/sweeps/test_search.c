@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The uniform designs, the full lattice of the simplex and the cube's search, against counting and against EMORL's
  * algorithm written down as it is defined. */
 #include "unit/sweeps/search_sim.h"

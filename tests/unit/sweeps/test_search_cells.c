@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The pieces under the strategies: the subdivision of the simplex, the dominance tree, gains, the race of
  * fidelities. */
 #include "unit/sweeps/search_sim.h"

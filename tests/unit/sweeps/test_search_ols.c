@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Optimistic linear support: corners and bounds against enumeration, and a solver whose whole convex coverage set is to
  * be found. */
 #include "unit/sweeps/search_sim.h"

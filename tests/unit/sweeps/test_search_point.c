@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Exact points: text, comparison, quantising, sets; and the list strategy's files. */
 #include "unit/sweeps/search_sim.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Every strategy is a pure function of its configuration and the results so far: any part of them in any order gives
  * the rest of what is wanted, a resumed search takes the same decisions, and nothing is evaluated twice. */
 #include "unit/sweeps/search_sim.h"

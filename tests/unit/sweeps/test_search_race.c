@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The race between fidelities, simulated many times: of policies that are all equal hardly any is dropped, whatever the
  * scores look like and however few the prompts; one that is clearly worse is. */
 #include "search_sim.h"

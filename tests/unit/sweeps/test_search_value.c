@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* What the search is for: with the same number of points, refining where the front may gain reaches more hypervolume
  * than uniform and random points. */
 #include "unit/sweeps/search_sim.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep's state with made-up results: what runs when, what is shared, what becomes of failures, what is written. */
 #include "unit/sweeps/sweep_play.h"
 

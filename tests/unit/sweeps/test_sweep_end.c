@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The end of a sweep: it stops when it is told to, wherever it is, keeps what it has, and computes nothing twice. */
 #include "sweep_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Sweeps that fit reward heads first: order, waiting, failures, what is taken from earlier runs, what is told. */
 #include "unit/sweeps/sweep_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep that goes on: from every prefix of its journal, from a damaged one, and with a changed configuration. */
 #include "unit/sweeps/sweep_play.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* A sweep over several starts: what other shells are told of it, what it cost, what of a finished one stays; and its
  * tables. */
 #include "unit/sweeps/sweep_play.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The five tokenizers of the fixtures against the Rust library's answers, and the API's promises. */
 #include "base/file.h"
 #include "base/json.h"

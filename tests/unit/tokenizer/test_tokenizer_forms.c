@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Every component of tokenizer.json against the Rust library: test_tokenizer_cases.json holds changes to the fixtures'
  * tokenizers, and texts, ids and decoded texts that the library gave for the changed ones. */
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* Broken and hostile tokenizer.json files: an error of one line that says what is wrong, never a crash. */
 #include "base/file.h"
 #include "base/log.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
 /* The hand-written scanners against the regular expressions that they stand for, and the two ways of merging against a
  * plain one, on random texts. */
 #include "base/rng.h"
