@@ -66,8 +66,8 @@ pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err);
 void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
 
 /* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with
- * the point's number, for the global front (of which several points with equal values are all). elsewhere: only those
- * that no rank of this run can have in its archive (see pr_sweep_job_value). */
+ * the point's number, for the global front (of which several points with equal values are all). elsewhere: only
+ * points restored from earlier runs, which no rank of this run has in its archive (see pr_sweep_job_value). */
 typedef struct pr_sweep_points {
     int k;
     size_t n;

@@ -13,7 +13,7 @@
  *
  *   sum_t c [ -A lp_t + kl k_t - entropy H_t ]
  *
- * A is the response's advantage (learn/advantage.h; REINFORCE, Williams 1992; on-policy, clipped importance ratios are
+ * A is the response's advantage (learn/algorithm.h; REINFORCE, Williams 1992; on-policy, clipped importance ratios are
  * 1 and have the same gradient). H_t is the entropy of q(. | y_<t), by the whole row of the vocabulary, with the
  * prefixes as they were drawn. k_t is the estimator of the KL (names: Schulman 2020, "Approximating KL divergence"),
  * whose gradient at the drawn tokens has these expectations:
