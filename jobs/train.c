@@ -618,7 +618,7 @@ static pr_status_t set_scoring(pr_training_t *t, const pr_job_t *job, pr_error_t
     json_t *hashes = json_array(), *heads = json_object();
     const pr_reward_term_t *terms[] = {t->how.report, t->in.term};
     const int counts[] = {t->how.n_report, t->in.n_term};
-    bool minimize[2 * PR_MAX_OBJECTIVES];
+    bool minimize[2 * PR_MAX_OBJECTIVES] = {false};
     int n = 0;
     for (int list = 0; list < 2; list++)
         for (int i = 0; i < counts[list]; i++) {

@@ -204,7 +204,10 @@ void pr_wishes_clear(pr_wishes_t *w)
 static bool same_wish(const pr_training_wish_t *a, const pr_training_wish_t *b)
 {
     const char *x = a->combine ? a->combine : "", *y = b->combine ? b->combine : "";
-    return memcmp(a->w, b->w, sizeof a->w) == 0 && strcmp(x, y) == 0;
+    for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
+        if (a->w[k] != b->w[k])
+            return false;
+    return strcmp(x, y) == 0;
 }
 
 static uint32_t *wish_slot(const pr_wishes_t *t, const pr_training_wish_t *wish)

@@ -107,10 +107,9 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
 {
     size_t len = strcspn(text, ";");
     char *name = trimmed(text, len);
-    const pr_mix_t *found = NULL;
+    const pr_mix_t *found = find(name, strlen(name));
     json_t *given = json_object();
-    pr_status_t status;
-    PR_GO(pr_mix_find(name, &found, err));
+    pr_status_t status = found ? PR_OK : unknown(name, err);
     for (const char *p = text + len; *p && status == PR_OK; p += len) {
         p++;
         len = strcspn(p, ";");
@@ -118,13 +117,12 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
         status = parse_option(one, given, err);
         free(one);
     }
-    if (status == PR_OK)
+    if (found && status == PR_OK)
         status = pr_options_resolve(found->options, given, NULL, options, err);
     if (status == PR_OK)
         *mix = found;
-    else
-        pr_fail_in(err, "mix '%s'", found->name);
-done:
+    else if (found)
+        pr_fail_in(err, "mix '%s'", name);
     json_decref(given);
     free(name);
     return status;

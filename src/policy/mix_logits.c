@@ -30,7 +30,7 @@ static pr_status_t logits_with_constant(const pr_policy_t *p, int n_seq, const i
     status = p->la->agree(p->la, status, err);
     for (size_t i = 0; i < n; i++)
         out[i] = 0;
-    for (int k = 0; k < p->n_expert && status == PR_OK; k++) {
+    for (int k = 0; k < p->n_expert && logp && status == PR_OK; k++) {
         if (w[k] == 0)
             continue;
         one[k] = 1;

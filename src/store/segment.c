@@ -213,7 +213,7 @@ static pr_status_t open_at(const char *path, const pr_segment_place_t *place, pr
     struct stat st;
     uint64_t end = place->offset + place->length;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    pr_status_t status;
+    pr_status_t status = PR_OK;
     if (fd < 0)
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
