@@ -5,7 +5,10 @@
  *
  * Messages are JSON: jobs and results travel in lists, so that jobs of microseconds need not a message each. A worker
  * that does short jobs holds some beside the one it runs, which hides the time that messages take; how short jobs of a
- * kind (the spec's "kind") are is learned from those that ended. */
+ * kind (the spec's "kind") are is learned from those that ended.
+ *
+ *   rank 0                                       every other rank
+ *   pr_schedule(w, &source, &runner, ...);       pr_work(w, team, &runner);   returns when rank 0's schedule ends */
 #ifndef PR_MPI_SCHEDULER_H
 #define PR_MPI_SCHEDULER_H
 

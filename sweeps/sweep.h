@@ -6,8 +6,14 @@
  *
  *   pr_inputs_read(config, &inputs, err);
  *   pr_sweep_open(config, &inputs, workers, lo, hi, &s, err);
- *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) { pr_sweep_started(); ... pr_sweep_finished(); pr_sweep_commit();
- * } pr_sweep_write(s, ...); pr_sweep_end(s, ...); pr_sweep_free(&s); */
+ *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) {
+ *       pr_sweep_started(s, ...);                              it is handed out
+ *       pr_sweep_finished(s, ...);                             its result is there, or its error
+ *       pr_sweep_commit(s, ...);                               before anything that follows from it is handed out
+ *   }
+ *   pr_sweep_write(s, ...);                                    the tables
+ *   pr_sweep_end(s, ...);
+ *   pr_sweep_free(&s); */
 #ifndef PR_SWEEPS_SWEEP_H
 #define PR_SWEEPS_SWEEP_H
 

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* One expert being fine-tuned: a LoRA adapter, its optimizer, and the policy-gradient step on sampled responses
  * (learn/loss.h says what it climbs). The reference of the KL is the base model without the adapter, so that there is
- * no second copy of the weights. */
+ * no second copy of the weights.
+ *
+ *   pr_trainer_new(model, team, adapter, &options, &t, err);
+ *   for each step:
+ *       pr_trainer_reference(t, &rollout, ref, err);           where the reward or the loss has a KL
+ *       advantages of rewards, and rollout.ref = ref           learn/algorithm.h
+ *       pr_trainer_step(t, &rollout, lr, &stats, err);         adapter is one step on
+ *   pr_trainer_free(&t);                                       the adapter stays the caller's */
 #ifndef PR_LEARN_TRAINER_H
 #define PR_LEARN_TRAINER_H
 

@@ -9,7 +9,12 @@
  * counted; appending after a cut line starts on a new line. A last line that lacks nothing but its newline is good: it
  * becomes whole with the next append, and a line that one reader skipped as torn must never become valid for a later one. A carriage
  * return at a line's end and a byte order mark at the file's beginning, as tools that convert text leave them, are no
- * damage. Rank 0 is the only writer. */
+ * damage. Rank 0 is the only writer.
+ *
+ *   pr_journal_read(path, fold, self, &stats, err);            what is there, line by line
+ *   pr_journal_open(path, &j, err);
+ *   pr_journal_append(j, "job_done", fields, true, err);       true: it is on disk when this returns
+ *   pr_journal_close(&j); */
 #ifndef PR_STORE_JOURNAL_H
 #define PR_STORE_JOURNAL_H
 
