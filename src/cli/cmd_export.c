@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* paretorank export: the adapter that a weight vector makes of a sweep's experts, exactly, by concatenating ranks. It
- * is the policy of a mix that is one adapter: of `params`, or with --aggregate regmean of `regmean`. */
+/* paretorank export: the adapter of a weight vector, exactly. It is the policy that a search evaluates, of any method
+ * (--search); or what a mix that is one adapter makes of the experts: `params`, by concatenating ranks, or `regmean`. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,7 +18,7 @@
 #include <string.h>
 
 typedef struct options {
-    const char *dir, *out, *aggregate;
+    const char *dir, *out, *search, *aggregate;
     const pr_mix_t *mix; // of that name
     pr_texts_t set;
     pr_reals_t weights;
@@ -32,9 +32,13 @@ static const pr_option_t args[] = {
                     "Preference weights, one per objective, in the sweep's order: 0.5,0.25,0.25 or 1/2,1/4,1/4.",
                     .min = 0, .max = 1e9),
     PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "ADAPTER_DIR", "Where the PEFT adapter is written."),
-    PR_ARG_DEFAULT("--aggregate", STRING, offsetof(options_t, aggregate), "MIX", "params",
-                   "Any that is one adapter (paretorank help mixes): params, the weighted sum; regmean, the merging by "
-                   "Gram matrices as the sweep's regmean.* say."),
+    PR_ARG(
+        "--search", STRING, offsetof(options_t, search), "NAME",
+        "The adapter that this search of the sweep evaluates at the weights, by its own policy: the column \"search\" "
+        "of the front. Not with --aggregate."),
+    PR_ARG("--aggregate", STRING, offsetof(options_t, aggregate), "MIX",
+           "What is made of the experts; any that is one adapter (paretorank help mixes): params, the weighted sum; "
+           "regmean, the merging by Gram matrices as the sweep's regmean.* say. Default: params."),
     PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Which experts. Default: those of the first of seeds.",
            .min = 0, .max = INT32_MAX),
     PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE",
@@ -45,14 +49,16 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_export = {
     .name = "export",
-    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--aggregate MIX] [--seed S] [--set KEY=VALUE]... "
-                "[--force]",
+    .synopsis = "DIR --weights A,B,... --out ADAPTER_DIR [--search NAME] [--aggregate MIX] [--seed S] "
+                "[--set KEY=VALUE]... [--force]",
     .summary = "Write the PEFT adapter of one weight vector.",
-    .help = "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
-            "concatenated, where fewer do not hold the same. Python's peft loads it. With --aggregate regmean it is "
-            "the adapter that a regmean search "
-            "evaluates at the point; this runs the experts on training prompts first. An expert that is not what its "
-            "fine-tune job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",
+    .help =
+        "The adapter is exactly the weighted sum of the experts (aggregation \"params\"): their ranks are "
+        "concatenated, where fewer do not hold the same. Python's peft loads it. With --aggregate regmean it is "
+        "the adapter that a regmean search "
+        "evaluates at the point; this runs the experts on training prompts first. With --search it is the policy of "
+        "that search, such as the training of a point of method \"single\". An expert that is not what its "
+        "fine-tune job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",
     .args = args,
 };
 
@@ -158,13 +164,31 @@ static void note_limits(int rank)
                DEFAULT, sizes[i]);
 }
 
+/* *search: -1 where none is named. */
+static pr_status_t find_search(const pr_config_t *c, const options_t *o, int *search, pr_error_t *err)
+{
+    pr_buf_t names = {0};
+    *search = -1;
+    for (int i = 0; o->search && i < c->n_searches; i++) {
+        pr_buf_printf(&names, "%s%s", i ? ", " : "", c->search[i].name);
+        if (strcmp(c->search[i].name, o->search) == 0)
+            *search = i;
+    }
+    pr_status_t status = !o->search || *search >= 0
+                             ? PR_OK
+                             : pr_fail(err, PR_ERR_USAGE, "--search: found \"%s\", expected one of: %s", o->search,
+                                       (const char *)names.data);
+    pr_buf_free(&names);
+    return status;
+}
+
 static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
 {
     pr_model_config_t model = {0};
     pr_adapter_t *adapter = NULL;
     int64_t seed;
     pr_status_t status;
-    int n = count_experts(o);
+    int n = count_experts(o), search;
     if (o->weights.n != c->n_objectives)
         return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one per objective", o->weights.n,
                        c->n_objectives);
@@ -172,15 +196,19 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
         return pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
     PR_TRY(check_target(o, err));
     PR_TRY(pick_seed(c, o->seed, &seed, err));
+    PR_TRY(find_search(c, o, &search, err));
     PR_TRY(pr_model_config_read(c->model, &model, err));
-    PR_GO(o->mix->merge ? pr_sweep_merge(c, o->mix, seed, o->weights.item, &adapter, err)
-                        : sum_experts(c, o, seed, &adapter, err));
+    if (search >= 0)
+        PR_GO(pr_sweep_search_adapter(c, search, seed, o->weights.item, &adapter, &n, err));
+    else
+        PR_GO(o->mix->merge ? pr_sweep_merge(c, o->mix, seed, o->weights.item, &adapter, err)
+                            : sum_experts(c, o, seed, &adapter, err));
     int sum = pr_adapter_rank(adapter);
     if (n > 1) // one expert stays what it is
         PR_GO(pr_adapter_reduce(&adapter, &model, err));
     PR_GO(pr_adapter_write(o->out, adapter, &model, c->model_name, err));
-    fprintf(stderr, "paretorank export: %s: %d expert%s, rank %d\n", o->out, n, n == 1 ? "" : "s",
-            pr_adapter_rank(adapter));
+    fprintf(stderr, "paretorank export: %s: %d %s%s, rank %d\n", o->out, n, search < 0 ? "expert" : "adapter",
+            n == 1 ? "" : "s", pr_adapter_rank(adapter));
     if (pr_adapter_rank(adapter) < sum)
         fprintf(stderr, "paretorank export: the sum of their ranks is %d; fewer hold the same policy\n", sum);
     note_limits(pr_adapter_rank(adapter));
@@ -192,7 +220,9 @@ done:
 
 static pr_status_t find_mix(options_t *o, pr_error_t *err)
 {
-    if (pr_mix_find(o->aggregate, &o->mix, err) != PR_OK)
+    if (o->search && o->aggregate)
+        return pr_fail(err, PR_ERR_USAGE, "--aggregate: found beside --search, which says how adapters are combined");
+    if (pr_mix_find(o->aggregate ? o->aggregate : "params", &o->mix, err) != PR_OK)
         return pr_fail_in(err, "--aggregate");
     if (!o->mix->one_adapter)
         return pr_fail(err, PR_ERR_USAGE, "--aggregate: a policy of %s is not one adapter; see paretorank help mixes",

@@ -74,15 +74,20 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
 
 /* ---- policies ---- */
 
-/* "states", or { type = "states"; layer = 1; }. */
-static pr_status_t read_mix(const pr_node_t *node, const char *label, pr_policy_config_t *p, pr_error_t *err)
+/* "states", or { type = "states"; layer = 1; }. A method whose policies have one part has none to choose. */
+static pr_status_t read_mix(const pr_node_t *node, const char *label, const pr_method_t *method, pr_policy_config_t *p,
+                            pr_error_t *err)
 {
     const pr_node_t *type = !node || node->kind == PR_NODE_STRING ? node : pr_node_member(node, "type");
     const pr_mix_t *mix;
     p->mix_options = json_object();
     if (node && (!type || type->kind != PR_NODE_STRING))
         return pr_key_wrong(node, label, "mix", "the name of a mix, or a group with its type and options", err);
-    p->mix = pr_strdup(type ? type->s : "states");
+    p->mix = pr_strdup(type ? type->s : method->mixes ? "states" : "params");
+    if (node && !method->mixes)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: %smix: method \"%s\" combines nothing: its policies are one adapter each", node->where,
+                       label, method->name);
     for (int i = 0; node && node->kind == PR_NODE_GROUP && i < node->n; i++)
         if (strcmp(node->child[i]->name, "type") != 0)
             json_object_set_new(p->mix_options, node->child[i]->name, pr_node_json(node->child[i]));
@@ -129,7 +134,7 @@ static pr_status_t read_policy(const pr_node_t *root, const pr_node_t *node, int
             json_object_set_new(p->options, node->child[j]->name, pr_node_json(node->child[j]));
     if (pr_method_find(p->method, &method, err) != PR_OK)
         return pr_fail_in(err, "%s: %smethod", node->where, label);
-    PR_TRY(read_mix(pr_node_member(node, "mix"), label, p, err));
+    PR_TRY(read_mix(pr_node_member(node, "mix"), label, method, p, err));
     p->own_train = own && own->n > 0;
     return read_train(root, own, train, dir, p, err);
 }

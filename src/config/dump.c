@@ -2,6 +2,7 @@
 /* From the structures to JSON and to text, by the tables of keys. */
 #include "base/mem.h"
 #include "config/keys.h"
+#include "method/method.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -17,9 +18,12 @@ static json_t *objective_json(const pr_objective_config_t *o)
 
 static json_t *policy_json(const pr_policy_config_t *p)
 {
+    const pr_method_t *method;
     json_t *object = pr_options_json(pr_policy_keys, p), *mix = json_copy(p->mix_options);
     json_object_set_new(mix, "type", json_string(p->mix));
     json_object_set_new(object, "mix", mix);
+    if (pr_method_find(p->method, &method, NULL) == PR_OK && !method->mixes)
+        json_object_del(object, "mix");
     if (p->own_train)
         json_object_set_new(object, "train", pr_options_json(pr_train_keys, &p->train));
     json_object_update_missing(object, p->options);

@@ -81,6 +81,51 @@ run 1 equal
 run 2 equal --set 'objectives.[1].words=7'
 [ "$(trained)" -eq 2 ] && [ "$(expert short)" != "$(expert brief)" ] || fail "another objective has the same expert"
 
+# Policies of two methods, and trainings of their own: the same at any number of ranks and after SIGKILL; who asks for the
+# same training shares it; what a search evaluates can be taken home.
+sweep policies '{ name = "brevity"; }, { name = "distinct"; n = 1; }' '
+policies = ( { name = "soup"; mix = "params"; }, { name = "each"; method = "single"; },
+             { name = "longer"; method = "single"; train = { steps = 2; }; } );
+search = ( { policy = ( "soup", "each" ); type = "grid"; divisions = 2; },
+           { policy = "longer"; type = "list"; file = "'"$work"'/middle.txt"; } );'
+echo '1/2 1/2' >"$work/middle.txt"
+run 1 policies
+want_rows policies 7
+job_done() { grep '"job_done"' "$1/journal.jsonl" | grep -c '"kind":"train"'; }
+[ "$(job_done "$work/policies")" -eq 4 ] || fail "policies: $(job_done "$work/policies") trainings, expected 4"
+run 3 policies --set "results=\"$work/policies3\""
+hold_at journal:job_done 3
+mpirun -q -n 2 "$paretorank" run "$work/policies.cfg" --set "results=\"$work/policies2\"" >/dev/null 2>"$work/err" &
+pid=$!
+held "$pid"
+kill -KILL "$(holder)"
+wait "$pid" && fail "policies: the killed one says that all is well"
+[ "$(job_done "$work/policies2")" -lt 4 ] || fail "policies: nothing is left to do"
+run 2 policies --set "results=\"$work/policies2\""
+for file in cells.csv front.csv samples.jsonl; do
+  same_file "$work/policies/$file" "$work/policies3/$file"
+  same_file "$work/policies/$file" "$work/policies2/$file"
+done
+expect 0 "$paretorank" export "$work/policies" --search each --weights 0.5,0.5 --out "$work/taken"
+expect 0 "$paretorank" generate "$counsel/model" --adapter "$work/taken" --prompt "Client: I am sad." --greedy --max-new-tokens 8
+cp "$work/out" "$work/said"
+expect 0 "$paretorank" generate "$counsel/model" --adapter "$work/policies/experts/brevity-0.5-distinct-0.5-s1" \
+  --prompt "Client: I am sad." --greedy --max-new-tokens 8
+same_file "$work/said" "$work/out"
+expect 0 "$paretorank" export "$work/policies" --search soup --weights 1/2,1/2 --out "$work/soup"
+expect 0 "$paretorank" export "$work/policies" --weights 1/2,1/2 --out "$work/sum"
+same_file "$work/soup/adapter_model.safetensors" "$work/sum/adapter_model.safetensors"
+said() { grep -qF -- "$1" "$work/err" || fail "stderr has $(cat "$work/err"), expected $1"; }
+expect 3 "$paretorank" export "$work/policies" --search each --weights 0.3,0.7 --out "$work/o"
+said "has trained nothing for these weights"
+expect 2 "$paretorank" export "$work/policies" --search other --weights 1,0 --out "$work/o"
+said 'expected one of: soup, each, longer'
+expect 2 "$paretorank" export "$work/policies" --search soup --aggregate params --weights 1,0 --out "$work/o"
+said "found beside --search"
+expect 2 "$paretorank" plan "$work/policies.cfg" --set 'policies.[1].mix=params'
+said 'method "single" combines nothing'
+[ ! -e "$work/o" ] || fail "a refused export left something"
+
 # Given adapters only: no prompts to train on, nothing is fine-tuned.
 sweep given '{ name = "brevity"; adapter = "'"$work"'/one/experts/brevity-s1"; },
   { name = "fluency"; adapter = "'"$work"'/five/experts/fluency-s1"; }' \
