@@ -5,7 +5,6 @@
 #include "jobs/artifact.h"
 #include "objective/objective.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -243,28 +242,16 @@ static void add_state(pr_buf_t *b, const char *path)
     pr_buf_puts(b, "\n");
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void add_dir_state(pr_buf_t *b, const char *path)
 {
-    DIR *d = opendir(path);
-    char **name = NULL;
-    size_t n = 0;
+    char **name;
+    size_t n;
     add_state(b, path);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.') {
-            name = pr_realloc(name, n + 1, sizeof *name);
-            name[n++] = pr_path_join(path, e->d_name);
-        }
-    if (d)
-        closedir(d);
-    if (n > 0)
-        qsort(name, n, sizeof *name, by_name);
+    pr_dir_names(path, &name, &n, NULL); // what cannot be listed has none; opening it tells
     for (size_t i = 0; i < n; i++) {
-        add_state(b, name[i]);
+        char *file = pr_path_join(path, name[i]);
+        add_state(b, file);
+        free(file);
         free(name[i]);
     }
     free(name);

@@ -19,27 +19,14 @@
 
 /* ---- inputs ---- */
 
-#define T(key, kind)                                                                                                   \
-    {                                                                                                                  \
-#key, PR_FIELD_##kind, offsetof(pr_evaluation_task_t, key)                                                     \
-    }
-#define I(key, kind)                                                                                                   \
-    {                                                                                                                  \
-#key, PR_FIELD_##kind, offsetof(pr_evaluate_inputs_t, key)                                                     \
-    }
-#define END                                                                                                            \
-    {                                                                                                                  \
-        NULL, PR_FIELD_INT, 0                                                                                          \
-    }
-static const pr_field_t task_fields[] = {T(model, HASH),         T(prompts, HASH),
-                                         T(objectives, JSON),    T(heads, JSON),
-                                         T(minimize, JSON),      T(truncated, TEXT),
-                                         T(stop, JSON),          T(greedy, BOOL),
-                                         T(temperature, REAL),   T(top_p, REAL),
-                                         T(samples, INT),        T(sweep_seed, INT64),
-                                         T(max_new_tokens, INT), END};
+#define T(key, kind) PR_FIELD(pr_evaluation_task_t, #key, kind, key)
+#define I(key, kind) PR_FIELD(pr_evaluate_inputs_t, #key, kind, key)
+static const pr_field_t task_fields[] = {
+    T(model, HASH),     T(prompts, HASH),     T(objectives, JSON),    T(heads, JSON),       T(minimize, JSON),
+    T(truncated, TEXT), T(stop, JSON),        T(greedy, BOOL),        T(temperature, REAL), T(top_p, REAL),
+    T(samples, INT),    T(sweep_seed, INT64), T(max_new_tokens, INT), PR_FIELDS_END};
 static const pr_field_t input_fields[] = {I(task, HASH), I(policy, JSON), I(corpus, HASH),
-                                          I(first, INT), I(count, INT),   END};
+                                          I(first, INT), I(count, INT),   PR_FIELDS_END};
 
 enum { FORMAT = 4 }; // another number when the same inputs would give other scores
 

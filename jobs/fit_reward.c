@@ -10,11 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define I(key, kind)                                                                                                   \
-    {                                                                                                                  \
-#key, PR_FIELD_##kind, offsetof(pr_fit_inputs_t, key)                                                          \
-    }
-static const pr_field_t input_fields[] = {I(model, HASH), I(type, TEXT), I(fit, JSON), {NULL, PR_FIELD_INT, 0}};
+#define I(key, kind) PR_FIELD(pr_fit_inputs_t, #key, kind, key)
+static const pr_field_t input_fields[] = {I(model, HASH), I(type, TEXT), I(fit, JSON), PR_FIELDS_END};
 
 enum { FORMAT = 3 }; // another number when the same inputs would give another head
 

@@ -16,12 +16,18 @@ const pr_job_kind_t *const *pr_job_kinds(size_t *n)
     return kinds;
 }
 
-const pr_job_kind_t *pr_job_kind(const char *name)
+int pr_job_kind_number(const char *name)
 {
     for (size_t i = 0; name && i < n_kinds; i++)
         if (strcmp(kinds[i]->name, name) == 0)
-            return kinds[i];
-    return NULL;
+            return (int)i;
+    return -1;
+}
+
+const pr_job_kind_t *pr_job_kind(const char *name)
+{
+    int number = pr_job_kind_number(name);
+    return number < 0 ? NULL : kinds[number];
 }
 
 pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err)

@@ -72,31 +72,9 @@ void pr_fold_free(pr_fold_t **p)
 
 /* ---- records ---- */
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The bytes of an identity; false when it is not one. */
-static bool id_bytes(const char *text, unsigned char out[(PR_HASH_HEX - 1) / 2])
-{
-    for (size_t i = 0; i < (PR_HASH_HEX - 1) / 2; i++) {
-        int high = digit(text[2 * i]), low = high < 0 ? -1 : digit(text[2 * i + 1]);
-        if (low < 0)
-            return false;
-        out[i] = (unsigned char)(16 * high + low);
-    }
-    return text[PR_HASH_HEX - 1] == 0;
-}
-
 void pr_job_record_id(const pr_job_record_t *r, char id[PR_HASH_HEX])
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof r->id; i++) {
-        id[2 * i] = digits[r->id[i] >> 4];
-        id[2 * i + 1] = digits[r->id[i] & 15];
-    }
-    id[PR_HASH_HEX - 1] = 0;
+    pr_hash_text(r->id, id);
 }
 
 /* Where an identity is or would be. */
@@ -126,28 +104,18 @@ static void reserve(pr_fold_t *f)
 pr_job_record_t *pr_fold_find(const pr_fold_t *f, const char *id)
 {
     unsigned char bytes[sizeof((pr_job_record_t *)0)->id];
-    if (!f->n_slots || !id_bytes(id, bytes))
+    if (!f->n_slots || !pr_hash_bytes(id, bytes))
         return NULL;
     uint32_t at = *slot_of(f, bytes);
     return at ? record_at(f, at - 1) : NULL;
 }
 
-static int kind_number(const char *name)
-{
-    size_t n;
-    const pr_job_kind_t *const *kinds = pr_job_kinds(&n);
-    for (size_t i = 0; name && i < n; i++)
-        if (strcmp(kinds[i]->name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
 pr_job_record_t *pr_fold_job(pr_fold_t *f, const char *id, const char *kind)
 {
     pr_job_record_t r = {.rank = -1, .host = -1};
-    int number = kind_number(kind);
+    int number = pr_job_kind_number(kind);
     pr_job_record_t *known = pr_fold_find(f, id);
-    if (known || number < 0 || !id_bytes(id, r.id))
+    if (known || number < 0 || !pr_hash_bytes(id, r.id))
         return known;
     assert(f->n < UINT32_MAX - 1);
     reserve(f);
@@ -370,7 +338,7 @@ static void take_jobs(pr_fold_t *f, const json_t *jobs)
     json_t *pair;
     json_object_foreach(borrowed(jobs), name, pair)
     {
-        int kind = kind_number(name);
+        int kind = pr_job_kind_number(name);
         if (kind < 0)
             continue;
         f->count[kind].total = (long)json_integer_value(json_array_get(pair, 0));

@@ -273,18 +273,8 @@ pr_point_t pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e)
 /* The policy of a track at w [K]; the caller clears it. */
 static pr_status_t policy_of(pr_sweep_t *s, pr_track_t *t, const double *w, pr_policy_spec_t *out, pr_error_t *err)
 {
-    int k_n = s->config->n_objectives;
     pr_asker_t asker = {s, t};
-    pr_method_env_t env = {.k = k_n,
-                           .given = s->inputs->given,
-                           .mix = t->policy->mix,
-                           .mix_options = t->policy->mix_options,
-                           .options = t->policy->options,
-                           .train = graph_train,
-                           .self = &asker};
-    pr_choice_t at = {.k = k_n, .rows = 1, .w = w};
-    *out = (pr_policy_spec_t){0};
-    pr_status_t status = t->policy->method->policy_at(&env, &at, out, err);
+    pr_status_t status = pr_sweep_policy_at(s->inputs, t->policy, w, graph_train, &asker, out, err);
     return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
 }
 

@@ -29,10 +29,16 @@ static json_t *mix_options_of(const pr_config_t *c, const pr_search_spec_t *s, c
     return own;
 }
 
+/* Of the trainings of a search's policy. */
+static const pr_finetune_config_t *settings_of_search(const pr_config_t *c, const pr_search_spec_t *s)
+{
+    return s->policy >= 0 ? &c->policy[s->policy].train : &c->finetune;
+}
+
 static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, pr_sweep_policy_t *out, pr_error_t *err)
 {
     const pr_policy_config_t *p = s->policy >= 0 ? &c->policy[s->policy] : NULL;
-    *out = (pr_sweep_policy_t){.set = p ? &p->train : &c->finetune, .prefix = p && p->own_train ? p->name : NULL};
+    *out = (pr_sweep_policy_t){.set = settings_of_search(c, s), .prefix = p && p->own_train ? p->name : NULL};
     PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
     PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
     json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
@@ -82,6 +88,23 @@ void pr_sweep_policy_clear(pr_sweep_policy_t *p)
     *p = (pr_sweep_policy_t){0};
 }
 
+pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const double *w,
+                               pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX],
+                                                    pr_error_t *err),
+                               void *self, pr_policy_spec_t *out, pr_error_t *err)
+{
+    pr_method_env_t env = {.k = in->config->n_objectives,
+                           .given = in->given,
+                           .mix = p->mix,
+                           .mix_options = p->mix_options,
+                           .options = p->options,
+                           .train = train,
+                           .self = self};
+    pr_choice_t at = {.k = env.k, .rows = 1, .w = w};
+    *out = (pr_policy_spec_t){0};
+    return p->method->policy_at(&env, &at, out, err);
+}
+
 bool pr_sweep_trains(const pr_config_t *c)
 {
     const char *given[PR_MAX_OBJECTIVES];
@@ -95,6 +118,16 @@ bool pr_sweep_trains(const pr_config_t *c)
         trains = trains || m->trains(c->n_objectives, given);
     }
     return trains;
+}
+
+int pr_sweep_training_tokens(const pr_config_t *c)
+{
+    int most = 0;
+    for (int i = 0; i < c->n_searches; i++) {
+        int n = settings_of_search(c, &c->search[i])->max_new_tokens;
+        most = n > most ? n : most;
+    }
+    return most;
 }
 
 /* ---- settings ---- */
@@ -271,12 +304,8 @@ pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *e
     PR_TRY(pr_sweep_policies(c, in->policy, err));
     PR_TRY(pr_model_dir_hash(c->model, in->model, err));
     pr_content_add_path(in->content, PR_CONTENT_MODEL, in->model, c->model);
-    if (c->train_prompts) { // not needed when every objective brings its expert
-        int most = 0;
-        for (int i = 0; i < c->n_searches; i++)
-            most = in->policy[i].set->max_new_tokens > most ? in->policy[i].set->max_new_tokens : most;
-        PR_TRY(read_prompts(in, c->train_prompts, most, NULL, in->train, err));
-    }
+    if (c->train_prompts) // not needed when every objective brings its expert
+        PR_TRY(read_prompts(in, c->train_prompts, pr_sweep_training_tokens(c), NULL, in->train, err));
     PR_TRY(read_prompts(in, c->eval_prompts, c->evaluate.max_new_tokens, &in->n_eval, in->eval, err));
     for (int k = 0; k < c->n_objectives; k++)
         PR_TRY(read_objective(in, k, err));

@@ -43,11 +43,19 @@ void pr_inputs_clear(pr_inputs_t *in);
  * PR_ERR_CONFIG. */
 pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err);
 void pr_sweep_policy_clear(pr_sweep_policy_t *p);
+/* The policy of a search at w [K] by its method, which asks train(self, ...) for the jobs that make adapters. The caller
+ * clears *out, also after an error. Errors: those of the method and of train. */
+pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const double *w,
+                               pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX],
+                                                    pr_error_t *err),
+                               void *self, pr_policy_spec_t *out, pr_error_t *err);
 /* The options of a mix by the configuration: those of the first search that has it, else what the file's keys say.
  * *options is a new reference, resolved. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_sweep_mix_options(const pr_config_t *c, const pr_mix_t *mix, json_t **options, pr_error_t *err);
 /* Does any policy train, other than by adapters that are given? */
 bool pr_sweep_trains(const pr_config_t *c);
+/* The most new tokens that a training of the searches' policies puts after a prompt. */
+int pr_sweep_training_tokens(const pr_config_t *c);
 /* The adapter that trainings make; borrows from f. */
 pr_adapter_options_t pr_sweep_lora(const pr_finetune_config_t *f);
 /* What every job of its kind would fail on for the configuration, hours after others perhaps: LoRA targets and layers

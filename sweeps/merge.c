@@ -128,15 +128,7 @@ static pr_status_t search_policy(const pr_inputs_t *in, int search, int64_t seed
 {
     const pr_sweep_policy_t *p = &in->policy[search];
     trainer_t trainer = {in, p->set, seed};
-    pr_method_env_t env = {.k = in->config->n_objectives,
-                           .given = in->given,
-                           .mix = p->mix,
-                           .mix_options = p->mix_options,
-                           .options = p->options,
-                           .train = name_training,
-                           .self = &trainer};
-    pr_choice_t at = {.k = env.k, .rows = 1, .w = w};
-    PR_TRY(p->method->policy_at(&env, &at, out, err));
+    PR_TRY(pr_sweep_policy_at(in, p, w, name_training, &trainer, out, err));
     if (out->n == 0)
         return pr_fail(err, PR_ERR_CONFIG, "weights: found those of the base model, which is no adapter");
     if (!out->mix->one_adapter)

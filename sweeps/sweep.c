@@ -40,21 +40,24 @@ int64_t pr_point_number(const char *job)
 
 /* ---- the journal ---- */
 
-void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line)
+/* As the journal will have the line, which gets its time there. */
+static void fold_now(pr_sweep_t *s, const char *event, json_t *line)
 {
     json_t *folded = json_copy(line);
     json_object_set_new(folded, "t", pr_json_real(pr_time_wall()));
     pr_fold_event(s->fold, event, folded);
     json_decref(folded);
+}
+
+void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line)
+{
+    fold_now(s, event, line);
     json_array_append_new(s->pending, json_pack("[s, o]", event, line));
 }
 
 pr_status_t pr_sweep_tell_now(pr_sweep_t *s, const char *event, json_t *line, bool sync, pr_error_t *err)
 {
-    json_t *folded = json_copy(line);
-    json_object_set_new(folded, "t", pr_json_real(pr_time_wall()));
-    pr_fold_event(s->fold, event, folded);
-    json_decref(folded);
+    fold_now(s, event, line);
     pr_status_t status = pr_journal_append(s->journal, event, line, sync, err);
     json_decref(line);
     return status;

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -289,4 +290,27 @@ char *pr_path_dir(const char *path)
     if (!slash)
         return pr_strdup(".");
     return slash == path ? pr_strdup("/") : pr_strndup(path, (size_t)(slash - path));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+pr_status_t pr_dir_names(const char *dir, char ***names, size_t *n, pr_error_t *err)
+{
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return errno == ENOENT ? PR_OK : pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", dir, strerror(errno));
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.') {
+            *names = pr_realloc(*names, *n + 1, sizeof **names);
+            (*names)[(*n)++] = pr_strdup(e->d_name);
+        }
+    closedir(d);
+    if (*n > 0)
+        qsort(*names, *n, sizeof **names, by_name);
+    return PR_OK;
 }

@@ -65,4 +65,8 @@ char *pr_path_join(const char *dir, const char *name);
 /* The directory part of a path ("." when there is none). Caller frees. */
 char *pr_path_dir(const char *path);
 
+/* The names in a directory but those that begin with a dot, in order of bytes. Caller frees each and the list.
+ * One that is not there has none. Errors: PR_ERR_NOT_FOUND. *names and *n are set in any case. */
+pr_status_t pr_dir_names(const char *dir, char ***names, size_t *n, pr_error_t *err);
+
 #endif

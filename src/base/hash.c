@@ -29,6 +29,32 @@ void pr_hash_hex(const void *bytes, size_t n, char out[PR_HASH_HEX])
     to_hex(XXH3_128bits(bytes, n), out);
 }
 
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool pr_hash_bytes(const char *text, unsigned char out[PR_HASH_BYTES])
+{
+    for (size_t i = 0; i < PR_HASH_BYTES; i++) {
+        int high = text ? digit(text[2 * i]) : -1, low = high < 0 ? -1 : digit(text[2 * i + 1]);
+        if (low < 0)
+            return false;
+        out[i] = (unsigned char)(16 * high + low);
+    }
+    return text[PR_HASH_HEX - 1] == 0;
+}
+
+void pr_hash_text(const unsigned char bytes[PR_HASH_BYTES], char out[PR_HASH_HEX])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < PR_HASH_BYTES; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[PR_HASH_HEX - 1] = 0;
+}
+
 pr_status_t pr_hash_file(const char *path, char out[PR_HASH_HEX], pr_error_t *err)
 {
     enum { block = 1 << 20 };

@@ -25,6 +25,16 @@ typedef struct pr_field {
     size_t offset;
 } pr_field_t;
 
+/* A row: the key, the kind without PR_FIELD_, and the member of the structure; and the end of a table. */
+#define PR_FIELD(structure, key, kind, member)                                                                         \
+    {                                                                                                                  \
+        key, PR_FIELD_##kind, offsetof(structure, member)                                                              \
+    }
+#define PR_FIELDS_END                                                                                                  \
+    {                                                                                                                  \
+        NULL, PR_FIELD_INT, 0                                                                                          \
+    }
+
 /* New reference. */
 json_t *pr_fields_pack(const pr_field_t *table, const void *from);
 /* Errors: PR_ERR_FORMAT (where and the key: missing, or of another type). */

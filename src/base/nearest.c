@@ -71,3 +71,14 @@ pr_status_t pr_unknown(const char *what, const char *label, const char *word, co
     pr_buf_free(&more);
     return PR_ERR_CONFIG;
 }
+
+pr_status_t pr_find_name(const char *what, const char *word, const char *const *names, size_t n, size_t *index,
+                         pr_error_t *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], word) == 0) {
+            *index = i;
+            return PR_OK;
+        }
+    return pr_unknown(what, "", word, names, n, NULL, err);
+}

@@ -17,4 +17,8 @@ const char *pr_nearest(const char *word, const char *const *list, size_t n);
 pr_status_t pr_unknown(const char *what, const char *label, const char *word, const char *const *names, size_t n,
                        const char *see, pr_error_t *err);
 
+/* Which of names [n] a word is: *index. Where none, the error of pr_unknown, with the names. */
+pr_status_t pr_find_name(const char *what, const char *word, const char *const *names, size_t n, size_t *index,
+                         pr_error_t *err);
+
 #endif

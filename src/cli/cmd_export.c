@@ -63,8 +63,6 @@ const pr_command_t pr_command_export = {
 };
 
 typedef struct experts {
-    pr_model_config_t model;
-    bool have_model;
     int n;
     pr_adapter_t *adapter[PR_MAX_OBJECTIVES];
     double w[PR_MAX_OBJECTIVES];
@@ -74,8 +72,6 @@ static void experts_clear(experts_t *e)
 {
     for (int i = 0; i < e->n; i++)
         pr_adapter_free(&e->adapter[i]);
-    if (e->have_model)
-        pr_model_config_clear(&e->model);
 }
 
 static pr_status_t pick_seed(const pr_config_t *c, int64_t wanted, int64_t *seed, pr_error_t *err)
@@ -97,17 +93,16 @@ static pr_status_t check_expert(const char *results, const char *dir, bool given
     return PR_OK;
 }
 
-static pr_status_t read_experts(const pr_config_t *c, const options_t *o, int64_t seed, experts_t *e, pr_error_t *err)
+static pr_status_t read_experts(const pr_config_t *c, const options_t *o, const pr_model_config_t *model, int64_t seed,
+                                experts_t *e, pr_error_t *err)
 {
-    PR_TRY(pr_model_config_read(c->model, &e->model, err));
-    e->have_model = true;
     for (int k = 0; k < c->n_objectives; k++) {
         if (o->weights.item[k] == 0)
             continue;
         char *dir = pr_sweep_expert_dir(c, o->dir, k, seed);
         pr_status_t status = check_expert(o->dir, dir, c->objective[k].adapter != NULL, err);
         if (status == PR_OK)
-            status = pr_adapter_read(dir, &e->model, &e->adapter[e->n], err);
+            status = pr_adapter_read(dir, model, &e->adapter[e->n], err);
         free(dir);
         if (status != PR_OK)
             return status;
@@ -129,13 +124,13 @@ static pr_status_t check_target(const options_t *o, pr_error_t *err)
                               : PR_OK;
 }
 
-static pr_status_t sum_experts(const pr_config_t *c, const options_t *o, int64_t seed, pr_adapter_t **out,
-                               pr_error_t *err)
+static pr_status_t sum_experts(const pr_config_t *c, const options_t *o, const pr_model_config_t *model, int64_t seed,
+                               pr_adapter_t **out, pr_error_t *err)
 {
     experts_t e = {0};
     pr_status_t status;
-    PR_GO(read_experts(c, o, seed, &e, err));
-    status = pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, &e.model, out, err);
+    PR_GO(read_experts(c, o, model, seed, &e, err));
+    status = pr_adapter_concat((const pr_adapter_t *const *)e.adapter, e.w, e.n, model, out, err);
 done:
     experts_clear(&e);
     return status;
@@ -202,7 +197,7 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
         PR_GO(pr_sweep_search_adapter(c, search, seed, o->weights.item, &adapter, &n, err));
     else
         PR_GO(o->mix->merge ? pr_sweep_merge(c, o->mix, seed, o->weights.item, &adapter, err)
-                            : sum_experts(c, o, seed, &adapter, err));
+                            : sum_experts(c, o, &model, seed, &adapter, err));
     int sum = pr_adapter_rank(adapter);
     if (n > 1) // one expert stays what it is
         PR_GO(pr_adapter_reduce(&adapter, &model, err));

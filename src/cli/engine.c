@@ -48,7 +48,7 @@ static char *mixes_with(const char *key)
     const pr_mix_t *const *mix = pr_mix_all(&n);
     pr_buf_t names = {0};
     for (size_t i = 0; i < n; i++)
-        if (key ? pr_mix_has_option(mix[i], key) : mix[i]->grams != NULL)
+        if (key ? pr_option_find(mix[i]->options, key) != NULL : mix[i]->grams != NULL)
             pr_buf_printf(&names, "%s%s", names.len ? ", " : "", mix[i]->name);
     return names.data;
 }
@@ -57,7 +57,7 @@ static char *mixes_with(const char *key)
 static pr_status_t set_option(const pr_mix_t *mix, json_t *options, const char *key, json_t *value, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    if (!pr_mix_has_option(mix, key)) {
+    if (!pr_option_find(mix->options, key)) {
         char *names = mixes_with(key);
         status = pr_fail(err, PR_ERR_USAGE, "--%s goes with --aggregate %s, found %s", key, names, mix->name);
         free(names);

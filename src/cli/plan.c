@@ -139,26 +139,14 @@ static pr_status_t check_stops(const pr_plan_t *p, pr_error_t *err)
     return status;
 }
 
-// The most new tokens that a training puts after a prompt.
-static int longest_training(const pr_config_t *c)
-{
-    int most = 0;
-    for (int i = 0; i < c->n_searches; i++) {
-        int which = c->search[i].policy;
-        int n = which >= 0 ? c->policy[which].train.max_new_tokens : c->finetune.max_new_tokens;
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
 static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     PR_TRY(load_tokenizer(p, err));
     PR_TRY(check_stops(p, err));
     if (c->train_prompts)
-        PR_TRY(measure_prompts(p, c->train_prompts, longest_training(c), &p->n_train, &p->longest_train, &p->mean_train,
-                               err));
+        PR_TRY(measure_prompts(p, c->train_prompts, pr_sweep_training_tokens(c), &p->n_train, &p->longest_train,
+                               &p->mean_train, err));
     PR_TRY(measure_prompts(p, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval, &p->mean_eval,
                            err));
     if (c->evaluate.prompts > p->n_eval)

@@ -18,14 +18,12 @@ pr_status_t pr_algorithm_find(const char *name, const pr_algorithm_t **out, pr_e
 {
     enum { N = sizeof algorithms / sizeof *algorithms };
     const char *names[N];
-    for (size_t i = 0; i < N; i++) {
+    size_t index;
+    for (size_t i = 0; i < N; i++)
         names[i] = algorithms[i]->name;
-        if (strcmp(name, names[i]) == 0) {
-            *out = algorithms[i];
-            return PR_OK;
-        }
-    }
-    return pr_unknown("algorithm", "", name, names, N, NULL, err);
+    PR_TRY(pr_find_name("algorithm", name, names, N, &index, err));
+    *out = algorithms[index];
+    return PR_OK;
 }
 
 void pr_group_moments(int k, const double *r, double *mean, double *std)
@@ -45,4 +43,15 @@ void pr_group_kl(int k, double beta, double factor, const double *divergence, do
     pr_group_moments(k, divergence, &mean, &std);
     for (int i = 0; i < k; i++)
         advantage[i] -= beta * factor * (divergence[i] - mean);
+}
+
+double pr_group_share_whole(int k)
+{
+    (void)k;
+    return 1;
+}
+
+void pr_group_kl_others(int k, double beta, const double *divergence, double *advantage)
+{
+    pr_group_kl(k, beta, (double)k / (k - 1), divergence, advantage);
 }

@@ -50,4 +50,8 @@ void pr_group_moments(int k, const double *r, double *mean, double *std);
 /* Adds -beta factor (d_i - mean d) to advantage [k]. */
 void pr_group_kl(int k, double beta, double factor, const double *divergence, double *advantage);
 
+/* Of baselines that leave the response itself out, as `share` and `kl_advantages`. */
+double pr_group_share_whole(int k);
+void pr_group_kl_others(int k, double beta, const double *divergence, double *advantage);
+
 #endif

@@ -11,20 +11,9 @@ static void advantages(int k, const double *reward, double *advantage)
         advantage[i] = (reward[i] - mean) * factor;
 }
 
-static double share(int k)
-{
-    (void)k;
-    return 1;
-}
-
-static void kl_advantages(int k, double beta, const double *divergence, double *advantage)
-{
-    pr_group_kl(k, beta, (double)k / (k - 1), divergence, advantage);
-}
-
 const pr_algorithm_t pr_algorithm_rloo = {.name = "rloo",
                                           .formula = "r_i - mean of the other rewards of the prompt",
                                           .least = 2,
                                           .advantages = advantages,
-                                          .share = share,
-                                          .kl_advantages = kl_advantages};
+                                          .share = pr_group_share_whole,
+                                          .kl_advantages = pr_group_kl_others};

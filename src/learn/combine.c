@@ -2,8 +2,6 @@
 #include "learn/combine.h"
 #include "base/nearest.h"
 
-#include <string.h>
-
 static void linear(int n, int k, const double *score, const double *w, double *reward)
 {
     for (int i = 0; i < n; i++) {
@@ -29,12 +27,10 @@ pr_status_t pr_combiner_find(const char *name, const pr_combiner_t **out, pr_err
 {
     enum { N = sizeof combiners / sizeof *combiners };
     const char *names[N];
-    for (size_t i = 0; i < N; i++) {
+    size_t index;
+    for (size_t i = 0; i < N; i++)
         names[i] = combiners[i]->name;
-        if (strcmp(name, names[i]) == 0) {
-            *out = combiners[i];
-            return PR_OK;
-        }
-    }
-    return pr_unknown("combiner", "", name, names, N, NULL, err);
+    PR_TRY(pr_find_name("combiner", name, names, N, &index, err));
+    *out = combiners[index];
+    return PR_OK;
 }

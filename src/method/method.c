@@ -24,21 +24,19 @@ const pr_method_t *const *pr_methods(size_t *n)
 pr_status_t pr_method_find(const char *name, const pr_method_t **out, pr_error_t *err)
 {
     const char *names[MOST];
-    for (size_t i = 0; i < n_methods; i++) {
+    size_t index;
+    for (size_t i = 0; i < n_methods; i++)
         names[i] = methods[i]->name;
-        if (strcmp(name, names[i]) == 0) {
-            *out = methods[i];
-            return PR_OK;
-        }
-    }
-    return pr_unknown("method", "", name, names, n_methods, NULL, err);
+    PR_TRY(pr_find_name("method", name, names, n_methods, &index, err));
+    *out = methods[index];
+    return PR_OK;
 }
 
 pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err)
 {
-    for (size_t i = 0; i < n_methods; i++)
-        if (strcmp(methods[i]->name, method->name) == 0)
-            return pr_fail(err, PR_ERR_CONFIG, "method \"%s\": found another of that name", method->name);
+    const pr_method_t *other;
+    if (pr_method_find(method->name, &other, NULL) == PR_OK)
+        return pr_fail(err, PR_ERR_CONFIG, "method \"%s\": found another of that name", method->name);
     if (n_methods == MOST)
         return pr_fail(err, PR_ERR_CONFIG, "method \"%s\": found %d methods, there is no room for another",
                        method->name, MOST);

@@ -22,48 +22,27 @@ const pr_mix_t *const *pr_mix_all(size_t *n)
     return mixes;
 }
 
-static const pr_mix_t *find(const char *name, size_t len)
-{
-    for (size_t i = 0; i < n_mixes; i++)
-        if (strlen(mixes[i]->name) == len && memcmp(mixes[i]->name, name, len) == 0)
-            return mixes[i];
-    return NULL;
-}
-
-static pr_status_t unknown(const char *name, pr_error_t *err)
-{
-    const char *names[MOST];
-    for (size_t i = 0; i < n_mixes; i++)
-        names[i] = mixes[i]->name;
-    return pr_unknown("mix", "", name, names, n_mixes, NULL, err);
-}
-
 pr_status_t pr_mix_find(const char *name, const pr_mix_t **out, pr_error_t *err)
 {
-    const pr_mix_t *mix = find(name, strlen(name));
-    if (!mix)
-        return unknown(name, err);
-    *out = mix;
+    const char *names[MOST];
+    size_t index;
+    for (size_t i = 0; i < n_mixes; i++)
+        names[i] = mixes[i]->name;
+    PR_TRY(pr_find_name("mix", name, names, n_mixes, &index, err));
+    *out = mixes[index];
     return PR_OK;
 }
 
 pr_status_t pr_mix_add(const pr_mix_t *mix, pr_error_t *err)
 {
+    const pr_mix_t *other;
     assert(mix->name && mix->formula && mix->help && mix->options);
-    if (find(mix->name, strlen(mix->name)))
+    if (pr_mix_find(mix->name, &other, NULL) == PR_OK)
         return pr_fail(err, PR_ERR_CONFIG, "there already is a mix '%s'", mix->name);
     if (n_mixes == MOST)
         return pr_fail(err, PR_ERR_CONFIG, "mix '%s': found %d mixes already, which is the most", mix->name, MOST);
     mixes[n_mixes++] = mix;
     return PR_OK;
-}
-
-bool pr_mix_has_option(const pr_mix_t *mix, const char *key)
-{
-    for (const pr_option_t *o = mix->options; o->key; o++)
-        if (strcmp(o->key, key) == 0)
-            return true;
-    return false;
 }
 
 /* ---- as text ---- */
@@ -107,9 +86,9 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
 {
     size_t len = strcspn(text, ";");
     char *name = trimmed(text, len);
-    const pr_mix_t *found = find(name, strlen(name));
+    const pr_mix_t *found = NULL;
     json_t *given = json_object();
-    pr_status_t status = found ? PR_OK : unknown(name, err);
+    pr_status_t status = pr_mix_find(name, &found, err);
     for (const char *p = text + len; *p && status == PR_OK; p += len) {
         p++;
         len = strcspn(p, ";");

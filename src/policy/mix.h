@@ -126,8 +126,6 @@ pr_status_t pr_mix_add(const pr_mix_t *mix, pr_error_t *err);
 /* "NAME" or "NAME; KEY=VALUE; ..." into a mix and its resolved options (a new reference). A value is JSON, or else a
  * string: "states; layer=1; norm=before". Errors: PR_ERR_CONFIG. */
 pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **options, pr_error_t *err);
-/* Has the mix an option of this key? */
-bool pr_mix_has_option(const pr_mix_t *mix, const char *key);
 /* What the registry says of itself, as a page in Markdown. The caller frees. */
 char *pr_mix_page(void);
 

@@ -45,18 +45,14 @@ static pr_status_t wrong(const json_t *found, const char *key, const char *expec
     return PR_ERR_CONFIG;
 }
 
-static bool is_hash(const char *text)
-{
-    return text && strlen(text) == PR_HASH_HEX - 1 && strspn(text, "0123456789abcdef") == PR_HASH_HEX - 1;
-}
-
 static pr_status_t parse_part(const json_t *value, pr_policy_part_t *out, pr_error_t *err)
 {
     const char *kind = json_string_value(json_array_get(value, 0)),
                *source = json_string_value(json_array_get(value, 1));
     const json_t *coefficient = json_array_get(value, 2);
+    unsigned char bytes[PR_HASH_BYTES];
     bool job = kind && strcmp(kind, "job") == 0;
-    if (json_array_size(value) != 3 || !kind || (!job && strcmp(kind, "adapter") != 0) || !is_hash(source))
+    if (json_array_size(value) != 3 || !kind || (!job && strcmp(kind, "adapter") != 0) || !pr_hash_bytes(source, bytes))
         return wrong(value, "parts", "[\"job\" or \"adapter\", 32 hexadecimal digits, a coefficient]", err);
     double c = json_number_value(coefficient);
     if (!json_is_number(coefficient) || !isfinite(c) || c == 0)

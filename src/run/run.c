@@ -108,26 +108,29 @@ static pr_status_t run_job(void *self, const json_t *message, const pr_runner_ho
 
 /* ---- the phases ---- */
 
+/* JSON of rank 0 to the others: mine is rank 0's, *theirs a new reference on the others. */
+static pr_status_t share_json(const pr_run_state_t *r, const char *what, const json_t *mine, json_t **theirs,
+                              pr_error_t *err)
+{
+    char *text = r->t->rank == 0 ? pr_json_canonical(mine) : NULL;
+    size_t n = text ? strlen(text) : 0;
+    pr_status_t status = r->t->broadcast(r->t->self, &text, &n, err);
+    if (status == PR_OK && r->t->rank != 0)
+        status = pr_json_parse(text, n, what, theirs, err);
+    free(text);
+    return status;
+}
+
 /* Every rank gets rank 0's configuration. */
 static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    json_t *v = NULL;
-    if (r->t->rank == 0) {
-        v = pr_config_json(r->config);
-        text = pr_json_canonical(v);
-        n = strlen(text);
-    }
-    pr_status_t status = r->t->broadcast(r->t->self, &text, &n, err);
+    json_t *v = r->t->rank == 0 ? pr_config_json(r->config) : NULL;
+    pr_status_t status = share_json(r, "configuration from rank 0", v, &v, err);
     if (status == PR_OK && r->t->rank != 0) {
-        status = pr_json_parse(text, n, "configuration from rank 0", &v, err);
-        if (status == PR_OK)
-            status = pr_config_from_json(v, &r->received, err);
+        status = pr_config_from_json(v, &r->received, err);
         r->config = r->received;
     }
     json_decref(v);
-    free(text);
     return r->t->agree(r->t->self, status, err);
 }
 
@@ -178,25 +181,17 @@ static pr_status_t read_inputs(pr_run_state_t *r, pr_error_t *err)
 /* Rank 0 reads and hashes every input once; the others get what it found. */
 static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
 {
-    char *text = NULL;
-    size_t n = 0;
     json_t *v = NULL;
     bool first = r->t->rank == 0;
     PR_TRY(r->t->agree(r->t->self, first ? read_inputs(r, err) : PR_OK, err));
-    if (first) {
-        text = pr_json_canonical(pr_content_json(r->inputs.content));
-        n = strlen(text);
+    if (first)
         r->content = r->inputs.content;
-    }
-    pr_status_t status = r->t->broadcast(r->t->self, &text, &n, err);
+    pr_status_t status = share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
     if (status == PR_OK && !first) {
-        status = pr_json_parse(text, n, "content from rank 0", &v, err);
-        if (status == PR_OK)
-            status = pr_content_from_json(v, &r->content_received, err);
+        status = pr_content_from_json(v, &r->content_received, err);
         r->content = r->content_received;
     }
     json_decref(v);
-    free(text);
     PR_TRY(r->t->agree(r->t->self, status, err));
     return r->t->size > 1 ? check_content(r, err) : PR_OK;
 }

@@ -46,7 +46,7 @@ static pr_buf_t build_header(const pr_record_what_t *w, const pr_stored_t *store
     assert(header && "kind, id and meta are valid UTF-8");
     char *text = pr_json_canonical(header);
     hex8(pr_crc32(text, strlen(text)), crc);
-    pr_buf_printf(&b, "%s{\"crc\":\"%s\",", w->lead, crc);
+    pr_buf_printf(&b, "%s" PR_RECORD_HEAD "%s\",", w->lead, crc);
     pr_buf_puts(&b, text + 1);
     pr_buf_puts(&b, "\n");
     free(text);
@@ -143,11 +143,11 @@ static pr_status_t read_header_line(pr_record_input_t *in, pr_buf_t *line, pr_er
 /* line: without its newline; changed. */
 static pr_status_t parse_header(const char *path, size_t at, char *line, size_t len, json_t **header, pr_error_t *err)
 {
-    static const char head[] = "{\"crc\":\"";
     char crc[9], found[9] = "";
-    if (len <= CRC_HEAD || memcmp(line, head, sizeof head - 1) != 0 || memcmp(line + CRC_HEAD - 2, "\",", 2) != 0)
+    if (len <= CRC_HEAD || memcmp(line, PR_RECORD_HEAD, sizeof PR_RECORD_HEAD - 1) != 0 ||
+        memcmp(line + CRC_HEAD - 2, "\",", 2) != 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: offset %zu: the header does not start with its crc", path, at);
-    memcpy(found, line + sizeof head - 1, 8);
+    memcpy(found, line + sizeof PR_RECORD_HEAD - 1, 8);
     line[CRC_HEAD - 1] = '{'; // the text that the crc is of
     line += CRC_HEAD - 1;
     len -= CRC_HEAD - 1;

@@ -3,7 +3,7 @@
  * crcs.
  *
  *   header      {"crc":"1a2b3c4d",...}\n: compact JSON with sorted keys. crc: the CRC-32 of this line's bytes without
- *               its newline and without `"crc":"1a2b3c4d",`. Then "id": "..." (segments only), "kind": "finetune",
+ *               its newline and without `"crc":"1a2b3c4d",`. Then "id": "..." (segments only), "kind": "train",
  *               "meta": {...}, "sections": [{"name", "elem": bytes per element, "count": elements,
  *               "stored": compressed bytes, "crc": of the raw bytes, "stored_crc": of the compressed bytes}]
  *   sections    the stored bytes of each, one after the other, in order; zlib, after byte-shuffling the elements (all
@@ -20,6 +20,8 @@
 
 #include <stddef.h>
 #include <stdio.h>
+
+#define PR_RECORD_HEAD "{\"crc\":\"" // what every header begins with
 
 typedef struct pr_section {
     char name[64]; // not empty, NUL-terminated, valid UTF-8, once in a record

@@ -5,7 +5,6 @@
 #include "store/layout.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,7 +17,6 @@
 #define MAGIC "paretorank segment 1\n"
 #define MAGIC_LEN (sizeof MAGIC - 1)
 #define ENDING PR_END_SEGMENT
-#define RECORD_HEAD "{\"crc\":\""
 
 /* ---- places ---- */
 
@@ -295,7 +293,7 @@ static pr_status_t scan_record(scan_t *s, char *data, size_t size, size_t at, si
 /* Where the next record may begin, after `at`; size where none does. */
 static size_t next_head(const char *data, size_t size, size_t at)
 {
-    const char *next = memmem(data + at, size - at, RECORD_HEAD, sizeof RECORD_HEAD - 1);
+    const char *next = memmem(data + at, size - at, PR_RECORD_HEAD, sizeof PR_RECORD_HEAD - 1);
     return next ? (size_t)(next - data) : size;
 }
 
@@ -327,39 +325,15 @@ static pr_status_t scan_file(scan_t *s, const char *dir, const char *name, pr_er
     return status;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The segments' names in order; the caller frees each and the list. */
-static pr_status_t list_segments(const char *dir, char ***names, size_t *n, pr_error_t *err)
-{
-    *names = NULL;
-    *n = 0;
-    DIR *d = opendir(dir);
-    if (!d)
-        return errno == ENOENT ? PR_OK : pr_fail(err, PR_ERR_NOT_FOUND, "%s: %s", dir, strerror(errno));
-    for (struct dirent *e; (e = readdir(d));)
-        if (is_segment(e->d_name)) {
-            *names = pr_realloc(*names, *n + 1, sizeof **names);
-            (*names)[(*n)++] = pr_strdup(e->d_name);
-        }
-    closedir(d);
-    if (*n > 0)
-        qsort(*names, *n, sizeof **names, by_name);
-    return PR_OK;
-}
-
 pr_status_t pr_segment_scan(const char *dir, pr_segment_fn fn, void *self, pr_segment_stats_t *stats, pr_error_t *err)
 {
     char **names;
     size_t n;
     scan_t s = {.fn = fn, .self = self};
-    PR_TRY(list_segments(dir, &names, &n, err));
+    PR_TRY(pr_dir_names(dir, &names, &n, err));
     pr_status_t status = PR_OK;
     for (size_t i = 0; i < n; i++) {
-        if (status == PR_OK)
+        if (status == PR_OK && is_segment(names[i]))
             status = scan_file(&s, dir, names[i], err);
         free(names[i]);
     }

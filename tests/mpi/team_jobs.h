@@ -17,6 +17,7 @@
 #include "store/layout.h"
 #include "store/segment.h"
 #include "sweeps/inputs.h"
+#include "unit/jobs/job_messages.h"
 
 #include <math.h>
 #include <signal.h>
@@ -185,28 +186,12 @@ static inline void tj_make_adapters(void)
     pr_world_barrier(test_world);
 }
 
-/* The message of inputs, whose reference it takes, as that of how. */
-static inline json_t *tj_message(json_t *inputs, json_t *how, const char *label)
-{
-    char id[PR_HASH_HEX];
-    pr_json_hash(inputs, id);
-    json_t *message = pr_job_message(id, label, inputs, how, NULL);
-    json_decref(inputs);
-    json_decref(how);
-    return message;
-}
-
-static inline const char *tj_id(const json_t *message)
-{
-    return json_string_value(json_object_get(message, "id"));
-}
-
 /* The training towards fluency. */
 static inline json_t *tj_train_job(const pr_inputs_t *in)
 {
     const pr_finetune_config_t *set = &in->config->finetune;
     pr_training_wish_t wish = {.w = {1}};
-    return tj_message(pr_inputs_train(in, set, &wish, 1), pr_inputs_how_train(in, set), "fluency-s1");
+    return message_of(pr_inputs_train(in, set, &wish, 1), pr_inputs_how_train(in, set), "fluency-s1");
 }
 
 /* Prompts first..first+count-1 by the three adapters that there are. layer: of "states"; -1 the last. */
@@ -219,7 +204,7 @@ static inline json_t *tj_evaluate_job(const pr_inputs_t *in, const char *mix, in
     TJ_OK(pr_options_resolve(policy.mix->options, given, in->config->dir, &policy.options, &err));
     for (int k = 1; k <= 3; k++)
         pr_policy_add(&policy, false, in->adapter[k], w[k - 1]);
-    json_t *message = tj_message(pr_inputs_evaluate(in, &policy, first, count), pr_inputs_how_evaluate(in), "point");
+    json_t *message = message_of(pr_inputs_evaluate(in, &policy, first, count), pr_inputs_how_evaluate(in), "point");
     json_decref(given);
     pr_policy_spec_clear(&policy);
     return message;
@@ -307,7 +292,7 @@ typedef struct tj_expert {
 static inline void tj_read_expert(const pr_job_env_t *env, const json_t *message, const json_t *result,
                                   tj_expert_t *out)
 {
-    char *dir = pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ADAPTER, tj_id(message));
+    char *dir = pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ADAPTER, id_of(message));
     pr_adapter_t *a = NULL;
     TJ_OK(pr_adapter_hash(dir, out->hash, &err));
     CHECK(strcmp(json_string_value(json_object_get(result, "artifact")), out->hash) == 0);
@@ -342,7 +327,7 @@ static inline void tj_read_said(const pr_job_env_t *env, const json_t *message, 
     const void *scores;
     size_t count = (size_t)json_integer_value(json_object_get(json_object_get(message, "inputs"), "count"));
     TJ_OK(pr_segment_place_parse(json_object_get(result, "place"), "place", &place, &err));
-    TJ_OK(pr_segment_read(dir, &place, tj_id(message), "evaluate", &k, &err));
+    TJ_OK(pr_segment_read(dir, &place, id_of(message), "evaluate", &k, &err));
     TJ_OK(pr_record_section(&k, place.file, "scores", sizeof(double), count * TJ_K, &scores, &err));
     *out = (tj_said_t){0};
     memcpy(out->scores, scores, count * TJ_K * sizeof(double));

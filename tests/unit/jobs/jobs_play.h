@@ -13,6 +13,8 @@
 #include "store/layout.h"
 #include "store/segment.h"
 #include "sweeps/inputs.h"
+#include "unit/jobs/in_dir.h"
+#include "unit/jobs/job_messages.h"
 
 #include <check.h>
 #include <math.h>
@@ -20,8 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char dir[64]; // of the test program
 
 static inline void setup(void)
 {
@@ -132,22 +132,6 @@ static inline pr_status_t run(const pr_config_t *c, const json_t *message, job_t
     pr_job_env_free(&env);
     pr_inputs_clear(&in);
     return status;
-}
-
-/* The message of inputs, whose reference it takes, as that of how. */
-static inline json_t *message_of(json_t *inputs, json_t *how, const char *label)
-{
-    char id[PR_HASH_HEX];
-    pr_json_hash(inputs, id);
-    json_t *message = pr_job_message(id, label, inputs, how, NULL);
-    json_decref(inputs);
-    json_decref(how);
-    return message;
-}
-
-static inline const char *id_of(const json_t *message)
-{
-    return json_string_value(json_object_get(message, "id"));
 }
 
 /* The same job but for one of its inputs, whose reference it takes. */

@@ -7,6 +7,7 @@
 #include "jobs/artifact.h"
 #include "store/journal.h"
 #include "store/layout.h"
+#include "unit/jobs/in_dir.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -18,17 +19,6 @@
 #define ADAPTER "0000000000000000000000000000000b"
 #define HEAD "0000000000000000000000000000000c"
 #define UNKNOWN "0000000000000000000000000000000d"
-
-static char dir[64];
-
-static const char *in_dir(const char *name)
-{
-    static char path[4][256];
-    static unsigned turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
 
 static void put(const char *name, const char *text)
 {

@@ -2,15 +2,6 @@
 /* What jobs name by hash: refused where a host has it otherwise, and the same whatever it is called. */
 #include "unit/jobs/jobs_play.h"
 
-static const char *in_dir(const char *name)
-{
-    static char path[4][256];
-    static unsigned turn;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
-    return path[turn];
-}
-
 static void put(const char *path, const char *text)
 {
     pr_error_t err;

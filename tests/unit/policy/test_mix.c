@@ -255,7 +255,7 @@ START_TEST(texts)
                {"params; layer=1", "params|unknown key 'layer'"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_error(bad[i].text, pr_mix_parse(bad[i].text, &mix, &o, &e), PR_ERR_CONFIG, e.text, bad[i].words);
-    ck_assert(pr_mix_has_option(&pr_mix_states, "layer") && !pr_mix_has_option(&pr_mix_params, "layer"));
+    ck_assert(pr_option_find(pr_mix_states.options, "layer") && !pr_option_find(pr_mix_params.options, "layer"));
 }
 END_TEST
 
