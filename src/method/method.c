@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "method/method.h"
-#include "base/mem.h"
 #include "base/nearest.h"
 
 #include <assert.h>
@@ -42,21 +41,6 @@ pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err)
                        method->name, MOST);
     methods[n_methods++] = method;
     return PR_OK;
-}
-
-json_t *pr_choice_pack(const pr_choice_t *c)
-{
-    json_t *rows = json_array();
-    for (int r = 0; r < c->rows; r++) {
-        json_t *row = json_array();
-        for (int k = 0; k < c->k; k++)
-            json_array_append_new(row, pr_json_real(c->w[r * c->k + k]));
-        json_array_append_new(rows, row);
-    }
-    json_t *v = json_pack("{s:o}", "weights", rows);
-    if (json_object_size(c->params) > 0)
-        json_object_set(v, "params", (json_t *)(uintptr_t)c->params);
-    return v;
 }
 
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient)

@@ -17,9 +17,6 @@ typedef struct pr_choice {
     const json_t *params; // object of numbers; NULL: none
 } pr_choice_t;
 
-/* {"weights": [[...]...], "params": {...} where there are any}. New reference. */
-json_t *pr_choice_pack(const pr_choice_t *c);
-
 /* A training that a method asks for: the adapter of one reward. */
 typedef struct pr_training_wish {
     double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
