@@ -143,11 +143,6 @@ void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, i
                             json_pack("{s:s, s:i, s:o}", "file", file, "new_tokens", new_tokens, "texts", texts));
 }
 
-const json_t *pr_content_prompts(const pr_content_t *c, const char *hash)
-{
-    return json_object_get(json_object_get(c->value, "prompts"), hash);
-}
-
 const json_t *pr_content_all_prompts(const pr_content_t *c)
 {
     return json_object_get(c->value, "prompts");

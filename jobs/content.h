@@ -47,9 +47,7 @@ const char *pr_content_model(const pr_content_t *c, const char **hash);
  * set. */
 void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, int n, char *const *text,
                             char hash[PR_HASH_HEX]);
-/* {"file", "new_tokens", "texts"}, or NULL. Borrowed. */
-const json_t *pr_content_prompts(const pr_content_t *c, const char *hash);
-/* Hash -> entry of all lists. Borrowed. */
+/* Hash -> {"file", "new_tokens", "texts"} of all lists. Borrowed. */
 const json_t *pr_content_all_prompts(const pr_content_t *c);
 
 /* An objective: how it is opened (its name, type, resolved options and the directory that they are relative to) under

@@ -17,12 +17,6 @@ const pr_combiner_t pr_combiner_linear = {"linear", "sum of w_k times the score 
 #define COMBINER(name) &pr_combiner_##name,
 static const pr_combiner_t *const combiners[] = {PR_COMBINER_LIST(COMBINER)};
 
-const pr_combiner_t *const *pr_combiners(size_t *n)
-{
-    *n = sizeof combiners / sizeof *combiners;
-    return combiners;
-}
-
 pr_status_t pr_combiner_find(const char *name, const pr_combiner_t **out, pr_error_t *err)
 {
     enum { N = sizeof combiners / sizeof *combiners };

@@ -24,8 +24,6 @@ typedef struct pr_combiner {
 PR_COMBINER_LIST(PR_COMBINER_DECLARE)
 #undef PR_COMBINER_DECLARE
 
-/* All, in order of help. */
-const pr_combiner_t *const *pr_combiners(size_t *n);
 /* Errors: PR_ERR_CONFIG, naming them all. */
 pr_status_t pr_combiner_find(const char *name, const pr_combiner_t **out, pr_error_t *err);
 
