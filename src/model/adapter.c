@@ -83,7 +83,7 @@ void pr_lora_set(pr_lora_t *l, int r, double alpha, bool rslora)
     l->scale = (float)(rslora ? alpha / sqrt(r) : alpha / r);
 }
 
-pr_status_t pr_adapter_allocate(pr_adapter_t *a, const pr_model_config_t *c, pr_error_t *err)
+static size_t count_data(const pr_adapter_t *a, const pr_model_config_t *c)
 {
     int out, in;
     size_t n = 0;
@@ -91,7 +91,13 @@ pr_status_t pr_adapter_allocate(pr_adapter_t *a, const pr_model_config_t *c, pr_
         for (int s = 0; s < PR_N_SLOT; s++)
             if (pr_slot_shape(c, (pr_slot_t)s, &out, &in))
                 n += (size_t)pr_adapter_at(a, i, (pr_slot_t)s)->r * ((size_t)in + (size_t)out);
-    a->n_data = n;
+    return n;
+}
+
+pr_status_t pr_adapter_allocate(pr_adapter_t *a, const pr_model_config_t *c, pr_error_t *err)
+{
+    int out, in;
+    size_t n = a->n_data = count_data(a, c);
     a->data = pr_alloc_matrix(n, sizeof *a->data);
     if (!a->data)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for an adapter of %zu floats", n);
@@ -166,8 +172,8 @@ static void initialise(pr_lora_t *l, const char *module, int out, int in, const 
     memset(l->b, 0, (size_t)out * (size_t)l->r * sizeof *l->b);
 }
 
-pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,
-                           pr_adapter_t **out, pr_error_t *err)
+pr_status_t pr_adapter_shape(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_adapter_t **out,
+                             pr_error_t *err)
 {
     PR_TRY(pr_adapter_check_options(c, o, err));
     pr_adapter_t *a = pr_adapter_empty(c);
@@ -180,6 +186,18 @@ pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_
             if (pr_slot_shape(c, (pr_slot_t)s, &rows, &cols) && is_target(o, module))
                 pr_lora_set(pr_adapter_at(a, i, (pr_slot_t)s), o->r, o->alpha, o->rslora);
         }
+    a->n_data = count_data(a, c);
+    *out = a;
+    return PR_OK;
+}
+
+pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,
+                           pr_adapter_t **out, pr_error_t *err)
+{
+    pr_adapter_t *a = NULL;
+    int rows, cols;
+    char module[128];
+    PR_TRY(pr_adapter_shape(c, o, &a, err));
     pr_status_t status = pr_adapter_allocate(a, c, err);
     for (int i = 0; i < c->n_layer && status == PR_OK; i++)
         for (int s = 0; s < PR_N_SLOT; s++) {

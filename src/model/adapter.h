@@ -61,6 +61,10 @@ typedef struct pr_adapter_options {
 
 /* Can there be such an adapter of this model? Errors: those of pr_adapter_new. */
 pr_status_t pr_adapter_check_options(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_error_t *err);
+/* Such an adapter without its numbers, for what only its size is asked of: ranks, scales and n_data are set, data and
+ * all a and b are NULL. Errors: those of pr_adapter_new. */
+pr_status_t pr_adapter_shape(const pr_model_config_t *c, const pr_adapter_options_t *o, pr_adapter_t **out,
+                             pr_error_t *err);
 /* A new adapter: A uniform as PEFT initialises it (Kaiming, a = sqrt 5: U(-1/sqrt(in), 1/sqrt(in))) from the key, B
  * zero. Errors: PR_ERR_CONFIG (a target that names no linear map of this model; the message lists those there are). */
 pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,

@@ -627,6 +627,13 @@ START_TEST(a_new_adapter_checks_its_options)
     ck_assert_int_eq(pr_adapter_new(&config, &(pr_adapter_options_t){4, 8, true, good, 2}, &key, &a, &err), PR_OK);
     ck_assert_uint_eq(count_slots(a), 4);
     ck_assert(a->rslora && pr_adapter_at(a, 0, PR_SLOT_Q)->scale == 4);
+    // Its shape is the same without its numbers.
+    pr_adapter_t *shape = NULL;
+    ck_assert_int_eq(pr_adapter_shape(&config, &(pr_adapter_options_t){4, 8, true, good, 2}, &shape, &err), PR_OK);
+    ck_assert(shape->n_data == a->n_data && shape->rslora && !shape->data);
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        ck_assert(shape->lora[i].r == a->lora[i].r && shape->lora[i].scale == a->lora[i].scale && !shape->lora[i].a);
+    pr_adapter_free(&shape);
     pr_adapter_free(&a);
     check_error("target", pr_adapter_new(&config, &(pr_adapter_options_t){4, 8, false, bad, 2}, &key, &a, &err),
                 PR_ERR_CONFIG, err.text, "'c_attn'|llama|self_attn.q_proj|mlp.down_proj");
