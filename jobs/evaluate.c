@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "jobs/env.h"
 #include "jobs/kind.h"
+#include "jobs/memory.h"
 #include "jobs/merge.h"
+#include "policy/gram.h"
 #include "policy/spec.h"
 #include "store/layout.h"
 #include "store/segment.h"
@@ -84,15 +86,21 @@ typedef struct pr_evaluate_run {
     double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
 } pr_evaluate_run_t;
 
+static pr_status_t find_task(const pr_content_t *content, const pr_evaluate_inputs_t *in, pr_evaluation_task_t *out,
+                             pr_error_t *err)
+{
+    const json_t *task = pr_content_value(content, in->task);
+    if (!task)
+        return pr_fail(err, PR_ERR_CONFIG, "the job names a task of hash %s, which this run does not have", in->task);
+    return pr_evaluation_task_parse(task, out, err);
+}
+
 /* The same on every rank. */
 static pr_status_t read_inputs(pr_evaluate_run_t *e, pr_error_t *err)
 {
     const pr_job_t *job = e->job;
     PR_TRY(pr_evaluate_parse(job->inputs, &e->in, err));
-    const json_t *task = pr_content_value(e->env->content, e->in.task);
-    if (!task)
-        return pr_fail(err, PR_ERR_CONFIG, "the job names a task of hash %s, which this run does not have", e->in.task);
-    PR_TRY(pr_evaluation_task_parse(task, &e->task, err));
+    PR_TRY(find_task(e->env->content, &e->in, &e->task, err));
     PR_TRY(pr_policy_parse(e->in.policy, &e->spec, err));
     e->streams = (int)json_integer_value(json_object_get(job->how, "streams"));
     PR_TRY(pr_env_check_model(e->env, e->task.model, err));
@@ -347,10 +355,76 @@ done:
     return status;
 }
 
+/* ---- what it takes ---- */
+
+/* Gram matrices of all parts, of every map that one of them has, and the sum of one layer's. */
+static double gram_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_size_t *const *part)
+{
+    bool all[PR_N_GROUP] = {true, true, true, true},
+         *need = pr_alloc((size_t)sizes->model->n_layer * PR_N_GROUP, sizeof *need);
+    pr_model_config_t layer = *sizes->model;
+    layer.n_layer = 1;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < sizes->model->n_layer * PR_N_GROUP; j++)
+            need[j] = need[j] || part[i]->groups[j];
+    double bytes = (double)n * (double)pr_gram_bytes(sizes->model, need) + (double)pr_gram_bytes(&layer, all);
+    free(need);
+    return bytes;
+}
+
+/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own); the caches, once
+ * per part that runs on its own. Adapters that are given are loaded once and for all. */
+static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluation_task_t *task, double streams,
+                               const pr_policy_spec_t *spec, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
+                               pr_error_t *err)
+{
+    const pr_adapter_size_t *part[PR_MAX_PARTS];
+    const pr_prompts_size_t *prompts;
+    pr_memory_shape_t s = pr_memory_shape(sizes->model, sizes->cols);
+    pr_mix_memory_t m;
+    double made = 0, parts = 0, ranks = 0;
+    PR_TRY(pr_sizes_prompts(sizes, task->prompts, &prompts, err));
+    PR_TRY(pr_mix_memory(spec->mix, spec->options, sizes->model, spec->n, &m, err));
+    for (int i = 0; i < spec->n; i++) {
+        PR_TRY(pr_sizes_adapter(sizes, spec->part[i].source, &part[i], err));
+        parts += 4 * (double)part[i]->params;
+        made += spec->part[i].job ? 4 * (double)part[i]->params : 0;
+        ranks = fmax(ranks, (double)part[i]->ranks);
+    }
+    double asked = fmin(ceil((double)in->count * task->samples / sizes->rows), streams),
+           decoded = ceil(asked / task->samples),
+           longest = fmin(prompts->longest + task->max_new_tokens, s.model->max_pos);
+    out->kept = made + (in->corpus[0] ? gram_bytes(sizes, spec->n, part) / (sizes->rows * sizes->cols) : 0);
+    out->work = pr_memory_cache(&s, asked * m.streams, longest) +
+                pr_memory_cache(&s, decoded * m.streams, prompts->longest) +
+                pr_memory_run(&s, fmin(PR_GROUP_ROWS, decoded * prompts->longest * m.streams), ranks * m.stacked) +
+                pr_memory_logits(&s, 16, asked, m.logits) + parts * (1 / s.cols + m.merged);
+    return PR_OK;
+}
+
+static pr_status_t evaluate_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes,
+                                   pr_job_memory_t *out, pr_error_t *err)
+{
+    pr_evaluate_inputs_t in;
+    pr_evaluation_task_t task;
+    pr_policy_spec_t spec = {0};
+    PR_TRY(pr_evaluate_parse(inputs, &in, err));
+    PR_TRY(find_task(sizes->content, &in, &task, err));
+    PR_TRY(pr_policy_parse(in.policy, &spec, err));
+    double streams = json_number_value(json_object_get(how, "streams"));
+    pr_status_t status = count_bytes(&in, &task, streams, &spec, sizes, out, err);
+    pr_policy_spec_clear(&spec);
+    return status;
+}
+
 static bool is_result(const json_t *result)
 {
     return json_is_array(json_object_get(result, "mean")) && json_is_array(json_object_get(result, "se"));
 }
 
-const pr_job_kind_t pr_job_evaluate = {
-    .name = "evaluate", .doing = "evaluating", .evaluates = true, .run = evaluate_run, .is_result = is_result};
+const pr_job_kind_t pr_job_evaluate = {.name = "evaluate",
+                                       .doing = "evaluating",
+                                       .evaluates = true,
+                                       .run = evaluate_run,
+                                       .memory = evaluate_memory,
+                                       .is_result = is_result};

@@ -109,6 +109,20 @@ done:
     return status;
 }
 
+/* The differences of its pairs in float, a matrix of d x d in double, a batch. */
+static pr_status_t fit_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes,
+                              pr_job_memory_t *out, pr_error_t *err)
+{
+    const char *objective = json_string_value(json_object_get(how, "objective"));
+    const pr_samples_size_t *samples;
+    pr_fit_inputs_t in;
+    PR_TRY(pr_fit_inputs_parse(inputs, &in, err));
+    PR_TRY(pr_sizes_samples(sizes, objective ? objective : "", &samples, err));
+    double d = sizes->model->d_model, pairs = samples->pairs ? samples->n - samples->held_out : 0;
+    out->work = 4 * pairs * d + 8 * d * d + 2048 * 12 * d;
+    return PR_OK;
+}
+
 static bool is_result(const json_t *result)
 {
     return json_is_object(json_object_get(result, "fit"));
@@ -118,4 +132,5 @@ const pr_job_kind_t pr_job_fit_reward = {.name = "fit_reward",
                                          .doing = "fitting heads",
                                          .artifact = PR_ARTIFACT_HEAD,
                                          .run = fit_run,
+                                         .memory = fit_memory,
                                          .is_result = is_result};

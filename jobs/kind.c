@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-enum { MOST = 32 };
-
 #define KIND(name) &pr_job_##name,
 #define ONE(name) +1
-static const pr_job_kind_t *kinds[MOST] = {PR_JOB_KIND_LIST(KIND)};
+static const pr_job_kind_t *kinds[PR_MAX_JOB_KINDS] = {PR_JOB_KIND_LIST(KIND)};
 static size_t n_kinds = 0 PR_JOB_KIND_LIST(ONE);
 
 const pr_job_kind_t *const *pr_job_kinds(size_t *n)
@@ -32,9 +30,9 @@ const pr_job_kind_t *pr_job_kind(const char *name)
 
 pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err)
 {
-    if (pr_job_kind(kind->name) || n_kinds == MOST)
+    if (pr_job_kind(kind->name) || n_kinds == PR_MAX_JOB_KINDS)
         return pr_fail(err, PR_ERR_CONFIG, "job kind \"%s\": %s", kind->name,
-                       n_kinds == MOST ? "no room for another" : "found another of that name");
+                       n_kinds == PR_MAX_JOB_KINDS ? "no room for another" : "found another of that name");
     kinds[n_kinds++] = kind;
     return PR_OK;
 }

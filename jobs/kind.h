@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Kinds of jobs: one file each, and one word of PR_JOB_KIND_LIST. A kind's file owns the structure of its inputs with the pair that
- * packs it into JSON and parses it; nobody else reads their keys. */
+/* Kinds of jobs: one file each, and one word of PR_JOB_KIND_LIST. A kind's file owns the structure of its inputs with the
+ * pair that packs it into JSON and parses it, runs it, says what it leaves and what memory it takes; nobody else reads
+ * the inputs' keys, or knows a kind but by what stands here. */
 #ifndef PR_JOBS_KIND_H
 #define PR_JOBS_KIND_H
 
 #include "jobs/job.h"
+#include "jobs/memory.h"
 #include "store/layout.h"
 
 typedef struct pr_job_kind {
@@ -14,6 +16,10 @@ typedef struct pr_job_kind {
     pr_artifact_kind_t artifact;
     pr_status_t (*run)(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
                        pr_error_t *err);
+    /* What it takes of each rank's memory; out is all zero. NULL: nothing to speak of. Errors: those of parsing;
+     * PR_ERR_CONFIG (the sizes lack something that the inputs name). */
+    pr_status_t (*memory)(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
+                          pr_error_t *err);
     /* Is it a result of this kind? Beyond "tokens" and "seconds", and "artifact" (its hash) where it leaves one. NULL:
      * nothing beyond. */
     bool (*is_result)(const json_t *result);

@@ -666,5 +666,6 @@ const pr_job_kind_t pr_job_train = {.name = "train",
                                     .doing = "fine-tuning",
                                     .artifact = PR_ARTIFACT_ADAPTER,
                                     .run = train_run,
+                                    .memory = pr_train_memory,
                                     .is_result = is_result,
                                     .steps = steps};

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "model/adapter.h"
+#include "jobs/memory.h"
 
 #include <stdbool.h>
 
@@ -66,6 +66,10 @@ typedef struct pr_train_how {
 } pr_train_how_t;
 json_t *pr_train_how_pack(const pr_train_how_t *how);
 pr_status_t pr_train_how_parse(const json_t *value, pr_train_how_t *out, pr_error_t *err);
+
+/* Of pr_job_kind_t (train_memory.c). */
+pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
+                            pr_error_t *err);
 
 /* The LoRA adapter of the settings; its target list, which the caller frees, points into them. */
 pr_adapter_options_t pr_train_lora(const pr_train_settings_t *s, const char ***targets);
