@@ -199,6 +199,17 @@ pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *
 
 /* ---- what is read ---- */
 
+typedef pr_status_t (*pr_hash_fn)(const char *path, char out[PR_HASH_HEX], pr_error_t *err);
+
+static pr_status_t hash_of(const pr_inputs_t *in, pr_hash_fn content, const char *path, char out[PR_HASH_HEX],
+                           pr_error_t *err)
+{
+    if (!in->sketched)
+        return content(path, out, err);
+    pr_hash_hex(path, strlen(path), out);
+    return PR_OK;
+}
+
 /* Heads, as experts, of other results directories are to be what those sweeps made. */
 static pr_status_t check_head(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
 {
@@ -218,13 +229,18 @@ static pr_status_t read_objective(pr_inputs_t *in, int k, pr_error_t *err)
     const pr_objective_config_t *o = &c->objective[k];
     json_t *resolved = NULL;
     if (o->adapter) {
-        PR_TRY(pr_artifact_adapter_hash(o->adapter, in->adapter[k], err));
+        PR_TRY(hash_of(in, pr_artifact_adapter_hash, o->adapter, in->adapter[k], err));
         in->given[k] = in->adapter[k];
         pr_content_add_path(in->content, PR_CONTENT_ADAPTER, in->adapter[k], o->adapter);
     }
-    PR_TRY(check_head(c, o, err));
+    if (!in->sketched)
+        PR_TRY(check_head(c, o, err));
     PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
-    pr_status_t status = pr_objective_identity(o->type, resolved, c->dir, &in->objective[k], err);
+    pr_status_t status = PR_OK;
+    if (in->sketched)
+        in->objective[k] = json_pack("{s:s, s:O}", "type", o->type, "options", resolved);
+    else
+        status = pr_objective_identity(o->type, resolved, c->dir, &in->objective[k], err);
     if (status == PR_OK) {
         pr_content_add_objective(in->content, o->name, o->type, resolved, c->dir, in->objective[k],
                                  in->objective_hash[k]);
@@ -244,6 +260,8 @@ static pr_status_t read_prompts(pr_inputs_t *in, const char *file, int new_token
                                 pr_error_t *err)
 {
     pr_prompts_t *p = NULL;
+    if (in->sketched)
+        return hash_of(in, NULL, file, hash, err);
     PR_TRY(pr_prompts_load(file, &p, err));
     pr_content_add_prompts(in->content, file, new_tokens, p->n, p->text, hash);
     if (n)
@@ -293,16 +311,15 @@ static void add_task(pr_inputs_t *in)
     json_decref(stop);
 }
 
-pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err)
+static pr_status_t make_inputs(const pr_config_t *c, bool sketched, pr_inputs_t *in, pr_error_t *err)
 {
-    pr_inputs_t *in = out;
-    *in = (pr_inputs_t){.config = c, .content = pr_content_new(c->results, c->threads)};
+    *in = (pr_inputs_t){.config = c, .sketched = sketched, .content = pr_content_new(c->results, c->threads)};
     json_t *stop = stop_json(c);
     pr_content_set_stop(in->content, stop);
     json_decref(stop);
     pr_content_set_model_name(in->content, c->model_name);
     PR_TRY(pr_sweep_policies(c, in->policy, err));
-    PR_TRY(pr_model_dir_hash(c->model, in->model, err));
+    PR_TRY(hash_of(in, pr_model_dir_hash, c->model, in->model, err));
     pr_content_add_path(in->content, PR_CONTENT_MODEL, in->model, c->model);
     if (c->train_prompts) // not needed when every objective brings its expert
         PR_TRY(read_prompts(in, c->train_prompts, pr_sweep_training_tokens(c), NULL, in->train, err));
@@ -311,6 +328,16 @@ pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *e
         PR_TRY(read_objective(in, k, err));
     add_task(in);
     return PR_OK;
+}
+
+pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err)
+{
+    return make_inputs(c, false, out, err);
+}
+
+pr_status_t pr_inputs_sketch(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err)
+{
+    return make_inputs(c, true, out, err);
 }
 
 void pr_inputs_clear(pr_inputs_t *in)

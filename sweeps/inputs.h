@@ -20,6 +20,7 @@ typedef struct pr_sweep_policy {
 
 typedef struct pr_inputs {
     const pr_config_t *config;
+    bool sketched; // all hashes below are of names
     pr_content_t *content;
     char model[PR_HASH_HEX];                      // config, generation config, tokenizer and weights
     char train[PR_HASH_HEX], eval[PR_HASH_HEX];   // of the lists of prompts; train: "" where there are none
@@ -37,6 +38,10 @@ typedef struct pr_inputs {
  * PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_FORMAT (an adapter or a head of another results directory that is not what
  * that sweep made). */
 pr_status_t pr_inputs_read(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err);
+/* The same without opening what it names: in place of a content's hash stands the name's. Jobs then have other
+ * identities, and the settings, parts and needs that they will have. Objectives, whose options are resolved, are to have
+ * been checked. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_inputs_sketch(const pr_config_t *c, pr_inputs_t *out, pr_error_t *err);
 void pr_inputs_clear(pr_inputs_t *in);
 
 /* The policies of a configuration's searches [n_searches], without reading any input; the caller clears each. Errors:

@@ -10,7 +10,6 @@
 #include "model/prompts.h"
 #include "model/safetensors.h"
 #include "objective/objective.h"
-#include "policy/gram.h"
 #include "reward/data.h"
 #include "store/results.h"
 #include "sweeps/inputs.h"
@@ -29,7 +28,6 @@ static pr_status_t check_model(pr_plan_t *p, pr_error_t *err)
     pr_safetensors_t *files = NULL;
     PR_TRY(pr_model_config_read(dir, &p->model, err));
     p->have_model = 1;
-    p->adapted = pr_alloc((size_t)p->model.n_layer * PR_N_GROUP, sizeof *p->adapted);
     if (p->model.n_label > 0)
         return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: found a classification model (%s), expected a language model", dir,
                        p->model.arch_name);
@@ -40,35 +38,19 @@ static pr_status_t check_model(pr_plan_t *p, pr_error_t *err)
     return PR_OK;
 }
 
-// What memory depends on.
-static void note_adapter(pr_plan_t *p, const pr_adapter_t *a)
-{
-    int64_t ranks = 0;
-    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
-        ranks += a->lora[i].r;
-    p->ranks = ranks > p->ranks ? ranks : p->ranks;
-    pr_gram_groups(a, p->adapted);
-}
-
 // The adapter that trainings of these settings would make: its targets must be there.
-static pr_status_t check_lora(pr_plan_t *p, const pr_finetune_config_t *set, pr_error_t *err)
+static pr_status_t check_lora(const pr_plan_t *p, const pr_finetune_config_t *set, pr_error_t *err)
 {
-    pr_rng_key_t key = pr_rng_key(0, "plan", "");
     pr_adapter_options_t o = pr_sweep_lora(set);
-    pr_adapter_t *a = NULL;
-    if (pr_adapter_new(&p->model, &o, &key, &a, err) != PR_OK)
+    if (pr_adapter_check_options(&p->model, &o, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", p->config->path);
-    p->adapter_params = (int64_t)a->n_data > p->adapter_params ? (int64_t)a->n_data : p->adapter_params;
-    note_adapter(p, a);
-    pr_adapter_free(&a);
     return PR_OK;
 }
 
 static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
 {
-    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
     const pr_config_t *c = p->config;
-    pr_status_t status = PR_OK;
+    PR_TRY(pr_inputs_sketch(c, &p->inputs, err));
     for (int k = 0; k < c->n_objectives; k++) {
         const char *dir = c->objective[k].adapter;
         pr_adapter_t *a = NULL;
@@ -77,17 +59,12 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
         if (pr_adapter_read(dir, &p->model, &a, err) != PR_OK)
             return pr_fail_in(err, "objective '%s'", c->objective[k].name);
         p->given_params += (int64_t)a->n_data;
-        note_adapter(p, a);
+        pr_sizes_add_adapter(&p->sizes, p->inputs.adapter[k], a);
         pr_adapter_free(&a);
     }
-    if (!pr_sweep_trains(c))
-        return PR_OK;
-    PR_TRY(pr_sweep_policies(c, policy, err));
-    for (int i = 0; i < c->n_searches && status == PR_OK; i++)
-        status = check_lora(p, policy[i].set, err);
-    for (int i = 0; i < c->n_searches; i++)
-        pr_sweep_policy_clear(&policy[i]);
-    return status;
+    for (int i = 0; i < c->n_searches && pr_sweep_trains(c); i++)
+        PR_TRY(check_lora(p, p->inputs.policy[i].set, err));
+    return PR_OK;
 }
 
 /* ---- prompts ---- */
@@ -299,9 +276,8 @@ static pr_plan_training_t *training_of(pr_plan_t *p, int search, const pr_sweep_
     return &p->training[p->n_training++];
 }
 
-static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
+static void count_trainings(pr_plan_t *p)
 {
-    pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
     const pr_config_t *c = p->config;
     const char *given[PR_MAX_OBJECTIVES];
     int made = 0;
@@ -309,12 +285,10 @@ static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
         given[k] = c->objective[k].adapter;
         made += !given[k];
     }
-    PR_TRY(pr_sweep_policies(c, policy, err));
     for (int i = 0; i < c->n_searches; i++) {
-        const pr_method_t *m = policy[i].method;
-        pr_plan_training_t *t = m->trains(c->n_objectives, given) ? training_of(p, i, &policy[i]) : NULL;
-        int parts = m->per_point ? 1 : made;
-        p->made_parts = parts > p->made_parts ? parts : p->made_parts;
+        const pr_sweep_policy_t *policy = &p->inputs.policy[i];
+        const pr_method_t *m = policy->method;
+        pr_plan_training_t *t = m->trains(c->n_objectives, given) ? training_of(p, i, policy) : NULL;
         if (t) {
             const pr_finetune_config_t *f = t->set;
             t->jobs = (m->per_point ? p->search[i].total : made) * c->n_seeds;
@@ -322,10 +296,8 @@ static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
             p->finetune_jobs += t->jobs;
             p->finetune_tokens += t->tokens;
         }
-        pr_sweep_policy_clear(&policy[i]);
     }
     p->evaluate_tokens = p->evaluate_points * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
-    return PR_OK;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
@@ -340,9 +312,8 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
     PR_TRY(check_teams(out, err));
-    PR_TRY(count_trainings(out, err));
-    pr_plan_memory(out);
-    return PR_OK;
+    count_trainings(out);
+    return pr_plan_memory(out, err);
 }
 
 void pr_plan_clear(pr_plan_t *p)
@@ -356,6 +327,6 @@ void pr_plan_clear(pr_plan_t *p)
         p->have_own[k] = false;
     }
     pr_tokenizer_free(&p->tokenizer);
-    free(p->adapted);
-    p->adapted = NULL;
+    pr_inputs_clear(&p->inputs);
+    pr_sizes_clear(&p->sizes);
 }

@@ -5,7 +5,9 @@
 #define PR_CLI_PLAN_H
 
 #include "config/config.h"
+#include "jobs/memory.h"
 #include "model/config.h"
+#include "sweeps/inputs.h"
 #include "sweeps/phases.h"
 #include "tokenizer/tokenizer.h"
 
@@ -44,11 +46,13 @@ typedef struct pr_plan {
     pr_model_config_t model;
     int have_model;            // model is to be cleared
     pr_tokenizer_t *tokenizer; // of the model; NULL before it is loaded
-    bool *adapted;             // [n_layer][PR_N_GROUP] where some expert has a map
+    pr_inputs_t inputs;        // sketched
+    pr_job_sizes_t sizes;      // of the adapters that objectives bring, and of the next two
+    pr_prompts_size_t texts[2];
+    pr_samples_size_t samples[PR_MAX_OBJECTIVES];
     size_t file_bytes;
-    int64_t params, adapter_params, given_params; // of the model, of an expert to be made, of all that objectives bring
-    int64_t ranks;                                // of all maps of an adapter, of the one that has most
-    pr_model_config_t own[PR_MAX_OBJECTIVES];     // of the models that objectives bring
+    int64_t params, given_params;             // of the model, of all adapters that objectives bring
+    pr_model_config_t own[PR_MAX_OBJECTIVES]; // of the models that objectives bring
     bool have_own[PR_MAX_OBJECTIVES];
     int64_t batch_tokens[PR_MAX_OBJECTIVES]; // of the objectives that run a model; 0: of the others
     int n_train, n_eval;                     // prompts of the files
@@ -60,7 +64,6 @@ typedef struct pr_plan {
     int n_training;
     pr_plan_training_t training[PR_MAX_SEARCHES];
     int64_t finetune_jobs; // of all of these
-    int made_parts;        // adapters that are made and that a point has, at most
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
@@ -74,7 +77,7 @@ typedef struct pr_plan {
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
 void pr_plan_clear(pr_plan_t *p);
-/* Sets memory, shared and first from the rest (plan_memory.c). */
-void pr_plan_memory(pr_plan_t *p);
+/* Sets memory, shared and first from the rest (plan_memory.c). Errors: those of the kinds' memory. */
+pr_status_t pr_plan_memory(pr_plan_t *p, pr_error_t *err);
 
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Kinds of jobs: a kind of the test's own is run as those of the program are; inputs are read back as they were
- * packed, and what is missing in them is named. */
+/* Kinds of jobs: a kind of the test's own is run as those of the program are, and says what memory it takes; inputs are
+ * read back as they were packed, and what is missing in them is named. */
 #include "unit/jobs/jobs_play.h"
 
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
 #include "jobs/train.h"
+#include "sweeps/outline.h"
 
 /* ---- a kind of the test's own ---- */
 
@@ -36,8 +37,19 @@ static bool has_length(const json_t *result)
     return json_is_integer(json_object_get(result, "length"));
 }
 
+/* As it counts itself: a token takes 100 bytes, and its factor as many more to work with. */
+static pr_status_t measure_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes,
+                                  pr_job_memory_t *out, pr_error_t *err)
+{
+    const pr_prompts_size_t *prompts;
+    PR_TRY(pr_sizes_prompts(sizes, json_string_value(json_object_get(inputs, "prompts")), &prompts, err));
+    out->kept = 100.0 * prompts->longest / sizes->cols;
+    out->work = out->kept * json_number_value(json_object_get(how, "factor"));
+    return PR_OK;
+}
+
 static const pr_job_kind_t measuring = {
-    .name = "measure", .doing = "measuring", .run = measure, .is_result = has_length};
+    .name = "measure", .doing = "measuring", .run = measure, .memory = measure_memory, .is_result = has_length};
 
 static int told;
 static bool stop;
@@ -115,6 +127,199 @@ START_TEST(a_kind_of_ones_own)
     json_decref(past);
     json_decref(message);
     pr_job_env_free(&env);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+enum { TOKENS = 30, SAMPLES = 500, HELD_OUT = 50 };
+
+typedef struct sum {
+    pr_memory_t memory;
+    pr_job_sizes_t *sizes;
+    pr_prompts_size_t prompts[2];
+    pr_samples_size_t samples;
+    int jobs[3]; // by kind
+} sum_t;
+
+/* The configuration's sizes on a team, of everything as of prompts of 30 tokens. */
+static void sizes_of(const pr_inputs_t *in, const pr_model_config_t *m, pr_job_sizes_t *s, sum_t *sum)
+{
+    *sum = (sum_t){.sizes = s,
+                   .prompts = {{.longest = TOKENS, .mean = TOKENS}, {.longest = TOKENS, .mean = TOKENS}},
+                   .samples = {.pairs = true, .n = SAMPLES, .held_out = HELD_OUT}};
+    memcpy(sum->prompts[0].hash, in->eval, PR_HASH_HEX);
+    memcpy(sum->prompts[1].hash, in->train, PR_HASH_HEX);
+    memcpy(sum->samples.objective, in->objective_hash[0], PR_HASH_HEX);
+    *s = (pr_job_sizes_t){.model = m,
+                          .content = in->content,
+                          .rows = 1,
+                          .cols = 1,
+                          .prompts = sum->prompts,
+                          .n_prompts = 2,
+                          .samples = &sum->samples,
+                          .n_samples = 1};
+}
+
+static pr_status_t add(void *self, const json_t *inputs, const json_t *how, pr_error_t *err)
+{
+    sum_t *s = self;
+    int number = pr_job_kind_number(json_string_value(json_object_get(inputs, "kind")));
+    ck_assert(number >= 0 && number < 3);
+    s->jobs[number]++;
+    return pr_memory_add(&s->memory, inputs, how, s->sizes, err);
+}
+
+static pr_status_t add_message(sum_t *s, const json_t *message, pr_error_t *err)
+{
+    return pr_memory_add(&s->memory, json_object_get(message, "inputs"), json_object_get(message, "how"), s->sizes,
+                         err);
+}
+
+/* Beside a sweep's own jobs a kind that nobody else knows is counted by what it says. */
+START_TEST(memory_of_a_kind_of_ones_own)
+{
+    pr_config_t *c = config("memory", "");
+    pr_inputs_t in;
+    pr_model_config_t m;
+    pr_job_sizes_t sizes;
+    sum_t s;
+    pr_error_t err;
+    ck_assert_msg(pr_inputs_sketch(c, &in, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
+    sizes_of(&in, &m, &sizes, &s);
+    json_t *message = measure_job(in.eval, 2);
+    ck_assert_int_eq(add_message(&s, message, &err), PR_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.text, "measure"));
+    ck_assert_int_eq(pr_job_kind_add(&measuring, &err), PR_OK);
+    ck_assert_double_eq(pr_memory_most(&s.memory, true, true), 0);
+    // What it keeps and what it works with; nothing of it where only evaluations run; the largest of several.
+    ck_assert_int_eq(add_message(&s, message, &err), PR_OK);
+    ck_assert_double_eq(pr_memory_most(&s.memory, true, true), 100 * TOKENS * (1 + 10));
+    ck_assert_double_eq(pr_memory_most(&s.memory, true, false), 100 * TOKENS * (1 + 10));
+    ck_assert_double_eq(pr_memory_most(&s.memory, false, true), 0);
+    sizes.cols = 2;
+    ck_assert_int_eq(add_message(&s, message, &err), PR_OK);
+    ck_assert_double_eq(pr_memory_most(&s.memory, true, true), 100 * TOKENS * (1 + 10));
+    sizes.cols = 1;
+    // Those of the program take megabytes; one of it that takes more decides.
+    ck_assert_msg(pr_sweep_outline(&in, 6, add, &s, &err) == PR_OK, "%s", err.text);
+    double most = pr_memory_most(&s.memory, true, true);
+    ck_assert_double_gt(most, 1 << 20);
+    json_object_set_new(json_object_get(message, "how"), "factor", json_real(most));
+    ck_assert_int_eq(add_message(&s, message, &err), PR_OK);
+    ck_assert_double_eq(pr_memory_most(&s.memory, true, true), 100 * TOKENS * (1 + most));
+    // Its errors are told.
+    json_object_set_new(json_object_get(message, "inputs"), "prompts", json_string("nowhere"));
+    ck_assert_int_eq(add_message(&s, message, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "nowhere"));
+    json_decref(message);
+    pr_sizes_clear(&sizes);
+    pr_model_config_clear(&m);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+}
+END_TEST
+
+/* The sum over a sweep's outline on a team; jobs [3] of each kind. */
+static double most_of(const char *name, const char *more, int rows, int cols, bool makes, bool evaluates, int *jobs)
+{
+    pr_config_t *c = config(name, more);
+    pr_inputs_t in;
+    pr_model_config_t m;
+    pr_job_sizes_t sizes;
+    sum_t s;
+    pr_error_t err;
+    ck_assert_msg(pr_inputs_sketch(c, &in, &err) == PR_OK, "%s", err.text);
+    ck_assert_int_eq(pr_model_config_read(c->model, &m, &err), PR_OK);
+    sizes_of(&in, &m, &sizes, &s);
+    sizes.rows = rows;
+    sizes.cols = cols;
+    ck_assert_msg(pr_sweep_outline(&in, 6, add, &s, &err) == PR_OK, "%s", err.text);
+    memcpy(jobs, s.jobs, sizeof s.jobs);
+    double most = pr_memory_most(&s.memory, makes, evaluates);
+    pr_sizes_clear(&sizes);
+    pr_model_config_clear(&m);
+    pr_inputs_clear(&in);
+    pr_config_free(&c);
+    return most;
+}
+
+#define MIX(name) "aggregate = \"" name "\";"
+#define LARGE "finetune = { prompts_per_step = 64; samples = 4; max_new_tokens = 40; "
+#define SINGLE "policies = ( { name = \"one\"; method = \"single\"; } );"
+
+/* Each kind counts by its own inputs and the team that it is done by. */
+START_TEST(memory_of_the_programs_kinds)
+{
+    const pr_job_kind_t *fit = &pr_job_fit_reward, *train = &pr_job_train, *evaluation = &pr_job_evaluate;
+    int jobs[3];
+    ck_assert(fit->memory && train->memory && evaluation->memory);
+    double tune = most_of("m", MIX("params"), 1, 1, true, false, jobs);
+    ck_assert(jobs[pr_job_kind_number("train")] == 2 && jobs[pr_job_kind_number("evaluate")] == 1 &&
+              jobs[pr_job_kind_number("fit_reward")] == 0);
+    double evaluate = most_of("m", MIX("params"), 1, 1, false, true, jobs);
+    ck_assert_double_eq(most_of("m", MIX("params"), 1, 1, true, true, jobs), fmax(tune, evaluate));
+    // More to learn from at a time, a larger adapter and no reference cost and spare; a team shares.
+    double large = most_of("m", LARGE "};", 1, 1, true, false, jobs);
+    ck_assert_double_gt(large, tune);
+    ck_assert_double_gt(most_of("m", LARGE "lora = { r = 64; }; };", 1, 1, true, false, jobs), large);
+    ck_assert_double_lt(most_of("m", LARGE "kl = 0.0; };", 1, 1, true, false, jobs), large);
+    ck_assert_double_lt(most_of("m", LARGE "};", 4, 1, true, false, jobs), large);
+    ck_assert_double_lt(most_of("m", LARGE "};", 1, 2, true, false, jobs), large);
+    // Two parts at once, one after the other, or merged by what is measured of them.
+    ck_assert_double_gt(most_of("m", MIX("states"), 1, 1, false, true, jobs), evaluate);
+    ck_assert_double_gt(most_of("m", MIX("regmean"), 1, 1, false, true, jobs), evaluate + 8.0 * 6 * 2 * 192 * 192);
+    // Of one training a point, one adapter.
+    ck_assert_double_lt(most_of("m", SINGLE, 1, 1, false, true, jobs), evaluate);
+    ck_assert(jobs[pr_job_kind_number("train")] == 1 && jobs[pr_job_kind_number("evaluate")] == 1);
+}
+END_TEST
+
+/* Of the samples that the objective's hash stands for, as wide as the model. */
+START_TEST(memory_of_a_fit)
+{
+    const pr_model_config_t m = {.d_model = 64};
+    pr_samples_size_t samples = {.objective = "its hash", .pairs = true, .n = SAMPLES, .held_out = HELD_OUT};
+    pr_job_sizes_t sizes = {.model = &m, .rows = 1, .cols = 1, .samples = &samples, .n_samples = 1};
+    json_t *fit = json_object(), *how = json_pack("{s:s}", "objective", "its hash"),
+           *other = json_pack("{s:s}", "objective", "another");
+    pr_fit_inputs_t in = {.type = "linear_head", .fit = fit};
+    json_t *inputs = pr_fit_inputs_pack(&in);
+    pr_memory_t pairs = {.kept = {0}}, labels = pairs;
+    pr_error_t err;
+    ck_assert_int_eq(pr_memory_add(&pairs, inputs, how, &sizes, &err), PR_OK);
+    samples.pairs = false;
+    ck_assert_int_eq(pr_memory_add(&labels, inputs, how, &sizes, &err), PR_OK);
+    double least = 8 * 64 * 64 + 2048 * 12 * 64;
+    ck_assert_double_eq(pr_memory_most(&labels, true, false), least);
+    ck_assert_double_eq(pr_memory_most(&pairs, true, false), least + 4.0 * (SAMPLES - HELD_OUT) * 64);
+    ck_assert_int_eq(pr_memory_add(&pairs, inputs, other, &sizes, &err), PR_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.text, "another"));
+    json_decref(inputs);
+    json_decref(fit);
+    json_decref(how);
+    json_decref(other);
+}
+END_TEST
+
+/* A sketch names all that it would read, which need not be there, and its jobs are those of the sweep but for their
+ * hashes. */
+START_TEST(sketches_read_nothing)
+{
+    pr_config_t *c = config("sketch", "objectives = ( { name = \"brevity\"; adapter = \"nowhere\"; }, { name = "
+                                      "\"distinct\"; n = 2; } ); model = \"nothing\"; prompts = { train = "
+                                      "\"no.jsonl\"; eval = \"none.jsonl\"; };");
+    pr_inputs_t in;
+    pr_error_t err;
+    ck_assert_int_eq(pr_inputs_read(c, &in, &err), PR_ERR_NOT_FOUND);
+    pr_inputs_clear(&in);
+    ck_assert_msg(pr_inputs_sketch(c, &in, &err) == PR_OK, "%s", err.text);
+    ck_assert(in.model[0] && in.train[0] && in.eval[0] && in.adapter[0][0] && !in.adapter[1][0]);
+    ck_assert_str_ne(in.train, in.eval);
+    ck_assert_ptr_nonnull(pr_content_value(in.content, in.task));
     pr_inputs_clear(&in);
     pr_config_free(&c);
 }
@@ -322,6 +527,10 @@ int main(void)
     tcase_add_unchecked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, a_kind_of_ones_own);
+    tcase_add_test(t, memory_of_a_kind_of_ones_own);
+    tcase_add_test(t, memory_of_the_programs_kinds);
+    tcase_add_test(t, memory_of_a_fit);
+    tcase_add_test(t, sketches_read_nothing);
     tcase_add_test(t, kinds_of_the_program);
     tcase_add_test(t, combiners_are_inputs);
     tcase_add_test(t, inputs_are_read_back);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sweeps/outline.h"
+
+/* Whose trainings are told. */
+typedef struct pr_outliner {
+    const pr_inputs_t *in;
+    const pr_sweep_policy_t *policy;
+    pr_outline_fn each;
+    void *self;
+} pr_outliner_t;
+
+/* inputs and how are taken over. */
+static pr_status_t tell(const pr_outliner_t *o, json_t *inputs, json_t *how, pr_error_t *err)
+{
+    pr_status_t status = o->each(o->self, inputs, how, err);
+    json_decref(inputs);
+    json_decref(how);
+    return status;
+}
+
+static pr_status_t tell_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
+{
+    const pr_outliner_t *o = self;
+    json_t *inputs = pr_inputs_train(o->in, o->policy->set, wish, o->in->config->seeds[0]);
+    pr_json_hash(inputs, id);
+    return tell(o, inputs, pr_inputs_how_train(o->in, o->policy->set), err);
+}
+
+static pr_status_t outline_search(pr_outliner_t *o, int prompts, pr_error_t *err)
+{
+    double w[PR_MAX_OBJECTIVES];
+    pr_policy_spec_t policy;
+    for (int k = 0; k < o->in->config->n_objectives; k++)
+        w[k] = 1.0 / o->in->config->n_objectives;
+    pr_status_t status = pr_sweep_policy_at(o->in, o->policy, w, tell_training, o, &policy, err);
+    if (status == PR_OK)
+        status = tell(o, pr_inputs_evaluate(o->in, &policy, 0, prompts), pr_inputs_how_evaluate(o->in), err);
+    pr_policy_spec_clear(&policy);
+    return status;
+}
+
+pr_status_t pr_sweep_outline(const pr_inputs_t *in, int prompts, pr_outline_fn each, void *self, pr_error_t *err)
+{
+    pr_outliner_t o = {.in = in, .each = each, .self = self};
+    for (int k = 0; k < in->config->n_objectives; k++)
+        if (in->head[k][0])
+            PR_TRY(tell(&o, pr_inputs_fit(in, k), pr_inputs_how_fit(in, k), err));
+    for (int i = 0; i < in->config->n_searches; i++) {
+        o.policy = &in->policy[i];
+        PR_TRY(outline_search(&o, prompts, err));
+    }
+    return PR_OK;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* A sweep's jobs in outline: one of every sort, as its graph would make them, for who wants to know what they take
+ * before anything runs. */
+#ifndef PR_SWEEPS_OUTLINE_H
+#define PR_SWEEPS_OUTLINE_H
+
+#include "sweeps/inputs.h"
+
+/* inputs and how are borrowed. */
+typedef pr_status_t (*pr_outline_fn)(void *self, const json_t *inputs, const json_t *how, pr_error_t *err);
+
+/* Calls each for the fits of heads; and for every search, over the first set of experts, for the trainings and the
+ * evaluation, on so many prompts, of the point at which all weights are equal, whose policy leaves no part out. A job
+ * comes after those that it needs, and may come again. in: read or sketched (sweeps/inputs.h). Errors: those of each and
+ * of the methods. */
+pr_status_t pr_sweep_outline(const pr_inputs_t *in, int prompts, pr_outline_fn each, void *self, pr_error_t *err);
+
+#endif
