@@ -214,8 +214,8 @@ static pr_status_t hash_of(const pr_inputs_t *in, pr_hash_fn content, const char
 static pr_status_t check_head(const pr_config_t *c, const pr_objective_config_t *o, pr_error_t *err)
 {
     bool known;
-    const char *head = json_string_value(json_object_get(o->options, "head"));
-    if (!head || strcmp(o->type, "linear_head") != 0)
+    const char *head = pr_objective_head_file(o->type, o->options);
+    if (!head)
         return PR_OK;
     char *path = pr_path_join(c->dir, head);
     pr_status_t status = pr_artifact_check(path, &known, err);

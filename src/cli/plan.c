@@ -165,10 +165,10 @@ static pr_status_t check_fit(pr_plan_t *p, int objective, const json_t *options,
 }
 
 // The head's width, as far as it can be told without the model's weights.
-static pr_status_t check_head(const pr_plan_t *p, const json_t *options, pr_error_t *err)
+static pr_status_t check_head(const pr_plan_t *p, const char *file, pr_error_t *err)
 {
     pr_linear_head_t *head = NULL;
-    char *path = pr_path_join(p->config->dir, json_string_value(json_object_get(options, "head")));
+    char *path = pr_path_join(p->config->dir, file);
     pr_status_t status = pr_linear_head_read(path, &head, err);
     if (status == PR_OK && head->d != p->model.d_model)
         status = pr_fail(err, PR_ERR_FORMAT, "%s: found %d weights, the model's hidden states have %d numbers", path,
@@ -217,10 +217,11 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
         const pr_objective_config_t *o = &c->objective[k];
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
+        const char *head = pr_objective_head_file(o->type, resolved);
         if (pr_objective_needs_fit(o->type, resolved))
             status = check_fit(p, k, resolved, err);
-        else if (strcmp(o->type, "linear_head") == 0)
-            status = check_head(p, resolved, err);
+        else if (head)
+            status = check_head(p, head, err);
         if (status == PR_OK)
             status = try_prompts(p, k, resolved, err);
         const char *model = pr_objective_type(o->type)->model_option;

@@ -248,6 +248,7 @@ const pr_objective_type_t pr_objective_linear_head = {
         "or fitted by the sweep itself, before anything else, on preference pairs (Bradley-Terry model) or on "
         "labels (ridge regression). A text without any token is scored as a single end-of-text token.",
     .options = options,
+    .head_option = "head",
     .needs_model = true,
     .collective = true,
     .check = linear_check,

@@ -50,7 +50,8 @@ struct pr_objective_type {
     const pr_option_t *options; // ends with a NULL key
     bool empty_is_lowest;       // an empty response scores lo
     const char *model_option;   // the option that names a model directory of its own; NULL: it has none
-    bool needs_model;           // uses env->model and env->tokenizer
+    const char *head_option; // the option that names the file of a head on the base model (model/linear_head.h); NULL
+    bool needs_model;        // uses env->model and env->tokenizer
     bool collective; // runs a model on env->la: open and score are collective on its columns, which score the same
                      // samples
     /* Checks values and small files beyond what the options table says, without opening anything heavy; may be NULL. */
@@ -99,6 +100,9 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
  * Nothing heavy is opened. Errors name the objective, the file and the prompt. */
 pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,
                                        const char *file, int n, char *const *prompt, pr_error_t *err);
+/* The file of the head that an objective is given, as its options name it; NULL: none. options: as configured or
+ * resolved. Points into them. */
+const char *pr_objective_head_file(const char *type, const json_t *options);
 /* Must a head be fitted before this objective can score? options: as configured or resolved. */
 bool pr_objective_needs_fit(const char *type, const json_t *options);
 /* Do its options go with a head fitted on pairs (else on labels)? Errors: PR_ERR_CONFIG, naming the objective. */

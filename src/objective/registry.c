@@ -101,6 +101,12 @@ pr_status_t pr_objective_check_prompts(const char *name, const char *type, const
     return PR_OK;
 }
 
+const char *pr_objective_head_file(const char *type, const json_t *options)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    return t && t->head_option ? json_string_value(json_object_get(options, t->head_option)) : NULL;
+}
+
 bool pr_objective_needs_fit(const char *type, const json_t *options)
 {
     const pr_objective_type_t *t = pr_objective_type(type);

@@ -298,6 +298,10 @@ START_TEST(identity)
     json_decref(o);
     o = options_of("{'head': 'head.safetensors'}");
     ck_assert(!pr_objective_needs_fit("linear_head", o) && !pr_objective_needs_fit("brevity", o));
+    ck_assert_str_eq(pr_objective_head_file("linear_head", o), "head.safetensors");
+    ck_assert_ptr_null(pr_objective_head_file("brevity", o));
+    ck_assert_ptr_null(pr_objective_head_file("linear_head", NULL));
+    ck_assert_ptr_null(pr_objective_head_file("no such type", o));
     json_decref(o);
     close_base(&b);
 }
