@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/journal.h"
-#include "store/layout.h"
 
 #include <glob.h>
 #include <stdlib.h>
@@ -44,6 +43,11 @@ pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *
     return hash_files(dir, files, 2, out, err);
 }
 
+pr_status_t pr_artifact_hash(pr_artifact_kind_t kind, const char *path, char out[PR_HASH_HEX], pr_error_t *err)
+{
+    return kind == PR_ARTIFACT_HEAD ? pr_hash_file(path, out, err) : pr_adapter_hash(path, out, err);
+}
+
 pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
 {
     char *pattern = pr_path_join(dir, "*.safetensors");
@@ -74,17 +78,20 @@ pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t
 typedef struct pr_sought {
     bool head;
     const char *id, *label; // one of them
-    char hash[PR_HASH_HEX];
+    char hash[PR_HASH_HEX], kind[64];
 } pr_sought_t;
 
 static pr_status_t find(void *self, const char *event, const json_t *line, pr_error_t *err)
 {
     pr_sought_t *s = self;
     const char *value = json_string_value(json_object_get(line, s->id ? "job" : "label")),
+               *kind = json_string_value(json_object_get(line, "kind")),
                *hash = json_string_value(json_object_get(json_object_get(line, "result"), "artifact"));
     (void)err;
-    if (value && hash && strcmp(event, "job_done") == 0 && strcmp(value, s->id ? s->id : s->label) == 0)
+    if (value && hash && strcmp(event, "job_done") == 0 && strcmp(value, s->id ? s->id : s->label) == 0) {
         snprintf(s->hash, sizeof s->hash, "%s", hash);
+        snprintf(s->kind, sizeof s->kind, "%s", kind ? kind : "");
+    }
     return PR_OK;
 }
 
@@ -96,7 +103,7 @@ static pr_status_t check(const char *path, const char *journal, pr_sought_t *s, 
     pr_journal_stats_t stats;
     PR_TRY(pr_journal_read(journal, find, s, &stats, err));
     pr_journal_damage(&stats, damage, sizeof damage);
-    PR_TRY(s->head ? pr_hash_file(path, found, err) : pr_adapter_hash(path, found, err));
+    PR_TRY(pr_artifact_hash(s->head ? PR_ARTIFACT_HEAD : PR_ARTIFACT_ADAPTER, path, found, err));
     if (!s->hash[0])
         return pr_fail(err, PR_ERR_FORMAT,
                        "%s: the journal has no job that wrote it%s%s, so that nothing tells whether it is whole", path,
@@ -105,7 +112,7 @@ static pr_status_t check(const char *path, const char *journal, pr_sought_t *s, 
         return pr_fail(err, PR_ERR_FORMAT,
                        "%s: not what its %s job wrote (its hash is %s, the journal says %s); `paretorank run` on the "
                        "results directory makes it again",
-                       path, s->head ? "fit_reward" : "train", found, s->hash);
+                       path, s->kind, found, s->hash);
     return PR_OK;
 }
 

@@ -5,11 +5,14 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "store/layout.h"
 
 #include <stdbool.h>
 
 /* The hash of a PEFT directory's two files. Errors: PR_ERR_NOT_FOUND. */
 pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
+/* Of what a job left, by what it is. Errors: PR_ERR_NOT_FOUND. */
+pr_status_t pr_artifact_hash(pr_artifact_kind_t kind, const char *path, char out[PR_HASH_HEX], pr_error_t *err);
 /* Of a model directory: config, generation config, tokenizer and weights. Reads every byte. Errors: PR_ERR_NOT_FOUND.
  */
 pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);

@@ -28,6 +28,14 @@ const pr_job_kind_t *pr_job_kind(const char *name)
     return number < 0 ? NULL : kinds[number];
 }
 
+const pr_job_kind_t *pr_job_kind_evaluating(void)
+{
+    size_t i = 0;
+    while (!kinds[i]->evaluates)
+        i++;
+    return kinds[i];
+}
+
 pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err)
 {
     if (pr_job_kind(kind->name) || n_kinds == PR_MAX_JOB_KINDS)

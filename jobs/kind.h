@@ -30,6 +30,8 @@ typedef struct pr_job_kind {
 /* NULL for an unknown name, which may be NULL; its place among all, -1 for an unknown one. */
 const pr_job_kind_t *pr_job_kind(const char *name);
 int pr_job_kind_number(const char *name);
+/* The one that evaluates. */
+const pr_job_kind_t *pr_job_kind_evaluating(void);
 /* All, in the order in which progress speaks of them. */
 const pr_job_kind_t *const *pr_job_kinds(size_t *n);
 /* A kind of the caller's own, for as long as the process lives; before any thread. Errors: PR_ERR_CONFIG (the name is

@@ -86,8 +86,8 @@ typedef struct pr_cleaner {
     pr_clean_t *out;
 } pr_cleaner_t;
 
-/* Are the adapters of the trainings of a checkpoint there, and whole? Then it has nothing to give to them. */
-static bool adapters_are_there(const pr_cleaner_t *c, const char *checkpoint)
+/* Is what the jobs of a checkpoint left there, and whole? Then it has nothing to give to them. */
+static bool artifacts_are_there(const pr_cleaner_t *c, pr_artifact_kind_t kind, const char *checkpoint)
 {
     size_t i;
     const json_t *jobs = json_object_get(c->f->trained, checkpoint), *job;
@@ -95,7 +95,7 @@ static bool adapters_are_there(const pr_cleaner_t *c, const char *checkpoint)
     json_array_foreach(jobs, i, job)
     {
         bool known = false;
-        char *path = pr_artifact_path(c->dir, PR_ARTIFACT_ADAPTER, json_string_value(job));
+        char *path = pr_artifact_path(c->dir, kind, json_string_value(job));
         good = good && pr_artifact_check(path, &known, NULL) == PR_OK && known;
         free(path);
     }
@@ -106,8 +106,13 @@ static bool adapters_are_there(const pr_cleaner_t *c, const char *checkpoint)
 static pr_clean_kind_t kind_of(const pr_cleaner_t *c, const char *name)
 {
     char id[PR_HASH_HEX];
-    if (pr_checkpoint_name(name, pr_job_train.name, id))
-        return adapters_are_there(c, id) ? PR_CLEAN_TUNED : c->cells ? PR_CLEAN_LEFT : PR_CLEAN_KINDS;
+    size_t n;
+    const pr_job_kind_t *const *kinds = pr_job_kinds(&n);
+    for (size_t i = 0; i < n; i++)
+        if (pr_checkpoint_name(name, kinds[i]->name, id))
+            return artifacts_are_there(c, kinds[i]->artifact, id) ? PR_CLEAN_TUNED
+                   : c->cells                                     ? PR_CLEAN_LEFT
+                                                                  : PR_CLEAN_KINDS;
     return PR_CLEAN_KINDS;
 }
 

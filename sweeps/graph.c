@@ -98,7 +98,7 @@ static pr_status_t artifact_hash(const pr_sweep_t *s, const pr_node_t *n, char o
                                  pr_error_t *err)
 {
     *path = pr_artifact_path(pr_sweep_dir(s), n->kind->artifact, n->id);
-    return n->kind->artifact == PR_ARTIFACT_HEAD ? pr_hash_file(*path, out, err) : pr_adapter_hash(*path, out, err);
+    return pr_artifact_hash(n->kind->artifact, *path, out, err);
 }
 
 static const char *artifact_of(const pr_node_t *n)
@@ -365,7 +365,7 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
         json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, first, count);
         pr_json_hash(inputs, id);
         json_decref(inputs);
-        pr_job_record_t *job = pr_fold_job(s->fold, id, pr_job_evaluate.name);
+        pr_job_record_t *job = pr_fold_job(s->fold, id, pr_job_kind_evaluating()->name);
         if (!job->owner) {
             pr_evaluation_t *e = append(g);
             uint32_t mine = (uint32_t)(g->n_evaluation - 1);
@@ -443,8 +443,9 @@ static void give_up_points(pr_sweep_t *s, const pr_node_t *n)
         pr_job_record_id(e->job, id);
         pr_buf_printf(&why, "%s, which it needs, was given up", n->label);
         pr_sweep_tell(s, "job_failed",
-                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "job", id, "kind", pr_job_evaluate.name, "label",
-                                label, "reason", pr_status_reason(PR_ERR_INCOMPLETE), "error", why.data, "retry", 0));
+                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "job", id, "kind", pr_job_kind_evaluating()->name,
+                                "label", label, "reason", pr_status_reason(PR_ERR_INCOMPLETE), "error", why.data,
+                                "retry", 0));
         s->graph.n_given_up++;
         pr_buf_free(&why);
         free(label);
@@ -542,7 +543,7 @@ json_t *pr_graph_counts(const pr_sweep_t *s)
                 known++;
                 done += s->graph.node[j]->done;
             }
-        if (kinds[i] == &pr_job_evaluate) {
+        if (kinds[i]->evaluates) {
             known = (json_int_t)s->graph.n_evaluation;
             done = (json_int_t)s->graph.n_evaluated;
         }

@@ -321,8 +321,9 @@ static json_t *job_line(const pr_sweep_t *s, const char *id, const pr_who_t *who
     const pr_node_t *n = pr_graph_find_node(s, r);
     const pr_evaluation_t *e = pr_graph_find_evaluation(s, r);
     char *label = n ? pr_strdup(n->label) : e ? pr_evaluation_label(s, e) : pr_strdup("");
-    json_t *line = json_pack("{s:s, s:s, s:s, s:i, s:s}", "job", id, "kind", n ? n->kind->name : pr_job_evaluate.name,
-                             "label", label, "rank", who->rank, "host", who->host);
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:i, s:s}", "job", id, "kind", n ? n->kind->name : pr_job_kind_evaluating()->name,
+                  "label", label, "rank", who->rank, "host", who->host);
     if (e) {
         json_object_set_new(line, "search", json_string(s->track[e->track].spec->name));
         json_object_set_new(line, "seed", json_integer(s->config->seeds[s->track[e->track].seed_index]));
@@ -361,7 +362,7 @@ static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_
     double value[2 * PR_MAX_OBJECTIVES + 1];
     const pr_node_t *n = pr_graph_find_node(s, r);
     if (!n)
-        return pr_job_evaluate.is_result(result) && pr_fold_value(s->config->n_objectives, result, value);
+        return pr_job_kind_evaluating()->is_result(result) && pr_fold_value(s->config->n_objectives, result, value);
     return json_is_object(result) && (!n->kind->is_result || n->kind->is_result(result)) &&
            (n->kind->artifact == PR_ARTIFACT_NONE || json_is_string(json_object_get(result, "artifact")));
 }

@@ -15,7 +15,7 @@ static bool find_place(pr_sweep_t *s, const char *dir, const pr_job_record_t *jo
         return true;
     if (!s->segments && pr_segment_index_open(dir, &s->segments, NULL, NULL) != PR_OK)
         return false;
-    return pr_segment_index_find(s->segments, id, pr_job_evaluate.name, place);
+    return pr_segment_index_find(s->segments, id, pr_job_kind_evaluating()->name, place);
 }
 
 pr_status_t pr_sweep_read_evaluation(const pr_sweep_t *s, const pr_evaluation_t *e, pr_record_t *out, char **where,
@@ -29,7 +29,7 @@ pr_status_t pr_sweep_read_evaluation(const pr_sweep_t *s, const pr_evaluation_t 
     pr_job_record_id(e->job, id);
     if (find_place((pr_sweep_t *)(uintptr_t)s, dir, e->job, id, &place)) {
         *where = pr_path_join(dir, place.file);
-        status = pr_segment_read(dir, &place, id, pr_job_evaluate.name, out, err);
+        status = pr_segment_read(dir, &place, id, pr_job_kind_evaluating()->name, out, err);
     } else {
         status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: found no record of job %s", dir, id);
     }

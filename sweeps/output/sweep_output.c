@@ -284,7 +284,7 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
         pr_point_t at = pr_sweep_point(s, e);
         pr_point_text(&at, s->config->n_objectives, point, sizeof point);
         label[n] = pr_results_path(s->track[e->track].spec->name, "%s", point);
-        cost[n] = cost_of(s, e->job, pr_job_evaluate.name, label[n], id[n]);
+        cost[n] = cost_of(s, e->job, pr_job_kind_evaluating()->name, label[n], id[n]);
     }
     char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_COSTS);
     pr_status_t status = pr_write_costs_csv(path, cost, n, err);
@@ -313,7 +313,7 @@ static json_t *cost_metrics(const pr_sweep_t *s)
                 seconds += spent_seconds(g->node[j]->job);
                 tokens += spent_tokens(g->node[j]->job);
             }
-        for (size_t j = 0; kinds[i] == &pr_job_evaluate && j < g->n_evaluation; j++) {
+        for (size_t j = 0; kinds[i]->evaluates && j < g->n_evaluation; j++) {
             seconds += spent_seconds(pr_sweep_eval(s, j)->job);
             tokens += spent_tokens(pr_sweep_eval(s, j)->job);
         }

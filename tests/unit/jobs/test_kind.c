@@ -336,6 +336,7 @@ START_TEST(kinds_of_the_program)
         evaluating += all[i]->evaluates;
     }
     ck_assert_int_eq(evaluating, 1);
+    ck_assert(pr_job_kind_evaluating()->evaluates);
     ck_assert_ptr_null(pr_job_kind("finetune"));
     ck_assert_ptr_null(pr_job_kind(NULL));
     json_t *empty = json_object();
