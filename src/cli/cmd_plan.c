@@ -179,18 +179,17 @@ static void print_json(const pr_plan_t *p, int ranks)
 
 /* ---- text ---- */
 
-// What a search's points are: a mix of experts, or what another method makes.
-static const char *policy_of(const pr_config_t *c, const pr_search_spec_t *s)
+// What a search's points are: a mix of parts, or what a method makes that has one.
+static const char *policy_of(const pr_sweep_policy_t *p)
 {
-    const pr_policy_config_t *p = s->policy >= 0 ? &c->policy[s->policy] : NULL;
-    return !p || strcmp(p->method, pr_method_experts.name) == 0 ? s->aggregate : p->method;
+    return p->method->mixes ? p->mix->name : p->method->name;
 }
 
 static void print_searches(const pr_plan_t *p)
 {
     for (int i = 0; i < p->config->n_searches; i++) {
         const pr_search_spec_t *s = &p->config->search[i];
-        printf("search      %s: %s %s over the %s,", s->name, s->type, policy_of(p->config, s), s->domain);
+        printf("search      %s: %s %s over the %s,", s->name, s->type, policy_of(&p->inputs.policy[i]), s->domain);
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
         printf(" points%s\n", p->search[i].levels > 1 ? " (a level each)" : "");
