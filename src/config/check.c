@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "config/columns.h"
 #include "config/keys.h"
+#include "config/searches.h"
 #include "method/method.h"
 
 #include <ctype.h>
@@ -223,6 +224,14 @@ static pr_status_t check_fidelity(const pr_config_t *c, const pr_search_spec_t *
     return PR_OK;
 }
 
+/* Does a strategy read its points from a file? */
+static bool reads_file(const char *type)
+{
+#define IS(name) || strcmp(type, #name) == 0
+    return false PR_SEARCH_FILE_LIST(IS);
+#undef IS
+}
+
 static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
 {
     for (int i = 0; i < c->n_searches; i++) {
@@ -231,9 +240,9 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         for (int j = 0; j < i; j++)
             if (strcmp(s->name, c->search[j].name) == 0)
                 return pr_fail(err, PR_ERR_CONFIG, "%s: search name: found \"%s\" twice", c->path, s->name);
-        if (strcmp(s->type, "list") == 0 && !s->file)
-            return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"list\" reads points from it",
-                           c->path, s->name);
+        if (reads_file(s->type) && !s->file)
+            return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"%s\" reads points from it",
+                           c->path, s->name, s->type);
         const pr_mix_t *mix;
         PR_TRY(pr_mix_find(s->aggregate, &mix, err));
         if (mix->grams && !c->train_prompts)

@@ -6,4 +6,7 @@
 
 #define PR_SEARCH_LIST(X) X(hierarchical) X(grid) X(random) X(list) X(ols)
 
+/* Of these, the ones whose points stand in a file: they cannot do without the key `file`. */
+#define PR_SEARCH_FILE_LIST(X) X(list)
+
 #endif
