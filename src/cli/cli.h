@@ -39,10 +39,11 @@ PR_VERB_LIST(PR_VERB_DECLARE)
 int pr_cmd_run_none(int code);
 int pr_bench_pareto(int argc, char **argv);
 int pr_bench_schedule(int argc, char **argv);
+int pr_bench_search(int argc, char **argv);
 int pr_bench_team(int argc, char **argv);
 int pr_bench_model(int argc, char **argv);
-extern const pr_command_t pr_command_bench_pareto, pr_command_bench_schedule, pr_command_bench_team,
-    pr_command_bench_model;
+extern const pr_command_t pr_command_bench_pareto, pr_command_bench_schedule, pr_command_bench_search,
+    pr_command_bench_team, pr_command_bench_model;
 
 typedef struct pr_verb {
     const char *name;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* paretorank bench: measurements of this machine. */
+/* paretorank bench: measurements of this machine, and of searches. */
 #include "cli/cli.h"
 #include "mpi/world.h"
 
 #include <string.h>
 
 static const pr_option_t args[] = {
-    PR_ARG_REQUIRED("WHAT", STRING, 0, "WHAT", "model, pareto, schedule or team; each has --help of its own."),
+    PR_ARG_REQUIRED("WHAT", STRING, 0, "WHAT", "model, pareto, schedule, search or team; each has --help of its own."),
     {0},
 };
 
 const pr_command_t pr_command_bench = {
     .name = "bench",
-    .synopsis = "model|pareto|schedule|team [options]",
-    .summary = "Measure this machine: model, pareto, schedule, team.",
+    .synopsis = "model|pareto|schedule|search|team [options]",
+    .summary = "Measure this machine (model, pareto, schedule, team) and searches (search).",
     .help = "",
     .args = args,
 };
@@ -27,6 +27,7 @@ int pr_cmd_bench(int argc, char **argv)
     } benches[] = {{"model", pr_bench_model, false},
                    {"pareto", pr_bench_pareto, false},
                    {"schedule", pr_bench_schedule, true},
+                   {"search", pr_bench_search, false},
                    {"team", pr_bench_team, true}};
     enum { N = sizeof benches / sizeof *benches };
     const char *names[N], *what;

@@ -194,19 +194,35 @@ static pr_status_t check_jobs(const pr_config_t *c, pr_error_t *err)
     return check_team(c, "evaluate", &c->evaluate.team, err);
 }
 
-static pr_status_t complete_scalar(const pr_config_t *c, pr_search_spec_t *s, pr_error_t *err)
+static pr_status_t complete_scalar(const char *path, int k, pr_search_spec_t *s, pr_error_t *err)
 {
     double sum = 0;
     for (int i = 0; i < s->n_scalar; i++)
         sum += s->scalar[i];
-    if (s->n_scalar > 0 && (s->n_scalar != c->n_objectives || !(sum > 0)))
+    if (s->n_scalar > 0 && (s->n_scalar != k || !(sum > 0)))
         return pr_fail(err, PR_ERR_CONFIG,
-                       "%s: search '%s': scalar: found %d numbers with sum %g, expected %d with a positive sum",
-                       c->path, s->name, s->n_scalar, sum, c->n_objectives);
-    for (int i = s->n_scalar; i < c->n_objectives; i++)
-        s->scalar[i] = 1.0 / c->n_objectives;
-    s->n_scalar = c->n_objectives;
+                       "%s: search '%s': scalar: found %d numbers with sum %g, expected %d with a positive sum", path,
+                       s->name ? s->name : s->type, s->n_scalar, sum, k);
+    for (int i = s->n_scalar; i < k; i++)
+        s->scalar[i] = 1.0 / k;
+    s->n_scalar = k;
     return PR_OK;
+}
+
+/* Does a strategy read its points from a file? */
+static bool reads_file(const char *type)
+{
+#define IS(name) || strcmp(type, #name) == 0
+    return false PR_SEARCH_FILE_LIST(IS);
+#undef IS
+}
+
+pr_status_t pr_search_complete(const char *path, int k, pr_search_spec_t *s, pr_error_t *err)
+{
+    if (reads_file(s->type) && !s->file)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"%s\" reads points from it", path,
+                       s->name ? s->name : s->type, s->type);
+    return complete_scalar(path, k, s, err);
 }
 
 static pr_status_t check_fidelity(const pr_config_t *c, const pr_search_spec_t *s, pr_error_t *err)
@@ -224,14 +240,6 @@ static pr_status_t check_fidelity(const pr_config_t *c, const pr_search_spec_t *
     return PR_OK;
 }
 
-/* Does a strategy read its points from a file? */
-static bool reads_file(const char *type)
-{
-#define IS(name) || strcmp(type, #name) == 0
-    return false PR_SEARCH_FILE_LIST(IS);
-#undef IS
-}
-
 static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
 {
     for (int i = 0; i < c->n_searches; i++) {
@@ -240,9 +248,7 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         for (int j = 0; j < i; j++)
             if (strcmp(s->name, c->search[j].name) == 0)
                 return pr_fail(err, PR_ERR_CONFIG, "%s: search name: found \"%s\" twice", c->path, s->name);
-        if (reads_file(s->type) && !s->file)
-            return pr_fail(err, PR_ERR_CONFIG, "%s: search '%s': file: missing; type = \"%s\" reads points from it",
-                           c->path, s->name, s->type);
+        PR_TRY(pr_search_complete(c->path, c->n_objectives, s, err));
         const pr_mix_t *mix;
         PR_TRY(pr_mix_find(s->aggregate, &mix, err));
         if (mix->grams && !c->train_prompts)
@@ -250,7 +256,6 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
                            "%s: prompts.train: missing; %s = \"%s\" merges by what the experts' maps read on training "
                            "prompts, never on those of the evaluation",
                            c->path, s->policy >= 0 ? "mix" : "aggregate", mix->name);
-        PR_TRY(complete_scalar(c, s, err));
         PR_TRY(check_fidelity(c, s, err));
     }
     return PR_OK;

@@ -297,6 +297,29 @@ static pr_status_t read_searches(const pr_node_t *root, pr_config_t *c, pr_error
     return PR_OK;
 }
 
+pr_status_t pr_search_spec_parse(const char *text, const char *where, int k, pr_search_spec_t *out, pr_error_t *err)
+{
+    pr_node_t *group = NULL;
+    pr_search_spec_t s = {.policy = -1};
+    pr_status_t status;
+    PR_GO(pr_node_from_text(text, where, &group, err));
+    PR_GO(pr_group_read(pr_search_keys, group, NULL, "", "", false, &s, err));
+    PR_GO(pr_search_complete(where, k, &s, err));
+    *out = s;
+    s = (pr_search_spec_t){0};
+done:
+    pr_search_spec_clear(&s);
+    pr_node_free(&group);
+    return status;
+}
+
+void pr_search_spec_clear(pr_search_spec_t *s)
+{
+    pr_options_clear(pr_search_keys, s);
+    free(s->aggregate);
+    *s = (pr_search_spec_t){0};
+}
+
 /* ---- the whole ---- */
 
 // "sweeps/tiny.cfg" -> "tiny".
@@ -436,10 +459,8 @@ void pr_config_free(pr_config_t **config)
         json_decref(c->policy[i].mix_options);
         json_decref(c->policy[i].options);
     }
-    for (int i = 0; i < c->n_searches; i++) {
-        pr_options_clear(pr_search_keys, &c->search[i]);
-        free(c->search[i].aggregate);
-    }
+    for (int i = 0; i < c->n_searches; i++)
+        pr_search_spec_clear(&c->search[i]);
     pr_options_clear(pr_config_keys, c);
     free(c->path);
     free(c);

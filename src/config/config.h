@@ -147,6 +147,13 @@ json_t *pr_config_json(const pr_config_t *c);
 /* Inverse of pr_config_json; how workers receive the configuration. */
 pr_status_t pr_config_from_json(const json_t *value, pr_config_t **out, pr_error_t *err);
 
+/* The keys of one search alone, as they stand in a group of `search` ("budget = 45;"), for k objectives: for a search
+ * that belongs to no sweep. where: put before messages. Caller frees with pr_search_spec_clear. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_search_spec_parse(const char *text, const char *where, int k, pr_search_spec_t *out, pr_error_t *err);
+void pr_search_spec_clear(pr_search_spec_t *s);
+/* Every key with its value. New reference. */
+json_t *pr_search_spec_json(const pr_search_spec_t *s);
+
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
 extern const pr_option_t pr_config_keys[];
 

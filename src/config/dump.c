@@ -30,9 +30,14 @@ static json_t *policy_json(const pr_policy_config_t *p)
     return object;
 }
 
+json_t *pr_search_spec_json(const pr_search_spec_t *s)
+{
+    return pr_options_json(pr_search_keys, s);
+}
+
 static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
 {
-    json_t *object = pr_options_json(pr_search_keys, s);
+    json_t *object = pr_search_spec_json(s);
     if (s->policy >= 0)
         json_object_set_new(object, "policy", json_string(c->policy[s->policy].name));
     else

@@ -21,5 +21,7 @@ pr_status_t pr_key_wrong(const pr_node_t *node, const char *label, const char *k
                          pr_error_t *err);
 /* Checks that belong to several keys at once; completes values that depend on others (scalar, evaluate.samples). */
 pr_status_t pr_config_check(pr_config_t *c, pr_error_t *err);
+/* What of that concerns the keys of one search of k objectives alone. path: put before messages. */
+pr_status_t pr_search_complete(const char *path, int k, pr_search_spec_t *s, pr_error_t *err);
 
 #endif

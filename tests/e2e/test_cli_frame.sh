@@ -93,7 +93,7 @@ done
 for entry in experts single states regmean hierarchical ols brevity; do
   grep -q "^\\\\fB$entry\\\\fR" "$work/paretorank.1" || fail "the manual page lacks $entry"
 done
-for bench in model pareto schedule team; do
+for bench in model pareto schedule search team; do
   grep -q "^  bench .*\b$bench\b" "$work/help" || fail "help does not name bench $bench"
   grep -q "^\.SS \"paretorank bench $bench" "$work/paretorank.1" || fail "the manual page lacks bench $bench"
 done
