@@ -162,7 +162,8 @@ static pr_status_t run(trial_t *t, pr_error_t *err)
         one[j] = 1;
     pr_search_t s = {
         .spec = &t->spec, .k = t->k, .n_prompts = 1, .seed = t->o->seed, .lo = zero, .hi = one, .reference = zero};
-    /* LATTICE: a table's points are multiples of 1/t->table.m (0 for a landscape): to be told to the search here. */
+    if (t->o->table && t->spec.lattice == 0) // a point between the table's would be one of them again
+        t->spec.lattice = t->table.m;
     for (;;) {
         pr_requests_t q = {0};
         double start = pr_time_monotonic();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/config.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "config/keys.h"
+#include "config/searches.h"
 #include "method/method.h"
 
 #include <math.h>
@@ -192,6 +194,47 @@ static void name_search(pr_config_t *c, pr_search_spec_t *s, bool several)
     pr_buf_free(&name);
 }
 
+/* Is name one of "a, b, c"? */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
+        if ((at == list || at[-1] == ' ') && (at[n] == 0 || at[n] == ','))
+            return true;
+    return false;
+}
+
+static const char *keys_of_type(const char *type)
+{
+#define KEYS(name)                                                                                                     \
+    if (strcmp(type, #name) == 0)                                                                                      \
+        return PR_SEARCH_KEYS_##name;
+    PR_SEARCH_LIST(KEYS)
+#undef KEYS
+    return "";
+}
+
+/* Reads the keys of one search. Of those that only some strategies read, others' are refused: they would say nothing. */
+static pr_status_t read_search_keys(const pr_node_t *group, const pr_node_t *shared, const char *label, const char *dir,
+                               pr_search_spec_t *s, pr_error_t *err)
+{
+    static const char always[] = "name, policy, aggregate, layer, norm, type";
+    PR_TRY(pr_group_read(pr_search_keys, group, shared, label, dir, false, s, err));
+    if (group && !pr_node_member(group, "type") &&
+        (pr_node_member(group, "levels") || pr_node_member(group, "select") || pr_node_member(group, "beam"))) {
+        free(s->type);
+        s->type = pr_strdup("hierarchical");
+        pr_log(PR_LOG_INFO, "%s: %slevels, select or beam without type mean type = \"hierarchical\"", group->where, label);
+    }
+    for (int i = 0; group && i < group->n; i++) {
+        const pr_node_t *key = group->child[i];
+        if (!is_listed(always, key->name) && !is_listed(keys_of_type(s->type), key->name))
+            return pr_fail(err, PR_ERR_CONFIG, "%s: %s%s: found beside type = \"%s\", which does not read it; it reads %s",
+                           key->where, label, key->name, s->type, keys_of_type(s->type));
+    }
+    return PR_OK;
+}
+
 /* aggregate: its node, or NULL. policy: which of policies, or -1. */
 static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, const pr_node_t *aggregate, int policy,
                               bool several, const char *label, pr_config_t *c, pr_error_t *err)
@@ -211,7 +254,7 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
         if (node)
             child[shared.n++] = (pr_node_t *)(uintptr_t)node;
     }
-    PR_TRY(pr_group_read(pr_search_keys, group, &shared, label, c->dir, false, s, err));
+    PR_TRY(read_search_keys(group, &shared, label, c->dir, s, err));
     s->aggregate = pr_strdup(policy >= 0 ? c->policy[policy].mix : aggregate ? aggregate->s : "states");
     bool states = strcmp(s->aggregate, "states") == 0;
     bool own = group && ((pr_node_member(group, "layer") && s->layer != -1) ||
@@ -303,7 +346,7 @@ pr_status_t pr_search_spec_parse(const char *text, const char *where, int k, pr_
     pr_search_spec_t s = {.policy = -1};
     pr_status_t status;
     PR_GO(pr_node_from_text(text, where, &group, err));
-    PR_GO(pr_group_read(pr_search_keys, group, NULL, "", "", false, &s, err));
+    PR_GO(read_search_keys(group, NULL, "", "", &s, err));
     PR_GO(pr_search_complete(where, k, &s, err));
     *out = s;
     s = (pr_search_spec_t){0};

@@ -88,11 +88,13 @@ typedef struct pr_search_spec {
     char *domain;     // "simplex" | "cube"
     int levels;
     int divisions;            // grid: steps along a side (Das-Dennis)
+    int lattice;              // auto: points are multiples of 1/lattice; 0: any
     char *select;             // "front" | "best" | "all"
     int beam;                 // cells refined per level; 0: no limit
-    int budget;               // points; 0: no limit
+    int batch;                // auto: points per round; 0: from the number of objectives
+    int budget;               // points; 0: no limit, or auto's proposal
     double budget_core_hours; // 0: no limit
-    double min_gain;          // hypervolume gain under which cells are not refined
+    double min_gain;          // gain below which nothing is looked at; see keys.c
     int points;               // random
     double alpha;             // random: Dirichlet concentration
     char *file;               // list

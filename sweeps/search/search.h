@@ -98,6 +98,9 @@ pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
 
+/* The points that type = "auto" takes: its budget, or what it proposes for the number of objectives. */
+int64_t pr_search_auto_budget(const pr_search_t *s);
+
 /* Whether it asks for all its points in one call of pr_search_next, so that nothing is left to be asked. */
 bool pr_search_asks_once(const pr_search_spec_t *spec);
 

@@ -124,7 +124,7 @@ static int grid_forecast(const pr_search_t *s, int64_t *counts, int max)
 const pr_search_strategy_t pr_search_grid = {
     .name = "grid",
     .help = "A regular grid: the lattice of step 1/`divisions` on the simplex (Das and Dennis 1998) or on the cube.",
-    .keys = "domain, divisions, budget, fidelity",
+    .keys = PR_SEARCH_KEYS_grid,
     .asks_once = true,
     .check = grid_check,
     .run = grid_run,

@@ -23,7 +23,7 @@ const pr_search_strategy_t pr_search_hierarchical = {
     .help = "Refines cells level by level. On the simplex the corners are level 0, and `select`, `beam` and `min_gain` "
             "say which cells become smaller ones; on the cube every level is a box of 3^K points around the best "
             "sub-cube of the one before.",
-    .keys = "domain, levels, select, beam, budget, budget_core_hours, min_gain, fidelity, scalar",
+    .keys = PR_SEARCH_KEYS_hierarchical,
     .check = hierarchical_check,
     .run = hierarchical_run,
     .forecast = hierarchical_forecast};

@@ -125,7 +125,7 @@ static int list_forecast(const pr_search_t *s, int64_t *counts, int max)
 const pr_search_strategy_t pr_search_list = {
     .name = "list",
     .help = "The points of `file`: one per line, a number per objective; on the simplex they are proportions.",
-    .keys = "domain, file, budget, fidelity",
+    .keys = PR_SEARCH_KEYS_list,
     .asks_once = true,
     .check = list_check,
     .run = list_run,

@@ -225,7 +225,7 @@ const pr_search_strategy_t pr_search_ols = {
     .name = "ols",
     .help = "Optimistic linear support (Roijers, Whiteson and Oliehoek 2015), on the simplex, for up to 10 objectives: "
             "the next weights are those at which the best of what is known could be beaten most.",
-    .keys = "levels, beam, budget, budget_core_hours, min_gain, fidelity",
+    .keys = PR_SEARCH_KEYS_ols,
     .check = ols_check,
     .run = ols_run,
     .forecast = ols_forecast};

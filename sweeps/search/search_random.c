@@ -94,7 +94,7 @@ const pr_search_strategy_t pr_search_random = {
     .name = "random",
     .help = "Random points: `points` draws of a Dirichlet distribution on the simplex, or uniform ones on the cube. "
             "Equal seeds give equal points.",
-    .keys = "domain, points, alpha, budget, budget_core_hours, fidelity",
+    .keys = PR_SEARCH_KEYS_random,
     .asks_once = true,
     .check = random_check,
     .run = random_run,

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The default search: a start all over the domain, then rounds of points that are chosen by a model of all results so
+ * far. A round is a function of the rounds before it, so that the points of a smaller budget are the first of a larger
+ * one, at any number of workers. */
+#include "base/mem.h"
+#include "sweeps/search/search_auto.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Points without a budget, per objective. */
+enum { POINTS_EACH = 8 };
+/* Of the volume: less than this expected of any point ends the search. */
+static const double MIN_GAIN = 0.001;
+/* Hyperparameters are found again with each round up to so many points, then when there are a tenth more. */
+enum { OFTEN = 30 };
+
+int64_t pr_search_auto_budget(const pr_search_t *s)
+{
+    if (s->k == 1 && !pr_search_is_cube(s->spec))
+        return 1; // the simplex is one point
+    if (s->spec->budget > 0)
+        return s->spec->budget;
+    return s->spec->budget_core_hours > 0 ? PR_SEARCH_MAX_POINTS : (int64_t)POINTS_EACH * s->k;
+}
+
+static int64_t batch_of(const pr_search_t *s)
+{
+    return s->spec->batch > 0 ? s->spec->batch : s->k > 3 ? s->k - 2 : 1;
+}
+
+static double min_gain(const pr_search_t *s)
+{
+    return s->spec->min_gain > 0 ? s->spec->min_gain : MIN_GAIN;
+}
+
+static pr_status_t auto_check(const pr_search_t *s, pr_error_t *err)
+{
+    if (s->spec->budget < 0 || s->spec->budget > PR_SEARCH_MAX_POINTS)
+        return pr_search_bad(s->spec, err, "budget: found %d, expected 0 to %d", s->spec->budget,
+                             PR_SEARCH_MAX_POINTS);
+    if (s->spec->batch < 0)
+        return pr_search_bad(s->spec, err, "batch: found %d, expected 0 or more", s->spec->batch);
+    if (!(s->spec->min_gain >= 0 && s->spec->min_gain < 1))
+        return pr_search_bad(s->spec, err, "min_gain: found %g, expected a share of the volume: 0 to below 1",
+                             s->spec->min_gain);
+    return PR_OK;
+}
+
+/* ---- the rounds that were ---- */
+
+/* Points that were asked for in each round, by the level of their results: rounds are their own record, so that a
+ * resumed search computes none of them again. */
+typedef struct history {
+    pr_point_t *point; // by round, each in point order
+    size_t *first;     // [rounds + 1]
+    int rounds;
+} history_t;
+
+typedef struct placed {
+    pr_point_t point;
+    int level, k;
+} placed_t;
+
+static int by_level(const void *a, const void *b)
+{
+    const placed_t *p = a, *q = b;
+    if (p->level != q->level)
+        return p->level < q->level ? -1 : 1;
+    return pr_point_compare(&p->point, &q->point, p->k);
+}
+
+static history_t history_new(const pr_replay_t *r)
+{
+    size_t n = r->index.points.n;
+    history_t h = {.point = pr_alloc(n, sizeof *h.point)};
+    placed_t *all = pr_alloc(n, sizeof *all);
+    for (size_t i = 0; i < n; i++) { // of a point with several results, on more prompts, the levels are the same
+        int level = r->index.obs[r->index.first[i] - 1].level;
+        all[i] = (placed_t){r->index.points.item[i], level < 0 ? 0 : level, r->k};
+    }
+    qsort(all, n, sizeof *all, by_level);
+    h.rounds = n > 0 ? all[n - 1].level + 1 : 0;
+    h.first = pr_alloc((size_t)h.rounds + 1, sizeof *h.first);
+    size_t at = 0;
+    for (int round = 0; round <= h.rounds; round++) {
+        while (at < n && all[at].level < round)
+            at++;
+        h.first[round] = at;
+    }
+    for (size_t i = 0; i < n; i++)
+        h.point[i] = all[i].point;
+    free(all);
+    return h;
+}
+
+static void history_free(history_t *h)
+{
+    free(h->point);
+    free(h->first);
+}
+
+/* ---- rounds ---- */
+
+static int by_point(const void *a, const void *b, void *k)
+{
+    return pr_point_compare(a, b, *(const int *)k);
+}
+
+/* The next points of the start's sequence: where no results are there to model. */
+static int64_t fill(pr_replay_t *r, int64_t n, pr_point_t *out)
+{
+    double w[PR_MAX_OBJECTIVES];
+    pr_pointset_t chosen = {.k = r->k};
+    for (uint64_t i = 0; (int64_t)chosen.n < n && i < 100 * (uint64_t)n + 1000 + r->points.n; i++) {
+        pr_point_t p;
+        pr_auto_uniform(r->s, i, NULL, w);
+        pr_auto_point(r->s, w, &p);
+        if (pr_pointset_find(&r->points, &p) == PR_NO_POINT)
+            pr_pointset_add(&chosen, &p, NULL);
+    }
+    n = (int64_t)chosen.n;
+    memcpy(out, chosen.item, chosen.n * sizeof *out);
+    pr_pointset_free(&chosen);
+    return n;
+}
+
+static size_t n_ok(const pr_replay_t *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->points.n; i++)
+        n += r->ok[i];
+    return n;
+}
+
+/* Wants the points of a round that is chosen now; how many. 0: the search has come to its end, which r->why says. */
+static int64_t choose_round(pr_replay_t *r, int round, int64_t size, size_t n_fit)
+{
+    int k = r->k;
+    pr_auto_choice_t c = {.gain = INFINITY};
+    int64_t n = 0;
+    if (n_ok(r) < 2) {
+        c.point = pr_alloc((size_t)size, sizeof *c.point);
+        n = fill(r, size, c.point);
+        c.no_other = n == 0;
+    } else {
+        pr_auto_choose(r, n_fit, (int)size, &c);
+        n = c.n;
+    }
+    if (c.no_other || n == 0) {
+        snprintf(r->why, sizeof r->why, "there is no other point");
+        n = 0;
+    } else if (c.gain < min_gain(r->s)) {
+        snprintf(r->why, sizeof r->why, "no point is expected to add %.3g %% to the volume (min_gain)",
+                 100 * min_gain(r->s));
+        n = 0;
+    }
+    qsort_r(c.point, (size_t)n, sizeof *c.point, by_point, &k);
+    for (int64_t i = 0; i < n; i++)
+        pr_replay_add(r, &c.point[i], round);
+    free(c.point);
+    return n;
+}
+
+/* Points that may still be wanted. */
+static int64_t room_of(const pr_replay_t *r)
+{
+    int64_t left = pr_search_auto_budget(r->s) - (int64_t)r->points.n, room = pr_replay_room(r);
+    return room < left ? room : left > 0 ? left : 0;
+}
+
+static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
+{
+    PR_TRY(auto_check(r->s, err));
+    history_t h = history_new(r);
+    size_t n_fit = 0;
+    pr_auto_start(r, room_of(r));
+    for (int round = 1; pr_replay_settle(r); round++) {
+        int64_t size = batch_of(r->s), room = room_of(r);
+        if (room == 0)
+            break;
+        size = size < room ? size : room;
+        if (r->points.n <= OFTEN || (double)r->points.n >= 1.1 * (double)n_fit)
+            n_fit = r->points.n;
+        int64_t before = (int64_t)r->points.n;
+        size_t were = round < h.rounds ? h.first[round + 1] - h.first[round] : 0;
+        if ((int64_t)were >= size || (were > 0 && round + 1 < h.rounds)) {
+            for (size_t i = h.first[round]; i < h.first[round + 1]; i++)
+                pr_replay_add(r, &h.point[i], round);
+            if ((int64_t)r->points.n > before)
+                continue;
+        }
+        if (choose_round(r, round, size, n_fit) == 0)
+            break;
+    }
+    history_free(&h);
+    return PR_OK;
+}
+
+static int auto_forecast(const pr_search_t *s, int64_t *counts, int max)
+{
+    (void)max;
+    counts[0] = pr_search_auto_budget(s);
+    return 1;
+}
+
+const pr_search_strategy_t pr_search_auto = {
+    .name = "auto",
+    .help = "The default, which needs no tuning: experts alone, the centre and a space-filling start, then the points that "
+            "are expected to add most to the hypervolume, by Gaussian processes over the weights, with halving where "
+            "objectives have cliffs. Points of a smaller budget are the first of a larger one.",
+    .keys = PR_SEARCH_KEYS_auto,
+    .check = auto_check,
+    .run = auto_run,
+    .forecast = auto_forecast};

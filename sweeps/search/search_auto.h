@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The parts of the default search: where points may lie, what is believed of the objectives there, which point next. */
+#ifndef PR_SWEEPS_SEARCH_AUTO_H
+#define PR_SWEEPS_SEARCH_AUTO_H
+
+#include "surrogate/gp.h"
+#include "surrogate/rays.h"
+#include "sweeps/search/search_internal.h"
+
+/* ---- the domain: the simplex or the cube, or a lattice in it ---- */
+
+/* The point nearest to w [k]; on the simplex w has a sum of about 1. */
+void pr_auto_point(const pr_search_t *s, const double *w, pr_point_t *out);
+/* The i-th of a quasi-random sequence, uniform over the domain; shift [k] in [0,1) or NULL moves it. */
+void pr_auto_uniform(const pr_search_t *s, uint64_t i, const double *shift, double *w);
+/* Brings w [k] into the domain. */
+void pr_auto_clip(const pr_search_t *s, double *w);
+/* Adds the design that every search begins with, at most `room` points, in an order of which each part is a design:
+ * experts alone, the centre, and of a space-filling sequence. */
+void pr_auto_start(pr_replay_t *r, int64_t room);
+
+/* ---- what is believed ---- */
+
+/* Inputs of a process are the weights or their square roots, in which what happens close to a face is wide. */
+enum { PR_AUTO_WARPS = 2, PR_AUTO_KINDS = 3 * PR_AUTO_WARPS };
+
+typedef struct pr_auto_part {
+    pr_gp_t *gp;
+    double weight; // posterior probability
+    int warp, smoothness;
+} pr_auto_part_t;
+
+/* Of each objective a mixture of processes, whose variance is corrected where they were surprised. */
+typedef struct pr_auto_model {
+    const pr_search_t *s;
+    int n, k;
+    double *w;                // [n,k] the points that are modelled
+    size_t *id;               // [n] of the replay
+    double *x[PR_AUTO_WARPS]; // [n,k] warped
+    bool noisy;               // is any noise told?
+    double centre[PR_MAX_OBJECTIVES], scale[PR_MAX_OBJECTIVES]; // of the standardised values
+    int n_parts[PR_MAX_OBJECTIVES];
+    pr_auto_part_t part[PR_MAX_OBJECTIVES][PR_AUTO_KINDS]; // the likeliest first
+    double *reach[PR_MAX_OBJECTIVES];                      // [k] 1 / how far a surprise is felt, in the first part's inputs
+    double *surprise[PR_MAX_OBJECTIVES];                   // [n] squared leave-one-out residuals over their variances
+    double rough; // mean over the objectives of the probability that they are continuous only
+} pr_auto_model_t;
+
+/* Of the settled points; hyperparameters are those of the first n_fit of the replay. room: points that will be believed.
+ * Needs two settled points. The caller clears. */
+void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room);
+void pr_auto_model_clear(pr_auto_model_t *m);
+/* w [n,k]: means and standard deviations [n,k] in the objectives' units. */
+void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *mean, double *sd);
+/* Takes a point to be evaluated with the result that is expected: means stay, standard deviations near it fall. */
+void pr_auto_believe(pr_auto_model_t *m, const double *w);
+
+/* ---- which next ---- */
+
+typedef struct pr_auto_choice {
+    pr_point_t *point; // [n] the caller frees
+    int n;
+    double gain;   // the greatest expected gain of one point in the first place, as a share of the volume so far, where
+                   // the model is doubted; INFINITY: not known
+    bool no_other; // there is no other point in the domain
+} pr_auto_choice_t;
+
+/* The next n points, each knowing those before it: of more, the first are the same. */
+void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t *out);
+
+#endif
