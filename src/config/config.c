@@ -214,25 +214,49 @@ static const char *keys_of_type(const char *type)
     return "";
 }
 
-/* Reads the keys of one search. Of those that only some strategies read, others' are refused: they would say nothing. */
-static pr_status_t read_search_keys(const pr_node_t *group, const pr_node_t *shared, const char *label, const char *dir,
-                               pr_search_spec_t *s, pr_error_t *err)
+bool pr_search_reads(const char *type, const char *key)
 {
-    static const char always[] = "name, policy, aggregate, layer, norm, type";
+    /* scalar: configurations that were written with all defaults have it everywhere. */
+    return is_listed("name, policy, aggregate, layer, norm, type, scalar", key) || is_listed(keys_of_type(type), key);
+}
+
+/* Of the keys that only some strategies read, others' are refused, as they would say nothing; their defaults may stand. */
+static pr_status_t refuse_unread(const pr_node_t *group, const char *label, const pr_search_spec_t *s, pr_error_t *err)
+{
+    pr_search_spec_t plain = {.policy = -1};
+    pr_status_t status;
+    json_t *given = pr_options_json(pr_search_keys, s), *other = NULL;
+    PR_GO(pr_group_read(pr_search_keys, NULL, NULL, label, "", false, &plain, err));
+    other = pr_options_json(pr_search_keys, &plain);
+    for (int i = 0; status == PR_OK && i < group->n; i++) {
+        const char *key = group->child[i]->name;
+        if (!pr_search_reads(s->type, key) && !json_equal(json_object_get(given, key), json_object_get(other, key)))
+            status = pr_fail(err, PR_ERR_CONFIG,
+                             "%s: %s%s: found beside type = \"%s\", which does not read it; it reads %s",
+                             group->child[i]->where, label, key, s->type, keys_of_type(s->type));
+    }
+done:
+    pr_options_clear(pr_search_keys, &plain);
+    json_decref(given);
+    json_decref(other);
+    return status;
+}
+
+/* Reads the keys of one search. */
+static pr_status_t read_search_keys(const pr_node_t *group, const pr_node_t *shared, const char *label, const char *dir,
+                                    pr_search_spec_t *s, pr_error_t *err)
+{
     PR_TRY(pr_group_read(pr_search_keys, group, shared, label, dir, false, s, err));
-    if (group && !pr_node_member(group, "type") &&
+    if (!group)
+        return PR_OK;
+    if (!pr_node_member(group, "type") &&
         (pr_node_member(group, "levels") || pr_node_member(group, "select") || pr_node_member(group, "beam"))) {
         free(s->type);
         s->type = pr_strdup("hierarchical");
-        pr_log(PR_LOG_INFO, "%s: %slevels, select or beam without type mean type = \"hierarchical\"", group->where, label);
+        pr_log(PR_LOG_INFO, "%s: %slevels, select and beam without type mean type = \"hierarchical\"", group->where,
+               label);
     }
-    for (int i = 0; group && i < group->n; i++) {
-        const pr_node_t *key = group->child[i];
-        if (!is_listed(always, key->name) && !is_listed(keys_of_type(s->type), key->name))
-            return pr_fail(err, PR_ERR_CONFIG, "%s: %s%s: found beside type = \"%s\", which does not read it; it reads %s",
-                           key->where, label, key->name, s->type, keys_of_type(s->type));
-    }
-    return PR_OK;
+    return refuse_unread(group, label, s, err);
 }
 
 /* aggregate: its node, or NULL. policy: which of policies, or -1. */

@@ -32,7 +32,13 @@ static json_t *policy_json(const pr_policy_config_t *p)
 
 json_t *pr_search_spec_json(const pr_search_spec_t *s)
 {
-    return pr_options_json(pr_search_keys, s);
+    json_t *object = pr_options_json(pr_search_keys, s), *value;
+    const char *key;
+    void *next;
+    json_object_foreach_safe (object, next, key, value)
+        if (!pr_search_reads(s->type, key))
+            json_object_del(object, key);
+    return object;
 }
 
 static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)

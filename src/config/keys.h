@@ -6,11 +6,15 @@
 #include "config/config.h"
 #include "option/tree.h"
 
+#include <stdbool.h>
+
 /* Of pr_objective_config_t, beside which a group holds the options of its type, and of pr_search_spec_t. */
 extern const pr_option_t pr_objective_keys[], pr_search_keys[];
 /* Of pr_policy_config_t, beside which a group holds the options of its method; and of pr_finetune_config_t. */
 extern const pr_option_t pr_policy_keys[], pr_train_keys[];
 
+/* Does a search of this type read a key of search[]? */
+bool pr_search_reads(const char *type, const char *key);
 /* Reads a group (NULL: all defaults) by a table into the table's structure. fallback: where keys that the group lacks
  * are looked for next, or NULL. label: put before keys in messages ("search[0]."). dir: what file names are joined
  * with. others: other keys are left alone. Errors: PR_ERR_CONFIG. */

@@ -52,8 +52,8 @@ static pr_status_t auto_check(const pr_search_t *s, pr_error_t *err)
 
 /* ---- the rounds that were ---- */
 
-/* Points that were asked for in each round, by the level of their results: rounds are their own record, so that a
- * resumed search computes none of them again. */
+/* The points of each round, by the level of their results: a whole round is its own record, so that it is not computed
+ * again. */
 typedef struct history {
     pr_point_t *point; // by round, each in point order
     size_t *first;     // [rounds + 1]
@@ -187,7 +187,7 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
             n_fit = r->points.n;
         int64_t before = (int64_t)r->points.n;
         size_t were = round < h.rounds ? h.first[round + 1] - h.first[round] : 0;
-        if ((int64_t)were >= size || (were > 0 && round + 1 < h.rounds)) {
+        if ((int64_t)were >= size) {
             for (size_t i = h.first[round]; i < h.first[round + 1]; i++)
                 pr_replay_add(r, &h.point[i], round);
             if ((int64_t)r->points.n > before)

@@ -93,7 +93,9 @@ START_TEST(defaults)
     ck_assert_int_eq(c->n_searches, 1);
     ck_assert_str_eq(c->search[0].name, "states");
     ck_assert_str_eq(c->search[0].aggregate, "states");
-    ck_assert_str_eq(c->search[0].type, "hierarchical");
+    ck_assert_str_eq(c->search[0].type, "auto");
+    ck_assert_int_eq(c->search[0].batch, 0);
+    ck_assert_int_eq(c->search[0].lattice, 0);
     ck_assert_int_eq(c->search[0].layer, -1);
     ck_assert(!c->search[0].norm_before);
     ck_assert_int_eq(c->search[0].levels, 3);
@@ -535,6 +537,35 @@ START_TEST(table_is_documented)
 }
 END_TEST
 
+// What stands beside a type that does not read it is refused; without a type EMORL's own keys mean EMORL's search.
+START_TEST(searches_read_their_own_keys)
+{
+    pr_config_t *c = parse(MINIMAL "search = { levels = 2; };");
+    ck_assert_str_eq(c->search[0].type, "hierarchical");
+    pr_config_free(&c);
+    c = parse(MINIMAL "search = { select = \"front\"; };");
+    ck_assert_str_eq(c->search[0].type, "hierarchical");
+    pr_config_free(&c);
+    c = parse(MINIMAL "search = { beam = 2; };");
+    ck_assert_str_eq(c->search[0].type, "hierarchical");
+    pr_config_free(&c);
+    c = parse(MINIMAL "search = { budget = 12; batch = 4; lattice = 16; min_gain = 0.01; };");
+    ck_assert_str_eq(c->search[0].type, "auto");
+    ck_assert_int_eq(c->search[0].batch, 4);
+    ck_assert_int_eq(c->search[0].lattice, 16);
+    pr_config_free(&c);
+    refuse("search = { type = \"auto\"; levels = 5; };",
+           "search[0].levels: found beside type = \"auto\", which does not read it; it reads domain, budget");
+    refuse("search = { type = \"grid\"; beam = 5; };", "search[0].beam: found beside type = \"grid\"");
+    refuse("search = { type = \"grid\"; batch = 5; };", "search[0].batch: found beside type = \"grid\"");
+    refuse("search = { type = \"random\"; divisions = 4; };", "search[0].divisions: found beside");
+    refuse("search = ( { type = \"ols\"; }, { type = \"ols\"; alpha = 2.0; } );", "search[1].alpha: found beside");
+    c = parse(MINIMAL "search = { type = \"grid\"; levels = 3; };"); // its default says nothing, as files written whole have it
+    ck_assert_str_eq(c->search[0].type, "grid");
+    pr_config_free(&c);
+}
+END_TEST
+
 // Every row's key can be set to its own default, and then nothing changes.
 START_TEST(every_default_can_be_written)
 {
@@ -547,10 +578,15 @@ START_TEST(every_default_can_be_written)
             continue;
         bool policies = strcmp(rows[i].prefix, "policies") == 0;
         bool of_list = strcmp(rows[i].prefix, "objectives") == 0 || policies;
-        const char *base = policies ? MINIMAL "policies = ( { name = \"p\"; } );" : MINIMAL;
+        /* levels, select and beam alone mean another type. */
+        bool of_search = strcmp(rows[i].prefix, "search") == 0;
+        const char *base = of_search ? MINIMAL "search = { type = \"hierarchical\"; };"
+                           : policies ? MINIMAL "policies = ( { name = \"p\"; } );" : MINIMAL;
         pr_buf_printf(&set, "%s%s%s%s=%s", rows[i].prefix, of_list ? "[0]" : "", rows[i].prefix[0] ? "." : "", o->key,
                       o->dflt);
         const char *text = set.data;
+        if (of_search && strcmp(o->key, "type") == 0)
+            base = MINIMAL;
         pr_config_t *c = parse_with(base, &text, 1), *unset = parse(base);
         same_json(unset, c);
         pr_config_free(&c);
@@ -583,6 +619,7 @@ int main(void)
     tcase_add_test(tcase, nesting_is_bounded);
     tcase_add_test(tcase, table_is_documented);
     tcase_add_test(tcase, every_default_can_be_written);
+    tcase_add_test(tcase, searches_read_their_own_keys);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -13,7 +13,8 @@ static const strategy_case_t CASES[] = {
     {"hierarchical", "simplex", "all", 10},   {"hierarchical", "cube", "front", 5},
     {"grid", "simplex", "front", 10},         {"grid", "cube", "front", 5},
     {"random", "simplex", "front", 10},       {"random", "cube", "front", 10},
-    {"ols", "simplex", "front", 6},
+    {"ols", "simplex", "front", 6},           {"auto", "simplex", "front", 5},
+    {"auto", "cube", "front", 3},
 };
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
 
@@ -33,13 +34,18 @@ static sim_t make(const strategy_case_t *c, int k, int variant)
     s.spec.points = 40;
     s.spec.beam = strcmp(c->select, "all") == 0 ? 0 : 3;
     s.front = (sim_front_t)((k + variant) % SIM_N);
+    if (strcmp(c->type, "auto") == 0) {
+        s.spec.budget = 3 * k + 7;
+        s.spec.batch = variant % 2 == 0 ? 0 : 4;
+        s.spec.lattice = variant == 2 ? 12 : 0;
+    }
     s.noise = variant > 0 ? 0.2 : 0;
     s.paired = variant >= 3;
     if (variant >= 2) {
         s.spec.n_fidelity = 3;
         memcpy(s.spec.fidelity, (int[]){4, 8, 32}, 3 * sizeof(int));
     }
-    if (variant == 4 && strcmp(c->type, "grid") != 0)
+    if (variant == 4 && strcmp(c->type, "grid") != 0 && strcmp(c->type, "auto") != 0)
         s.spec.budget = strcmp(c->domain, "cube") == 0 ? 1000 : strcmp(c->type, "ols") == 0 ? 20 : 60;
     return s;
 }
