@@ -245,7 +245,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.
     for (int i = 0; i < s->n_track; i++)
-        PR_GO(pr_track_ask(s, &s->track[i], err));
+        PR_GO(pr_track_first(s, &s->track[i], err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
     PR_GO(begin_journal(s, err));
