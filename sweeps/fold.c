@@ -17,8 +17,8 @@ pr_fold_t *pr_fold_new(int k)
     f->open = json_object();
     f->ended = json_object();
     f->searches = json_array();
-    f->rounds = json_object();
-    f->ends = json_object();
+    f->rounds = k > 0 ? json_object() : NULL;
+    f->ends = k > 0 ? json_object() : NULL;
     return f;
 }
 
@@ -547,7 +547,7 @@ static void on_points(pr_fold_t *f, const json_t *line)
     json_object_set_new(search, "asked", json_integer(before + json_integer_value(json_object_get(line, "points"))));
     json_object_set_new(search, "ended", json_null());
     json_object_set_new(search, "budget_left", json_null());
-    if (f->k > 0 && json_is_string(asked) && text_of(line, "basis")[0])
+    if (f->rounds && json_is_string(asked) && text_of(line, "basis")[0])
         json_object_set(f->rounds, text_of(line, "basis"), asked);
 }
 
@@ -558,7 +558,7 @@ static void on_search_end(pr_fold_t *f, const json_t *line)
         return;
     json_object_set(search, "ended", json_object_get(line, "why"));
     json_object_set(search, "budget_left", json_object_get(line, "left"));
-    if (f->k > 0 && text_of(line, "basis")[0])
+    if (f->ends && text_of(line, "basis")[0])
         json_object_set(f->ends, text_of(line, "basis"), borrowed(line));
 }
 

@@ -110,9 +110,9 @@ struct pr_fold {
     json_t *ended;             // rank -> when a job ended on it last in this run
     json_t *tables;            // the last "tables" line, or NULL
     json_t *searches;          // of this run: [{"search", "seed", "asked", "ended", "budget_left"}], null: not so
-    json_t *rounds, *ends;     // what searches asked for and where they ended, by basis (sweep_rounds.c); not if k = 0
-    double run_tokens;         // of results of this run
-    double tokens, seconds;    // of all steps and results, for the speed
+    json_t *rounds, *ends;  // what searches asked for and where they ended, by basis (sweep_rounds.c); NULL: not kept
+    double run_tokens;      // of results of this run
+    double tokens, seconds; // of all steps and results, for the speed
 };
 
 pr_fold_t *pr_fold_new(int k);

@@ -117,6 +117,7 @@ struct pr_sweep {
     pr_track_t *track; // [n_searches][n_seeds]
     int n_track;
     pr_segment_index_t *segments; // of evaluations' results, once the journal did not say where one is
+    json_t *rounds, *ends;        // of earlier runs, by basis (sweep_rounds.c)
     json_t *said;                 // id -> what an evaluation's policy said, as far as it has been read
     json_t *kept;                 // the lines of a finished samples.jsonl by search, seed and point, once read
     pr_evaluation_t **again;      // [n_again] those that are done again
@@ -221,6 +222,8 @@ void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n,
 pr_status_t pr_sweep_check_layout(const char *dir, const pr_fold_t *f, pr_error_t *err);
 
 /* ---- rounds in the journal (sweep_rounds.c) ---- */
+/* Takes over what the fold has of earlier runs; of this one it keeps none. */
+void pr_rounds_take(pr_sweep_t *s);
 /* The basis of a track's first round. Errors: those of reading a file that the search reads. */
 pr_status_t pr_rounds_begin(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 /* The basis after a step whose evaluations are all there or given up. */

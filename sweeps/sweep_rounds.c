@@ -19,6 +19,13 @@
 /* A round of more is not kept, as the journal would grow; it is asked for again. */
 enum { MOST_REQUESTS = 1 << 16 };
 
+void pr_rounds_take(pr_sweep_t *s)
+{
+    s->rounds = s->fold->rounds;
+    s->ends = s->fold->ends;
+    s->fold->rounds = s->fold->ends = NULL;
+}
+
 /* Budgets; those of core hours with the cores that are counted. New reference. */
 static json_t *budget_json(const pr_sweep_t *s, const pr_track_t *t)
 {
@@ -176,7 +183,7 @@ static bool read_end(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *ou
 {
     char basis[PR_HASH_HEX];
     pr_rounds_end_basis(s, t, basis);
-    const json_t *line = json_object_get(s->fold->ends, basis), *left = json_object_get(line, "left");
+    const json_t *line = json_object_get(s->ends, basis), *left = json_object_get(line, "left");
     const char *why = json_string_value(json_object_get(line, "why"));
     if (!why)
         return false;
@@ -187,6 +194,6 @@ static bool read_end(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *ou
 
 bool pr_rounds_read(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *out)
 {
-    const char *asked = json_string_value(json_object_get(s->fold->rounds, t->basis));
+    const char *asked = json_string_value(json_object_get(s->rounds, t->basis));
     return asked ? read_requests(t, asked, out) : read_end(s, t, out);
 }
