@@ -16,6 +16,9 @@ pr_fold_t *pr_fold_new(int k)
     f->failures = json_array();
     f->open = json_object();
     f->ended = json_object();
+    f->searches = json_array();
+    f->rounds = k > 0 ? json_object() : NULL;
+    f->ends = k > 0 ? json_object() : NULL;
     return f;
 }
 
@@ -66,6 +69,9 @@ void pr_fold_free(pr_fold_t **p)
     json_decref(f->open);
     json_decref(f->ended);
     json_decref(f->tables);
+    json_decref(f->searches);
+    json_decref(f->rounds);
+    json_decref(f->ends);
     free(f);
     *p = NULL;
 }
@@ -368,6 +374,7 @@ static void on_sweep_start(pr_fold_t *f, const json_t *line)
     f->failed = f->done = 0;
     f->ending = NULL;
     json_array_clear(f->failures);
+    json_array_clear(f->searches);
     for (size_t i = 0; i < sizeof f->count / sizeof *f->count; i++)
         f->count[i].total = f->count[i].done = f->count[i].running = 0;
     snprintf(f->name, sizeof f->name, "%s", text_of(line, "name"));
@@ -516,6 +523,45 @@ static void on_ending(pr_fold_t *f, const char *what)
             f->ending = known[i];
 }
 
+/* What is known of a search over a set of experts; NULL: the line names none. Borrowed. */
+static json_t *search_of(pr_fold_t *f, const json_t *line)
+{
+    json_t *name = json_object_get(line, "search"), *seed = json_object_get(line, "seed"), *one;
+    size_t i;
+    if (!json_is_string(name) || !json_is_integer(seed))
+        return NULL;
+    json_array_foreach(f->searches, i, one) if (json_equal(json_object_get(one, "search"), name) &&
+                                                json_equal(json_object_get(one, "seed"), seed)) return one;
+    one = json_pack("{s:O, s:O, s:i, s:n, s:n}", "search", name, "seed", seed, "asked", 0, "ended", "budget_left");
+    json_array_append_new(f->searches, one);
+    return one;
+}
+
+static void on_points(pr_fold_t *f, const json_t *line)
+{
+    json_t *search = search_of(f, line), *asked = json_object_get(line, "asked");
+    take_jobs(f, json_object_get(line, "jobs"));
+    if (!search)
+        return;
+    json_int_t before = json_integer_value(json_object_get(search, "asked"));
+    json_object_set_new(search, "asked", json_integer(before + json_integer_value(json_object_get(line, "points"))));
+    json_object_set_new(search, "ended", json_null());
+    json_object_set_new(search, "budget_left", json_null());
+    if (f->rounds && json_is_string(asked) && text_of(line, "basis")[0])
+        json_object_set(f->rounds, text_of(line, "basis"), asked);
+}
+
+static void on_search_end(pr_fold_t *f, const json_t *line)
+{
+    json_t *search = search_of(f, line);
+    if (!search)
+        return;
+    json_object_set(search, "ended", json_object_get(line, "why"));
+    json_object_set(search, "budget_left", json_object_get(line, "left"));
+    if (f->ends && text_of(line, "basis")[0])
+        json_object_set(f->ends, text_of(line, "basis"), borrowed(line));
+}
+
 void pr_fold_event(pr_fold_t *f, const char *event, const json_t *line)
 {
     const char *id = json_string_value(json_object_get(line, "job"));
@@ -525,7 +571,9 @@ void pr_fold_event(pr_fold_t *f, const char *event, const json_t *line)
         end_run(f, number_of(line, "seconds"));
         snprintf(f->state, sizeof f->state, "%s", text_of(line, "state"));
     } else if (strcmp(event, "points") == 0) {
-        take_jobs(f, json_object_get(line, "jobs"));
+        on_points(f, line);
+    } else if (strcmp(event, "search_end") == 0) {
+        on_search_end(f, line);
     } else if (strcmp(event, "ending") == 0) {
         on_ending(f, text_of(line, "what"));
     } else if (strcmp(event, "tables") == 0) {

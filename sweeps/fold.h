@@ -11,7 +11,9 @@
  *
  * Lines, beside "t" and what people may want to know:
  *   sweep_start      {"layout", "name", "workers", "jobs"}        a run begins
- *   points           {"jobs"}                                     a search asked for points
+ *   points           {"search", "seed", "points", "jobs",         a search asked for so many points
+ *                     "basis", "asked"}                           which (sweep_rounds.c): of a search that decides as it goes
+ *   search_end       {"search", "seed", "why", "left", "basis"}   it asks for no more
  *   job_start        {"job", "kind", "label", "rank", "host"}
  *   step             {"job", "step", "steps", "tokens", "seconds", "climbed"}
  *   job_done         {"job", "kind", "label", "rank", "host", "result"}
@@ -107,8 +109,10 @@ struct pr_fold {
     json_t *open;              // id -> job_start of jobs that run
     json_t *ended;             // rank -> when a job ended on it last in this run
     json_t *tables;            // the last "tables" line, or NULL
-    double run_tokens;         // of results of this run
-    double tokens, seconds;    // of all steps and results, for the speed
+    json_t *searches;          // of this run: [{"search", "seed", "asked", "ended", "budget_left"}], null: not so
+    json_t *rounds, *ends;  // what searches asked for and where they ended, by basis (sweep_rounds.c); NULL: not kept
+    double run_tokens;      // of results of this run
+    double tokens, seconds; // of all steps and results, for the speed
 };
 
 pr_fold_t *pr_fold_new(int k);

@@ -123,6 +123,7 @@ static pr_status_t replay(pr_sweep_t *s, const char *path, pr_error_t *err)
                "done is not done again",
                pr_sweep_dir(s), age, names[0] ? "without an end: " : "no job was running", names);
     free(names);
+    pr_rounds_take(s);
     return PR_OK;
 }
 
@@ -245,7 +246,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.
     for (int i = 0; i < s->n_track; i++)
-        PR_GO(pr_track_ask(s, &s->track[i], err));
+        PR_GO(pr_track_first(s, &s->track[i], err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
     PR_GO(begin_journal(s, err));
@@ -275,6 +276,8 @@ void pr_sweep_free(pr_sweep_t **p)
     pr_graph_clear(&s->graph);
     pr_fold_free(&s->fold);
     pr_segment_index_close(&s->segments);
+    json_decref(s->rounds);
+    json_decref(s->ends);
     json_decref(s->said);
     json_decref(s->kept);
     free(s->again);

@@ -91,8 +91,15 @@ typedef struct pr_track {
     uint32_t *asked_eval;             // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
     size_t n_asked, cap_asked;
-    size_t n_new; // of the last of them: not yet made evaluations of
+    size_t n_new;    // of the last of them: not yet made evaluations of
+    size_t n_last;   // of the last of them: of the current step
+    size_t n_failed; // evaluations of the steps before that were given up
+    /* Of a search that decides as it goes (sweep_rounds.c). */
+    char basis[PR_HASH_HEX];    // what the next round follows from
+    size_t read_rounds, n_read; // that the journal had and nobody has been told of yet: rounds, requests of them
     bool done;
+    char why[160]; // once done, as pr_requests_t has it
+    int64_t left;
 } pr_track_t;
 
 struct pr_sweep {
@@ -110,6 +117,7 @@ struct pr_sweep {
     pr_track_t *track; // [n_searches][n_seeds]
     int n_track;
     pr_segment_index_t *segments; // of evaluations' results, once the journal did not say where one is
+    json_t *rounds, *ends;        // of earlier runs, by basis (sweep_rounds.c)
     json_t *said;                 // id -> what an evaluation's policy said, as far as it has been read
     json_t *kept;                 // the lines of a finished samples.jsonl by search, seed and point, once read
     pr_evaluation_t **again;      // [n_again] those that are done again
@@ -213,6 +221,20 @@ void pr_sweep_fill_reference(const pr_sweep_t *s, const double *value, size_t n,
 /* Errors: PR_ERR_UNSUPPORTED, naming both layouts, when another version wrote the journal. */
 pr_status_t pr_sweep_check_layout(const char *dir, const pr_fold_t *f, pr_error_t *err);
 
+/* ---- rounds in the journal (sweep_rounds.c) ---- */
+/* Takes over what the fold has of earlier runs; of this one it keeps none. */
+void pr_rounds_take(pr_sweep_t *s);
+/* The basis of a track's first round. Errors: those of reading a file that the search reads. */
+pr_status_t pr_rounds_begin(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
+/* The basis after a step whose evaluations are all there or given up. */
+void pr_rounds_follow(const pr_sweep_t *s, pr_track_t *t);
+/* What the journal has for the track's basis: requests (whose items the caller frees), or that it ended; false: neither. */
+bool pr_rounds_read(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *out);
+/* Adds what the last n_new requests were to a "points" line. */
+void pr_rounds_add(const pr_track_t *t, json_t *line);
+/* What an end follows from, which is the budget too. */
+void pr_rounds_end_basis(const pr_sweep_t *s, const pr_track_t *t, char out[PR_HASH_HEX]);
+
 /* ---- tracks ---- */
 /* Asks for what all its points will need, in the objectives' order. Errors: those of the method. */
 pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
@@ -222,9 +244,11 @@ void pr_track_clear(pr_track_t *t);
 int pr_track_ranges(const pr_track_t *t, int n, int *bounds);
 /* The prompts' own scores [n_prompts,K] of request number `asked`, turned. Errors: those of reading them. */
 pr_status_t pr_track_per_prompt(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *out, pr_error_t *err);
-/* Asks the search once: before anything is known when nothing has been asked for. Errors: those of the search. */
-pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
-/* Asks the search for more when everything it asked for is there, and makes the evaluations. */
+/* Before anything is known: asks a search that asks once, and checks another, whose points the journal may have. Errors:
+ * those of the search. */
+pr_status_t pr_track_first(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
+/* When everything it asked for is there, takes what the journal says that it asked for next, or else asks it, and makes
+ * the evaluations. */
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err);
 /* What the jobs of a request's ranges took together. */
 typedef struct pr_track_sum {

@@ -48,9 +48,9 @@ static pr_status_t nothing_started(const char *dir, const char *damage, pr_error
 static json_t *details_json(const pr_fold_t *f, const pr_journal_stats_t *stats, const char *damage,
                             const pr_progress_t *progress)
 {
-    json_t *d =
-        json_pack("{s:s, s:s, s:i, s:o, s:O, s:I}", "name", f->name, "state", f->state, "starts", f->starts, "progress",
-                  pr_progress_json(progress), "failures", f->failures, "skipped_lines", (json_int_t)stats->skipped);
+    json_t *d = json_pack("{s:s, s:s, s:i, s:o, s:O, s:O, s:I}", "name", f->name, "state", f->state, "starts",
+                          f->starts, "progress", pr_progress_json(progress), "searches", f->searches, "failures",
+                          f->failures, "skipped_lines", (json_int_t)stats->skipped);
     if (damage[0])
         json_object_set_new(d, "damage", json_string(damage));
     return d;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* One search over one set of experts: what it asked for, what came of it. */
+#include "base/log.h"
 #include "base/mem.h"
 #include "sweeps/sweep_internal.h"
 
@@ -260,50 +261,130 @@ static pr_status_t take_requests(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     return PR_OK;
 }
 
-/* In turn with the ends of jobs, as it counts them. */
-static void journal_points(pr_sweep_t *s, const pr_track_t *t)
+/* ---- what is told of it ---- */
+
+/* {"search", "seed"}. New reference. */
+static json_t *line_of(const pr_sweep_t *s, const pr_track_t *t)
 {
-    pr_sweep_tell(s, "points",
-                  json_pack("{s:s, s:I, s:I, s:I, s:o}", "search", t->spec->name, "seed",
-                            (json_int_t)s->config->seeds[t->seed_index], "level",
-                            (json_int_t)t->asked_level[t->n_asked - 1], "points", (json_int_t)t->n_new, "jobs",
-                            pr_graph_counts(s)));
+    return json_pack("{s:s, s:I}", "search", t->spec->name, "seed", (json_int_t)s->config->seeds[t->seed_index]);
 }
 
-pr_status_t pr_track_ask(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
+/* In turn with the ends of jobs, as it counts them. read: rounds that the journal has had; 0: one that is new. */
+static void tell_points(pr_sweep_t *s, const pr_track_t *t, size_t n, size_t read)
+{
+    json_t *line = line_of(s, t);
+    json_object_set_new(line, "level", json_integer(t->asked_level[t->n_asked - 1]));
+    json_object_set_new(line, "points", json_integer((json_int_t)n));
+    json_object_set_new(line, "jobs", pr_graph_counts(s));
+    if (read > 0)
+        json_object_set_new(line, "read_rounds", json_integer((json_int_t)read));
+    else if (!pr_search_asks_once(t->spec))
+        pr_rounds_add(t, line);
+    pr_sweep_tell(s, "points", line);
+}
+
+/* What came from the journal is told in one line. */
+static void tell_read(pr_sweep_t *s, pr_track_t *t)
+{
+    if (t->read_rounds > 0)
+        tell_points(s, t, t->n_read, t->read_rounds);
+    t->read_rounds = t->n_read = 0;
+}
+
+/* known: by the journal, so that people have been told. */
+static void end(pr_sweep_t *s, pr_track_t *t, const pr_requests_t *r, bool known)
+{
+    char basis[PR_HASH_HEX], left[64] = "";
+    json_t *line = line_of(s, t);
+    t->done = true;
+    t->left = r->left;
+    snprintf(t->why, sizeof t->why, "%s", r->why);
+    json_object_set_new(line, "why", json_string(t->why));
+    json_object_set_new(line, "left", t->left < 0 ? json_null() : json_integer(t->left));
+    if (!pr_search_asks_once(t->spec)) {
+        pr_rounds_end_basis(s, t, basis);
+        json_object_set_new(line, "basis", json_string(basis));
+    }
+    pr_sweep_tell(s, "search_end", line);
+    if (t->left > 0)
+        snprintf(left, sizeof left, "; %lld of its budget left", (long long)t->left);
+    if (!known)
+        pr_log(PR_LOG_INFO, "search \"%s\", seed %lld, asks for no more: %s%s", t->spec->name,
+               (long long)s->config->seeds[t->seed_index], t->why, left);
+}
+
+/* ---- rounds ---- */
+
+static void take_round(pr_track_t *t, pr_requests_t *r)
+{
+    t->n_new = t->n_last = r->n;
+    keep_requests(t, r);
+}
+
+static pr_status_t ask(const pr_sweep_t *s, pr_track_t *t, pr_requests_t *r, pr_error_t *err)
 {
     pr_observations_t o;
-    pr_requests_t r = {0};
     pr_status_t status = observe(s, t, &o, err);
     if (status == PR_OK) {
         set_reference(s, t, &o);
-        status = pr_search_next(&t->search, o.item, o.n, &r, err);
+        status = pr_search_next(&t->search, o.item, o.n, r, err);
     }
     observations_clear(&o);
-    if (status != PR_OK)
-        return pr_fail_in(err, "search \"%s\"", t->spec->name);
-    t->done = r.done;
-    t->n_new = r.n;
-    keep_requests(t, &r);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
+}
+
+pr_status_t pr_track_first(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
+{
+    pr_requests_t r = {0};
+    if (pr_search_asks_once(t->spec)) {
+        PR_TRY(ask(s, t, &r, err));
+        take_round(t, &r);
+        return PR_OK;
+    }
+    pr_status_t status = pr_search_check(&t->search, err);
+    if (status == PR_OK)
+        status = pr_rounds_begin(s, t, err);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
+}
+
+/* Sets n_new or done. */
+static pr_status_t next_round(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
+{
+    pr_requests_t r = {0};
+    if (pr_search_asks_once(t->spec)) { // with a million points it matters not to ask in vain
+        pr_search_end(t->spec, (int64_t)t->n_asked, 0, &r);
+        end(s, t, &r, false);
+        return PR_OK;
+    }
+    pr_rounds_follow(s, t);
+    bool known = pr_rounds_read(s, t, &r);
+    if (known && !r.done) {
+        t->read_rounds++;
+        t->n_read += r.n;
+    }
+    if (!known || r.done)
+        tell_read(s, t);
+    if (!known)
+        PR_TRY(ask(s, t, &r, err));
+    if (r.done)
+        end(s, t, &r, known);
+    take_round(t, &r);
     return PR_OK;
 }
 
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     while (!t->done && all_settled(s, t)) {
-        // With a million points it matters not to ask in vain.
-        if (t->n_new == 0 && t->n_asked > 0 && pr_search_asks_once(t->spec)) {
-            t->done = true;
-            return PR_OK;
-        }
         if (t->n_new == 0)
-            PR_TRY(pr_track_ask(s, t, err));
+            PR_TRY(next_round(s, t, err));
         if (t->n_new == 0)
             continue;
         PR_TRY(take_requests(s, t, err));
-        journal_points(s, t);
+        if (t->read_rounds == 0)
+            tell_points(s, t, t->n_new, 0);
         t->n_new = 0;
     }
+    tell_read(s, t);
     return PR_OK;
 }
 

@@ -25,7 +25,9 @@ const pr_command_t pr_command_status = {
     .help = "Reads the journal only, so it may be asked from any shell while the sweep runs. state is running, "
             "finished, incomplete, "
             "interrupted, or stopped: the run was killed, and the same command, or `paretorank run DIR`, continues it. "
-            "Then the jobs that were running are named, with their ranks and hosts. elapsed is of all starts; speed is "
+            "Then the jobs that were running are named, with their ranks and hosts. Of every search: how many points "
+            "it has "
+            "asked for, why it asks for no more, and what is left of its budget. elapsed is of all starts; speed is "
             "of what runs now or, after the end, of the last start.",
     .args = args,
 };
@@ -48,6 +50,25 @@ static void print_killed(const json_t *details)
     print_line("no end of", names && names[0] ? names : "no job: none was running");
 }
 
+/* What each search has asked for, and why it ended. */
+static void print_searches(const json_t *details)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(json_object_get(details, "searches"), i, one)
+    {
+        const char *ended = json_string_value(json_object_get(one, "ended"));
+        json_int_t asked = json_integer_value(json_object_get(one, "asked"));
+        json_int_t left = json_integer_value(json_object_get(one, "budget_left"));
+        printf("%-12s%s, seed %lld: %lld asked for%s%s", "search", json_string_value(json_object_get(one, "search")),
+               (long long)json_integer_value(json_object_get(one, "seed")), (long long)asked, ended ? "; " : " so far",
+               ended ? ended : "");
+        if (left > 0)
+            printf("; %lld of its budget left", (long long)left);
+        putchar('\n');
+    }
+}
+
 static void print_text(const pr_progress_t *p, const json_t *details)
 {
     const char *damage = json_string_value(json_object_get(details, "damage"));
@@ -61,6 +82,7 @@ static void print_text(const pr_progress_t *p, const json_t *details)
     free(text);
     if (starts > 1)
         printf("%-12s%lld\n", "starts", (long long)starts);
+    print_searches(details);
     if (damage)
         printf("%-12sjournal.jsonl: %s\n", "damage", damage);
     print_killed(details);

@@ -340,6 +340,8 @@ static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool kn
         json_object_set_new(v, "search", json_string(t->spec->name));
         json_object_set_new(v, "seed", json_integer(s->config->seeds[t->seed_index]));
         json_object_set_new(v, "finished", json_boolean(t->done));
+        json_object_set_new(v, "ended", t->done ? json_string(t->why) : json_null());
+        json_object_set_new(v, "budget_left", t->done && t->left >= 0 ? json_integer(t->left) : json_null());
         json_array_append_new(all, v);
     }
     return all;

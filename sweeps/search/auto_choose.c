@@ -434,7 +434,7 @@ void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t 
 {
     chooser_t c;
     chooser_init(&c, r, n_fit, n);
-    *out = (pr_auto_choice_t){.point = pr_alloc((size_t)n, sizeof *out->point), .no_other = c.set.n == 0};
+    *out = (pr_auto_choice_t){.point = pr_alloc((size_t)n, sizeof *out->point)};
     double volume = pr_rays_volume(c.rays);
     out->gain = volume > 0 ? doubted_gain(&c) / volume : INFINITY;
     for (; c.chosen < n; c.chosen++) {

@@ -28,27 +28,40 @@ bool pr_search_is_cube(const pr_search_spec_t *spec)
 }
 
 #define STRATEGY(name) &pr_search_##name,
-static const pr_search_strategy_t *const strategies[] = {PR_SEARCH_LIST(STRATEGY)};
-enum { STRATEGIES = sizeof strategies / sizeof *strategies };
+#define ONE_MORE(name) +1
+enum { MOST = 32, LISTED = PR_SEARCH_LIST(ONE_MORE) };
+static const pr_search_strategy_t *strategies[MOST] = {PR_SEARCH_LIST(STRATEGY)};
+static size_t n_strategies = LISTED;
 
 const pr_search_strategy_t *const *pr_search_strategies(size_t *n)
 {
-    *n = STRATEGIES;
+    *n = n_strategies;
     return strategies;
 }
 
 static const pr_search_strategy_t *find_strategy(const char *name)
 {
-    for (size_t i = 0; name && i < STRATEGIES; i++)
+    for (size_t i = 0; name && i < n_strategies; i++)
         if (strcmp(strategies[i]->name, name) == 0)
             return strategies[i];
     return NULL;
 }
 
+pr_status_t pr_search_add(const pr_search_strategy_t *strategy, pr_error_t *err)
+{
+    if (find_strategy(strategy->name))
+        return pr_fail(err, PR_ERR_CONFIG, "search \"%s\": found another of that name", strategy->name);
+    if (n_strategies == MOST)
+        return pr_fail(err, PR_ERR_CONFIG, "search \"%s\": found %d strategies, there is no room for another",
+                       strategy->name, MOST);
+    strategies[n_strategies++] = strategy;
+    return PR_OK;
+}
+
 static pr_status_t unknown_type(const pr_search_spec_t *spec, pr_error_t *err)
 {
     char names[256] = "";
-    for (size_t i = 0, at = 0; i < STRATEGIES && at < sizeof names; i++)
+    for (size_t i = 0, at = 0; i < n_strategies && at < sizeof names; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? " | " : "", strategies[i]->name);
     return pr_search_bad(spec, err, "type: found '%s', expected one of %s", spec->type ? spec->type : "", names);
 }
@@ -99,6 +112,28 @@ bool pr_search_asks_once(const pr_search_spec_t *spec)
     return strategy && strategy->asks_once && spec->n_fidelity == 0 && spec->budget_core_hours == 0;
 }
 
+bool pr_search_goes_on(const pr_search_spec_t *spec)
+{
+    const pr_search_strategy_t *strategy = find_strategy(spec->type);
+    return strategy && strategy->goes_on;
+}
+
+void pr_search_end(const pr_search_spec_t *spec, int64_t points, double core_seconds, pr_requests_t *out)
+{
+    bool used = spec->budget > 0 && points >= spec->budget;
+    double most = spec->budget_core_hours * 3600, each = points > 0 ? core_seconds / (double)points : 0;
+    out->left = spec->budget == 0 ? -1 : used ? 0 : spec->budget - points;
+    if (used)
+        snprintf(out->why, sizeof out->why, "the budget of %d point%s is used", spec->budget,
+                 spec->budget == 1 ? "" : "s");
+    else if (most > 0 && core_seconds >= most)
+        snprintf(out->why, sizeof out->why, "the core hours are used");
+    else if (most > 0 && core_seconds + each > most)
+        snprintf(out->why, sizeof out->why, "what is left of the core hours is less than a point takes");
+    else
+        snprintf(out->why, sizeof out->why, "all its points are evaluated");
+}
+
 int pr_search_flat(const pr_search_spec_t *spec, int64_t n, int64_t *counts)
 {
     counts[0] = spec->budget > 0 && n > spec->budget ? spec->budget : n;
@@ -123,6 +158,11 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
     if (status == PR_OK) {
         assert(r.n_want > 0 || r.n_settled == r.points.n);
         *out = (pr_requests_t){.item = r.want, .n = r.n_want, .done = r.n_want == 0};
+        pr_search_end(s->spec, (int64_t)r.points.n, r.core_seconds, out);
+        if (r.why[0])
+            snprintf(out->why, sizeof out->why, "%s", r.why);
+        if (!out->done)
+            out->why[0] = 0;
         int k = s->k;
         if (r.n_want > 0)
             qsort_r(out->item, out->n, sizeof out->item[0], compare_requests, &k);

@@ -81,7 +81,9 @@ typedef struct pr_search {
 typedef struct pr_requests {
     pr_request_t *item; // caller frees; in canonical order: by level, then point order
     size_t n;
-    bool done; // nothing more will ever be wanted (then n = 0)
+    bool done;     // nothing more will ever be wanted (then n = 0)
+    char why[160]; // when done: why it ended, for people
+    int64_t left;  // of the budget in points; -1: there is none
 } pr_requests_t;
 
 /* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
@@ -100,9 +102,13 @@ int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
 
 /* The points that type = "auto" takes: its budget, or what it proposes for the number of objectives. */
 int64_t pr_search_auto_budget(const pr_search_t *s);
+/* Fills in why and left of a search that has ended after so many points, by what every strategy shares. */
+void pr_search_end(const pr_search_spec_t *spec, int64_t points, double core_seconds, pr_requests_t *out);
 
 /* Whether it asks for all its points in one call of pr_search_next, so that nothing is left to be asked. */
 bool pr_search_asks_once(const pr_search_spec_t *spec);
+/* Whether rounds that it asked for stand under another budget (pr_search_strategy_t.goes_on). */
+bool pr_search_goes_on(const pr_search_spec_t *spec);
 
 /* A strategy: one file, search_NAME.c, which fills this in, and one word of PR_SEARCH_LIST (config/searches.h). */
 typedef struct pr_replay pr_replay_t; // search_internal.h
@@ -111,6 +117,8 @@ typedef struct pr_search_strategy {
     const char *help; // one sentence or two
     const char *keys; // of search[], those that say something
     bool asks_once;   // all its points are wanted at once, where there is neither a fidelity nor a budget of core hours
+    bool goes_on;     // its rounds stand, whatever the budget is by now and whatever came of failed points since: it
+                      // takes all results as they are. Otherwise a sweep of another budget asks it anew
     /* Its settings, by arithmetic. */
     pr_status_t (*check)(const pr_search_t *s, pr_error_t *err);
     /* Adds points and settles them (search_internal.h), having checked its settings. Returns PR_OK when it has come to
@@ -123,6 +131,9 @@ typedef struct pr_search_strategy {
 #define PR_SEARCH_DECLARE(name) extern const pr_search_strategy_t pr_search_##name;
 PR_SEARCH_LIST(PR_SEARCH_DECLARE)
 #undef PR_SEARCH_DECLARE
+/* A strategy of the caller's own, for as long as the process lives; before any thread. Errors: PR_ERR_CONFIG (the name is
+ * taken, or there are too many). */
+pr_status_t pr_search_add(const pr_search_strategy_t *strategy, pr_error_t *err);
 /* All, in order of help. */
 const pr_search_strategy_t *const *pr_search_strategies(size_t *n);
 /* What the registry says of itself, as a page in Markdown. The caller frees. */

@@ -111,7 +111,7 @@ static int by_point(const void *a, const void *b, void *k)
 }
 
 /* The next points of the start's sequence: where no results are there to model. */
-static int64_t fill(pr_replay_t *r, int64_t n, pr_point_t *out)
+static int64_t fill(const pr_replay_t *r, int64_t n, pr_point_t *out)
 {
     double w[PR_MAX_OBJECTIVES];
     pr_pointset_t chosen = {.k = r->k};
@@ -136,33 +136,41 @@ static size_t n_ok(const pr_replay_t *r)
     return n;
 }
 
-/* Wants the points of a round that is chosen now; how many. 0: the search has come to its end, which r->why says. */
-static int64_t choose_round(pr_replay_t *r, int round, int64_t size, size_t n_fit)
+/* Adds the points of a round: those that were asked for before, then of what is chosen now, in its order, as many as are
+ * missing. Both are the same on one machine; rounding may choose others on another one. */
+static void add_round(pr_replay_t *r, int round, int64_t size, const pr_point_t *given, size_t n_given,
+                      const pr_auto_choice_t *c)
 {
     int k = r->k;
-    pr_auto_choice_t c = {.gain = INFINITY};
-    int64_t n = 0;
+    pr_pointset_t all = {.k = k};
+    for (size_t i = 0; i < n_given; i++)
+        pr_pointset_add(&all, &given[i], NULL);
+    for (int i = 0; i < c->n && (int64_t)all.n < size; i++)
+        pr_pointset_add(&all, &c->point[i], NULL);
+    qsort_r(all.item, all.n, sizeof *all.item, by_point, &k);
+    for (size_t i = 0; i < all.n; i++)
+        pr_replay_add(r, &all.item[i], round);
+    pr_pointset_free(&all);
+}
+
+/* Chooses the points of a round. false: the search has come to its end, which r->why says. */
+static bool choose_round(pr_replay_t *r, int64_t size, size_t n_fit, pr_auto_choice_t *c)
+{
+    *c = (pr_auto_choice_t){.gain = INFINITY};
     if (n_ok(r) < 2) {
-        c.point = pr_alloc((size_t)size, sizeof *c.point);
-        n = fill(r, size, c.point);
-        c.no_other = n == 0;
+        c->point = pr_alloc((size_t)size, sizeof *c->point);
+        c->n = (int)fill(r, size, c->point);
     } else {
-        pr_auto_choose(r, n_fit, (int)size, &c);
-        n = c.n;
+        pr_auto_choose(r, n_fit, (int)size, c);
     }
-    if (c.no_other || n == 0) {
+    if (c->n == 0)
         snprintf(r->why, sizeof r->why, "there is no other point");
-        n = 0;
-    } else if (c.gain < min_gain(r->s)) {
+    else if (c->gain < min_gain(r->s))
         snprintf(r->why, sizeof r->why, "no point is expected to add %.3g %% to the volume (min_gain)",
                  100 * min_gain(r->s));
-        n = 0;
-    }
-    qsort_r(c.point, (size_t)n, sizeof *c.point, by_point, &k);
-    for (int64_t i = 0; i < n; i++)
-        pr_replay_add(r, &c.point[i], round);
-    free(c.point);
-    return n;
+    else
+        return true;
+    return false;
 }
 
 /* Points that may still be wanted. */
@@ -178,24 +186,23 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
     history_t h = history_new(r);
     size_t n_fit = 0;
     pr_auto_start(r, room_of(r));
-    for (int round = 1; pr_replay_settle(r); round++) {
-        int64_t size = batch_of(r->s), room = room_of(r);
-        if (room == 0)
-            break;
-        size = size < room ? size : room;
+    for (int round = 1; pr_replay_settle(r) && room_of(r) > 0; round++) {
+        int64_t room = room_of(r), size = batch_of(r->s) < room ? batch_of(r->s) : room;
         if (r->points.n <= OFTEN || (double)r->points.n >= 1.1 * (double)n_fit)
             n_fit = r->points.n;
-        int64_t before = (int64_t)r->points.n;
-        size_t were = round < h.rounds ? h.first[round + 1] - h.first[round] : 0;
-        if ((int64_t)were >= size) {
-            for (size_t i = h.first[round]; i < h.first[round + 1]; i++)
-                pr_replay_add(r, &h.point[i], round);
-            if ((int64_t)r->points.n > before)
-                continue;
-        }
-        if (choose_round(r, round, size, n_fit) == 0)
+        size_t before = r->points.n, first = round < h.rounds ? h.first[round] : 0;
+        size_t given = round < h.rounds ? h.first[round + 1] - first : 0;
+        pr_auto_choice_t c = {0};
+        bool chosen = (int64_t)given >= size || choose_round(r, size, n_fit, &c);
+        if (chosen)
+            add_round(r, round, size, h.point + first, given, &c);
+        free(c.point);
+        if (!chosen || r->points.n == before)
             break;
     }
+    if (room_of(r) == 0 && r->spec->budget == 0 && r->spec->budget_core_hours == 0)
+        snprintf(r->why, sizeof r->why, "the %lld points that are proposed for %d objectives are evaluated",
+                 (long long)pr_search_auto_budget(r->s), r->k);
     history_free(&h);
     return PR_OK;
 }
@@ -213,6 +220,7 @@ const pr_search_strategy_t pr_search_auto = {
             "are expected to add most to the hypervolume, by Gaussian processes over the weights, with halving where "
             "objectives have cliffs. Points of a smaller budget are the first of a larger one.",
     .keys = PR_SEARCH_KEYS_auto,
+    .goes_on = true,
     .check = auto_check,
     .run = auto_run,
     .forecast = auto_forecast};

@@ -62,7 +62,6 @@ typedef struct pr_auto_choice {
     int n;
     double gain;   // the greatest expected gain of one point in the first place, as a share of the volume so far, where
                    // the model is doubted; INFINITY: not known
-    bool no_other; // there is no other point in the domain
 } pr_auto_choice_t;
 
 /* The next n points, each knowing those before it: of more, the first are the same. */

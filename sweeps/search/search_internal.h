@@ -32,7 +32,7 @@ struct pr_replay {
     double core_seconds; // of all results used
     pr_request_t *want;  // what is missing, once settling has stopped
     size_t n_want, cap_want;
-    char why[160]; // a strategy's own reason to have come to its end
+    char why[160]; // the strategy's own words for why it ended; "": pr_search_end's
 };
 
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n);
