@@ -204,6 +204,7 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
+/* NULL: a strategy of the caller's own, which may read any. */
 static const char *keys_of_type(const char *type)
 {
 #define KEYS(name)                                                                                                     \
@@ -211,13 +212,14 @@ static const char *keys_of_type(const char *type)
         return PR_SEARCH_KEYS_##name;
     PR_SEARCH_LIST(KEYS)
 #undef KEYS
-    return "";
+    return NULL;
 }
 
 bool pr_search_reads(const char *type, const char *key)
 {
     /* scalar: configurations that were written with all defaults have it everywhere. */
-    return is_listed("name, policy, aggregate, layer, norm, type, scalar", key) || is_listed(keys_of_type(type), key);
+    const char *keys = keys_of_type(type);
+    return is_listed("name, policy, aggregate, layer, norm, type, scalar", key) || !keys || is_listed(keys, key);
 }
 
 /* Of the keys that only some strategies read, others' are refused, as they would say nothing; their defaults may stand. */
