@@ -192,7 +192,8 @@ static void print_searches(const pr_plan_t *p)
         printf("search      %s: %s %s over the %s,", s->name, s->type, policy_of(&p->inputs.policy[i]), s->domain);
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
-        printf(" points%s\n", p->search[i].levels > 1 ? " (a level each)" : "");
+        printf(" points%s%s\n", p->search[i].levels > 1 ? " (a level each)" : "",
+               p->search[i].proposed ? ", as no budget is given" : "");
     }
 }
 

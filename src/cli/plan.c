@@ -250,6 +250,7 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);
+    out->proposed = pr_search_proposal(&s) > 0;
     for (int level = 0; level < out->levels; level++)
         out->total += out->points[level];
     p->evaluate_points += out->total * c->n_seeds;

@@ -23,6 +23,7 @@ enum {
 typedef struct pr_plan_search {
     int levels; // entries of points
     int64_t points[PR_PLAN_LEVELS];
+    bool proposed; // no budget is given: it is the strategy's own
     int64_t total; // points of one set of experts, at most
 } pr_plan_search_t;
 

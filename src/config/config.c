@@ -233,9 +233,9 @@ static pr_status_t refuse_unread(const pr_node_t *group, const char *label, cons
     for (int i = 0; status == PR_OK && i < group->n; i++) {
         const char *key = group->child[i]->name;
         if (!pr_search_reads(s->type, key) && !json_equal(json_object_get(given, key), json_object_get(other, key)))
-            status = pr_fail(err, PR_ERR_CONFIG,
-                             "%s: %s%s: found beside type = \"%s\", which does not read it; it reads %s",
-                             group->child[i]->where, label, key, s->type, keys_of_type(s->type));
+            status =
+                pr_fail(err, PR_ERR_CONFIG, "%s: %s%s: found beside type = \"%s\", which does not read it; it reads %s",
+                        group->child[i]->where, label, key, s->type, keys_of_type(s->type));
     }
 done:
     pr_options_clear(pr_search_keys, &plain);

@@ -35,9 +35,7 @@ json_t *pr_search_spec_json(const pr_search_spec_t *s)
     json_t *object = pr_options_json(pr_search_keys, s), *value;
     const char *key;
     void *next;
-    json_object_foreach_safe (object, next, key, value)
-        if (!pr_search_reads(s->type, key))
-            json_object_del(object, key);
+    json_object_foreach_safe(object, next, key, value) if (!pr_search_reads(s->type, key)) json_object_del(object, key);
     return object;
 }
 

@@ -116,9 +116,10 @@ const pr_option_t pr_search_keys[] = {
     INT("layer", S(layer), "-1", -1, INT_MAX,
         "states: layers that every expert runs alone before the states are combined; -1: all."),
     SWITCH("norm", S(norm_before), "\"after\"", "after|before", "states: combine after the final norm or before it."),
-    CHOICE("type", S(type), "\"auto\"", PR_OPTION_WORDS(PR_SEARCH_LIST),
-           "The strategy; what each does, and which of these keys it reads: paretorank help searches. Without it, levels, "
-           "select or beam mean hierarchical."),
+    CHOICE(
+        "type", S(type), "\"auto\"", PR_OPTION_WORDS(PR_SEARCH_LIST),
+        "The strategy; what each does, and which of these keys it reads: paretorank help searches. Without it, levels, "
+        "select or beam mean hierarchical."),
     CHOICE("domain", S(domain), "\"simplex\"", "simplex|cube", "Weights sum to 1, or are each between 0 and 1."),
     INT("levels", S(levels), "3", 1, 60, "hierarchical: how often cells are refined after level 0, the corners."),
     INT("divisions", S(divisions), "5", 1, 10000, "grid: steps along a side."),
@@ -129,9 +130,11 @@ const pr_option_t pr_search_keys[] = {
         "hierarchical: cells refined per level; 0: no limit with select = \"front\", one with \"best\"; not read with "
         "\"all\". ols: corner weights per round; 0: all."),
     INT("batch", S(batch), "0", 0, 100000,
-        "auto: points chosen together, to be evaluated at the same time; the smaller, the better each is chosen. 0: two "
+        "auto: points chosen together, to be evaluated at the same time; the smaller, the better each is chosen. 0: "
+        "two "
         "fewer than objectives, at least 1."),
-    INT("budget", S(budget), "0", 0, INT_MAX, "Points at most; 0: no limit, with auto 8 per objective where there is no budget_core_hours."),
+    INT("budget", S(budget), "0", 0, INT_MAX,
+        "Points at most; 0: no limit, with auto 8 per objective where there is no budget_core_hours."),
     NUM_OR_0("budget_core_hours", S(budget_core_hours), "0.0", 1e-6, 1e9, "Core hours at most; 0: no limit."),
     NUM_OR_0("min_gain", S(min_gain), "0.0", 1e-30, 1e30,
              "auto: the search ends when no point is expected to add this share of the volume; 0: 0.001. hierarchical, "

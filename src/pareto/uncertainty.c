@@ -2,6 +2,7 @@
 #include "pareto/uncertainty.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "pareto/dominance.h"
 #include "pareto/hypervolume.h"
 #include "pareto/sort.h"
 
@@ -123,6 +124,57 @@ static double mean_of_runs(const double *const *values, const size_t *run_count,
         if (run_count[i])
             sum += (double)run_count[i] * values[i][at];
     return sum / (double)n_runs;
+}
+
+/* How often each point was on the front. */
+typedef struct front_count {
+    double *times; // [n]
+    bool first;    // all prompts: no resample
+    double *points;
+    size_t *id;
+    bool *kept;
+} front_count_t;
+
+static double count_front(const double *points, size_t n, int m, void *self)
+{
+    front_count_t *f = self;
+    size_t there = 0;
+    if (f->first) {
+        f->first = false;
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(points[i * (size_t)m])) {
+            memcpy(f->points + there * (size_t)m, points + i * (size_t)m, (size_t)m * sizeof *points);
+            f->id[there++] = i;
+        }
+    pr_nondominated(f->points, there, m, true, f->kept);
+    for (size_t i = 0; i < there; i++)
+        f->times[f->id[i]] += f->kept[i];
+    return 0;
+}
+
+pr_status_t pr_front_probability(const pr_scores_t *run, size_t n_prompts, int m, const pr_resampling_t *how,
+                                 double *probability, pr_error_t *err)
+{
+    size_t n = run->n_points;
+    pr_resampling_t whole = *how;
+    whole.whole = true;
+    double *values = pr_alloc(1 + how->resamples, sizeof *values);
+    front_count_t f = {.times = probability, .first = true};
+    f.points = pr_alloc(n * (size_t)m, sizeof *f.points);
+    f.id = pr_alloc(n, sizeof *f.id);
+    f.kept = pr_alloc(n, sizeof *f.kept);
+    for (size_t i = 0; i < n; i++)
+        probability[i] = 0;
+    pr_status_t status = pr_resample(run, n_prompts, m, count_front, &f, &whole, values, err);
+    for (size_t i = 0; i < n; i++)
+        probability[i] /= (double)how->resamples;
+    free(f.points);
+    free(f.id);
+    free(f.kept);
+    free(values);
+    return status;
 }
 
 pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, const pr_bootstrap_t *how,

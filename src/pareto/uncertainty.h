@@ -50,6 +50,11 @@ typedef struct pr_resampling {
 } pr_resampling_t;
 pr_status_t pr_resample(const pr_scores_t *run, size_t n_prompts, int m, pr_statistic_fn statistic, void *context,
                         const pr_resampling_t *how, double *values, pr_error_t *err);
+/* probability [n_points]: the share of the resamples in which a point is one that no other of the run dominates, equal
+ * ones all. Prompts are drawn for all points together, so that what they share cancels. A point without any prompt is
+ * never one. `whole` does not matter. Errors: as pr_resample. */
+pr_status_t pr_front_probability(const pr_scores_t *run, size_t n_prompts, int m, const pr_resampling_t *how,
+                                 double *probability, pr_error_t *err);
 /* What follows from the values [1 + resamples] of each of n_runs runs, which are drawn with replacement too. Errors:
  * PR_ERR_NUMERIC when one of them is NaN or infinite. */
 pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, const pr_bootstrap_t *how,

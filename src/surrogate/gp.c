@@ -230,7 +230,7 @@ static void quasi_reset(quasi_t *q, const double *g, int np)
 /* After a step t, over which the negative gradient changed by y. false: the curvature is of no use. */
 static bool quasi_update(quasi_t *q, const double *t, const double *y, int np)
 {
-    double yt = 0, yy = 0, yhy = 0, hy[MAX_P];
+    double yt = 0, yy = 0, yhy = 0, hy[MAX_P] = {0};
     for (int i = 0; i < np; i++) {
         yt += y[i] * t[i];
         yy += y[i] * y[i];
@@ -253,7 +253,8 @@ static bool quasi_update(quasi_t *q, const double *t, const double *y, int np)
 }
 
 /* Goes along dir as far as it gains enough; the new place, its gradient and density. */
-static double go(ascent_t *s, const double *p, const double *dir, double slope, double value, double *to, double *gradient)
+static double go(ascent_t *s, const double *p, const double *dir, double slope, double value, double *to,
+                 double *gradient)
 {
     double longest = 0, found = -INFINITY;
     for (int i = 0; i < s->np; i++)
@@ -274,10 +275,10 @@ static double go(ascent_t *s, const double *p, const double *dir, double slope, 
 static double ascend(ascent_t *s, double *p)
 {
     double g[MAX_P], value = density(s, p, g, true);
-    quasi_t q;
+    quasi_t q = {0};
     quasi_reset(&q, g, s->np);
     for (int i = 0; i < STEPS && isfinite(value); i++) {
-        double dir[MAX_P] = {0}, slope = 0, to[MAX_P], gradient[MAX_P], t[MAX_P], y[MAX_P];
+        double dir[MAX_P] = {0}, t[MAX_P] = {0}, y[MAX_P] = {0}, to[MAX_P], gradient[MAX_P], slope = 0;
         for (int j = 0; j < s->np; j++) {
             for (int l = 0; l < s->np; l++)
                 dir[j] += q.h[j][l] * g[l];
@@ -361,8 +362,8 @@ struct pr_gp {
 static void covariances(const pr_gp_t *g, int n, const double *x, double *out)
 {
     for (int i = 0; i < n; i++)
-        out[i] = g->signal *
-                 kernel(g->smoothness, scaled_distance2(g->x + (size_t)i * (size_t)g->d, x, g->inverse, g->d));
+        out[i] =
+            g->signal * kernel(g->smoothness, scaled_distance2(g->x + (size_t)i * (size_t)g->d, x, g->inverse, g->d));
 }
 
 pr_gp_t *pr_gp_new(const pr_gp_data_t *data, const pr_gp_theta_t *theta, int room)

@@ -39,6 +39,12 @@ typedef struct candidate_set {
     pr_pointset_t seen; // item i is candidate i
 } candidate_set_t;
 
+/* Two modelled points that no other is between. */
+typedef struct edge {
+    int a, b, age;
+    double half, gain; // half their distance
+} edge_t;
+
 typedef struct chooser {
     const pr_replay_t *r;
     pr_auto_model_t model;
@@ -46,6 +52,9 @@ typedef struct chooser {
     double reference[PR_MAX_OBJECTIVES], unit[PR_MAX_OBJECTIVES];
     double *held; // [model.n,k] what is held at the modelled points, in units of the volume
     candidate_set_t set;
+    edge_t *edge; // [n_edges]
+    int n_edges;
+    bool edges_found;
     pr_rng_key_t key;
     uint64_t n; // points before
     int chosen;
@@ -244,6 +253,7 @@ static void chooser_init(chooser_t *c, const pr_replay_t *r, size_t n_fit, int n
 static void chooser_clear(chooser_t *c)
 {
     candidates_clear(&c->set);
+    free(c->edge);
     free(c->held);
     pr_rays_free(c->rays);
     pr_auto_model_clear(&c->model);
@@ -342,45 +352,76 @@ static bool are_neighbours(const pr_auto_model_t *m, int a, int b, const double 
     return true;
 }
 
-/* The middle of a and b: what the best of both would gain, times half their distance. */
-static double gain_between(const chooser_t *c, int a, int b, double *middle, double *r2)
+static void middle_of(const pr_auto_model_t *m, int a, int b, double *middle, double *r2)
 {
-    const pr_auto_model_t *m = &c->model;
-    double best[PR_MAX_OBJECTIVES], nothing[PR_MAX_OBJECTIVES] = {0};
     *r2 = 0;
     for (int q = 0; q < m->k; q++) {
         middle[q] = 0.5 * (m->w[a * m->k + q] + m->w[b * m->k + q]);
         *r2 += (middle[q] - m->w[a * m->k + q]) * (middle[q] - m->w[a * m->k + q]);
-        best[q] = fmax(c->held[a * m->k + q], c->held[b * m->k + q]);
     }
-    return pr_rays_gain(c->rays, best, nothing) * sqrt(*r2);
+}
+
+/* What the best of both ends would gain, times half their distance. */
+static void weigh_edge(const chooser_t *c, edge_t *e)
+{
+    double best[PR_MAX_OBJECTIVES], nothing[PR_MAX_OBJECTIVES] = {0};
+    for (int q = 0; q < c->set.k; q++)
+        best[q] = fmax(c->held[e->a * c->set.k + q], c->held[e->b * c->set.k + q]);
+    e->gain = e->half * pr_rays_gain(c->rays, best, nothing);
+    e->age = c->chosen;
+}
+
+/* The edges of the graph, whose middles are points that were not evaluated. */
+static void find_edges(chooser_t *c)
+{
+    const pr_auto_model_t *m = &c->model;
+    double middle[PR_MAX_OBJECTIVES], r2;
+    pr_point_t p;
+    int cap = 0;
+    for (int a = 0; a < m->n; a++)
+        for (int b = 0; b < a; b++) {
+            middle_of(m, a, b, middle, &r2);
+            if (!are_neighbours(m, a, b, middle, r2))
+                continue;
+            pr_auto_point(c->r->s, middle, &p);
+            if (pr_pointset_find(&c->r->points, &p) != PR_NO_POINT)
+                continue;
+            if (c->n_edges == cap)
+                c->edge = pr_realloc(c->edge, (size_t)(cap = cap ? 2 * cap : 256), sizeof *c->edge);
+            c->edge[c->n_edges] = (edge_t){.a = a, .b = b, .half = sqrt(r2)};
+            weigh_edge(c, &c->edge[c->n_edges++]);
+        }
+    c->edges_found = true;
 }
 
 /* As a candidate; -1: no halves gain anything. */
 static int best_half(chooser_t *c)
 {
-    const pr_auto_model_t *m = &c->model;
-    double most = 0, middle[PR_MAX_OBJECTIVES], pick[PR_MAX_OBJECTIVES], r2;
+    double middle[PR_MAX_OBJECTIVES], r2;
     pr_point_t p;
-    for (int a = 0; a < m->n; a++)
-        for (int b = 0; b < a; b++) {
-            double gain = gain_between(c, a, b, middle, &r2);
-            if (gain <= most || !are_neighbours(m, a, b, middle, r2))
-                continue;
-            pr_auto_point(c->r->s, middle, &p);
-            size_t at = pr_pointset_find(&c->set.seen, &p);
-            if (pr_pointset_find(&c->r->points, &p) != PR_NO_POINT || (at != PR_NO_POINT && c->set.gain[at] < 0))
-                continue;
-            most = gain;
-            memcpy(pick, middle, sizeof pick);
+    if (!c->edges_found)
+        find_edges(c);
+    for (;;) {
+        edge_t *best = NULL;
+        for (int i = 0; i < c->n_edges; i++)
+            if (c->edge[i].gain > (best ? best->gain : 0))
+                best = &c->edge[i];
+        if (!best)
+            return -1;
+        if (best->age != c->chosen) { // points chosen since then have lowered it
+            weigh_edge(c, best);
+            continue;
         }
-    if (most == 0)
-        return -1;
-    int before = c->set.n;
-    offer(c, pick);
-    weigh(c, before, c->set.n);
-    pr_auto_point(c->r->s, pick, &p);
-    return (int)pr_pointset_find(&c->set.seen, &p);
+        middle_of(&c->model, best->a, best->b, middle, &r2);
+        pr_auto_point(c->r->s, middle, &p);
+        int before = c->set.n;
+        offer(c, middle);
+        weigh(c, before, c->set.n);
+        size_t at = pr_pointset_find(&c->set.seen, &p);
+        best->gain = 0; // once is enough
+        if (c->set.gain[at] >= 0)
+            return (int)at;
+    }
 }
 
 /* ---- far ---- */

@@ -11,7 +11,7 @@ static const double EQUAL = 1e-9;
 
 static void lattice_point(const double *w, int k, int64_t m, bool simplex, pr_point_t *out)
 {
-    double rest[PR_MAX_OBJECTIVES];
+    double rest[PR_MAX_OBJECTIVES] = {0};
     int64_t left = m;
     *out = (pr_point_t){.den = m};
     for (int j = 0; j < k; j++) {

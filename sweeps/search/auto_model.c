@@ -156,8 +156,8 @@ typedef struct kind {
 
 static pr_gp_data_t fit_data(const pr_auto_model_t *m, const column_t *c, const kind_t *kind)
 {
-    return (pr_gp_data_t){c->n_fit,    m->k, c->fit_x[kind->warp], c->fit_z, c->fit_noise, kind->smoothness,
-                          typical(m->s)};
+    return (pr_gp_data_t){c->n_fit,         m->k,         c->fit_x[kind->warp], c->fit_z, c->fit_noise,
+                          kind->smoothness, typical(m->s)};
 }
 
 static int by_score(const void *a, const void *b)
@@ -227,8 +227,8 @@ static void mix_processes(pr_auto_model_t *m, int j, const column_t *c, int room
     for (int i = 0; i < m->n_parts[j]; i++) {
         pr_gp_data_t data = {m->n, m->k, m->x[kind[i].warp], c->z, c->noise, kind[i].smoothness, typical(m->s)};
         double weight = exp(kind[i].score - kind[0].score) / total;
-        m->part[j][i] = (pr_auto_part_t){pr_gp_new(&data, &kind[i].theta, room), weight, kind[i].warp,
-                                         kind[i].smoothness};
+        m->part[j][i] =
+            (pr_auto_part_t){pr_gp_new(&data, &kind[i].theta, room), weight, kind[i].warp, kind[i].smoothness};
         m->rough += kind[i].smoothness == 0 ? weight / m->k : 0;
     }
     m->reach[j] = pr_alloc((size_t)m->k, sizeof *m->reach[j]);

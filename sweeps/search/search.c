@@ -112,6 +112,12 @@ bool pr_search_asks_once(const pr_search_spec_t *spec)
     return strategy && strategy->asks_once && spec->n_fidelity == 0 && spec->budget_core_hours == 0;
 }
 
+int64_t pr_search_proposal(const pr_search_t *s)
+{
+    const pr_search_strategy_t *strategy = find_strategy(s->spec->type);
+    return strategy && strategy->propose && s->spec->budget == 0 ? strategy->propose(s) : 0;
+}
+
 bool pr_search_goes_on(const pr_search_spec_t *spec)
 {
     const pr_search_strategy_t *strategy = find_strategy(spec->type);

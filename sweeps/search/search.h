@@ -100,8 +100,8 @@ pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
 
-/* The points that type = "auto" takes: its budget, or what it proposes for the number of objectives. */
-int64_t pr_search_auto_budget(const pr_search_t *s);
+/* How many points a search takes at most that was given no budget, where its strategy says so; else 0. */
+int64_t pr_search_proposal(const pr_search_t *s);
 /* Fills in why and left of a search that has ended after so many points, by what every strategy shares. */
 void pr_search_end(const pr_search_spec_t *spec, int64_t points, double core_seconds, pr_requests_t *out);
 
@@ -119,6 +119,8 @@ typedef struct pr_search_strategy {
     bool asks_once;   // all its points are wanted at once, where there is neither a fidelity nor a budget of core hours
     bool goes_on;     // its rounds stand, whatever the budget is by now and whatever came of failed points since: it
                       // takes all results as they are. Otherwise a sweep of another budget asks it anew
+    /* How many points it takes where no budget is said; NULL: what its settings make. */
+    int64_t (*propose)(const pr_search_t *s);
     /* Its settings, by arithmetic. */
     pr_status_t (*check)(const pr_search_t *s, pr_error_t *err);
     /* Adds points and settles them (search_internal.h), having checked its settings. Returns PR_OK when it has come to

@@ -2,8 +2,8 @@
 /* The default search: a start all over the domain, then rounds of points that are chosen by a model of all results so
  * far. A round is a function of the rounds before it, so that the points of a smaller budget are the first of a larger
  * one, at any number of workers. */
-#include "base/mem.h"
 #include "sweeps/search/search_auto.h"
+#include "base/mem.h"
 
 #include <limits.h>
 #include <math.h>
@@ -11,20 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Points without a budget, per objective. */
-enum { POINTS_EACH = 8 };
+/* Points per objective without a budget, and where only core hours are given. */
+enum { POINTS_EACH = 8, MOST_EACH = 800 };
 /* Of the volume: less than this expected of any point ends the search. */
 static const double MIN_GAIN = 0.001;
 /* Hyperparameters are found again with each round up to so many points, then when there are a tenth more. */
 enum { OFTEN = 30 };
 
-int64_t pr_search_auto_budget(const pr_search_t *s)
+/* Points where no budget is said. */
+static int64_t propose(const pr_search_t *s)
 {
-    if (s->k == 1 && !pr_search_is_cube(s->spec))
-        return 1; // the simplex is one point
-    if (s->spec->budget > 0)
-        return s->spec->budget;
-    return s->spec->budget_core_hours > 0 ? PR_SEARCH_MAX_POINTS : (int64_t)POINTS_EACH * s->k;
+    int64_t each = s->spec->budget_core_hours > 0 ? MOST_EACH : POINTS_EACH;
+    return s->k == 1 && !pr_search_is_cube(s->spec) ? 1 : each * s->k; // the simplex of one objective is one point
+}
+
+static int64_t budget_of(const pr_search_t *s)
+{
+    return s->spec->budget > 0 ? s->spec->budget : propose(s);
 }
 
 static int64_t batch_of(const pr_search_t *s)
@@ -40,8 +43,7 @@ static double min_gain(const pr_search_t *s)
 static pr_status_t auto_check(const pr_search_t *s, pr_error_t *err)
 {
     if (s->spec->budget < 0 || s->spec->budget > PR_SEARCH_MAX_POINTS)
-        return pr_search_bad(s->spec, err, "budget: found %d, expected 0 to %d", s->spec->budget,
-                             PR_SEARCH_MAX_POINTS);
+        return pr_search_bad(s->spec, err, "budget: found %d, expected 0 to %d", s->spec->budget, PR_SEARCH_MAX_POINTS);
     if (s->spec->batch < 0)
         return pr_search_bad(s->spec, err, "batch: found %d, expected 0 or more", s->spec->batch);
     if (!(s->spec->min_gain >= 0 && s->spec->min_gain < 1))
@@ -123,7 +125,8 @@ static int64_t fill(const pr_replay_t *r, int64_t n, pr_point_t *out)
             pr_pointset_add(&chosen, &p, NULL);
     }
     n = (int64_t)chosen.n;
-    memcpy(out, chosen.item, chosen.n * sizeof *out);
+    if (n > 0)
+        memcpy(out, chosen.item, chosen.n * sizeof *out);
     pr_pointset_free(&chosen);
     return n;
 }
@@ -147,7 +150,8 @@ static void add_round(pr_replay_t *r, int round, int64_t size, const pr_point_t 
         pr_pointset_add(&all, &given[i], NULL);
     for (int i = 0; i < c->n && (int64_t)all.n < size; i++)
         pr_pointset_add(&all, &c->point[i], NULL);
-    qsort_r(all.item, all.n, sizeof *all.item, by_point, &k);
+    if (all.n > 0)
+        qsort_r(all.item, all.n, sizeof *all.item, by_point, &k);
     for (size_t i = 0; i < all.n; i++)
         pr_replay_add(r, &all.item[i], round);
     pr_pointset_free(&all);
@@ -176,7 +180,7 @@ static bool choose_round(pr_replay_t *r, int64_t size, size_t n_fit, pr_auto_cho
 /* Points that may still be wanted. */
 static int64_t room_of(const pr_replay_t *r)
 {
-    int64_t left = pr_search_auto_budget(r->s) - (int64_t)r->points.n, room = pr_replay_room(r);
+    int64_t left = budget_of(r->s) - (int64_t)r->points.n, room = pr_replay_room(r);
     return room < left ? room : left > 0 ? left : 0;
 }
 
@@ -202,7 +206,7 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
     }
     if (room_of(r) == 0 && r->spec->budget == 0 && r->spec->budget_core_hours == 0)
         snprintf(r->why, sizeof r->why, "the %lld points that are proposed for %d objectives are evaluated",
-                 (long long)pr_search_auto_budget(r->s), r->k);
+                 (long long)budget_of(r->s), r->k);
     history_free(&h);
     return PR_OK;
 }
@@ -210,17 +214,19 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
 static int auto_forecast(const pr_search_t *s, int64_t *counts, int max)
 {
     (void)max;
-    counts[0] = pr_search_auto_budget(s);
+    counts[0] = budget_of(s);
     return 1;
 }
 
 const pr_search_strategy_t pr_search_auto = {
     .name = "auto",
-    .help = "The default, which needs no tuning: experts alone, the centre and a space-filling start, then the points that "
-            "are expected to add most to the hypervolume, by Gaussian processes over the weights, with halving where "
-            "objectives have cliffs. Points of a smaller budget are the first of a larger one.",
+    .help =
+        "The default, which needs no tuning: experts alone, the centre and a space-filling start, then the points that "
+        "are expected to add most to the hypervolume, by Gaussian processes over the weights, with halving where "
+        "objectives have cliffs. Points of a smaller budget are the first of a larger one.",
     .keys = PR_SEARCH_KEYS_auto,
     .goes_on = true,
+    .propose = propose,
     .check = auto_check,
     .run = auto_run,
     .forecast = auto_forecast};

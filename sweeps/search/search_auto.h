@@ -34,16 +34,16 @@ typedef struct pr_auto_part {
 typedef struct pr_auto_model {
     const pr_search_t *s;
     int n, k;
-    double *w;                // [n,k] the points that are modelled
-    size_t *id;               // [n] of the replay
-    double *x[PR_AUTO_WARPS]; // [n,k] warped
-    bool noisy;               // is any noise told?
+    double *w;                                                  // [n,k] the points that are modelled
+    size_t *id;                                                 // [n] of the replay
+    double *x[PR_AUTO_WARPS];                                   // [n,k] warped
+    bool noisy;                                                 // is any noise told?
     double centre[PR_MAX_OBJECTIVES], scale[PR_MAX_OBJECTIVES]; // of the standardised values
     int n_parts[PR_MAX_OBJECTIVES];
     pr_auto_part_t part[PR_MAX_OBJECTIVES][PR_AUTO_KINDS]; // the likeliest first
-    double *reach[PR_MAX_OBJECTIVES];                      // [k] 1 / how far a surprise is felt, in the first part's inputs
-    double *surprise[PR_MAX_OBJECTIVES];                   // [n] squared leave-one-out residuals over their variances
-    double rough; // mean over the objectives of the probability that they are continuous only
+    double *reach[PR_MAX_OBJECTIVES];    // [k] 1 / how far a surprise is felt, in the first part's inputs
+    double *surprise[PR_MAX_OBJECTIVES]; // [n] squared leave-one-out residuals over their variances
+    double rough;                        // mean over the objectives of the probability that they are continuous only
 } pr_auto_model_t;
 
 /* Of the settled points; hyperparameters are those of the first n_fit of the replay. room: points that will be believed.
@@ -60,8 +60,8 @@ void pr_auto_believe(pr_auto_model_t *m, const double *w);
 typedef struct pr_auto_choice {
     pr_point_t *point; // [n] the caller frees
     int n;
-    double gain;   // the greatest expected gain of one point in the first place, as a share of the volume so far, where
-                   // the model is doubted; INFINITY: not known
+    double gain; // the greatest expected gain of one point in the first place, as a share of the volume so far, where
+                 // the model is doubted; INFINITY: not known
 } pr_auto_choice_t;
 
 /* The next n points, each knowing those before it: of more, the first are the same. */

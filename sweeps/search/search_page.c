@@ -9,11 +9,12 @@ static const char intro[] =
     "Made by `paretorank help searches --markdown`; do not edit.\n"
     "\n"
     "A search chooses the points, that is the preference weights, which are evaluated: on the simplex (they sum to 1) "
-    "or in the cube (each between 0 and 1). A sweep names its strategy as `type`; the keys are described in "
+    "or in the cube (each between 0 and 1). A sweep names its strategy as `type`, without which it is `auto` "
+    "([`search.md`](search.md) says how that works and how it compares); the keys are described in "
     "[`configuration.md`](configuration.md):\n"
     "\n"
     "```\n"
-    "search = { type = \"hierarchical\"; levels = 3; select = \"front\"; budget = 60; };\n"
+    "search = { budget = 60; };\n"
     "```\n";
 
 char *pr_search_page(void)

@@ -560,7 +560,8 @@ START_TEST(searches_read_their_own_keys)
     refuse("search = { type = \"grid\"; batch = 5; };", "search[0].batch: found beside type = \"grid\"");
     refuse("search = { type = \"random\"; divisions = 4; };", "search[0].divisions: found beside");
     refuse("search = ( { type = \"ols\"; }, { type = \"ols\"; alpha = 2.0; } );", "search[1].alpha: found beside");
-    c = parse(MINIMAL "search = { type = \"grid\"; levels = 3; };"); // its default says nothing, as files written whole have it
+    c = parse(MINIMAL
+              "search = { type = \"grid\"; levels = 3; };"); // its default says nothing, as files written whole have it
     ck_assert_str_eq(c->search[0].type, "grid");
     pr_config_free(&c);
 }
@@ -580,8 +581,9 @@ START_TEST(every_default_can_be_written)
         bool of_list = strcmp(rows[i].prefix, "objectives") == 0 || policies;
         /* levels, select and beam alone mean another type. */
         bool of_search = strcmp(rows[i].prefix, "search") == 0;
-        const char *base = of_search ? MINIMAL "search = { type = \"hierarchical\"; };"
-                           : policies ? MINIMAL "policies = ( { name = \"p\"; } );" : MINIMAL;
+        const char *base = of_search  ? MINIMAL "search = { type = \"hierarchical\"; };"
+                           : policies ? MINIMAL "policies = ( { name = \"p\"; } );"
+                                      : MINIMAL;
         pr_buf_printf(&set, "%s%s%s%s=%s", rows[i].prefix, of_list ? "[0]" : "", rows[i].prefix[0] ? "." : "", o->key,
                       o->dflt);
         const char *text = set.data;

@@ -140,6 +140,42 @@ START_TEST(unscored_prompts_and_points)
 END_TEST
 
 /* With several runs the estimate is their mean, and their spread widens the interval. */
+/* Three points on 40 prompts: the first surely better than the third; the second differs from the first by chance alone,
+ * in one objective each way. */
+START_TEST(probability_of_the_front)
+{
+    enum { PROMPTS = 40 };
+    double scores[4][PROMPTS][2], probability[4];
+    pr_rng_key_t key = pr_rng_key(1, "front", "");
+    for (int i = 0; i < PROMPTS; i++) {
+        double common = pr_rng_normal(&key, (uint64_t)i, 0, 0, 0), own = pr_rng_normal(&key, (uint64_t)i, 1, 0, 0);
+        scores[0][i][0] = common;
+        scores[0][i][1] = common;
+        scores[1][i][0] = common + own - 0.02; // better or worse in both, as prompts are drawn
+        scores[1][i][1] = common + own - 0.02;
+        scores[2][i][0] = common - 0.5; // paired: worse on every prompt
+        scores[2][i][1] = common - 0.5;
+        scores[3][i][0] = scores[3][i][1] = NAN;
+    }
+    pr_scores_t run = {&scores[0][0][0], 4};
+    pr_resampling_t how = {.resamples = 2000, .seed = 3};
+    pr_error_t err;
+    ck_assert_int_eq(pr_front_probability(&run, PROMPTS, 2, &how, probability, &err), PR_OK);
+    ck_assert_double_eq(probability[2], 0);
+    ck_assert_double_eq(probability[3], 0);
+    ck_assert_double_gt(probability[0], 0.05);
+    ck_assert_double_lt(probability[0], 0.95);
+    ck_assert_double_eq_tol(probability[0] + probability[1], 1, 1e-9); // never equal, one beats the other
+    for (int i = 0; i < PROMPTS; i++) // now one each way: both are always on it
+        scores[1][i][1] = scores[0][i][1] - fabs(scores[1][i][0] - scores[0][i][0]) - 1;
+    for (int i = 0; i < PROMPTS; i++)
+        scores[1][i][0] = scores[0][i][0] + 1;
+    ck_assert_int_eq(pr_front_probability(&run, PROMPTS, 2, &how, probability, &err), PR_OK);
+    ck_assert_double_eq(probability[0], 1);
+    ck_assert_double_eq(probability[1], 1);
+}
+END_TEST
+
 START_TEST(runs_are_resampled_too)
 {
     double scores[4][6];
@@ -198,6 +234,7 @@ int main(void)
     tcase_add_test(t, points_are_paired);
     tcase_add_test(t, unscored_prompts_and_points);
     tcase_add_test(t, runs_are_resampled_too);
+    tcase_add_test(t, probability_of_the_front);
     tcase_add_test(t, statistics);
     tcase_add_test(t, student);
     return run_case(t, "uncertainty");

@@ -71,8 +71,8 @@ START_TEST(against_draws)
     }
     double expected = sum / DRAWS, error = sqrt(squares / DRAWS - expected * expected) / sqrt(DRAWS);
     double found = pr_rays_gain(r, mean, sd);
-    ck_assert_msg(fabs(found - expected) < 4 * error + 0.003 * expected, "%d objectives: found %g, expected %g +- %g", k,
-                  found, expected, error);
+    ck_assert_msg(fabs(found - expected) < 4 * error + 0.003 * expected, "%d objectives: found %g, expected %g +- %g",
+                  k, found, expected, error);
     pr_rays_free(r);
 }
 END_TEST

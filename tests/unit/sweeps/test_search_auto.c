@@ -58,8 +58,12 @@ static bool trial_round(trial_t *t)
             se[j] = t->noise;
             seen[j] = truth[j] + (t->noise > 0 ? t->noise * pr_landscape_noise(1, t->n, j) : 0);
         }
-        t->obs[t->n++] = (pr_observation_t){
-            .point = q.item[i].point, .level = q.item[i].level, .n_prompts = 1, .mean = seen, .se = se, .core_seconds = 1};
+        t->obs[t->n++] = (pr_observation_t){.point = q.item[i].point,
+                                            .level = q.item[i].level,
+                                            .n_prompts = 1,
+                                            .mean = seen,
+                                            .se = se,
+                                            .core_seconds = 1};
     }
     bool done = q.done;
     free(q.item);
@@ -93,11 +97,11 @@ typedef struct floor_case {
 
 /* What was stuck at .21, .78, .74, 0, .15, .07, and so on before there was a model; a little below what is found. */
 static const floor_case_t floors[] = {
-    {"bump", 3, 24, 0, 0.95},      {"dominated", 2, 17, 0, 0.99},     {"dominated", 3, 24, 0, 0.97},
+    {"bump", 3, 24, 0, 0.95},         {"dominated", 2, 17, 0, 0.99},  {"dominated", 3, 24, 0, 0.97},
     {"disconnected", 3, 24, 0, 0.88}, {"ridge", 3, 45, 0, 0.9},       {"concave", 3, 24, 0, 0.84},
-    {"hull", 3, 24, 0, 0.86},      {"flat", 3, 24, 0, 0.84},          {"step", 3, 24, 0, 0.8},
-    {"hull", 5, 40, 0, 0.62},      {"concave", 5, 40, 0, 0.57},       {"ridge", 5, 40, 0, 0.69},
-    {"scales", 2, 33, 0, 0.96},    {"concave", 3, 45, 0.05, 0.87},    {"hull", 3, 45, 0.05, 0.87},
+    {"hull", 3, 24, 0, 0.86},         {"flat", 3, 24, 0, 0.84},       {"step", 3, 24, 0, 0.8},
+    {"hull", 5, 40, 0, 0.62},         {"concave", 5, 40, 0, 0.57},    {"ridge", 5, 40, 0, 0.69},
+    {"scales", 2, 33, 0, 0.96},       {"concave", 3, 45, 0.05, 0.87}, {"hull", 3, 45, 0.05, 0.87},
     {"multimodal", 3, 127, 0, 0.9},
 };
 
@@ -218,7 +222,7 @@ START_TEST(ends)
     t.spec.min_gain = 1e-12;
     trial_run(&t);
     ck_assert_uint_eq(t.n, 32);
-    ck_assert_int_eq((int)pr_search_auto_budget(&t.search), 32);
+    ck_assert_int_eq((int)pr_search_proposal(&t.search), 32);
     trial_free(&t);
 }
 END_TEST

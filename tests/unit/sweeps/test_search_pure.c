@@ -9,11 +9,16 @@ typedef struct strategy_case {
 } strategy_case_t;
 
 static const strategy_case_t CASES[] = {
-    {"hierarchical", "simplex", "front", 10}, {"hierarchical", "simplex", "best", 10},
-    {"hierarchical", "simplex", "all", 10},   {"hierarchical", "cube", "front", 5},
-    {"grid", "simplex", "front", 10},         {"grid", "cube", "front", 5},
-    {"random", "simplex", "front", 10},       {"random", "cube", "front", 10},
-    {"ols", "simplex", "front", 6},           {"auto", "simplex", "front", 5},
+    {"hierarchical", "simplex", "front", 10},
+    {"hierarchical", "simplex", "best", 10},
+    {"hierarchical", "simplex", "all", 10},
+    {"hierarchical", "cube", "front", 5},
+    {"grid", "simplex", "front", 10},
+    {"grid", "cube", "front", 5},
+    {"random", "simplex", "front", 10},
+    {"random", "cube", "front", 10},
+    {"ols", "simplex", "front", 6},
+    {"auto", "simplex", "front", 5},
     {"auto", "cube", "front", 3},
 };
 enum { N_CASES = sizeof CASES / sizeof CASES[0] };
