@@ -294,6 +294,7 @@ typedef struct pr_volume {
     pr_hv_estimate_t at;
     double exact_steps;       // what the exact one took; INFINITY when that was too much
     double *resampled;        // [1 + resamples] NULL when there are none
+    double *on_front;         // [points of the run] in what share of the resamples each is non-dominated; NULL likewise
     pr_hv_method_t resampler; // how those were found
 } pr_volume_t;
 typedef struct pr_volumes {

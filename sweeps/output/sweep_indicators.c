@@ -330,6 +330,26 @@ static json_t *set_json(const double *points, size_t n, int k, const pr_volume_t
     return m;
 }
 
+/* How probable it is that a point is non-dominated among those of its search: those that are so at all. null: not known. */
+static json_t *on_front_of(const pr_sweep_t *s, const pr_track_t *t, const pr_run_points_t *run,
+                           const double *probability)
+{
+    double w[PR_MAX_OBJECTIVES];
+    json_t *list = probability ? json_array() : json_null();
+    for (size_t i = 0; probability && i < run->n; i++) {
+        pr_point_t p = pr_track_point(t, run->asked[i]);
+        json_t *weights = json_array();
+        pr_point_weights(&p, s->config->n_objectives, w);
+        for (int k = 0; k < s->config->n_objectives; k++)
+            json_array_append_new(weights, pr_json_real(w[k]));
+        if (probability[i] > 0)
+            json_array_append_new(list,
+                                  json_pack("{s:O, s:o}", "w", weights, "probability", pr_json_real(probability[i])));
+        json_decref(weights);
+    }
+    return list;
+}
+
 static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool known)
 {
     json_t *all = json_array();
@@ -342,6 +362,7 @@ static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool kn
         json_object_set_new(v, "finished", json_boolean(t->done));
         json_object_set_new(v, "ended", t->done ? json_string(t->why) : json_null());
         json_object_set_new(v, "budget_left", t->done && t->left >= 0 ? json_integer(t->left) : json_null());
+        json_object_set_new(v, "on_front", on_front_of(s, t, &m->runs.run[i], volume ? volume->on_front : NULL));
         json_array_append_new(all, v);
     }
     return all;

@@ -20,14 +20,22 @@ static const double RELATIVE_ERROR = 1e-3;
 
 /* ---- kept ---- */
 
-static json_t *volume_json(const pr_volume_t *v, size_t resamples)
+/* NULL for no numbers. */
+static json_t *numbers_json(const double *x, size_t n)
 {
-    json_t *list = v->resampled ? json_array() : json_null();
-    for (size_t i = 0; v->resampled && i < 1 + resamples; i++)
-        json_array_append_new(list, pr_json_real(v->resampled[i]));
-    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:i}", "volume", pr_json_real(v->at.volume), "error",
+    json_t *list = x ? json_array() : json_null();
+    for (size_t i = 0; x && i < n; i++)
+        json_array_append_new(list, pr_json_real(x[i]));
+    return list;
+}
+
+/* n: points of the run. */
+static json_t *volume_json(const pr_volume_t *v, size_t resamples, size_t n)
+{
+    return json_pack("{s:o, s:o, s:i, s:o, s:o, s:i, s:o}", "volume", pr_json_real(v->at.volume), "error",
                      pr_json_real(v->at.error), "method", (int)v->at.method, "exact_steps",
-                     pr_json_real(v->exact_steps), "resampled", list, "resampler", (int)v->resampler);
+                     pr_json_real(v->exact_steps), "resampled", numbers_json(v->resampled, 1 + resamples), "resampler",
+                     (int)v->resampler, "on_front", numbers_json(v->on_front, n));
 }
 
 static double number(const json_t *object, const char *key)
@@ -50,21 +58,36 @@ static bool take_volume(const json_t *values, const char *name, pr_volume_t *v)
     *v = (pr_volume_t){{method(kept, "method"), number(kept, "volume"), number(kept, "error")},
                        number(kept, "exact_steps"),
                        NULL,
+                       NULL,
                        method(kept, "resampler")};
     return true;
 }
 
-/* The kept resamples, when they are as many. */
-static void take_resamples(const json_t *values, const char *name, size_t resamples, pr_volume_t *v)
+/* NULL unless the list has n numbers. */
+static double *take_numbers(const json_t *object, const char *key, size_t n)
 {
-    const json_t *list = json_object_get(json_object_get(values, name), "resampled");
-    if (!json_is_array(list) || json_array_size(list) != 1 + resamples)
-        return;
-    v->resampled = pr_alloc(1 + resamples, sizeof *v->resampled);
-    for (size_t i = 0; i < 1 + resamples; i++) {
+    const json_t *list = json_object_get(object, key);
+    if (!json_is_array(list) || json_array_size(list) != n)
+        return NULL;
+    double *out = pr_alloc(n, sizeof *out);
+    for (size_t i = 0; i < n; i++) {
         const json_t *x = json_array_get(list, i);
-        v->resampled[i] = json_is_number(x) ? json_number_value(x) : INFINITY;
+        out[i] = json_is_number(x) ? json_number_value(x) : INFINITY;
     }
+    return out;
+}
+
+/* The kept resamples, when they are as many, of n points. */
+static void take_resamples(const json_t *values, const char *name, size_t resamples, size_t n, pr_volume_t *v)
+{
+    const json_t *kept = json_object_get(values, name);
+    v->resampled = take_numbers(kept, "resampled", 1 + resamples);
+    v->on_front = take_numbers(kept, "on_front", n);
+    if (v->resampled && v->on_front)
+        return;
+    free(v->resampled);
+    free(v->on_front);
+    v->resampled = v->on_front = NULL;
 }
 
 static void name_of(int track, char out[32])
@@ -100,7 +123,7 @@ static pr_status_t volumes_of_sets(pr_sweep_t *s, const pr_runs_t *runs, const d
         if (take_volume(values, name, &out->track[i]))
             continue;
         PR_TRY(find_volume(s, run[i].mean, run[i].n, reference, share, &out->track[i], err));
-        json_object_set_new(values, name, volume_json(&out->track[i], 0));
+        json_object_set_new(values, name, volume_json(&out->track[i], 0, 0));
     }
     if (s->n_track == 1) {
         out->all = out->track[0];
@@ -109,7 +132,7 @@ static pr_status_t volumes_of_sets(pr_sweep_t *s, const pr_runs_t *runs, const d
     if (take_volume(values, "volume of all", &out->all))
         return PR_OK;
     PR_TRY(find_volume(s, runs->mean, runs->n, reference, share, &out->all, err));
-    json_object_set_new(values, "volume of all", volume_json(&out->all, 0));
+    json_object_set_new(values, "volume of all", volume_json(&out->all, 0, 0));
     return PR_OK;
 }
 
@@ -233,22 +256,34 @@ static pr_status_t read_scores(pr_sweep_t *s, const pr_track_t *t, const pr_run_
     return PR_OK;
 }
 
+/* Of the same resamples. */
+static pr_status_t find_on_front(pr_sweep_t *s, const pr_run_points_t *r, const double *scores, size_t resamples,
+                                 pr_volume_t *v, pr_error_t *err)
+{
+    pr_scores_t run = {scores, r->n};
+    pr_resampling_t how = {resamples, (uint64_t)s->config->seed, true, pr_sweep_end_stops, s};
+    v->on_front = pr_alloc(r->n, sizeof *v->on_front);
+    return pr_front_probability(&run, (size_t)s->n_prompts, s->config->n_objectives, &how, v->on_front, err);
+}
+
 static pr_status_t resample_track(pr_sweep_t *s, int i, const pr_run_points_t *r, const double *reference, double steps,
                                   size_t resamples, json_t *values, pr_volume_t *v, pr_error_t *err)
 {
     char name[32];
     double *scores = NULL;
     name_of(i, name);
-    take_resamples(values, name, resamples, v);
+    take_resamples(values, name, resamples, r->n, v);
     if (v->resampled || !isfinite(v->at.volume) || !fits(s, r, v, steps))
         return PR_OK;
     PR_TRY(read_scores(s, &s->track[i], r, &scores, err));
     if (!scores)
         return PR_OK;
     pr_status_t status = resample(s, r, scores, reference, steps, resamples, v, err);
+    if (status == PR_OK && v->resampled)
+        status = find_on_front(s, r, scores, resamples, v, err);
     free(scores);
     if (status == PR_OK)
-        json_object_set_new(values, name, volume_json(v, resamples));
+        json_object_set_new(values, name, volume_json(v, resamples, r->n));
     return status;
 }
 
@@ -269,8 +304,10 @@ pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double 
 
 void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v)
 {
-    for (int i = 0; v->track && i < s->n_track; i++)
+    for (int i = 0; v->track && i < s->n_track; i++) {
         free(v->track[i].resampled);
+        free(v->track[i].on_front);
+    }
     free(v->track);
     *v = (pr_volumes_t){0};
 }

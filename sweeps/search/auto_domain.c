@@ -99,9 +99,14 @@ void pr_auto_start(pr_replay_t *r, int64_t room)
         p.num[j] = 1;
         pr_replay_add(r, &p, 0);
     }
-    for (int j = 0; j < k; j++)
+    bool exact = !pr_search_is_cube(s->spec) && s->spec->lattice == 0;
+    p = (pr_point_t){.den = k};
+    for (int j = 0; j < k; j++) {
         w[j] = pr_search_is_cube(s->spec) ? 0.5 : 1.0 / k;
-    pr_auto_point(s, w, &p);
+        p.num[j] = 1;
+    }
+    if (!exact)
+        pr_auto_point(s, w, &p);
     if ((int64_t)r->points.n < room)
         pr_replay_add(r, &p, 0);
     int64_t until = (int64_t)r->points.n + filling(k);
