@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The picture of a front in the README:
 #   gnuplot -c docs/front.gp results/counsel/cells.csv docs/front.svg
-# One panel an aggregation; every point of the sweep, with those that no other point beats drawn large.
+# One panel an aggregation; every point of the sweep, with those that no other point beats drawn large. In both, the base
+# model and each expert alone are rings with their names.
 if (ARGC != 2) { print "usage: gnuplot -c docs/front.gp CELLS.csv OUT.svg"; exit status 2 }
 cells = ARG1
 set terminal svg size 900,440 font "Helvetica,13" background "white"
@@ -21,6 +22,9 @@ unset key
 # 1 for the rows that a pass draws: the panel's aggregation, the whole front (front = "1") or the rest.
 wanted(search, front) = strcol("search") eq search && strcol("front") eq front
 pick(search, front, name) = wanted(search, front) ? column(name) : NaN
+# The rows of the base model and of the experts.
+alone(name) = strcol("search") eq "base" ? column(name) : NaN
+who(row) = column("w_reflection") > 0 ? "reflection" : column("w_empathy") > 0 ? "empathy" : column("w_brevity") > 0 ? "brevity" : "base model"
 
 set multiplot
 set size 0.455, 1
@@ -39,6 +43,8 @@ do for [search in "states params"] {
          with points pt 7 ps 0.85 lc palette, \
        cells using (pick(search, "1", "reflection")):(column("empathy")) with points pt 7 ps 1.75 lc rgb "#202020", \
        cells using (pick(search, "1", "reflection")):(column("empathy")):(column("brevity")) \
-         with points pt 7 ps 1.4 lc palette
+         with points pt 7 ps 1.4 lc palette, \
+       cells using (alone("reflection")):(column("empathy")) with points pt 6 ps 2.4 lw 1.5 lc rgb "#d62728", \
+       cells using (alone("reflection")):(column("empathy")):(who(0)) with labels left offset 1.2,0.6 tc rgb "#d62728"
 }
 unset multiplot

@@ -72,6 +72,7 @@ void pr_fold_free(pr_fold_t **p)
     json_decref(f->searches);
     json_decref(f->rounds);
     json_decref(f->ends);
+    json_decref(f->base);
     free(f);
     *p = NULL;
 }
@@ -576,6 +577,9 @@ void pr_fold_event(pr_fold_t *f, const char *event, const json_t *line)
         on_search_end(f, line);
     } else if (strcmp(event, "ending") == 0) {
         on_ending(f, text_of(line, "what"));
+    } else if (strcmp(event, "base") == 0) {
+        json_decref(f->base);
+        f->base = json_incref(borrowed(line));
     } else if (strcmp(event, "tables") == 0) {
         json_decref(f->tables);
         f->tables = json_incref(borrowed(line));

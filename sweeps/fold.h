@@ -19,7 +19,9 @@
  *   job_done         {"job", "kind", "label", "rank", "host", "result"}
  *   job_failed, job_interrupted   {..., "reason", "error", "retry", "seconds", "tokens"}
  *   job_again        {"job", "why"}                               its result or what it left is lost: it is done again
- *   tables           {"files", ...}                               what was written at the end
+ *   base             {"jobs", "low", "high"}                      5 % and 95 % quantiles of the base model's scores,
+ *                                                                 turned, by these evaluations
+ *   tables           {"files", "warnings", ...}                   what was written at the end
  *   ending           {"what"}                                     what the end of the run does now
  *   sweep_end        {"state", "seconds"}
  * "jobs": {kind: [known so far, of them done]}. */
@@ -108,7 +110,7 @@ struct pr_fold {
     json_t *failures;          // their lines
     json_t *open;              // id -> job_start of jobs that run
     json_t *ended;             // rank -> when a job ended on it last in this run
-    json_t *tables;            // the last "tables" line, or NULL
+    json_t *tables, *base;     // the last "tables" line and the last "base" line, or NULL
     json_t *searches;          // of this run: [{"search", "seed", "asked", "ended", "budget_left"}], null: not so
     json_t *rounds, *ends;  // what searches asked for and where they ended, by basis (sweep_rounds.c); NULL: not kept
     double run_tokens;      // of results of this run

@@ -344,7 +344,8 @@ static void recover_evaluation(pr_sweep_t *s, pr_evaluation_t *e)
     char id[PR_HASH_HEX];
     if (e->job->state != PR_JOB_DONE)
         return;
-    if (!pr_sweep_any_fidelity(s->config) || pr_sweep_keep_prompts(s, e, &err) == PR_OK) {
+    if ((!pr_sweep_any_fidelity(s->config) && !pr_base_needs_prompts(s, e)) ||
+        pr_sweep_keep_prompts(s, e, &err) == PR_OK) {
         s->graph.n_evaluated++;
         return;
     }
@@ -383,6 +384,11 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
                 pr_heap_push(&g->ready_evaluation, mine);
         }
         *number = (job->owner & ~PR_EVALUATION) - 1;
+        pr_evaluation_t *e = pr_sweep_eval(s, *number);
+        if (s->track[e->track].base && !t->base) { // from now on it is a search's
+            e->track = t->index;
+            e->asked = (uint32_t)asked;
+        }
     }
     pr_policy_spec_clear(&policy);
     return status;
@@ -497,7 +503,7 @@ static json_t *node_message(const pr_sweep_t *s, const pr_node_t *n)
     return message;
 }
 
-static json_t *evaluation_message(pr_sweep_t *s, const pr_evaluation_t *e)
+static json_t *evaluation_message(pr_sweep_t *s, pr_evaluation_t *e)
 {
     pr_policy_spec_t policy;
     uint32_t needs[PR_MAX_PARTS + PR_MAX_OBJECTIVES];
@@ -509,6 +515,9 @@ static json_t *evaluation_message(pr_sweep_t *s, const pr_evaluation_t *e)
     json_t *inputs = pr_inputs_evaluate(s->inputs, &policy, e->first, e->count),
            *how = pr_inputs_how_evaluate(s->inputs), *made = made_by(s, needs_of(s, &policy, needs), needs);
     pr_job_record_id(e->job, id);
+    e->apart = s->track[e->track].base != NULL;
+    if (e->apart) // the front is the searches'
+        json_object_set_new(how, "minimize", json_array());
     json_t *message = pr_job_message(id, label, inputs, how, made);
     json_decref(inputs);
     json_decref(how);

@@ -160,15 +160,20 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
 /* ---- opening ---- */
 
 /* Ranges and reference point, turned so that larger is better. The reference point is the configured one, else the
- * worst declared value; where there is none it is found from the results (pr_sweep_fill_reference). */
+ * worst declared value; where there is none it is the base model's (pr_base_advance), else found from the results
+ * (pr_sweep_fill_reference). */
 static void declared_ranges(pr_sweep_t *s, const double *lo, const double *hi)
 {
     const pr_config_t *c = s->config;
+    s->scaled = true;
     for (int k = 0; k < c->n_objectives; k++) {
         double sign = pr_sweep_sign(s, k);
         s->lo[k] = sign > 0 ? lo[k] : -hi[k];
         s->hi[k] = sign > 0 ? hi[k] : -lo[k];
         s->reference[k] = c->n_reference ? sign * c->reference[k] : s->lo[k];
+        s->low[k] = s->lo[k];
+        s->high[k] = s->hi[k];
+        s->scaled = s->scaled && isfinite(s->lo[k]) && isfinite(s->hi[k]) && isfinite(s->reference[k]);
     }
 }
 
@@ -209,26 +214,43 @@ static void make_heads(pr_sweep_t *s)
     }
 }
 
-static void make_tracks(pr_sweep_t *s)
+static void make_track(pr_sweep_t *s, int index)
 {
     const pr_config_t *c = s->config;
-    s->n_track = c->n_searches * c->n_seeds;
-    s->track = pr_alloc((size_t)s->n_track, sizeof *s->track);
-    for (int i = 0; i < s->n_track; i++) {
-        pr_track_t *t = &s->track[i];
-        t->index = i;
-        t->spec = &c->search[i / c->n_seeds];
-        t->policy = &s->inputs->policy[i / c->n_seeds];
-        t->seed_index = i % c->n_seeds;
-        t->search = (pr_search_t){.spec = t->spec,
-                                  .k = c->n_objectives,
-                                  .n_prompts = s->n_prompts,
-                                  .seed = c->seed,
-                                  .lo = s->lo,
-                                  .hi = s->hi,
-                                  .reference = t->reference};
-        t->max_range = t->spec->n_fidelity + 1;
-    }
+    pr_track_t *t = &s->track[index];
+    const pr_base_t *base = index < s->n_track ? NULL : &s->base[index - s->n_track];
+    t->index = index;
+    t->base = base;
+    t->spec = base ? &base->spec : &c->search[index / c->n_seeds];
+    t->policy = base ? &base->policy : &s->inputs->policy[index / c->n_seeds];
+    t->seed_index = base ? base->seed_index : index % c->n_seeds;
+    t->search = (pr_search_t){.spec = t->spec,
+                              .k = c->n_objectives,
+                              .n_prompts = s->n_prompts,
+                              .seed = c->seed,
+                              .lo = s->lo,
+                              .hi = s->hi,
+                              .reference = t->reference};
+    t->max_range = t->spec->n_fidelity + 1;
+}
+
+static void make_tracks(pr_sweep_t *s)
+{
+    s->n_track = s->config->n_searches * s->config->n_seeds;
+    s->base = pr_alloc((size_t)s->n_track, sizeof *s->base);
+    s->n_base = pr_base_plan(s->inputs, s->base);
+    s->track = pr_alloc((size_t)(s->n_track + s->n_base), sizeof *s->track);
+    for (int i = 0; i < s->n_track + s->n_base; i++)
+        make_track(s, i);
+}
+
+/* The base model and the experts alone first: jobs are given in the order in which they were asked for. */
+static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
+{
+    PR_TRY(pr_base_advance(s, err));
+    for (int i = 0; i < s->n_track; i++)
+        PR_TRY(pr_track_advance(s, &s->track[i], err));
+    return PR_OK;
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
@@ -253,10 +275,12 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     PR_GO(write_config(s, err));
     PR_GO(journal_start(s, err));
     make_heads(s);
+    for (int i = 0; i < s->n_base; i++)
+        if (s->base[i].experts)
+            PR_GO(pr_track_begin(s, &s->track[s->n_track + i], err));
     for (int i = 0; i < s->n_track; i++)
         PR_GO(pr_track_begin(s, &s->track[i], err));
-    for (int i = 0; i < s->n_track; i++)
-        PR_GO(pr_track_advance(s, &s->track[i], err));
+    PR_GO(advance_all(s, err));
     PR_GO(pr_sweep_commit(s, err));
     *out = s;
     return PR_OK;
@@ -270,9 +294,10 @@ void pr_sweep_free(pr_sweep_t **p)
     pr_sweep_t *s = *p;
     if (!s)
         return;
-    for (int i = 0; s->track && i < s->n_track; i++)
+    for (int i = 0; s->track && i < s->n_track + s->n_base; i++)
         pr_track_clear(&s->track[i]);
     free(s->track);
+    free(s->base);
     pr_graph_clear(&s->graph);
     pr_fold_free(&s->fold);
     pr_segment_index_close(&s->segments);
@@ -283,6 +308,7 @@ void pr_sweep_free(pr_sweep_t **p)
     free(s->again);
     json_decref(s->pending);
     json_decref(s->indicators);
+    json_decref(s->warnings);
     pr_journal_close(&s->journal);
     pr_results_close(&s->results);
     free(s);
@@ -350,13 +376,6 @@ pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event
     (void)who;
     PR_TRY(check_lock(s, err));
     return pr_sweep_tell_now(s, event, json_copy((json_t *)(uintptr_t)fields), false, err);
-}
-
-static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
-{
-    for (int i = 0; i < s->n_track; i++)
-        PR_TRY(pr_track_advance(s, &s->track[i], err));
-    return PR_OK;
 }
 
 /* Is it a result of its kind, for this sweep? */

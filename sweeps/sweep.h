@@ -131,7 +131,7 @@ pr_status_t pr_sweep_check_table(const char *dir, const char *name, bool *known,
  * run was killed), "starts": runs so far, "progress": pr_progress_json (seconds_elapsed of all runs), "searches":
  * [{"search", "seed", "asked": requests so far, "ended": why it asks for no more, or null, "budget_left": points, or
  * null}], "failures": [journal lines of jobs given up], "skipped_lines", and where there is something to say "damage": which lines in
- * words, "killed": {"last_line_age", "without_end": [{"job", "label", "kind", "rank", "host", "attempt", "step"}],
+ * words, "warnings": [what the rows of the base model and the experts say, in words], "killed": {"last_line_age", "without_end": [{"job", "label", "kind", "rank", "host", "attempt", "step"}],
  * "names"}}. Errors: PR_ERR_NOT_FOUND (no sweep), PR_ERR_FORMAT (a journal without a good line, or none beside
  * results). */
 pr_status_t pr_sweep_status(const char *dir, double now, pr_progress_t *progress, json_t **details, pr_error_t *err);

@@ -50,6 +50,7 @@ typedef struct pr_evaluation {
     double *prompt;   // [count,K] the prompts' own scores, once a search has needed them
     uint8_t unmet;    // nodes that it waits for
     bool again;       // it has a result and was to be done again, for what its policy said
+    bool apart;       // it was given as no point of a search's, so that no rank's archive has its result
 } pr_evaluation_t;
 
 /* The jobs of a sweep with what each needs of others. Who is ready is known without looking at the others. */
@@ -73,9 +74,19 @@ typedef struct pr_wishes {
     uint32_t *slot; // number + 1; open addressing
 } pr_wishes_t;
 
+/* What is asked for beside the searches: the base model, each expert of a set alone (base.c). */
+typedef struct pr_base {
+    pr_search_spec_t spec;    // those of a search whose experts they are, but for its name; borrows
+    pr_sweep_policy_t policy; // borrows
+    char name[80];            // of its rows: "base"; "base (SEARCH)" of further sets of experts
+    int seed_index;           // of the experts
+    bool model, experts;      // what it asks for
+} pr_base_t;
+
 /* One search over one set of experts. */
 typedef struct pr_track {
     int index;
+    const pr_base_t *base; // NULL: it is a search's
     const pr_search_spec_t *spec;
     const pr_sweep_policy_t *policy;
     int seed_index;
@@ -112,10 +123,13 @@ struct pr_sweep {
     pr_graph_t graph;
     int n_prompts;                                                                     // evaluation prompts used
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES], reference[PR_MAX_OBJECTIVES]; // turned: larger is better
-    uint32_t head[PR_MAX_OBJECTIVES];                                                  // nodes that fit heads
+    double low[PR_MAX_OBJECTIVES], high[PR_MAX_OBJECTIVES]; // the scale: declared, else the base model's, once known
+    bool scaled;                                            // nothing is missing of scale and reference point
+    uint32_t head[PR_MAX_OBJECTIVES];                       // nodes that fit heads
     int n_head;
-    pr_track_t *track; // [n_searches][n_seeds]
-    int n_track;
+    pr_track_t *track; // [n_searches][n_seeds], and after them [n_base]
+    int n_track, n_base;
+    pr_base_t *base;              // [n_base]
     pr_segment_index_t *segments; // of evaluations' results, once the journal did not say where one is
     json_t *rounds, *ends;        // of earlier runs, by basis (sweep_rounds.c)
     json_t *said;                 // id -> what an evaluation's policy said, as far as it has been read
@@ -132,6 +146,7 @@ struct pr_sweep {
     long end_done, end_total;
     bool end_stopped;   // the hooks said stop before everything was computed
     json_t *indicators; // as written, or NULL
+    json_t *warnings;   // texts: what the rows of the base model and the experts say, as written
 };
 
 enum { PR_SWEEP_CHUNK = 1024 };
@@ -188,8 +203,8 @@ void pr_sweep_tell(pr_sweep_t *s, const char *event, json_t *line);
 /* Folds it and writes it at once. line is taken over. */
 pr_status_t pr_sweep_tell_now(pr_sweep_t *s, const char *event, json_t *line, bool sync, pr_error_t *err);
 
-/* ---- what front points said (sweep_samples.c) ---- */
-/* What the policy of a row of the front said on the first prompts: {"responses": [...], "finish": [...], "scores":
+/* ---- what front points, the base model and the experts said (sweep_samples.c) ---- */
+/* What the policy of such a row said on the first prompts: {"responses": [...], "finish": [...], "scores":
  * [[K]...]}, or {"lines": [...]}, lines of samples.jsonl as a finished sweep wrote them. Borrowed; NULL when neither is
  * to be had. */
 const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e,
@@ -198,7 +213,7 @@ const json_t *pr_sweep_said(const pr_sweep_t *s, const pr_table_point_t *row, co
 char *pr_sweep_first_response(const json_t *said);
 /* Has the evaluations of front points done again whose responses are lost; true when there are any. */
 bool pr_sweep_ask_again(pr_sweep_t *s);
-/* Calls each() for every row of the front (sweep_output.c). */
+/* Calls each() for every row of the front, and of the base model and the experts alone (sweep_output.c). */
 void pr_sweep_each_front(const pr_sweep_t *s,
                          void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self);
 
@@ -267,6 +282,25 @@ bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, dou
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
 
+/* ---- the base model and the experts alone (base.c) ---- */
+/* What their tracks are: out [n_searches * n_seeds] at most. Returns how many. */
+int pr_base_plan(const pr_inputs_t *in, pr_base_t *out);
+/* What a track of them asks for. */
+void pr_base_requests(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *out);
+/* Is the scale known, or can it not be had? Searches that are asked again wait for it. */
+bool pr_base_settled(const pr_sweep_t *s);
+/* Goes on with their tracks, and takes scale and reference point from the base model once it is evaluated. Errors: those
+ * of reading its prompts' scores. */
+pr_status_t pr_base_advance(pr_sweep_t *s, pr_error_t *err);
+/* Adds what of scale and reference point is not declared, and so another where the base model is. */
+void pr_base_add_scale(const pr_sweep_t *s, pr_buf_t *b);
+/* Are the prompts' own scores of an evaluation that was done by an earlier run still needed for this? */
+bool pr_base_needs_prompts(const pr_sweep_t *s, const pr_evaluation_t *e);
+/* {"model", "experts", "warnings"} of metrics.json, a new reference; s->warnings too. What was found is kept in values
+ * (indicators.json). runs: all searches' points (output/sweep_base.c). */
+typedef struct pr_runs pr_runs_t;
+json_t *pr_base_report(pr_sweep_t *s, const pr_runs_t *runs, json_t *values);
+
 /* ---- the end ---- */
 /* The points of one search over one set of experts, in canonical order. */
 typedef struct pr_run_points {
@@ -275,11 +309,11 @@ typedef struct pr_run_points {
     double *w;       // [n,K]
     double *mean;    // [n,K] turned; within pr_runs_t's
 } pr_run_points_t;
-typedef struct pr_runs {
+struct pr_runs {
     pr_run_points_t *run; // [n_track]
     size_t n;             // points of all
     double *mean;         // [n,K] one run after the other
-} pr_runs_t;
+};
 pr_runs_t pr_sweep_runs(const pr_sweep_t *s);
 void pr_sweep_runs_clear(const pr_sweep_t *s, pr_runs_t *runs);
 

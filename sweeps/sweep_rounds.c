@@ -6,9 +6,10 @@
  * stale is taken.
  *
  * "asked": "level prompts denominator numerator numerator ...;..." of each request, in order.
- * "basis": a hash of the one before, the requests of that round and the identities of their evaluations; of the first
- *   round, a hash of all that the search is given. The budget, and which evaluations were given up, are a part of it
- *   only where they decide (pr_search_strategy_t.goes_on), but always of that of an end. */
+ * "basis": a hash of the one before, the requests of that round, the identities of their evaluations, and the scale that
+ *   is taken from the base model; of the first round, a hash of all that the search is given. The budget, and which
+ *   evaluations were given up, are a part of it only where they decide (pr_search_strategy_t.goes_on), but always of that
+ *   of an end. */
 #include "base/mem.h"
 #include "sweeps/sweep_internal.h"
 
@@ -101,6 +102,7 @@ void pr_rounds_follow(const pr_sweep_t *s, pr_track_t *t)
         pr_buf_add(&b, e->job->id, sizeof e->job->id);
         pr_buf_add(&b, &failed, any ? 1 : 0);
     }
+    pr_base_add_scale(s, &b);
     pr_hash_hex(b.data, b.len, t->basis);
     pr_buf_free(&b);
     t->n_last = 0;

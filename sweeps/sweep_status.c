@@ -51,8 +51,11 @@ static json_t *details_json(const pr_fold_t *f, const pr_journal_stats_t *stats,
     json_t *d = json_pack("{s:s, s:s, s:i, s:o, s:O, s:O, s:I}", "name", f->name, "state", f->state, "starts",
                           f->starts, "progress", pr_progress_json(progress), "searches", f->searches, "failures",
                           f->failures, "skipped_lines", (json_int_t)stats->skipped);
+    json_t *warnings = json_object_get(f->tables, "warnings");
     if (damage[0])
         json_object_set_new(d, "damage", json_string(damage));
+    if (json_array_size(warnings) > 0)
+        json_object_set(d, "warnings", warnings);
     return d;
 }
 

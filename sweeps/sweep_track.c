@@ -179,7 +179,7 @@ static void make_room(const pr_sweep_t *s, const double *first, size_t n, double
         bool better = n == 0;
         for (size_t i = 0; i < n; i++)
             better = better || first[i * k_n + k] > reference[k];
-        double range = s->hi[k] - s->lo[k];
+        double range = s->high[k] - s->low[k];
         if (!better)
             reference[k] -= 0.1 * (isfinite(range) && range > 0 ? range : fmax(fabs(reference[k]), 1));
     }
@@ -351,6 +351,15 @@ pr_status_t pr_track_first(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 static pr_status_t next_round(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_requests_t r = {0};
+    if (t->base && t->n_asked > 0) {
+        t->done = true;
+        return PR_OK;
+    }
+    if (t->base) {
+        pr_base_requests(s, t, &r);
+        take_round(t, &r);
+        return PR_OK;
+    }
     if (pr_search_asks_once(t->spec)) { // with a million points it matters not to ask in vain
         pr_search_end(t->spec, (int64_t)t->n_asked, 0, &r);
         end(s, t, &r, false);
@@ -372,15 +381,23 @@ static pr_status_t next_round(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     return PR_OK;
 }
 
+/* Is it to be asked again, by a scale that is not known yet? */
+static bool waits_for_scale(const pr_sweep_t *s, const pr_track_t *t)
+{
+    return t->n_new == 0 && t->n_asked > 0 && !t->base && !pr_search_asks_once(t->spec) && !pr_base_settled(s);
+}
+
 pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     while (!t->done && all_settled(s, t)) {
+        if (waits_for_scale(s, t))
+            break;
         if (t->n_new == 0)
             PR_TRY(next_round(s, t, err));
         if (t->n_new == 0)
             continue;
         PR_TRY(take_requests(s, t, err));
-        if (t->read_rounds == 0)
+        if (t->read_rounds == 0 && !t->base)
             tell_points(s, t, t->n_new, 0);
         t->n_new = 0;
     }

@@ -35,7 +35,8 @@ const pr_command_t pr_command_front = {
     .synopsis = "DIR [--rows N] [--json | --csv]",
     .summary = "Print a sweep's Pareto front: weights, objectives with standard errors, a sample response.",
     .help = "On the front are the points that no other dominates (is at least as good in every objective and better in "
-            "one); of several points with equal values all are. Of one prompt there is no standard error: a dash, an "
+            "one); of several points with equal values all are. Below it stand the base model (weights 0) and each "
+            "expert alone, for comparison. Of one prompt there is no standard error: a dash, an "
             "empty field in CSV, null in JSON. Shown is what the sweep "
             "wrote: a table whose hash is not the journal's is an error.",
     .args = args,
@@ -45,7 +46,7 @@ const pr_command_t pr_command_front = {
 
 // A table that points into the JSON and into buffers of its own.
 typedef struct front {
-    json_t *root;
+    json_t *root, *points; // the points of the front, then the base model and the experts alone
     const char *name[PR_MAX_OBJECTIVES];
     double *numbers; // [n][3K]
     pr_table_point_t *point;
@@ -57,6 +58,7 @@ typedef struct front {
 static void front_clear(front_t *f)
 {
     json_decref(f->root);
+    json_decref(f->points);
     json_decref(f->samples);
     free(f->numbers);
     free(f->point);
@@ -94,8 +96,9 @@ static pr_status_t read_numbers(const front_t *f, const json_t *point, const cha
     return PR_OK;
 }
 
-static pr_status_t read_point(front_t *f, size_t i, const json_t *point, const char *where, pr_error_t *err)
+static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where, pr_error_t *err)
 {
+    const json_t *point = json_array_get(f->points, i);
     size_t k = (size_t)f->table.k;
     double *x = f->numbers + i * 3 * k;
     int64_t seed, level, prompts;
@@ -118,7 +121,8 @@ static pr_status_t read_point(front_t *f, size_t i, const json_t *point, const c
                                      .se = x + 2 * k,
                                      .n_prompts = (int)prompts,
                                      .job = "",
-                                     .front = true};
+                                     .front = !base,
+                                     .base = base};
     return PR_OK;
 }
 
@@ -126,10 +130,14 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
 {
     PR_TRY(pr_json_load(path, (size_t)1 << 30, &f->root, err));
     PR_TRY(read_names(f, path, err));
-    const json_t *points = json_object_get(f->root, "points");
+    json_t *points = json_object_get(f->root, "points"), *base = json_object_get(f->root, "base");
     if (!json_is_array(points))
         return pr_fail(err, PR_ERR_FORMAT, "%s: points: found %s, expected an array", path, pr_json_type_name(points));
-    size_t n = json_array_size(points);
+    if (base && !json_is_array(base)) // there is none in one of an earlier version
+        return pr_fail(err, PR_ERR_FORMAT, "%s: base: found %s, expected an array", path, pr_json_type_name(base));
+    f->points = json_copy(points);
+    json_array_extend(f->points, base);
+    size_t n = json_array_size(f->points), n_front = json_array_size(points);
     f->numbers = pr_alloc(n * 3 * (size_t)f->table.k, sizeof *f->numbers);
     f->point = pr_alloc(n, sizeof *f->point);
     f->sample = pr_alloc(n, sizeof *f->sample);
@@ -137,8 +145,8 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
     pr_status_t status = PR_OK;
     for (size_t i = 0; i < n && status == PR_OK; i++) {
         where.len = 0;
-        pr_buf_printf(&where, "%s: point %zu", path, i);
-        status = read_point(f, i, json_array_get(points, i), where.data, err);
+        pr_buf_printf(&where, "%s: %s %zu", path, i < n_front ? "point" : "base", i < n_front ? i : i - n_front);
+        status = read_point(f, i, i >= n_front, where.data, err);
     }
     pr_buf_free(&where);
     f->table.point = f->point;
@@ -152,12 +160,11 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
 // most of the time.
 static void match_samples(front_t *f)
 {
-    const json_t *points = json_object_get(f->root, "points");
     size_t n = json_array_size(f->samples), from = 0;
     for (size_t i = 0; i < f->table.n; i++)
         for (size_t j = 0; j < n && !f->sample[i]; j++) {
             const json_t *line = json_array_get(f->samples, (from + j) % n);
-            if (!pr_sample_belongs(line, json_array_get(points, i)))
+            if (!pr_sample_belongs(line, json_array_get(f->points, i)))
                 continue;
             f->sample[i] = json_string_value(json_object_get(line, "response"));
             from = (from + j) % n;

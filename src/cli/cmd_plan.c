@@ -162,9 +162,9 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "finetune",
                         json_pack("{s:I, s:I, s:I}", "jobs", (json_int_t)p->finetune_jobs, "tokens",
                                   (json_int_t)p->finetune_tokens, "rounds", (json_int_t)rounds(p, ranks)));
-    json_object_set_new(
-        v, "evaluate",
-        json_pack("{s:I, s:I}", "points", (json_int_t)p->evaluate_points, "tokens", (json_int_t)p->evaluate_tokens));
+    json_object_set_new(v, "evaluate",
+                        json_pack("{s:I, s:I, s:I}", "points", (json_int_t)p->evaluate_points, "base",
+                                  (json_int_t)p->base_points, "tokens", (json_int_t)p->evaluate_tokens));
     json_object_set_new(v, "ranks", json_integer(ranks));
     json_object_set_new(v, "workers", json_integer(workers(p, ranks)));
     json_object_set_new(v, "teams", teams_json(p, ranks));
@@ -249,9 +249,13 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     const pr_config_t *c = p->config;
     for (int i = 0; i < p->n_training; i++)
         print_training(&p->training[i], c->n_seeds);
-    printf("evaluate    at most %lld points (%d seed%s) on %d prompts, at most %.3g tokens\n",
-           (long long)p->evaluate_points, c->n_seeds, c->n_seeds == 1 ? "" : "s", p->prompts,
-           (double)p->evaluate_tokens);
+    printf("evaluate    at most %lld points (%d seed%s)", (long long)p->evaluate_points, c->n_seeds,
+           c->n_seeds == 1 ? "" : "s");
+    if (p->base_points > 1)
+        printf(", before them the base model and %lld experts alone,", (long long)p->base_points - 1);
+    else if (p->base_points > 0)
+        printf(", before them the base model,");
+    printf(" on %d prompts, at most %.3g tokens\n", p->prompts, (double)p->evaluate_tokens);
     int n = workers(p, ranks);
     printf("ranks       %d: %d work%s", ranks, n, n == 1 ? "s" : "");
     if (p->finetune_jobs > 0)

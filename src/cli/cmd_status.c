@@ -74,7 +74,7 @@ static void print_text(const pr_progress_t *p, const json_t *details)
     const char *damage = json_string_value(json_object_get(details, "damage"));
     json_int_t starts = json_integer_value(json_object_get(details, "starts"));
     size_t i;
-    json_t *f;
+    json_t *f, *warning;
     print_line("sweep", json_string_value(json_object_get(details, "name")));
     print_line("state", json_string_value(json_object_get(details, "state")));
     char *text = pr_progress_text(p);
@@ -86,6 +86,10 @@ static void print_text(const pr_progress_t *p, const json_t *details)
     if (damage)
         printf("%-12sjournal.jsonl: %s\n", "damage", damage);
     print_killed(details);
+    json_array_foreach(json_object_get(details, "warnings"), i, warning)
+    {
+        print_line("warning", json_string_value(warning));
+    }
     json_array_foreach(json_object_get(details, "failures"), i, f)
     {
         printf("%-12s%s: %s\n", "failed", json_string_value(json_object_get(f, "label")),

@@ -13,6 +13,7 @@
 #include "reward/data.h"
 #include "store/results.h"
 #include "sweeps/inputs.h"
+#include "sweeps/outline.h"
 #include "sweeps/search/search.h"
 #include "tokenizer/tokenizer.h"
 
@@ -299,7 +300,9 @@ static void count_trainings(pr_plan_t *p)
             p->finetune_tokens += t->tokens;
         }
     }
-    p->evaluate_tokens = p->evaluate_points * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
+    p->base_points = pr_sweep_base_rows(&p->inputs);
+    p->evaluate_tokens =
+        (p->evaluate_points + p->base_points) * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)

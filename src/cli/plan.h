@@ -67,6 +67,7 @@ typedef struct pr_plan {
     int64_t finetune_jobs; // of all of these
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
+    int64_t base_points;                      // the base model and the experts alone, some of them points of searches
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
     int n_phase;
     pr_phase_spec_t phase[PR_MAX_PHASES];

@@ -111,7 +111,7 @@ static double point_bytes(const pr_plan_t *p)
     for (int i = 0; i < p->config->n_searches; i++)
         race = race || p->config->search[i].n_fidelity > 0;
     double k = p->config->n_objectives;
-    return (double)p->evaluate_points * (POINT + 16 * k + (race ? 8 * k * p->prompts : 0));
+    return (double)(p->evaluate_points + p->base_points) * (POINT + 16 * k + (race ? 8 * k * p->prompts : 0));
 }
 
 pr_status_t pr_plan_memory(pr_plan_t *p, pr_error_t *err)

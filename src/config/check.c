@@ -245,6 +245,11 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
     for (int i = 0; i < c->n_searches; i++) {
         pr_search_spec_t *s = &c->search[i];
         PR_TRY(check_name(c, "search name", s->name, err));
+        if (c->base && strcmp(s->name, "base") == 0)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: search name: found \"base\", which is what the rows of the base model and of the "
+                           "experts alone are called in cells.csv; expected another name (or base = false)",
+                           c->path);
         for (int j = 0; j < i; j++)
             if (strcmp(s->name, c->search[j].name) == 0)
                 return pr_fail(err, PR_ERR_CONFIG, "%s: search name: found \"%s\" twice", c->path, s->name);

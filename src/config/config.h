@@ -127,6 +127,7 @@ typedef struct pr_config {
     pr_search_spec_t search[PR_MAX_SEARCHES];
     int n_reference; // hypervolume's reference point; 0: the objectives' lower bounds
     double reference[PR_MAX_OBJECTIVES];
+    bool base;         // the base model and the experts alone are evaluated
     int retries;       // of a failed job
     int threads;       // BLAS threads per rank
     int front_samples; // responses kept in samples.jsonl per front point

@@ -187,6 +187,10 @@ const pr_option_t pr_config_keys[] = {
         "truncated", C(truncated), "\"score\"", "score|worst|drop",
         "A response that max_new_tokens cut off, in fine-tuning and evaluation: score it like any other; give it the "
         "worst value of every objective, whose ranges must be known; or leave it out."),
+    BOOL(
+        "base", C(base), "true",
+        "Evaluate the base model and each expert alone too, before the searches' points and beside their budgets: rows "
+        "\"base\" of cells.csv, and what the scale of objectives without a declared range is taken from."),
     INT("retries", C(retries), "2", 0, 100, "How often a failed job is tried again."),
     INT("threads", C(threads), "1", 1, 1024, "BLAS threads per rank."),
     INT("front_samples", C(front_samples), "3", 0, INT_MAX, "Responses kept in samples.jsonl per front point."),

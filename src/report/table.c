@@ -120,13 +120,13 @@ static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
 
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err)
 {
-    json_t *names = json_array(), *points = json_array();
+    json_t *names = json_array(), *points = json_array(), *base = json_array();
     for (int i = 0; i < t->k; i++)
         json_array_append_new(names, text_value(t->objective[i]));
     for (size_t i = 0; i < t->n; i++)
-        if (t->point[i].front)
-            json_array_append_new(points, point_value(t, &t->point[i]));
-    json_t *front = json_pack("{s:o, s:o}", "objectives", names, "points", points);
+        if (t->point[i].front || t->point[i].base)
+            json_array_append_new(t->point[i].base ? base : points, point_value(t, &t->point[i]));
+    json_t *front = json_pack("{s:o, s:o, s:o}", "objectives", names, "points", points, "base", base);
     pr_status_t status = pr_text_json_write(path, front, 2, err);
     json_decref(front);
     return status;

@@ -84,7 +84,8 @@ typedef struct pr_layout {
     bool se;           // with standard errors
     bool cut;          // some responses were cut
     const size_t *shown;
-    int rows; // points shown
+    int rows;  // points shown
+    int front; // of them, on the front: the first
 } pr_layout_t;
 
 static void weights_text(pr_buf_t *b, const double *w, int k)
@@ -168,32 +169,50 @@ static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *
 }
 
 static void put_grid(pr_buf_t *b, const pr_table_grid_t *g, const pr_layout_t *l, const char *const *sample,
-                     int columns)
+                     int columns, size_t left_out)
 {
     bool inline_sample = sample && columns - grid_width(g) - GAP >= MIN_INLINE_SAMPLE;
     put_row(b, g, 0, inline_sample ? "sample" : NULL, columns);
-    for (int i = 0; i < l->rows; i++)
+    for (int i = 0; i < l->rows; i++) {
+        if (i == l->front && left_out > 0)
+            pr_buf_printf(b, "... and %zu more\n", left_out);
         put_row(b, g, i + 1, sample ? sample[l->shown[i]] : NULL, columns);
+    }
+    if (l->rows == l->front && left_out > 0)
+        pr_buf_printf(b, "... and %zu more\n", left_out);
+}
+
+/* Does a row stand in the table? base: of those of the base model and the experts. */
+static bool belongs(const pr_table_point_t *p, bool base)
+{
+    return base ? p->base : p->front && !p->base;
+}
+
+static void choose_rows(const pr_table_t *t, bool base, int most, pr_layout_t *l, size_t *shown, size_t *left_out)
+{
+    *left_out = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const pr_table_point_t *p = &t->point[i], *first = &t->point[l->rows > 0 ? shown[0] : i];
+        if (!belongs(p, base))
+            continue;
+        l->search |= strcmp(p->search, first->search) != 0;
+        l->seed |= p->seed != first->seed;
+        l->cut |= p->cut > 0;
+        if (l->rows < most)
+            shown[l->rows++] = i;
+        else
+            ++*left_out;
+    }
 }
 
 static pr_layout_t choose(const pr_table_t *t, size_t *shown, int max_rows, size_t *left_out)
 {
+    enum { MOST = 1 << 20 };
     pr_layout_t l = {.se = true, .shown = shown};
-    const pr_table_point_t *first = NULL;
-    *left_out = 0;
-    for (size_t i = 0; i < t->n; i++) {
-        const pr_table_point_t *p = &t->point[i];
-        if (!p->front)
-            continue;
-        first = first ? first : p;
-        l.search |= strcmp(p->search, first->search) != 0;
-        l.seed |= p->seed != first->seed;
-        l.cut |= p->cut > 0;
-        if (l.rows < (max_rows > 0 ? max_rows : 1 << 20))
-            shown[l.rows++] = i;
-        else
-            ++*left_out;
-    }
+    size_t none;
+    choose_rows(t, false, max_rows > 0 ? max_rows : MOST, &l, shown, left_out);
+    l.front = l.rows;
+    choose_rows(t, true, 2 * MOST, &l, shown, &none);
     return l;
 }
 
@@ -209,9 +228,7 @@ char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns
         l.se = false;
         g = make_grid(t, &l);
     }
-    put_grid(&b, &g, &l, sample, columns);
-    if (left_out > 0)
-        pr_buf_printf(&b, "... and %zu more\n", left_out);
+    put_grid(&b, &g, &l, sample, columns, left_out);
     free_grid(&g);
     free(shown);
     return b.data;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* How good each search's fronts are: indicators with confidence intervals over prompts and, where there are several,
  * over seeds. Values are turned so that larger is better; utilities, distances and sparsity are of values brought to
- * [0,1] by the declared ranges, where all objectives declare finite ones. */
+ * [0,1] by the objectives' scale: their declared ranges, or where there is none the base model's. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "pareto/dominance.h"
@@ -36,7 +36,7 @@ bool pr_sweep_end_stops(void *self)
 /* What all searches are measured against. */
 typedef struct pr_yardstick {
     int k;
-    bool normal;   // all ranges are finite
+    bool normal;   // all objectives have a scale
     double *front; // [n_front,K] non-dominated points of all searches, normalised where normal
     size_t n_front;
     pr_weights_t weights;
@@ -45,7 +45,7 @@ typedef struct pr_yardstick {
 static void normalise(const pr_sweep_t *s, const pr_yardstick_t *y, const double *from, size_t n, double *to)
 {
     if (y->normal)
-        pr_normalise(from, n, y->k, s->lo, s->hi, to);
+        pr_normalise(from, n, y->k, s->low, s->high, to);
     else
         memcpy(to, from, n * (size_t)y->k * sizeof *to);
 }
@@ -55,7 +55,7 @@ static void yardstick_make(const pr_sweep_t *s, const double *all, size_t n, pr_
     size_t k_n = (size_t)s->config->n_objectives;
     *y = (pr_yardstick_t){.k = (int)k_n, .normal = true};
     for (size_t k = 0; k < k_n; k++)
-        y->normal = y->normal && isfinite(s->lo[k]) && isfinite(s->hi[k]) && s->hi[k] > s->lo[k];
+        y->normal = y->normal && isfinite(s->low[k]) && isfinite(s->high[k]) && s->high[k] > s->low[k];
     bool *kept = pr_alloc(n, sizeof *kept);
     pr_nondominated(all, n, y->k, false, kept);
     y->front = pr_alloc(n * k_n, sizeof *y->front);
@@ -400,6 +400,8 @@ pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
                      "searches", searches_of(s, &m, known), "indicators", s->indicators);
     if (known)
         tell(s, &m);
+    if (known && s->n_base > 0)
+        json_object_set_new(*out, "base", pr_base_report(s, &m.runs, m.kept));
     pr_error_t why;
     if (!json_equal(before, m.kept) && pr_kept_write(s, m.key, m.kept, &why) != PR_OK && known)
         status = pr_fail(err, why.status, "%s", why.text);

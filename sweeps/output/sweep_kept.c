@@ -79,8 +79,8 @@ void pr_kept_key(const pr_sweep_t *s, const pr_run_points_t *run, const double *
     pr_buf_add(&b, &s->n_prompts, sizeof s->n_prompts);
     pr_buf_add(&b, &s->config->seed, sizeof s->config->seed);
     pr_buf_add(&b, reference, bytes);
-    pr_buf_add(&b, s->lo, bytes);
-    pr_buf_add(&b, s->hi, bytes);
+    pr_buf_add(&b, s->low, bytes);
+    pr_buf_add(&b, s->high, bytes);
     for (int i = 0; i < s->n_track; i++)
         add_run(&b, s, &s->track[i], &run[i]);
     for (int k = 0; k < s->config->n_objectives; k++)

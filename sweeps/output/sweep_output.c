@@ -19,6 +19,7 @@
 /* The table of all points, in canonical order, with what its rows point into. */
 typedef struct pr_output {
     pr_table_t table;
+    size_t n_points; // rows of the searches; those of the base model and the experts alone follow
     pr_table_point_t *row;
     double *values;               // [n][3K]: weights, means, standard errors
     double *turned;               // [n,K] means, larger is better
@@ -50,13 +51,15 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
                                    .n_prompts = t->asked_prompts[asked],
                                    .tokens = sum.tokens,
                                    .cut = sum.cut,
-                                   .job = o->id[2 * i + 1]};
+                                   .job = o->id[2 * i + 1],
+                                   .base = t->base != NULL};
+    o->n_points += t->base == NULL;
 }
 
 static size_t count_asked(const pr_sweep_t *s)
 {
     size_t n = 0;
-    for (int i = 0; i < s->n_track; i++)
+    for (int i = 0; i < s->n_track + s->n_base; i++)
         n += s->track[i].n_asked;
     return n;
 }
@@ -75,11 +78,12 @@ static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
     o->table = (pr_table_t){.k = (int)k_n, .objective = o->name, .point = o->row};
 }
 
-static void make_table(const pr_sweep_t *s, pr_output_t *o)
+/* base: with the rows of the base model and the experts alone. */
+static void make_table(const pr_sweep_t *s, bool base, pr_output_t *o)
 {
     size_t n;
     make_room(s, count_asked(s), o);
-    for (int i = 0; i < s->n_track; i++) {
+    for (int i = 0; i < s->n_track + (base ? s->n_base : 0); i++) {
         uint32_t *index = pr_track_points(s, &s->track[i], &n);
         for (size_t j = 0; j < n; j++)
             fill_row(s, &s->track[i], index[j], o);
@@ -120,7 +124,7 @@ static void mark_given(pr_output_t *o, const double *front, size_t n_front)
     for (size_t i = 0; i < n_front; i++)
         sorted[i] = front + i * order.k;
     qsort_r(sorted, n_front, sizeof *sorted, compare_vectors, &order);
-    for (size_t i = 0; i < o->table.n; i++) {
+    for (size_t i = 0; i < o->n_points; i++) {
         const double *v = o->turned + i * order.k;
         size_t lo = 0, hi = n_front;
         while (lo < hi) {
@@ -141,33 +145,44 @@ static void mark_front(pr_output_t *o, const double *front, size_t n_front)
         mark_given(o, front, n_front);
         return;
     }
-    bool *kept = pr_alloc(o->table.n, sizeof *kept);
-    pr_nondominated(o->turned, o->table.n, o->table.k, true, kept);
-    for (size_t i = 0; i < o->table.n; i++)
+    bool *kept = pr_alloc(o->n_points, sizeof *kept);
+    pr_nondominated(o->turned, o->n_points, o->table.k, true, kept);
+    for (size_t i = 0; i < o->n_points; i++)
         o->row[i].front = kept[i];
     free(kept);
 }
 
+typedef void (*pr_row_fn)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e);
+
+static void give_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_row_fn each, void *self)
+{
+    pr_output_t o;
+    make_room(s, 1, &o);
+    fill_row(s, t, asked, &o);
+    o.row[0].front = !t->base;
+    each(self, &o.row[0], o.eval[0]);
+    output_clear(&o);
+}
+
 /* Rows are made of the front's points alone: there may be millions of others. */
-void pr_sweep_each_front(const pr_sweep_t *s,
-                         void (*each)(void *self, const pr_table_point_t *row, const pr_evaluation_t *e), void *self)
+void pr_sweep_each_front(const pr_sweep_t *s, pr_row_fn each, void *self)
 {
     pr_runs_t runs = pr_sweep_runs(s);
     bool *kept = pr_alloc(runs.n, sizeof *kept);
     pr_nondominated(runs.mean, runs.n, s->config->n_objectives, true, kept);
-    pr_output_t o;
     for (int i = 0, at = 0; i < s->n_track; i++)
-        for (size_t j = 0; j < runs.run[i].n; j++, at++) {
-            if (!kept[at])
-                continue;
-            make_room(s, 1, &o);
-            fill_row(s, &s->track[i], runs.run[i].asked[j], &o);
-            o.row[0].front = true;
-            each(self, &o.row[0], o.eval[0]);
-            output_clear(&o);
-        }
+        for (size_t j = 0; j < runs.run[i].n; j++, at++)
+            if (kept[at])
+                give_row(s, &s->track[i], runs.run[i].asked[j], each, self);
     free(kept);
     pr_sweep_runs_clear(s, &runs);
+    for (int i = s->n_track; i < s->n_track + s->n_base; i++) {
+        size_t n;
+        uint32_t *index = pr_track_points(s, &s->track[i], &n);
+        for (size_t j = 0; j < n; j++)
+            give_row(s, &s->track[i], index[j], each, self);
+        free(index);
+    }
 }
 
 /* ---- samples ---- */
@@ -216,18 +231,19 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
     PR_TRY(pr_prompts_load(s->config->eval_prompts, &prompts, err));
     size_t each = s->config->front_samples > 0 ? (size_t)s->config->front_samples : 1, n = 0, rows = 0;
     for (size_t i = 0; i < o->table.n; i++)
-        rows += o->row[i].front;
+        rows += o->row[i].front || o->row[i].base;
     pr_sample_line_t *line = pr_alloc(rows * each, sizeof *line);
     double *scores = pr_alloc(rows * each * (size_t)o->table.k, sizeof *scores);
     for (size_t i = 0; i < o->table.n; i++) {
         pr_error_t why;
-        if (!o->row[i].front || s->config->front_samples == 0)
+        if ((!o->row[i].front && !o->row[i].base) || s->config->front_samples == 0)
             continue;
         const json_t *said = pr_sweep_said(s, &o->row[i], o->eval[i], &why);
         if (said)
             add_samples(s, &o->row[i], o->eval[i], said, prompts, scores + n * (size_t)o->table.k, line, &n);
         else
-            pr_log(PR_LOG_WARN, "no samples of a front point: %s", why.text);
+            pr_log(PR_LOG_WARN, "no samples of a %s: %s",
+                   o->row[i].base ? "row of the base model or an expert" : "front point", why.text);
     }
     char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_SAMPLES);
     pr_status_t status = pr_write_samples(path, o->table.k, o->name, line, n, err);
@@ -332,15 +348,17 @@ static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_
 {
     json_t *reference = json_object(), *hosts = json_array();
     double point[PR_MAX_OBJECTIVES];
-    pr_sweep_fill_reference(s, o->turned, o->table.n, point);
+    pr_sweep_fill_reference(s, o->turned, o->n_points, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
         json_object_set_new(reference, o->name[k], pr_json_real(pr_sweep_sign(s, k) * point[k]));
     for (int i = 0; i < s->fold->n_host; i++)
         json_array_append_new(hosts, json_string(s->fold->host[i]));
-    return json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point", reference,
-                     "all", json_object_get(measured, "all"), "searches", json_object_get(measured, "searches"),
-                     "indicators", json_object_get(measured, "indicators"), "costs", cost_metrics(s), "hosts", hosts,
-                     "failures", s->fold->failures);
+    json_t *m = json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
+                          reference, "all", json_object_get(measured, "all"), "searches",
+                          json_object_get(measured, "searches"), "indicators", json_object_get(measured, "indicators"),
+                          "costs", cost_metrics(s), "hosts", hosts, "failures", s->fold->failures);
+    json_object_set(m, "base", json_object_get(measured, "base")); // a missing key is not set
+    return m;
 }
 
 /* A stop in the middle leaves metrics.json for a later run, as that may hold all of them; a sweep that is stopped
@@ -377,7 +395,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     const char *dir = pr_sweep_dir(s);
     char *cells = pr_results_path(dir, PR_FILE_CELLS), *csv = pr_results_path(dir, PR_FILE_FRONT_CSV),
          *json = pr_results_path(dir, PR_FILE_FRONT_JSON);
-    make_table(s, &o);
+    make_table(s, true, &o);
     mark_front(&o, front, n_front);
     PR_GO(pr_sweep_commit(s, err));
     PR_GO(pr_results_check(s->results, err));
@@ -407,17 +425,17 @@ done:
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
 {
     pr_output_t o;
-    make_table(s, &o);
-    if (o.table.n == 0) {
+    make_table(s, true, &o);
+    if (o.n_points == 0) {
         output_clear(&o);
         return NULL;
     }
     mark_front(&o, NULL, 0);
     char **sample = pr_alloc(o.table.n, sizeof *sample);
     int shown = 0; // what others said is not read: there may be very many
-    for (size_t i = 0; i < o.table.n && (max_rows == 0 || shown < max_rows); i++)
-        if (o.row[i].front) {
-            shown++;
+    for (size_t i = 0; i < o.table.n; i++)
+        if (o.row[i].base || (o.row[i].front && (max_rows == 0 || shown < max_rows))) {
+            shown += o.row[i].front;
             sample[i] = pr_sweep_first_response(pr_sweep_said(s, &o.row[i], o.eval[i], NULL));
         }
     char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows);
@@ -470,13 +488,14 @@ void pr_sweep_points(const pr_sweep_t *s, bool elsewhere, pr_sweep_points_t *out
 {
     size_t k_n = (size_t)s->config->n_objectives;
     pr_output_t o;
-    make_table(s, &o);
+    make_table(s, false, &o);
     *out = (pr_sweep_points_t){.k = (int)k_n, .value = pr_alloc(o.table.n * k_n, sizeof(double))};
     out->id = pr_alloc(o.table.n, sizeof *out->id);
     // Workers keep whole points of this run only, and none where a job may be a part of a point.
     bool archived = elsewhere && !pr_sweep_any_fidelity(s->config);
     for (size_t i = 0; i < o.table.n; i++) {
-        if (archived && o.eval[i]->job->tries > 0 && !o.eval[i]->again) // which may not have come to its end
+        const pr_evaluation_t *e = o.eval[i];
+        if (archived && e->job->tries > 0 && !e->apart && !e->again) // which may not have come to its end
             continue;
         memcpy(out->value + out->n * k_n, o.turned + i * k_n, k_n * sizeof(double));
         out->id[out->n++] = pr_point_number(o.row[i].job);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the policies of the front said: from their jobs' checkpoints, else from the samples.jsonl of a sweep that was
+/* What the policies of the front, the base model and the experts said: from their jobs' checkpoints, else from the samples.jsonl of a sweep that was
  * finished, else by evaluating them again, which gives the same. */
 #include "base/file.h"
 #include "base/log.h"
@@ -127,25 +127,34 @@ static json_t *take_lines(const char **at, const char *end, const json_t *point)
     return lines;
 }
 
+/* The lines of a list of points, from *at on. */
+static void load_lines(const pr_sweep_t *s, const json_t *points, const char **at, const char *end)
+{
+    size_t i;
+    json_t *point;
+    json_array_foreach(points, i, point)
+    {
+        const char *search = json_string_value(json_object_get(point, "search")),
+                   *id = json_string_value(json_object_get(point, "point"));
+        char *key = key_of(search ? search : "", json_integer_value(json_object_get(point, "seed")), id ? id : "");
+        json_object_set_new(s->kept, key, json_pack("{s:o}", "lines", take_lines(at, end, point)));
+        free(key);
+    }
+}
+
 /* The lines of samples.jsonl by the points of front.json, in whose order they stand. */
 static void load_kept(const pr_sweep_t *s)
 {
     char *front = NULL, *samples = NULL;
-    size_t n_front = 0, n_samples = 0, i;
-    json_t *root = NULL, *point;
+    size_t n_front = 0, n_samples = 0;
+    json_t *root = NULL;
     json_object_set_new(s->kept, loaded, json_boolean(pr_sweep_tables_are_ours(s)));
     if (read_written(s, PR_FILE_FRONT_JSON, &front, &n_front) &&
         read_written(s, PR_FILE_SAMPLES, &samples, &n_samples) &&
         pr_json_parse(front, n_front, PR_FILE_FRONT_JSON, &root, NULL) == PR_OK) {
         const char *at = samples, *end = samples + n_samples;
-        json_array_foreach(json_object_get(root, "points"), i, point)
-        {
-            const char *search = json_string_value(json_object_get(point, "search")),
-                       *id = json_string_value(json_object_get(point, "point"));
-            char *key = key_of(search ? search : "", json_integer_value(json_object_get(point, "seed")), id ? id : "");
-            json_object_set_new(s->kept, key, json_pack("{s:o}", "lines", take_lines(&at, end, point)));
-            free(key);
-        }
+        load_lines(s, json_object_get(root, "points"), &at, end);
+        load_lines(s, json_object_get(root, "base"), &at, end);
     }
     json_decref(root);
     free(front);

@@ -16,7 +16,7 @@ enum { TABLES = sizeof tables / sizeof *tables };
 bool pr_sweep_complete(const pr_sweep_t *s)
 {
     bool all = s->fold->failed == 0 && !s->end_stopped;
-    for (int t = 0; t < s->n_track; t++)
+    for (int t = 0; t < s->n_track + s->n_base; t++)
         all = all && s->track[t].done;
     for (size_t i = 0; i < s->n_again; i++)
         all = all && s->again[i]->job->state == PR_JOB_DONE;
@@ -44,9 +44,10 @@ static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
     for (int k = 0; k < s->config->n_objectives; k++)
         json_array_append_new(objectives, json_pack("{s:s, s:b}", "name", s->config->objective[k].name, "minimize",
                                                     s->config->objective[k].minimize));
-    json_t *all = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "version", PR_VERSION, "task",
-                            s->inputs->task, "policies", policies, "made", made, "objectives", objectives, "seeds",
-                            seeds, "search", search, "prompts", s->n_prompts, "samples", s->config->front_samples);
+    json_t *all =
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:b}", "version", PR_VERSION, "task", s->inputs->task,
+                  "policies", policies, "made", made, "objectives", objectives, "seeds", seeds, "search", search,
+                  "prompts", s->n_prompts, "samples", s->config->front_samples, "base", s->config->base);
     pr_json_hash(all, out);
     json_decref(all);
 }
@@ -68,12 +69,12 @@ pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err)
 {
     char key[PR_HASH_HEX];
     content_key(s, key);
-    json_t *line = json_pack("{s:o, s:s, s:b}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
-                             pr_sweep_complete(s));
-    static const char *const keys[] = {"files", "of", "complete"};
+    json_t *line = json_pack("{s:o, s:s, s:b, s:o}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
+                             pr_sweep_complete(s), "warnings", s->warnings ? json_incref(s->warnings) : json_array());
+    static const char *const keys[] = {"files", "of", "complete", "warnings"};
     const json_t *before = s->fold->tables;
     bool known = before != NULL;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         known = known && json_equal(json_object_get(before, keys[i]), json_object_get(line, keys[i]));
     if (!known)
         return pr_sweep_tell_now(s, "tables", line, true, err);

@@ -15,7 +15,7 @@ import json, sys
 p = json.load(open(sys.argv[1]))
 assert p["finetune"] == {"jobs": 6, "tokens": 6 * 40 * 16 * 4 * 40, "rounds": 2}, p["finetune"]
 assert [s["points"] for s in p["searches"]] == [21, 21], p["searches"]
-assert p["evaluate"] == {"points": 84, "tokens": 84 * 128 * 40}, p["evaluate"]
+assert p["evaluate"] == {"points": 84, "base": 1 + 2 * 3, "tokens": (84 + 7) * 128 * 40}, p["evaluate"]
 assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
 assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30

@@ -17,7 +17,7 @@ cd "$work"
 short=(--set finetune.steps=2 --set finetune.prompts_per_step=2 --set finetune.max_new_tokens=8
   --set evaluate.prompts=4 --set evaluate.max_new_tokens=8 --set 'search={type="grid"; divisions=1;}')
 expect 0 mpirun -n 2 "$installed" run "$prefix/share/paretorank/sweeps/counsel/sweep.cfg" "${short[@]}"
-[ "$(wc -l <results/counsel/cells.csv)" -eq 7 ] || fail "the installed sweep: $(wc -l <results/counsel/cells.csv) lines in cells.csv, expected 7"
+[ "$(wc -l <results/counsel/cells.csv)" -eq 11 ] || fail "the installed sweep: $(wc -l <results/counsel/cells.csv) lines in cells.csv, expected 11"
 expect 0 "$installed" bench team --shape hidden=64,layers=2,heads=4,kv_heads=2,mlp=96,vocab=512 --tokens 64 --length 16 --rounds 1 --json
 grep -q '"bytes_sent": [0-9]' "$work/out" || fail "the installed command does not find its library: $(cat "$work/err")"
 expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"

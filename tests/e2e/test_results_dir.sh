@@ -33,13 +33,13 @@ project "$work/p"
 expect 0 run_in "$work/p" two.cfg --set 'results="out/one"'
 one=$work/p/out/one
 cp -r "$one" "$work/reference"
-[ "$(jobs "$one")" -eq 5 ] || fail "$(jobs "$one") jobs, expected 5"
+[ "$(jobs "$one")" -eq 6 ] || fail "$(jobs "$one") jobs, expected 6"
 
 # Renamed: worked in where it is; the old name stays away, nothing is done again, the bytes are the same.
 mv "$one" "$work/p/out/other"
 expect 0 run_in "$work/p/out" other
 [ ! -e "$one" ] || fail "the old place was made again"
-[ "$(jobs "$work/p/out/other")" -eq 5 ] || fail "a renamed sweep was done again"
+[ "$(jobs "$work/p/out/other")" -eq 6 ] || fail "a renamed sweep was done again"
 same_tables "$work/reference" "$work/p/out/other"
 expect 0 "$paretorank" plan "$work/p/out/other"
 grep -q "^results .*/p/out/other " "$work/out" || fail "plan: $(grep results "$work/out")"
@@ -49,7 +49,7 @@ cp -r "$work/p/out/other" "$work/p/out/edited"
 printf 'the 2.0\nof -1.0\n' >"$work/p/words.txt"
 expect 0 run_in "$work/p/out" edited
 grep -q "words.txt is not what it was; what depends on it is done again" "$work/err" || fail "an edited word list: $(cat "$work/err")"
-[ "$(jobs "$work/p/out/edited")" -eq 10 ] || fail "$(jobs "$work/p/out/edited") jobs with an edited word list, expected 10"
+[ "$(jobs "$work/p/out/edited")" -eq 12 ] || fail "$(jobs "$work/p/out/edited") jobs with an edited word list, expected 12"
 rm -r "$work/p/out/edited"
 printf 'the 1.0\nof -1.0\n' >"$work/p/words.txt"
 
@@ -57,7 +57,7 @@ printf 'the 1.0\nof -1.0\n' >"$work/p/words.txt"
 mv "$work/p" "$work/q"
 expect 0 run_in "$work" "q/out/other"
 [ ! -e "$work/p" ] || fail "the old project was made again"
-[ "$(jobs "$work/q/out/other")" -eq 5 ] || fail "a moved project was done again"
+[ "$(jobs "$work/q/out/other")" -eq 6 ] || fail "a moved project was done again"
 same_tables "$work/reference" "$work/q/out/other"
 
 # The directory alone, with the model's folder beside it under its own name: found by content.
@@ -66,7 +66,7 @@ mv "$work/q/out/other" "$work/r/results"
 mv "$work/q" "$work/gone"
 cp -r "$work/gone/model" "$work/gone/scorers" "$work/gone/eval.jsonl" "$work/gone/words.txt" "$work/r/"
 expect 0 run_in "$work/r" results
-[ "$(jobs "$work/r/results")" -eq 5 ] || fail "inputs found by content were taken for others"
+[ "$(jobs "$work/r/results")" -eq 6 ] || fail "inputs found by content were taken for others"
 # Another file of that name is not taken; what is not to be found is named, with what to do, and nothing is changed.
 mkdir "$work/elsewhere"
 mv "$work/r/model" "$work/elsewhere/weights"
@@ -79,7 +79,7 @@ grep -q "model: .*/r/model is not there any more.*--set 'model=" "$work/err" || 
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line: $(cat "$work/err")"
 same_file "$work/r/results/journal.jsonl" "$work/s/results/journal.jsonl"
 expect 0 run_in "$work/s" results --set "model=\"$work/elsewhere/weights\""
-[ "$(jobs "$work/s/results")" -eq 5 ] || fail "a model that was named anew was taken for another"
+[ "$(jobs "$work/s/results")" -eq 6 ] || fail "a model that was named anew was taken for another"
 expect 0 run_in "$work/s" results # and is remembered
 mv "$work/s/results" "$work/results"
 
@@ -99,7 +99,7 @@ same_tables "$work/rel-whole/out" "$work/rel/out"
 mkdir "$work/rel2"
 cp -r "$work/rel-whole/." "$work/rel2/"
 expect 0 run_in "$work/rel2" out
-[ "$(jobs "$work/rel2/out")" -eq 5 ] || fail "a program that had moved along was taken for another"
+[ "$(jobs "$work/rel2/out")" -eq 6 ] || fail "a program that had moved along was taken for another"
 
 # Named elsewhere, the directory is read for its configuration only.
 expect 0 run_in "$work" results --set "results=\"$work/new\""
@@ -112,7 +112,7 @@ cp -r "$work/t" "$work/whole"
 rm -r "$work/t/checkpoints" "$work/t/evaluations"
 expect 0 "$paretorank" run "$work/t" --quiet
 same_tables "$work/whole" "$work/t"
-[ "$(jobs "$work/t")" -eq 15 ] || fail "something was done again"
+[ "$(jobs "$work/t")" -eq 16 ] || fail "something was done again"
 : >"$work/t/samples.jsonl"
 expect 0 "$paretorank" run "$work/t" --quiet
 same_tables "$work/whole" "$work/t"
@@ -121,7 +121,7 @@ same_tables "$work/whole" "$work/t"
 cp -rL "$work/whole" "$work/flat"
 expect 0 "$paretorank" run "$work/flat" --quiet
 same_tables "$work/whole" "$work/flat"
-[ "$(jobs "$work/flat")" -eq 15 ] || fail "a copy without links was done again"
+[ "$(jobs "$work/flat")" -eq 16 ] || fail "a copy without links was done again"
 expect 0 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter"
 printf x >>"$work/flat/experts/empathy-s1/adapter_config.json"
 expect 3 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter" --force
@@ -171,7 +171,7 @@ expect 0 "$paretorank" front "$d"
 # A journal that went through a tool for texts; one that is damaged throughout; one that is empty.
 sed -i 's/$/\r/' "$d/journal.jsonl"
 expect 0 "$paretorank" run "$d" --quiet
-[ "$(jobs "$d")" -eq 16 ] || fail "CRLF: $(jobs "$d") jobs, expected 15 and the expert that was made again"
+[ "$(jobs "$d")" -eq 17 ] || fail "CRLF: $(jobs "$d") jobs, expected 16 and the expert that was made again"
 sed -i '3s/event/evant/; 5s/event/evant/' "$d/journal.jsonl"
 expect 0 "$paretorank" status "$d"
 grep -q "damage *journal.jsonl: 2 lines damaged (lines 3 and 5)" "$work/out" || fail "status: $(cat "$work/out")"

@@ -28,21 +28,21 @@ for kill in '1 2 train' '2 4 evaluate' '4 1 evaluate'; do
   [ "$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)" = "" ] || fail "a job was done twice"
 done
 
-# Six points a search (the corners and the middles of the edges), two searches, a header.
-[ "$(wc -l <"$work/n1/cells.csv")" -eq 13 ] || fail "cells.csv: $(wc -l <"$work/n1/cells.csv") lines, expected 13"
-[ "$(grep -c '"job_done"' "$work/n1/journal.jsonl")" -eq 15 ] || fail "expected 3 fine-tune and 12 evaluate jobs"
+# Six points a search (the corners and the middles of the edges), two searches, the base model, three experts, a header.
+[ "$(wc -l <"$work/n1/cells.csv")" -eq 17 ] || fail "cells.csv: $(wc -l <"$work/n1/cells.csv") lines, expected 17"
+[ "$(grep -c '"job_done"' "$work/n1/journal.jsonl")" -eq 16 ] || fail "expected 3 fine-tune and 12 + 1 evaluate jobs"
 grep -q 'results: ' "$work/out1" || fail "the end says where the results are"
 
 # A finished sweep that is started again does nothing and gives the same.
 cp "$work/n2/cells.csv" "$work/before.csv"
 tiny 3 "$work/n2" >/dev/null 2>&1
 same_file "$work/before.csv" "$work/n2/cells.csv"
-[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 15 ] || fail "a finished job was done again"
+[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 16 ] || fail "a finished job was done again"
 
 # A change that concerns evaluation only leaves the experts and redoes the points; one that concerns an expert redoes that.
 tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 >/dev/null 2>&1
 [ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"kind":"train"')" -eq 3 ] || fail "experts were made again"
-[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 27 ] || fail "a changed evaluation took stale results"
+[ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 29 ] || fail "a changed evaluation took stale results"
 
 # Damage to an expert is found and mended.
 printf x >>"$work/n4/experts/brevity-s1/adapter_config.json"

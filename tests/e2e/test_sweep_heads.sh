@@ -29,32 +29,32 @@ want() { # results, fits, trainings, evaluations: so far
 }
 
 run 1 one
-want one 1 2 3
+want one 1 2 4
 [ "$(grep -n '"job_done"' "$work/one/journal.jsonl" | head -1 | grep -c fit_reward)" -eq 1 ] || fail "the head was not the first job"
 grep -q '"held_out_accuracy":' "$work/one/journal.jsonl" || fail "the journal lacks the fit's figures"
 grep -q ',fit_reward,' "$work/one/costs.csv" || fail "costs.csv lacks the fit"
 [ -f "$work/one/heads/kind.safetensors" ] || fail "no head"
 run 3 three
-want three 1 2 3
+want three 1 2 4
 for file in cells.csv front.csv samples.jsonl heads/kind.safetensors; do same_file "$work/one/$file" "$work/three/$file"; done
 
 # On teams: two rows, then two columns.
 run 3 rows --set finetune.team.rows=2 --set evaluate.team.rows=2
-want rows 1 2 3
+want rows 1 2 4
 run 3 cols --set finetune.team.cols=2
-want cols 1 2 3
+want cols 1 2 4
 
 # Again: nothing to do. Without its link it is linked again; without its file it is made again, the same, and nothing else.
 run 2 one
-want one 1 2 3
+want one 1 2 4
 file=$(readlink -f "$work/one/heads/kind.safetensors")
 rm "$work/one/heads/kind.safetensors"
 run 2 one
-want one 1 2 3
+want one 1 2 4
 [ "$(readlink -f "$work/one/heads/kind.safetensors")" = "$file" ] || fail "the link to the head does not come back"
 rm "$file"
 run 2 one
-want one 2 2 3
+want one 2 2 4
 same_file "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors"
 
 # Killed while it fits.
@@ -69,7 +69,7 @@ for file in cells.csv front.csv heads/kind.safetensors; do same_file "$work/one/
 # Other data: another head, and all that was scored by it.
 printf '{"prompt": "Client: One more.\\nCounselor:", "chosen": " I see.", "rejected": " No."}\n' >>"$work/pairs.jsonl"
 run 2 three
-want three 2 3 6
+want three 2 3 8
 cmp -s "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors" && fail "the head is that of the old data"
 "$paretorank" status "$work/three" >"$work/out" || fail "status"
 grep -q finished "$work/out" || fail "status: $(cat "$work/out")"

@@ -24,7 +24,7 @@ run() { # ranks, name, more arguments
     fail "the sweep $name on $ranks ranks"
   }
 }
-rows() { tail -n +2 "$work/$1/cells.csv" | wc -l; }
+rows() { tail -n +2 "$work/$1/cells.csv" | grep -vc ^base,; } # of the search
 want_rows() { [ "$(rows "$1")" -eq "$2" ] || fail "$1: $(rows "$1") points, expected $2"; }
 
 # K = 1: one expert, one point, which is the front.

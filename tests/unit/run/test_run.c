@@ -165,7 +165,8 @@ START_TEST(a_sweep_without_mpi)
     pr_error_t err = {0};
     told_t whole = {0}, first = {.stop_after = 4}, rest = {0};
     ck_assert_msg(sweep("whole", both, &whole, &err) == PR_OK, "%s", err.text);
-    ck_assert_int_eq(whole.jobs, 2 + 1 + 3 + 1); // two experts that are also points of `single`, one more training
+    // Two experts that are also points of `single`, one more training, their points, the base model.
+    ck_assert_int_eq(whole.jobs, 2 + 1 + 3 + 1 + 1);
     ck_assert_int_eq(sweep("parts", both, &first, &err), PR_ERR_INTERRUPTED);
     ck_assert_msg(sweep("parts", both, &rest, &err) == PR_OK, "%s", err.text);
     ck_assert_int_eq(first.jobs + rest.jobs, whole.jobs);

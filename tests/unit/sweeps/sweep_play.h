@@ -106,6 +106,8 @@ typedef struct play {
     int stop_after;                                                   // ends; 0: none
     bool same_words;                                                  // of failures
     bool (*fails)(const json_t *spec, int attempt, pr_status_t *why); // NULL: none
+    double (*score)(const double *w, int k_n, int k, int prompt);     // NULL: play_score
+    const double *lo, *hi;                                            // declared ranges; NULL: [0,1]
     // what happened
     int ended, given, fits, trains, evaluates;
     json_t *log; // labels in the order of being given
@@ -123,7 +125,8 @@ static inline pr_status_t play_open(play_t *p, const pr_config_t *c, pr_error_t 
     p->log = json_array();
     p->attempts = json_object();
     pr_status_t status = pr_inputs_read(c, &p->inputs, err);
-    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, play_lo, play_hi, &p->sweep, err) : status;
+    const double *lo = p->lo ? p->lo : play_lo, *hi = p->hi ? p->hi : play_hi;
+    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, lo, hi, &p->sweep, err) : status;
 }
 
 static inline void play_close(play_t *p)
@@ -254,7 +257,7 @@ static inline json_t *play_evaluate(const play_t *p, const json_t *spec)
     play_weights(p, spec, w);
     for (int i = 0; i < count; i++)
         for (int k = 0; k < k_n; k++)
-            scores[i * k_n + k] = play_score(w, k_n, k, first + i);
+            scores[i * k_n + k] = (p->score ? p->score : play_score)(w, k_n, k, first + i);
     for (int k = 0; k < k_n; k++) {
         double m, e;
         play_moments(scores + k, count, k_n, &m, &e);

@@ -32,7 +32,7 @@ START_TEST(search_decides_what_is_trained)
     play_all(&p, c, &end, &err);
     ck_assert_msg(end == PR_OK, "%s", err.text);
     ck_assert_int_eq(p.trains, 3 + 3);
-    ck_assert_int_eq(p.evaluates, 6 + 3); // a corner's policy is the same in both
+    ck_assert_int_eq(p.evaluates, 6 + 3 + 1); // a corner's policy is the same in both; and the base model
     ck_assert_int_eq(play_count("single", "cells.csv", "\nls,1,"), 6);
     ck_assert_int_eq(play_count("single", "cells.csv", "\nsoup,1,"), 6);
     ck_assert_int_eq(labels(&p, "a-s1"), 1);
@@ -114,7 +114,7 @@ START_TEST(settings_of_its_own)
     ck_assert(c->policy[1].train.lora_r == 2 && c->policy[1].train.lora_alpha == 6 && c->policy[1].train.steps == 4);
     play_all(&p, c, &end, &err);
     ck_assert_msg(end == PR_OK, "%s", err.text);
-    ck_assert(p.trains == 6 && p.evaluates == 6);
+    ck_assert(p.trains == 6 && p.evaluates == 6 + 1);
     ck_assert(labels(&p, "a-s1") == 1 && labels(&p, "small-a-s1") == 1);
     // What is read back is the same.
     char *text = pr_config_dump(c);
@@ -183,8 +183,8 @@ START_TEST(a_method_of_ones_own)
     pr_status_t end;
     play_all(&p, c, &end, &err);
     ck_assert_msg(end == PR_OK, "%s", err.text);
-    ck_assert_int_eq(p.trains, 3);    // one for each objective that wins
-    ck_assert_int_eq(p.evaluates, 3); // and as many different policies, of 15 points
+    ck_assert_int_eq(p.trains, 3);        // one for each objective that wins
+    ck_assert_int_eq(p.evaluates, 3 + 1); // and as many different policies, of 15 points; and the base model
     ck_assert_int_eq(labels(&p, "b-2-s1"), 1);
     ck_assert_int_eq(play_count("winner", "cells.csv", "\nw,1,"), 15);
     play_close(&p);

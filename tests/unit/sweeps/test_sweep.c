@@ -17,7 +17,7 @@ static int position(const play_t *p, const char *label)
     return -1;
 }
 
-/* Experts first, then the points in canonical order; every job once. */
+/* Experts first, then the base model and the experts alone, then the points in canonical order; every job once. */
 START_TEST(order_of_jobs)
 {
     pr_config_t *c = play_config("order", edges);
@@ -29,6 +29,7 @@ START_TEST(order_of_jobs)
     static const char *const labels[] = {"a-s1",
                                          "b-s1",
                                          "c-s1",
+                                         "states (0,0,0)",
                                          "states (0,0,1)",
                                          "states (0,1,0)",
                                          "states (1,0,0)",
@@ -38,7 +39,7 @@ START_TEST(order_of_jobs)
     ck_assert_uint_eq(json_array_size(p.log), sizeof labels / sizeof *labels);
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
         ck_assert_str_eq(json_string_value(json_array_get(p.log, i)), labels[i]);
-    ck_assert_int_eq(play_count("order", "cells.csv", "\n"), 7);
+    ck_assert_int_eq(play_count("order", "cells.csv", "\n"), 1 + 6 + 4);
     play_close(&p);
     pr_config_free(&c);
 }
@@ -54,18 +55,22 @@ START_TEST(points_overlap_with_experts)
     ck_assert_int_eq(play_open(&p, c, &err), PR_OK);
     for (int i = 0; i < 3; i++)
         ck_assert(play_take(&p, &next));
+    ck_assert(play_take(&p, &next)); // the base model needs none
+    ck_assert_int_eq(position(&p, "states (0,0,0)"), 3);
     ck_assert(!play_take(&p, &next)); // no expert is there
     ck_assert_int_eq(next, PR_NEXT_WAIT);
+    ck_assert_int_eq(play_end_job(&p, 3, &err), PR_OK);
+    ck_assert(!play_take(&p, &next));
     ck_assert_int_eq(play_end_job(&p, 1, &err), PR_OK); // the expert of b
     ck_assert(play_take(&p, &next));
-    ck_assert_int_eq(position(&p, "states (0,1,0)"), 3);
+    ck_assert_int_eq(position(&p, "states (0,1,0)"), 4);
     ck_assert(!play_take(&p, &next)); // the other corners lack theirs
     ck_assert_int_eq(next, PR_NEXT_WAIT);
     ck_assert_int_eq(play_end_job(&p, 2, &err), PR_OK); // the point; nothing comes free by it
     ck_assert(!play_take(&p, &next));
     ck_assert_int_eq(play_end_job(&p, 0, &err), PR_OK); // the expert of a
     ck_assert(play_take(&p, &next));
-    ck_assert_int_eq(position(&p, "states (1,0,0)"), 4);
+    ck_assert_int_eq(position(&p, "states (1,0,0)"), 5);
     play_run(&p);
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);
     play_close(&p);
@@ -126,8 +131,9 @@ START_TEST(an_expert_that_fails)
     ck_assert_ptr_nonnull(strstr(err.text, "b-s1"));
     ck_assert_ptr_nonnull(strstr(err.text, "made to fail"));
     ck_assert_int_eq(p.trains, 2);
-    ck_assert_int_eq(p.evaluates, 3); // (1,0,0), (1/2,0,1/2), (0,0,1)
-    ck_assert_int_eq(play_count("expert-fails", "cells.csv", "\n"), 4);
+    ck_assert_int_eq(p.evaluates, 3 + 1); // (1,0,0), (1/2,0,1/2), (0,0,1), the base model
+    ck_assert_int_eq(play_count("expert-fails", "cells.csv", "\nstates,"), 3);
+    ck_assert_int_eq(play_count("expert-fails", "cells.csv", "\nbase,"), 3); // all but the expert of b
     ck_assert_int_eq(play_count("expert-fails", "metrics.json", "\"numeric\""), 1);
     play_close(&p);
     // The same sweep again, with the cause gone, does what is missing and no more.
@@ -207,8 +213,8 @@ START_TEST(shared_points)
     pr_error_t err;
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
-    ck_assert_int_eq(p.evaluates, 15);
-    ck_assert_int_eq(play_count("shared", "cells.csv", "\n"), 31);
+    ck_assert_int_eq(p.evaluates, 15 + 1); // the experts alone are points of both
+    ck_assert_int_eq(play_count("shared", "cells.csv", "\n"), 31 + 4);
     ck_assert_int_eq(play_count("shared", "cells.csv", "\ngrid,"), 15);
     ck_assert_int_eq(play_count("shared", "cells.csv", "\ntree,"), 15);
     play_close(&p);
@@ -289,7 +295,9 @@ START_TEST(several_seeds)
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
     ck_assert_int_eq(p.trains, 6);
-    ck_assert_int_eq(p.evaluates, 12);
+    ck_assert_int_eq(p.evaluates, 12 + 1);
+    ck_assert_int_eq(play_count("seeds", "cells.csv", "\nbase,4,"), 4); // the base model once
+    ck_assert_int_eq(play_count("seeds", "cells.csv", "\nbase,9,"), 3);
     ck_assert_int_eq(play_count("seeds", "cells.csv", "\nstates,4,"), 6);
     ck_assert_int_eq(play_count("seeds", "cells.csv", "\nstates,9,"), 6);
     play_close(&p);
@@ -308,7 +316,7 @@ START_TEST(equal_objectives)
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
     ck_assert_int_eq(p.trains, 1);
-    ck_assert_int_eq(p.evaluates, 2); // at either corner the policy is the same
+    ck_assert_int_eq(p.evaluates, 2 + 1); // at the corners the policy is the same
     char hash[2][PR_HASH_HEX];
     for (int k = 0; k < 2; k++) {
         char *dir = pr_sweep_expert_dir(c, pr_sweep_dir(p.sweep), k, 1);
@@ -339,7 +347,8 @@ START_TEST(given_adapters)
     play_all(&p, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
     ck_assert_int_eq(p.trains, 0);
-    ck_assert_int_eq(p.evaluates, 5);
+    ck_assert_int_eq(p.evaluates, 5 + 1);
+    ck_assert_int_eq(play_count("given", "cells.csv", "\nbase,"), 3); // nothing depends on the seed
     play_close(&p);
     // Another adapter for y: the point that does not weigh y stays as it is.
     play_adapter(path, "another b");
@@ -453,7 +462,7 @@ START_TEST(points_for_the_global_front)
 }
 END_TEST
 
-/* Of cells.csv: means and the mark of the front of each row. */
+/* Of cells.csv: means and the mark of the front of each row of a search. */
 static size_t read_front(const char *results, double *mean, bool *front, size_t max)
 {
     char *text = play_read(results, "cells.csv"), *save = NULL;
@@ -461,7 +470,7 @@ static size_t read_front(const char *results, double *mean, bool *front, size_t 
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *inner = NULL;
         int i = 0;
-        if (strncmp(line, "search,", 7) == 0)
+        if (strncmp(line, "search,", 7) == 0 || strncmp(line, "base,", 5) == 0)
             continue;
         ck_assert(n < max);
         for (char *field = strtok_r(line, ",", &inner); field; field = strtok_r(NULL, ",", &inner), i++) {
@@ -542,11 +551,26 @@ START_TEST(front_and_minimised_objectives)
 }
 END_TEST
 
-/* Where an objective declares no worst value, hypervolumes are measured from the worst that was found. */
-START_TEST(infinite_ranges)
+/* The reference point of metrics.json in an objective. */
+static double reference_of(const char *results, const char *objective)
+{
+    char *text = play_read(results, "metrics.json");
+    json_t *m = NULL;
+    pr_error_t err;
+    ck_assert_int_eq(pr_json_parse(text, strlen(text), "metrics", &m, &err), PR_OK);
+    double volume = json_number_value(json_object_get(json_object_get(m, "all"), "hypervolume")),
+           reference = json_number_value(json_object_get(json_object_get(m, "reference_point"), objective));
+    ck_assert(isfinite(volume) && volume > 0);
+    json_decref(m);
+    free(text);
+    return reference;
+}
+
+/* A sweep in which b declares no range. */
+static void run_without_range(const char *results, const char *more)
 {
     double lo[PR_MAX_OBJECTIVES] = {0, -INFINITY, 0}, hi[PR_MAX_OBJECTIVES] = {1, INFINITY, 1};
-    pr_config_t *c = play_config("infinite", edges);
+    pr_config_t *c = play_config(results, more);
     play_t p = {.config = c, .workers = 1, .log = json_array(), .attempts = json_object()};
     pr_error_t err;
     ck_assert_int_eq(pr_inputs_read(c, &p.inputs, &err), PR_OK);
@@ -554,23 +578,37 @@ START_TEST(infinite_ranges)
     play_run(&p);
     ck_assert_int_eq(pr_sweep_write(p.sweep, NULL, 0, &err), PR_OK);
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);
-    double mean[30], least = INFINITY;
-    bool front[10];
-    size_t n = read_front("infinite", mean, front, 10);
-    for (size_t i = 0; i < n; i++)
-        least = fmin(least, mean[3 * i + 1]);
-    char *text = play_read("infinite", "metrics.json");
-    json_t *m = NULL;
-    ck_assert_int_eq(pr_json_parse(text, strlen(text), "metrics", &m, &err), PR_OK);
-    const json_t *reference = json_object_get(m, "reference_point");
-    ck_assert_double_eq(json_number_value(json_object_get(reference, "a")), 0);
-    ck_assert_double_eq(json_number_value(json_object_get(reference, "b")), least);
-    double volume = json_number_value(json_object_get(json_object_get(m, "all"), "hypervolume"));
-    ck_assert(isfinite(volume) && volume > 0);
-    json_decref(m);
-    free(text);
     play_close(&p);
     pr_config_free(&c);
+}
+
+/* Where an objective declares no worst value, hypervolumes are measured from what 5 % of the base model's responses stay
+ * below; without a base model, from the worst mean that was found. */
+START_TEST(infinite_ranges)
+{
+    char more[256];
+    double mean[30], least = INFINITY, w[3] = {0}, score[PLAY_PROMPTS];
+    bool front[10];
+    run_without_range("infinite", edges);
+    for (int i = 0; i < PLAY_PROMPTS; i++) {
+        score[i] = play_score(w, 3, 1, i);
+        for (int j = i; j > 0 && score[j] < score[j - 1]; j--) {
+            double swap = score[j];
+            score[j] = score[j - 1];
+            score[j - 1] = swap;
+        }
+    }
+    double at = 0.05 * (PLAY_PROMPTS - 1), low = score[0] + at * (score[1] - score[0]); // at < 1
+    ck_assert_double_eq(reference_of("infinite", "a"), 0);
+    ck_assert_double_eq_tol(reference_of("infinite", "b"), low, 1e-15);
+    ck_assert_int_eq(play_count("infinite", "journal.jsonl", "\"event\":\"base\""), 1);
+    snprintf(more, sizeof more, "base = false; %s", edges);
+    run_without_range("infinite-alone", more);
+    size_t n = read_front("infinite-alone", mean, front, 10);
+    for (size_t i = 0; i < n; i++)
+        least = fmin(least, mean[3 * i + 1]);
+    ck_assert_double_eq(reference_of("infinite-alone", "b"), least);
+    ck_assert_int_eq(play_count("infinite-alone", "cells.csv", "\nbase,"), 0);
 }
 END_TEST
 

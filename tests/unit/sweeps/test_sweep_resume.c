@@ -211,7 +211,7 @@ static const char three[] =
 typedef struct change {
     const char *set; // --set key=value; NULL: only the command
     const char *command;
-    int finetunes, evaluates; // jobs that the change concerns
+    int finetunes, evaluates; // jobs that the change concerns: of 6 points and the base model
 } change_t;
 
 static const change_t changes[] = {
@@ -222,34 +222,35 @@ static const change_t changes[] = {
     {"finetune.micro_tokens=99", NULL, 0, 0}, // nor is how a job is done a part of what it is
     {"evaluate.streams=5", NULL, 0, 0},
     {"front_samples=1", NULL, 0, 0},
+    {"base=false", NULL, 0, 0},
     {"evaluate.temperature=0.5", NULL, 0, 0}, // as decoding is greedy
     {"evaluate.top_p=0.5", NULL, 0, 0},
     {"objectives.[0].name=\"renamed\"", NULL, 0, 0}, // what it is has not changed
     {"search.[0].name=\"renamed\"", NULL, 0, 0},
     {"search.[0].divisions=4", NULL, 0, 9},
-    {"search.[0].aggregate=\"params\"", NULL, 0, 6},
-    {"search.[0].norm=\"before\"", NULL, 0, 6},
-    {"search.[0].layer=2", NULL, 0, 6},
-    {"evaluate.max_new_tokens=7", NULL, 0, 6},
-    {"evaluate.prompts=5", NULL, 0, 6},
-    {"evaluate.decoding=\"sample\"", NULL, 0, 6},
-    {"seeds=[2]", NULL, 3, 6},
+    {"search.[0].aggregate=\"params\"", NULL, 0, 7},
+    {"search.[0].norm=\"before\"", NULL, 0, 7},
+    {"search.[0].layer=2", NULL, 0, 7},
+    {"evaluate.max_new_tokens=7", NULL, 0, 7},
+    {"evaluate.prompts=5", NULL, 0, 7},
+    {"evaluate.decoding=\"sample\"", NULL, 0, 7},
+    {"seeds=[2]", NULL, 3, 6}, // the base model is as it was
     {"seed=4", NULL, 3, 6},
-    {"stop=(\"x\")", NULL, 3, 6},
-    {"truncated=\"drop\"", NULL, 3, 6},
+    {"stop=(\"x\")", NULL, 3, 7},
+    {"truncated=\"drop\"", NULL, 3, 7},
     {"finetune.steps=3", NULL, 3, 6},
     {"finetune.lr=0.5", NULL, 3, 6},
     {"finetune.samples=3", NULL, 3, 6},
     {"finetune.lora.r=2", NULL, 3, 6},
     {"finetune.method=\"grpo\"", NULL, 3, 6},
     {"finetune.kl=0.5", NULL, 3, 6},
-    {"objectives.[2].n=2", NULL, 1, 6},           // every point is scored by it
+    {"objectives.[2].n=2", NULL, 1, 7},           // every point is scored by it
     {"objectives.[1].minimize=true", NULL, 1, 3}, // the points that weigh b
-    {NULL, "echo >> %s/model/tokenizer.json", 3, 6},
-    {NULL, "echo >> %s/model/model.safetensors", 3, 6},
-    {NULL, "echo >> %s/model/config.json", 3, 6},
+    {NULL, "echo >> %s/model/tokenizer.json", 3, 7},
+    {NULL, "echo >> %s/model/model.safetensors", 3, 7},
+    {NULL, "echo >> %s/model/config.json", 3, 7},
     {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/train.jsonl", 3, 6},
-    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/eval.jsonl", 0, 6},
+    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/eval.jsonl", 0, 7},
 };
 
 static pr_config_t *config_with(const char *results, const char *set)
@@ -274,7 +275,7 @@ START_TEST(changed_configurations)
     pr_config_t *before = config_with(results, NULL);
     play_t p = {.workers = 1}, q = {.workers = 1}, r = {.workers = 1};
     play_all(&p, before, &end, &err);
-    ck_assert(end == PR_OK && p.trains == 3 && p.evaluates == 6);
+    ck_assert(end == PR_OK && p.trains == 3 && p.evaluates == 7);
     play_close(&p);
     if (x->command) {
         char command[512];
