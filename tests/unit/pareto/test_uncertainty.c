@@ -166,7 +166,7 @@ START_TEST(probability_of_the_front)
     ck_assert_double_gt(probability[0], 0.05);
     ck_assert_double_lt(probability[0], 0.95);
     ck_assert_double_eq_tol(probability[0] + probability[1], 1, 1e-9); // never equal, one beats the other
-    for (int i = 0; i < PROMPTS; i++) // now one each way: both are always on it
+    for (int i = 0; i < PROMPTS; i++)                                  // now one each way: both are always on it
         scores[1][i][1] = scores[0][i][1] - fabs(scores[1][i][0] - scores[0][i][0]) - 1;
     for (int i = 0; i < PROMPTS; i++)
         scores[1][i][0] = scores[0][i][0] + 1;
