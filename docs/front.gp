@@ -24,6 +24,9 @@ wanted(search, front) = strcol("search") eq search && strcol("front") eq front
 pick(search, front, name) = wanted(search, front) ? column(name) : NaN
 # The rows of the base model and of the experts.
 alone(name) = strcol("search") eq "base" ? column(name) : NaN
+# Their names stand beside those at the left edge and above the others, where there is room.
+beside(name) = alone(name) < 0.5 ? column(name) : NaN
+above(name) = alone(name) >= 0.5 ? column(name) : NaN
 who(row) = column("w_reflection") > 0 ? "reflection" : column("w_empathy") > 0 ? "empathy" : column("w_brevity") > 0 ? "brevity" : "base model"
 
 set multiplot
@@ -45,6 +48,7 @@ do for [search in "states params"] {
        cells using (pick(search, "1", "reflection")):(column("empathy")):(column("brevity")) \
          with points pt 7 ps 1.4 lc palette, \
        cells using (alone("reflection")):(column("empathy")) with points pt 6 ps 2.4 lw 1.5 lc rgb "#d62728", \
-       cells using (alone("reflection")):(column("empathy")):(who(0)) with labels left offset 1.2,0.6 tc rgb "#d62728"
+       cells using (beside("reflection")):(column("empathy")):(who(0)) with labels left offset 1.2,0.6 tc rgb "#d62728", \
+       cells using (above("reflection")):(column("empathy")):(who(0)) with labels center offset 0,1.5 tc rgb "#d62728"
 }
 unset multiplot
