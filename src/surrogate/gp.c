@@ -413,14 +413,17 @@ void pr_gp_add(pr_gp_t *g, const double *x, double y, double noise)
 
 void pr_gp_predict(const pr_gp_t *g, const double *x, int m, double *mean, double *variance)
 {
-    enum { CHUNK = 64 };
+    enum { CHUNK = 128 };
     int n = g->n, threads = one_thread();
     double *v = pr_alloc((size_t)n * CHUNK, sizeof *v);
     for (int first = 0; first < m; first += CHUNK) {
         int c = m - first < CHUNK ? m - first : CHUNK;
         for (int j = 0; j < c; j++)
             covariances(g, n, x + (size_t)(first + j) * (size_t)g->d, v + (size_t)j * (size_t)n);
-        cblas_dtrsm(CblasColMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, n, c, 1, g->u, g->cap, v, n);
+        if (c == 1) // for which dtrsm would copy the matrix
+            cblas_dtrsv(CblasColMajor, CblasUpper, CblasTrans, CblasNonUnit, n, g->u, g->cap, v, 1);
+        else
+            cblas_dtrsm(CblasColMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, n, c, 1, g->u, g->cap, v, n);
         for (int j = 0; j < c; j++) {
             const double *at = v + (size_t)j * (size_t)n;
             mean[first + j] = cblas_ddot(n, at, 1, g->beta, 1);
