@@ -88,16 +88,15 @@ static int filling(int k)
     return k == 2 ? 1 : 3;
 }
 
-void pr_auto_start(pr_replay_t *r, int64_t room)
+void pr_auto_start(const pr_search_t *s, int64_t room, pr_pointset_t *out)
 {
-    const pr_search_t *s = r->s;
     int k = s->k;
     double w[PR_MAX_OBJECTIVES] = {0};
     pr_point_t p;
-    for (int j = 0; j < k && (int64_t)r->points.n < room; j++) {
+    for (int j = 0; j < k && (int64_t)out->n < room; j++) {
         p = (pr_point_t){.den = 1};
         p.num[j] = 1;
-        pr_replay_add(r, &p, 0);
+        pr_pointset_add(out, &p, NULL);
     }
     bool exact = !pr_search_is_cube(s->spec) && s->spec->lattice == 0;
     p = (pr_point_t){.den = k};
@@ -105,16 +104,17 @@ void pr_auto_start(pr_replay_t *r, int64_t room)
         w[j] = pr_search_is_cube(s->spec) ? 0.5 : 1.0 / k;
         p.num[j] = 1;
     }
+    pr_point_reduce(&p, k);
     if (!exact)
         pr_auto_point(s, w, &p);
-    if ((int64_t)r->points.n < room)
-        pr_replay_add(r, &p, 0);
-    int64_t until = (int64_t)r->points.n + filling(k);
+    if ((int64_t)out->n < room)
+        pr_pointset_add(out, &p, NULL);
+    int64_t until = (int64_t)out->n + filling(k);
     if (until > room)
         until = room;
-    for (uint64_t i = 0; (int64_t)r->points.n < until && i < 1000; i++) { // a lattice may not have as many
+    for (uint64_t i = 0; (int64_t)out->n < until && i < 1000; i++) { // a lattice may not have as many
         pr_auto_uniform(s, i, NULL, w);
         pr_auto_point(s, w, &p);
-        pr_replay_add(r, &p, 0);
+        pr_pointset_add(out, &p, NULL);
     }
 }

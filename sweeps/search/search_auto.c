@@ -157,6 +157,27 @@ static void add_round(pr_replay_t *r, int round, int64_t size, const pr_point_t 
     pr_pointset_free(&all);
 }
 
+/* Points that may still be wanted. */
+static int64_t room_of(const pr_replay_t *r)
+{
+    int64_t left = budget_of(r->s) - (int64_t)r->points.n, room = pr_replay_room(r);
+    return room < left ? room : left > 0 ? left : 0;
+}
+
+/* The first round. One that was as large and of other points is taken as it was: another version or machine began it. */
+static void begin(pr_replay_t *r, const history_t *h)
+{
+    pr_pointset_t start = {.k = r->k};
+    pr_auto_start(r->s, room_of(r), &start);
+    size_t given = h->rounds > 0 ? h->first[1] : 0;
+    bool other = false;
+    for (size_t i = 0; i < given && given == start.n; i++)
+        other = other || pr_pointset_find(&start, &h->point[i]) == PR_NO_POINT;
+    for (size_t i = 0; i < start.n; i++)
+        pr_replay_add(r, other ? &h->point[i] : &start.item[i], 0);
+    pr_pointset_free(&start);
+}
+
 /* Chooses the points of a round. false: the search has come to its end, which r->why says. */
 static bool choose_round(pr_replay_t *r, int64_t size, size_t n_fit, pr_auto_choice_t *c)
 {
@@ -177,19 +198,12 @@ static bool choose_round(pr_replay_t *r, int64_t size, size_t n_fit, pr_auto_cho
     return false;
 }
 
-/* Points that may still be wanted. */
-static int64_t room_of(const pr_replay_t *r)
-{
-    int64_t left = budget_of(r->s) - (int64_t)r->points.n, room = pr_replay_room(r);
-    return room < left ? room : left > 0 ? left : 0;
-}
-
 static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
 {
     PR_TRY(auto_check(r->s, err));
     history_t h = history_new(r);
     size_t n_fit = 0;
-    pr_auto_start(r, room_of(r));
+    begin(r, &h);
     for (int round = 1; pr_replay_settle(r) && room_of(r) > 0; round++) {
         int64_t room = room_of(r), size = batch_of(r->s) < room ? batch_of(r->s) : room;
         if (r->points.n <= OFTEN || (double)r->points.n >= 1.1 * (double)n_fit)

@@ -17,7 +17,7 @@ void pr_auto_uniform(const pr_search_t *s, uint64_t i, const double *shift, doub
 void pr_auto_clip(const pr_search_t *s, double *w);
 /* Adds the design that every search begins with, at most `room` points, in an order of which each part is a design:
  * experts alone, the centre, and of a space-filling sequence. */
-void pr_auto_start(pr_replay_t *r, int64_t room);
+void pr_auto_start(const pr_search_t *s, int64_t room, pr_pointset_t *out);
 
 /* ---- what is believed ---- */
 

@@ -183,6 +183,24 @@ START_TEST(inside_from_the_start)
 }
 END_TEST
 
+/* A first round that another version of the program chose stands, and the budget with it. */
+START_TEST(another_start)
+{
+    trial_t t = trial_new("concave", 3, 12), other = trial_new("concave", 3, 12);
+    trial_run(&t);
+    ck_assert(trial_round(&other));
+    ck_assert_uint_eq(other.n, 7);
+    pr_point_t *p = &other.obs[5].point; // not where the start has it
+    *p = (pr_point_t){.den = 97, .num = {31, 33, 33}};
+    trial_run(&other);
+    ck_assert_uint_eq(other.n, 12);
+    for (size_t i = 7; i < 12; i++)
+        ck_assert_int_gt(other.obs[i].level, 0);
+    trial_free(&t);
+    trial_free(&other);
+}
+END_TEST
+
 /* A batch is as large as it says, but for the first round and the end of the budget. */
 START_TEST(rounds_are_batches)
 {
@@ -259,6 +277,7 @@ int main(void)
     tcase_add_loop_test(tcase, finds_the_front, 0, sizeof floors / sizeof *floors);
     tcase_add_loop_test(tcase, budgets_share_their_points, 0, 3);
     tcase_add_test(tcase, inside_from_the_start);
+    tcase_add_test(tcase, another_start);
     tcase_add_test(tcase, rounds_are_batches);
     tcase_add_test(tcase, ends);
     tcase_add_test(tcase, degenerate_values);
