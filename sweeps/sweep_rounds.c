@@ -41,14 +41,6 @@ static json_t *budget_json(const pr_sweep_t *s, const pr_track_t *t)
     return b;
 }
 
-static json_t *numbers_json(const double *x, int n)
-{
-    json_t *list = json_array();
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, pr_json_real(x[i])); // null: without limit
-    return list;
-}
-
 /* The keys that the search is given. Those of its policy are in the identities of evaluations. New reference. */
 static pr_status_t keys_json(const pr_track_t *t, json_t **out, pr_error_t *err)
 {
@@ -75,8 +67,8 @@ pr_status_t pr_rounds_begin(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
         return status;
     }
     json_t *all = json_pack("{s:o, s:I, s:i, s:o, s:o, s:o, s:o}", "keys", keys, "seed", (json_int_t)t->search.seed,
-                            "prompts", t->search.n_prompts, "signs", signs, "lo", numbers_json(s->lo, k), "hi",
-                            numbers_json(s->hi, k), "reference", numbers_json(s->reference, k));
+                            "prompts", t->search.n_prompts, "signs", signs, "lo", pr_json_reals(s->lo, (size_t)k), "hi",
+                            pr_json_reals(s->hi, (size_t)k), "reference", pr_json_reals(s->reference, (size_t)k));
     if (!pr_search_goes_on(t->spec))
         json_object_set_new(all, "budget", budget_json(s, t));
     pr_json_hash(all, t->basis);

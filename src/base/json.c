@@ -38,6 +38,14 @@ json_t *pr_json_real(double x)
     return value;
 }
 
+json_t *pr_json_reals(const double *x, size_t n)
+{
+    json_t *list = x ? json_array() : json_null();
+    for (size_t i = 0; x && i < n; i++)
+        json_array_append_new(list, pr_json_real(x[i]));
+    return list;
+}
+
 char *pr_json_text(const json_t *value, size_t flags)
 {
     char *text = json_dumps(value, flags | JSON_ENCODE_ANY);

@@ -41,6 +41,8 @@ pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, vo
 
 /* A number; null when it is not finite. Never NULL. */
 json_t *pr_json_real(double x);
+/* A list of pr_json_real(x[i]), x [n]; null for NULL. New reference. */
+json_t *pr_json_reals(const double *x, size_t n);
 /* The text of a value with jansson's flags (JSON_ENCODE_ANY is implied). Never NULL: a value that cannot be written,
  * such as NULL, is a programming error and aborts with one line. Caller frees. */
 char *pr_json_text(const json_t *value, size_t flags);

@@ -44,7 +44,7 @@ static inline double kernel_and_slope(int smoothness, double r2, double *slope)
     return (1 + r + r * r / 3) * e;
 }
 
-static inline double kernel(int smoothness, double r2)
+double pr_gp_kernel(int smoothness, double r2)
 {
     double slope;
     return kernel_and_slope(smoothness, r2, &slope);
@@ -362,8 +362,8 @@ struct pr_gp {
 static void covariances(const pr_gp_t *g, int n, const double *x, double *out)
 {
     for (int i = 0; i < n; i++)
-        out[i] =
-            g->signal * kernel(g->smoothness, scaled_distance2(g->x + (size_t)i * (size_t)g->d, x, g->inverse, g->d));
+        out[i] = g->signal *
+                 pr_gp_kernel(g->smoothness, scaled_distance2(g->x + (size_t)i * (size_t)g->d, x, g->inverse, g->d));
 }
 
 pr_gp_t *pr_gp_new(const pr_gp_data_t *data, const pr_gp_theta_t *theta, int room)

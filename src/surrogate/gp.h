@@ -40,6 +40,9 @@ void pr_gp_start(const pr_gp_data_t *data, pr_gp_theta_t *theta);
  * length keep those apart that few points cannot tell. O(n^3) a step. */
 void pr_gp_ascend(const pr_gp_data_t *data, pr_gp_theta_t *theta);
 
+/* The kernel, of a signal of 1, at the squared distance r2 in lengths. */
+double pr_gp_kernel(int smoothness, double r2);
+
 typedef struct pr_gp pr_gp_t;
 
 /* room: how many may be added. Copies data. The caller frees. */

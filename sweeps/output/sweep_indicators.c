@@ -334,18 +334,16 @@ static json_t *set_json(const double *points, size_t n, int k, const pr_volume_t
 static json_t *on_front_of(const pr_sweep_t *s, const pr_track_t *t, const pr_run_points_t *run,
                            const double *probability)
 {
+    int k_n = s->config->n_objectives;
     double w[PR_MAX_OBJECTIVES];
     json_t *list = probability ? json_array() : json_null();
     for (size_t i = 0; probability && i < run->n; i++) {
+        if (probability[i] == 0)
+            continue;
         pr_point_t p = pr_track_point(t, run->asked[i]);
-        json_t *weights = json_array();
-        pr_point_weights(&p, s->config->n_objectives, w);
-        for (int k = 0; k < s->config->n_objectives; k++)
-            json_array_append_new(weights, pr_json_real(w[k]));
-        if (probability[i] > 0)
-            json_array_append_new(list,
-                                  json_pack("{s:O, s:o}", "w", weights, "probability", pr_json_real(probability[i])));
-        json_decref(weights);
+        pr_point_weights(&p, k_n, w);
+        json_array_append_new(list, json_pack("{s:o, s:o}", "w", pr_json_reals(w, (size_t)k_n), "probability",
+                                              pr_json_real(probability[i])));
     }
     return list;
 }

@@ -20,22 +20,13 @@ static const double RELATIVE_ERROR = 1e-3;
 
 /* ---- kept ---- */
 
-/* NULL for no numbers. */
-static json_t *numbers_json(const double *x, size_t n)
-{
-    json_t *list = x ? json_array() : json_null();
-    for (size_t i = 0; x && i < n; i++)
-        json_array_append_new(list, pr_json_real(x[i]));
-    return list;
-}
-
 /* n: points of the run. */
 static json_t *volume_json(const pr_volume_t *v, size_t resamples, size_t n)
 {
     return json_pack("{s:o, s:o, s:i, s:o, s:o, s:i, s:o}", "volume", pr_json_real(v->at.volume), "error",
                      pr_json_real(v->at.error), "method", (int)v->at.method, "exact_steps",
-                     pr_json_real(v->exact_steps), "resampled", numbers_json(v->resampled, 1 + resamples), "resampler",
-                     (int)v->resampler, "on_front", numbers_json(v->on_front, n));
+                     pr_json_real(v->exact_steps), "resampled", pr_json_reals(v->resampled, 1 + resamples), "resampler",
+                     (int)v->resampler, "on_front", pr_json_reals(v->on_front, n));
 }
 
 static double number(const json_t *object, const char *key)

@@ -194,16 +194,14 @@ static void measure(chooser_t *c)
     const pr_replay_t *r = c->r;
     int k = r->k, n = c->model.n;
     double *sd = pr_alloc((size_t)(n * k), sizeof *sd);
-    pr_gain_t g;
     c->held = pr_alloc((size_t)(n * k), sizeof *c->held);
     if (c->model.noisy)
         pr_auto_predict(&c->model, c->model.w, n, c->held, sd);
     for (int i = 0; i < n && !c->model.noisy; i++)
         memcpy(c->held + i * k, r->mean + c->model.id[i] * (size_t)k, (size_t)k * sizeof *c->held);
-    pr_gain_init(&g, r);
     for (int j = 0; j < k; j++) {
         double top = -INFINITY, least = INFINITY;
-        c->reference[j] = g.reference[j];
+        c->reference[j] = pr_replay_reference(r, j);
         for (int i = 0; i < n; i++) {
             top = fmax(top, c->held[i * k + j]);
             least = fmin(least, c->held[i * k + j]);
@@ -216,7 +214,6 @@ static void measure(chooser_t *c)
     c->rays = pr_rays_new(k, k <= 3 ? 256 : 384);
     for (int i = 0; i < n; i++)
         pr_rays_cover(c->rays, c->held + i * k);
-    pr_gain_free(&g);
     free(sd);
 }
 
@@ -312,18 +309,18 @@ static double doubted_gain(const chooser_t *c)
     const pr_auto_model_t *m = &c->model;
     const candidate_set_t *set = &c->set;
     int k = set->k;
-    double most = 0, far = k > 3 ? sqrt(k / 3.0) : 1;
+    double most = 0, length = DOUBT_LENGTH * pr_auto_spread(k);
     for (int i = 0; i < set->n; i++) {
         double near = INFINITY, sd[PR_MAX_OBJECTIVES];
         for (int p = 0; p < m->n; p++) {
             double d2 = 0;
             for (int q = 0; q < k; q++) {
-                double t = (set->w[i * k + q] - m->w[p * k + q]) / (DOUBT_LENGTH * far);
+                double t = (set->w[i * k + q] - m->w[p * k + q]) / length;
                 d2 += t * t;
             }
             near = fmin(near, d2);
         }
-        double r = sqrt(5 * near), known = (1 + r + r * r / 3) * exp(-r), open = sqrt(fmax(1 - known * known, 0));
+        double known = pr_gp_kernel(2, near), open = sqrt(fmax(1 - known * known, 0));
         for (int j = 0; j < k; j++)
             sd[j] = fmax(set->sd[i * k + j], m->scale[j] / c->unit[j] * open);
         most = fmax(most, pr_rays_gain(c->rays, set->mean + i * k, sd));
@@ -342,23 +339,17 @@ static bool is_turn(uint64_t turn, double share)
 /* Is no point closer to the middle of a and b than these (an edge of Gabriel's graph)? */
 static bool are_neighbours(const pr_auto_model_t *m, int a, int b, const double *middle, double r2)
 {
-    for (int p = 0; p < m->n; p++) {
-        double d2 = 0;
-        for (int q = 0; q < m->k; q++)
-            d2 += (middle[q] - m->w[p * m->k + q]) * (middle[q] - m->w[p * m->k + q]);
-        if (p != a && p != b && d2 < r2 - 1e-12)
+    for (int p = 0; p < m->n; p++)
+        if (p != a && p != b && pr_auto_distance2(middle, m->w + p * m->k, m->k) < r2 - 1e-12)
             return false;
-    }
     return true;
 }
 
 static void middle_of(const pr_auto_model_t *m, int a, int b, double *middle, double *r2)
 {
-    *r2 = 0;
-    for (int q = 0; q < m->k; q++) {
+    for (int q = 0; q < m->k; q++)
         middle[q] = 0.5 * (m->w[a * m->k + q] + m->w[b * m->k + q]);
-        *r2 += (middle[q] - m->w[a * m->k + q]) * (middle[q] - m->w[a * m->k + q]);
-    }
+    *r2 = pr_auto_distance2(middle, m->w + a * m->k, m->k);
 }
 
 /* What the best of both ends would gain, times half their distance. */
@@ -435,15 +426,12 @@ static int farthest(const chooser_t *c, const pr_point_t *chosen)
     for (int i = 0; i < c->set.n; i++) {
         double near = c->set.gain[i] < 0 ? -1 : INFINITY;
         for (int p = 0; p < m->n + c->chosen && near > far; p++) {
-            double d2 = 0;
             const double *at = m->w + p * k;
             if (p >= m->n) {
                 pr_point_weights(&chosen[p - m->n], k, w);
                 at = w;
             }
-            for (int q = 0; q < k; q++)
-                d2 += (c->set.w[i * k + q] - at[q]) * (c->set.w[i * k + q] - at[q]);
-            near = fmin(near, d2);
+            near = fmin(near, pr_auto_distance2(c->set.w + i * k, at, k));
         }
         if (near > far) {
             far = near;

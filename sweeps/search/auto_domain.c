@@ -82,6 +82,11 @@ void pr_auto_clip(const pr_search_t *s, double *w)
         w[j] = !simplex ? fmin(w[j], 1) : sum > 0 ? w[j] / sum : 1.0 / s->k;
 }
 
+double pr_auto_spread(int k)
+{
+    return k > 3 ? sqrt(k / 3.0) : 1;
+}
+
 /* Points of the sequence after experts alone and the centre. */
 static int filling(int k)
 {

@@ -32,8 +32,7 @@ static void warp_point(int warp, const double *w, int k, double *x)
 
 static double typical(const pr_search_t *s)
 {
-    double far = s->k > 3 ? sqrt(s->k / 3.0) : 1;
-    return TYPICAL * far * (pr_search_is_cube(s->spec) ? M_SQRT2 : 1);
+    return TYPICAL * pr_auto_spread(s->k) * (pr_search_is_cube(s->spec) ? M_SQRT2 : 1);
 }
 
 /* ---- the points ---- */
@@ -60,10 +59,7 @@ static int add_farthest(const pr_replay_t *r, const size_t *id, int n, int have,
         }
         pr_point_weights(&r->points.item[chosen[done]], k, c);
         for (int i = 0; i < n; i++) {
-            double d2 = 0;
-            for (int j = 0; j < k; j++)
-                d2 += (w[i * k + j] - c[j]) * (w[i * k + j] - c[j]);
-            near[i] = fmin(near[i], d2);
+            near[i] = fmin(near[i], pr_auto_distance2(w + i * k, c, k));
         }
     }
     free(near);
@@ -227,8 +223,7 @@ static void mix_processes(pr_auto_model_t *m, int j, const column_t *c, int room
     for (int i = 0; i < m->n_parts[j]; i++) {
         pr_gp_data_t data = {m->n, m->k, m->x[kind[i].warp], c->z, c->noise, kind[i].smoothness, typical(m->s)};
         double weight = exp(kind[i].score - kind[0].score) / total;
-        m->part[j][i] =
-            (pr_auto_part_t){pr_gp_new(&data, &kind[i].theta, room), weight, kind[i].warp, kind[i].smoothness};
+        m->part[j][i] = (pr_auto_part_t){pr_gp_new(&data, &kind[i].theta, room), weight, kind[i].warp};
         m->rough += kind[i].smoothness == 0 ? weight / m->k : 0;
     }
     m->reach[j] = pr_alloc((size_t)m->k, sizeof *m->reach[j]);

@@ -15,6 +15,15 @@ void pr_auto_point(const pr_search_t *s, const double *w, pr_point_t *out);
 void pr_auto_uniform(const pr_search_t *s, uint64_t i, const double *shift, double *w);
 /* Brings w [k] into the domain. */
 void pr_auto_clip(const pr_search_t *s, double *w);
+/* By what lengths in the domain grow with the number of objectives. */
+double pr_auto_spread(int k);
+static inline double pr_auto_distance2(const double *a, const double *b, int k)
+{
+    double sum = 0;
+    for (int j = 0; j < k; j++)
+        sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return sum;
+}
 /* Adds the design that every search begins with, at most `room` points, in an order of which each part is a design:
  * experts alone, the centre, and of a space-filling sequence. */
 void pr_auto_start(const pr_search_t *s, int64_t room, pr_pointset_t *out);
@@ -27,7 +36,7 @@ enum { PR_AUTO_WARPS = 2, PR_AUTO_KINDS = 3 * PR_AUTO_WARPS };
 typedef struct pr_auto_part {
     pr_gp_t *gp;
     double weight; // posterior probability
-    int warp, smoothness;
+    int warp;
 } pr_auto_part_t;
 
 /* Of each objective a mixture of processes, whose variance is corrected where they were surprised. */

@@ -12,7 +12,7 @@
 /* Fronts and dimensions up to which the exact gain is affordable for every cell. */
 enum { EXACT_POINTS = 1000, EXACT_K = 4 };
 
-static double reference_of(const pr_replay_t *r, int j)
+double pr_replay_reference(const pr_replay_t *r, int j)
 {
     if (r->s->reference && isfinite(r->s->reference[j]))
         return r->s->reference[j];
@@ -32,7 +32,7 @@ void pr_gain_init(pr_gain_t *g, const pr_replay_t *r)
     g->n = pr_replay_front(r, &ids, &g->front);
     free(ids);
     for (int j = 0; j < r->k; j++)
-        g->reference[j] = reference_of(r, j);
+        g->reference[j] = pr_replay_reference(r, j);
     g->tree = pr_domtree_new(g->front, g->n, r->k);
     g->scratch = pr_alloc((g->n + (size_t)r->k) * (size_t)r->k, sizeof g->scratch[0]);
 }

@@ -82,6 +82,8 @@ typedef struct pr_gain {
     double *scratch;                     // [n+k,k]
 } pr_gain_t;
 
+/* What volumes are measured from in objective j: see pr_gain_t.reference. */
+double pr_replay_reference(const pr_replay_t *r, int j);
 void pr_gain_init(pr_gain_t *g, const pr_replay_t *r);
 void pr_gain_free(pr_gain_t *g);
 /* An upper bound of the gain of u [k]; the gain itself for up to four objectives and moderate fronts. own [m,k], m <=
