@@ -76,6 +76,7 @@ typedef struct pr_evaluate_run {
     pr_cached_adapter_t *part[PR_MAX_PARTS];
     const pr_adapter_t *adapter[PR_MAX_PARTS];
     double w[PR_MAX_PARTS];
+    pr_adapter_t *by_blocks[PR_MAX_PARTS]; // with their coefficients, where blocks of layers have their own
     pr_adapter_t *merged; // of a mix that merges
     pr_policy_t policy;
     pr_decoded_t decoded;
@@ -118,7 +119,11 @@ static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
         const pr_policy_part_t *p = &e->spec.part[i];
         PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, e->spec.n, e->hooks, &e->part[i], err));
         e->adapter[i] = e->part[i]->adapter;
-        e->w[i] = p->coefficient;
+        e->w[i] = p->coefficient[0];
+        if (pr_policy_blocks(&e->spec) > 1) {
+            e->adapter[i] = e->by_blocks[i] = pr_adapter_by_blocks(e->part[i]->adapter, e->spec.blocks, p->coefficient);
+            e->w[i] = 1;
+        }
     }
     return PR_OK;
 }
@@ -349,6 +354,8 @@ done:
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
     pr_adapter_free(&e.merged);
+    for (int i = 0; i < PR_MAX_PARTS; i++)
+        pr_adapter_free(&e.by_blocks[i]);
     pr_policy_spec_clear(&e.spec);
     free(e.scores);
     free(e.per_prompt);

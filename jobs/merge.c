@@ -55,7 +55,7 @@ pr_status_t pr_env_merge(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cac
                       env->team->rows));
     for (int k = 0; k < spec->n; k++) {
         adapter[k] = part[k]->adapter;
-        w[k] = spec->part[k].coefficient;
+        w[k] = spec->part[k].coefficient[0]; // of one block, which is all that such a mix has
         pr_gram_groups(adapter[k], need);
     }
     for (int k = 0; k < spec->n && spec->n > 1 && spec->mix->grams; k++) { // one alone is itself

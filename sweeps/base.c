@@ -51,7 +51,10 @@ static int add_set(const pr_inputs_t *in, int search, bool trained, pr_base_t *o
 static void add_model(const pr_inputs_t *in, pr_base_t *b)
 {
     *b = (pr_base_t){.spec = in->config->search[0],
-                     .policy = {.method = &pr_method_experts, .mix = &pr_mix_params, .set = in->policy[0].set},
+                     .policy = {.method = &pr_method_experts,
+                                .mix = &pr_mix_params,
+                                .set = in->policy[0].set,
+                                .domain = {.k = in->config->n_objectives, .rows = 1}},
                      .name = "base",
                      .model = true};
     b->spec.name = b->name;
@@ -92,13 +95,14 @@ int64_t pr_sweep_base_rows(const pr_inputs_t *in)
 void pr_base_requests(const pr_sweep_t *s, const pr_track_t *t, pr_requests_t *out)
 {
     int k_n = s->config->n_objectives;
-    out->item = pr_alloc((size_t)k_n + 1, sizeof *out->item);
-    if (t->base->model)
-        out->item[out->n++] = (pr_request_t){.point = {.den = 1}, .n_prompts = s->n_prompts};
-    for (int k = k_n - 1; k >= 0 && t->base->experts; k--) { // in the order of points
-        pr_request_t *r = &out->item[out->n++];
-        *r = (pr_request_t){.point = {.den = 1}, .n_prompts = s->n_prompts};
-        r->point.num[k] = 1;
+    size_t n = 0;
+    pr_requests_init(out, (size_t)t->base->model + (t->base->experts ? (size_t)k_n : 0), pr_search_size(&t->search));
+    for (int k = t->base->experts ? k_n - 1 : -1; k >= -1; k--) { // the model first, then in the order of points
+        pr_request_t q = {.n_prompts = s->n_prompts};
+        if (k < 0 && !t->base->model)
+            break;
+        pr_domain_alone(&t->policy->domain, k, &q.point);
+        pr_requests_set(out, k < 0 ? 0 : t->base->model + n++, &q);
     }
 }
 

@@ -270,31 +270,35 @@ pr_point_t pr_sweep_point(const pr_sweep_t *s, const pr_evaluation_t *e)
     return pr_track_point(&s->track[e->track], e->asked);
 }
 
-/* The policy of a track at w [K]; the caller clears it. */
-static pr_status_t policy_of(pr_sweep_t *s, pr_track_t *t, const double *w, pr_policy_spec_t *out, pr_error_t *err)
+/* The policy of a track at a point; the caller clears it. */
+static pr_status_t policy_of(pr_sweep_t *s, pr_track_t *t, const pr_point_t *p, pr_policy_spec_t *out, pr_error_t *err)
 {
+    const pr_domain_t *d = &t->policy->domain;
+    double w[PR_MAX_COORDINATES];
+    json_t *params = NULL;
     pr_asker_t asker = {s, t};
-    pr_status_t status = pr_sweep_policy_at(s->inputs, t->policy, w, graph_train, &asker, out, err);
+    pr_domain_choice(d, p, w, &params);
+    pr_choice_t at = {.k = d->k, .rows = d->rows, .w = w, .params = params};
+    pr_status_t status = pr_sweep_policy_at(s->inputs, t->policy, &at, graph_train, &asker, out, err);
+    json_decref(params);
     return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
 }
 
 /* The same of a request. */
 static pr_status_t policy_at(pr_sweep_t *s, pr_track_t *t, size_t asked, pr_policy_spec_t *out, pr_error_t *err)
 {
-    double w[PR_MAX_OBJECTIVES];
     pr_point_t point = pr_track_point(t, asked);
-    pr_point_weights(&point, s->config->n_objectives, w);
-    return policy_of(s, t, w, out, err);
+    return policy_of(s, t, &point, out, err);
 }
 
 pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
     for (int k = 0; k < s->config->n_objectives && !t->policy->method->per_point && status == PR_OK; k++) {
-        double w[PR_MAX_OBJECTIVES] = {0};
+        pr_point_t alone;
         pr_policy_spec_t policy;
-        w[k] = 1;
-        status = policy_of(s, t, w, &policy, err);
+        pr_domain_alone(&t->policy->domain, k, &alone);
+        status = policy_of(s, t, &alone, &policy, err);
         pr_policy_spec_clear(&policy);
     }
     return status;
@@ -397,10 +401,10 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
 char *pr_evaluation_label(const pr_sweep_t *s, const pr_evaluation_t *e)
 {
     const pr_track_t *t = &s->track[e->track];
-    char text[PR_MAX_OBJECTIVES * 44];
+    char text[PR_POINT_TEXT];
     pr_buf_t b = {0};
     pr_point_t point = pr_sweep_point(s, e);
-    pr_point_text(&point, s->config->n_objectives, text, sizeof text);
+    pr_domain_text(&t->policy->domain, &point, text, sizeof text);
     pr_buf_printf(&b, "%s (%s)", t->policy->method->mixes ? t->policy->mix->name : t->policy->method->name, text);
     return b.data;
 }

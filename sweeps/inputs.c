@@ -2,6 +2,7 @@
 #include "sweeps/inputs.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "config/columns.h"
 #include "jobs/artifact.h"
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
@@ -35,6 +36,48 @@ static const pr_finetune_config_t *settings_of_search(const pr_config_t *c, cons
     return s->policy >= 0 ? &c->policy[s->policy].train : &c->finetune;
 }
 
+/* A searched parameter has a column of its own in cells.csv. */
+static pr_status_t check_column(const pr_config_t *c, const pr_axis_t *a, pr_error_t *err)
+{
+    static const char *const taken[] = {PR_COLUMNS_FIRST, PR_COLUMNS_LAST};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(a->name, taken[i]) == 0)
+            return pr_fail(err, PR_ERR_CONFIG, "%s: found a range or list, but cells.csv has a column of that name",
+                           a->name);
+    for (int k = 0; k < c->n_objectives; k++)
+        if (strcmp(a->name, c->objective[k].name) == 0)
+            return pr_fail(err, PR_ERR_CONFIG, "%s: found a range or list, but an objective has that name", a->name);
+    return PR_OK;
+}
+
+/* The mix's options, and what of them is searched. */
+static pr_status_t make_domain(const pr_config_t *c, const pr_search_spec_t *s, const json_t *given,
+                               pr_sweep_policy_t *out, pr_error_t *err)
+{
+    pr_domain_t *d = &out->domain;
+    json_t *constants = NULL, *params = NULL;
+    pr_point_t middle = {.den = 1};
+    double w[PR_MAX_COORDINATES];
+    PR_TRY(pr_domain_split(out->mix->options, given, c->dir, d, &constants, err));
+    pr_status_t status = pr_options_resolve(out->mix->options, constants, c->dir, &out->mix_options, err);
+    json_decref(constants);
+    PR_TRY(status);
+    d->k = c->n_objectives;
+    d->cube = s->domain && strcmp(s->domain, "cube") == 0;
+    d->rows = pr_mix_blocks(out->mix, out->mix_options);
+    if (pr_domain_size(d) > PR_MAX_COORDINATES)
+        return pr_fail(err, PR_ERR_CONFIG, "found points of %d numbers (%d rows of %d weights, %d parameters), expected at most %d",
+                       pr_domain_size(d), d->rows, d->k, d->n_axes, PR_MAX_COORDINATES);
+    for (int i = 0; i < d->n_axes; i++)
+        PR_TRY(check_column(c, &d->axis[i], err));
+    pr_domain_middle(d, &middle);
+    pr_domain_choice(d, &middle, w, &params);
+    if (params)
+        json_object_update(out->mix_options, params);
+    json_decref(params);
+    return PR_OK;
+}
+
 static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, pr_sweep_policy_t *out, pr_error_t *err)
 {
     const pr_policy_config_t *p = s->policy >= 0 ? &c->policy[s->policy] : NULL;
@@ -42,9 +85,10 @@ static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, 
     PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
     PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
     json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
-    pr_status_t status = pr_options_resolve(out->mix->options, given, c->dir, &out->mix_options, err);
+    pr_status_t status = make_domain(c, s, given, out, err);
     json_decref(given);
-    PR_TRY(status);
+    if (status != PR_OK)
+        return pr_fail_in(err, "mix '%s'", out->mix->name);
     return pr_options_resolve(out->method->options, p ? p->options : NULL, c->dir, &out->options, err);
 }
 
@@ -85,10 +129,11 @@ void pr_sweep_policy_clear(pr_sweep_policy_t *p)
 {
     json_decref(p->mix_options);
     json_decref(p->options);
+    pr_domain_clear(&p->domain);
     *p = (pr_sweep_policy_t){0};
 }
 
-pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const double *w,
+pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_choice_t *at,
                                pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX],
                                                     pr_error_t *err),
                                void *self, pr_policy_spec_t *out, pr_error_t *err)
@@ -100,9 +145,8 @@ pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p
                            .options = p->options,
                            .train = train,
                            .self = self};
-    pr_choice_t at = {.k = env.k, .rows = 1, .w = w};
     *out = (pr_policy_spec_t){0};
-    return p->method->policy_at(&env, &at, out, err);
+    return p->method->policy_at(&env, at, out, err);
 }
 
 bool pr_sweep_trains(const pr_config_t *c)
@@ -180,16 +224,39 @@ static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *
     return PR_OK;
 }
 
+/* Does the model take the mix at every value of a searched parameter, at both ends of a range? */
+static pr_status_t check_mix(const pr_sweep_policy_t *p, const pr_model_config_t *m, pr_error_t *err)
+{
+    pr_mix_plan_t plan;
+    PR_TRY(pr_mix_plan(p->mix, p->mix_options, m, &plan, err));
+    for (int i = 0; i < p->domain.n_axes; i++) {
+        const pr_axis_t *a = &p->domain.axis[i];
+        json_t *ends = a->real ? json_pack("[f, f]", a->lo, a->hi) : json_incref(a->values), *value;
+        pr_status_t status = PR_OK;
+        size_t at;
+        json_array_foreach(ends, at, value)
+        {
+            json_t *options = json_copy(p->mix_options);
+            json_object_set(options, a->name, value);
+            if (status == PR_OK)
+                status = pr_mix_plan(p->mix, options, m, &plan, err);
+            json_decref(options);
+        }
+        json_decref(ends);
+        PR_TRY(status);
+    }
+    return PR_OK;
+}
+
 pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)
 {
     pr_sweep_policy_t policy[PR_MAX_SEARCHES] = {{0}};
-    pr_mix_plan_t plan;
     pr_status_t status = PR_OK;
     PR_TRY(pr_sweep_policies(c, policy, err));
     for (int i = 0; i < c->n_searches && status == PR_OK; i++) {
         if (pr_sweep_trains(c))
             status = check_lora(c, policy[i].set, m, err);
-        if (status == PR_OK && pr_mix_plan(policy[i].mix, policy[i].mix_options, m, &plan, err) != PR_OK)
+        if (status == PR_OK && check_mix(&policy[i], m, err) != PR_OK)
             status = pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
     }
     for (int i = 0; i < c->n_searches; i++)

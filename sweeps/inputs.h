@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "jobs/content.h"
+#include "method/domain.h"
 #include "method/method.h"
 #include "model/adapter.h"
 
@@ -13,7 +14,8 @@
 typedef struct pr_sweep_policy {
     const pr_method_t *method;
     const pr_mix_t *mix;
-    json_t *mix_options, *options;   // resolved, of the mix and of the method
+    json_t *mix_options, *options;   // resolved, of the mix (what is searched at the middle of its range) and of the method
+    pr_domain_t domain;              // of its points
     const pr_finetune_config_t *set; // of its trainings
     const char *prefix;              // of its trainings' labels, where it has settings of its own; else NULL
 } pr_sweep_policy_t;
@@ -48,9 +50,9 @@ void pr_inputs_clear(pr_inputs_t *in);
  * PR_ERR_CONFIG. */
 pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err);
 void pr_sweep_policy_clear(pr_sweep_policy_t *p);
-/* The policy of a search at w [K] by its method, which asks train(self, ...) for the jobs that make adapters. The caller
+/* The policy of a search at a choice of its domain by its method, which asks train(self, ...) for the jobs that make adapters. The caller
  * clears *out, also after an error. Errors: those of the method and of train. */
-pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const double *w,
+pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_choice_t *at,
                                pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX],
                                                     pr_error_t *err),
                                void *self, pr_policy_spec_t *out, pr_error_t *err);

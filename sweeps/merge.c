@@ -105,7 +105,8 @@ static pr_status_t find_trained(const pr_inputs_t *in, pr_policy_part_t *part, p
 static pr_status_t sum_parts(const pr_inputs_t *in, const pr_policy_spec_t *spec, pr_adapter_t **out, pr_error_t *err)
 {
     pr_model_config_t model;
-    pr_adapter_t *adapter[PR_MAX_PARTS] = {NULL};
+    pr_adapter_t *adapter[PR_MAX_PARTS] = {NULL}, *by_blocks[PR_MAX_PARTS] = {NULL};
+    const pr_adapter_t *used[PR_MAX_PARTS];
     double w[PR_MAX_PARTS];
     const char *dir;
     PR_TRY(pr_model_config_read(in->config->model, &model, err));
@@ -113,12 +114,19 @@ static pr_status_t sum_parts(const pr_inputs_t *in, const pr_policy_spec_t *spec
     for (int i = 0; i < spec->n; i++) {
         PR_GO(pr_content_path(in->content, PR_CONTENT_ADAPTER, spec->part[i].source, &dir, err));
         PR_GO(pr_adapter_read(dir, &model, &adapter[i], err));
-        w[i] = spec->part[i].coefficient;
+        used[i] = adapter[i];
+        w[i] = spec->part[i].coefficient[0];
+        if (pr_policy_blocks(spec) > 1) {
+            used[i] = by_blocks[i] = pr_adapter_by_blocks(adapter[i], spec->blocks, spec->part[i].coefficient);
+            w[i] = 1;
+        }
     }
-    status = pr_adapter_concat((const pr_adapter_t *const *)adapter, w, spec->n, &model, out, err);
+    status = pr_adapter_concat(used, w, spec->n, &model, out, err);
 done:
-    for (int i = 0; i < spec->n; i++)
+    for (int i = 0; i < spec->n; i++) {
         pr_adapter_free(&adapter[i]);
+        pr_adapter_free(&by_blocks[i]);
+    }
     pr_model_config_clear(&model);
     return status;
 }
@@ -128,7 +136,11 @@ static pr_status_t search_policy(const pr_inputs_t *in, int search, int64_t seed
 {
     const pr_sweep_policy_t *p = &in->policy[search];
     trainer_t trainer = {in, p->set, seed};
-    PR_TRY(pr_sweep_policy_at(in, p, w, name_training, &trainer, out, err));
+    if (pr_domain_is_product(&p->domain))
+        return pr_fail(err, PR_ERR_USAGE, "search \"%s\": found weights, but a point of it has %d rows of them and %d "
+                       "parameters", in->config->search[search].name, p->domain.rows, p->domain.n_axes);
+    pr_choice_t at = {.k = p->domain.k, .rows = 1, .w = w};
+    PR_TRY(pr_sweep_policy_at(in, p, &at, name_training, &trainer, out, err));
     if (out->n == 0)
         return pr_fail(err, PR_ERR_CONFIG, "weights: found those of the base model, which is no adapter");
     if (!out->mix->one_adapter)

@@ -28,11 +28,13 @@ static pr_status_t tell_training(void *self, const pr_training_wish_t *wish, cha
 
 static pr_status_t outline_search(pr_outliner_t *o, int prompts, pr_error_t *err)
 {
-    double w[PR_MAX_OBJECTIVES];
+    double w[PR_MAX_COORDINATES];
+    int k_n = o->in->config->n_objectives;
     pr_policy_spec_t policy;
-    for (int k = 0; k < o->in->config->n_objectives; k++)
-        w[k] = 1.0 / o->in->config->n_objectives;
-    pr_status_t status = pr_sweep_policy_at(o->in, o->policy, w, tell_training, o, &policy, err);
+    pr_choice_t at = {.k = k_n, .rows = o->policy->domain.rows, .w = w};
+    for (int i = 0; i < at.rows * k_n; i++)
+        w[i] = 1.0 / k_n;
+    pr_status_t status = pr_sweep_policy_at(o->in, o->policy, &at, tell_training, o, &policy, err);
     if (status == PR_OK)
         status = tell(o, pr_inputs_evaluate(o->in, &policy, 0, prompts), pr_inputs_how_evaluate(o->in), err);
     pr_policy_spec_clear(&policy);

@@ -226,6 +226,7 @@ static void make_track(pr_sweep_t *s, int index)
     t->seed_index = base ? base->seed_index : index % c->n_seeds;
     t->search = (pr_search_t){.spec = t->spec,
                               .k = c->n_objectives,
+                              .domain = &t->policy->domain,
                               .n_prompts = s->n_prompts,
                               .seed = c->seed,
                               .lo = s->lo,

@@ -97,7 +97,7 @@ typedef struct pr_track {
     size_t n_eval;
     size_t settled; // the first that may be neither done nor given up
     /* All requests made so far, in order; there may be millions, of a few of the numbers that a point has room for. */
-    int64_t *asked_point;             // [n_asked][1+K] denominator, numerators
+    int64_t *asked_point;             // [n_asked][1+d] denominator, numerators
     int *asked_level, *asked_prompts; // [n_asked]
     uint32_t *asked_eval;             // [n_asked][max_range] evaluations of each request's ranges of prompts
     int max_range;
@@ -306,7 +306,7 @@ json_t *pr_base_report(pr_sweep_t *s, const pr_runs_t *runs, json_t *values);
 typedef struct pr_run_points {
     size_t n;
     uint32_t *asked; // [n] requests
-    double *w;       // [n,K]
+    double *w;       // [n,K] of several rows of weights, the first
     double *mean;    // [n,K] turned; within pr_runs_t's
 } pr_run_points_t;
 struct pr_runs {

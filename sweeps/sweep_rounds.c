@@ -78,7 +78,7 @@ pr_status_t pr_rounds_begin(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 
 void pr_rounds_follow(const pr_sweep_t *s, pr_track_t *t)
 {
-    size_t first = t->n_asked - t->n_last, each = (size_t)(1 + t->search.k);
+    size_t first = t->n_asked - t->n_last, each = (size_t)(1 + pr_search_size(&t->search));
     bool any = !pr_search_goes_on(t->spec);
     pr_buf_t b = {0};
     if (t->n_last == 0)
@@ -110,7 +110,7 @@ void pr_rounds_end_basis(const pr_sweep_t *s, const pr_track_t *t, char out[PR_H
 
 void pr_rounds_add(const pr_track_t *t, json_t *line)
 {
-    size_t each = (size_t)(1 + t->search.k);
+    size_t each = (size_t)(1 + pr_search_size(&t->search));
     pr_buf_t b = {0};
     if (t->n_new > MOST_REQUESTS)
         return;
@@ -141,14 +141,14 @@ static bool read_number(const char **at, int64_t lo, int64_t hi, char end, int64
 /* One request; last: no other follows. */
 static bool read_request(const pr_track_t *t, const char **at, bool last, pr_request_t *out)
 {
-    int k = t->search.k;
+    int d = pr_search_size(&t->search);
     int64_t level, prompts;
     *out = (pr_request_t){0};
     if (!read_number(at, 0, INT_MAX, ' ', &level) || !read_number(at, 1, t->search.n_prompts, ' ', &prompts) ||
         !read_number(at, 1, INT64_C(1) << 62, ' ', &out->point.den))
         return false;
-    for (int i = 0; i < k; i++) {
-        char end = i + 1 < k ? ' ' : last ? '\0' : ';';
+    for (int i = 0; i < d; i++) {
+        char end = i + 1 < d ? ' ' : last ? '\0' : ';';
         if (!read_number(at, 0, out->point.den, end, &out->point.num[i]))
             return false;
     }
@@ -162,14 +162,15 @@ static bool read_requests(const pr_track_t *t, const char *text, pr_requests_t *
     size_t n = 1;
     for (const char *at = text; *at; at++)
         n += *at == ';';
-    *out = (pr_requests_t){.item = pr_alloc(n, sizeof *out->item), .left = -1};
-    for (size_t i = 0; i < n; i++)
-        if (!read_request(t, &text, i + 1 == n, &out->item[i])) {
-            free(out->item);
-            *out = (pr_requests_t){0};
+    pr_requests_init(out, n, pr_search_size(&t->search));
+    for (size_t i = 0; i < n; i++) {
+        pr_request_t q;
+        if (!read_request(t, &text, i + 1 == n, &q)) {
+            pr_requests_free(out);
             return false;
         }
-    out->n = n;
+        pr_requests_set(out, i, &q);
+    }
     return true;
 }
 

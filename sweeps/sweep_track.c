@@ -139,7 +139,7 @@ static pr_status_t observe_one(const pr_sweep_t *s, const pr_track_t *t, size_t 
     }
     if (there && t->spec->n_fidelity > 0)
         PR_TRY(paired_scores(s, t, asked, &o->prompts[o->n], err));
-    o->item[o->n] = (pr_observation_t){.point = pr_track_point(t, asked),
+    o->item[o->n] = (pr_observation_t){.point = t->asked_point + asked * (size_t)(1 + pr_search_size(&t->search)),
                                        .level = t->asked_level[asked],
                                        .n_prompts = t->asked_prompts[asked],
                                        .mean = v,
@@ -215,16 +215,14 @@ static bool all_settled(const pr_sweep_t *s, pr_track_t *t)
 
 pr_point_t pr_track_point(const pr_track_t *t, size_t asked)
 {
-    const int64_t *from = t->asked_point + asked * (size_t)(1 + t->search.k);
-    pr_point_t p = {.den = from[0]};
-    memcpy(p.num, from + 1, (size_t)t->search.k * sizeof *p.num);
-    return p;
+    int d = pr_search_size(&t->search);
+    return pr_point_load(t->asked_point + asked * (size_t)(1 + d), d);
 }
 
 /* Adds the requests to those asked so far, and frees them, as they may take much. */
 static void keep_requests(pr_track_t *t, pr_requests_t *r)
 {
-    size_t each = (size_t)(1 + t->search.k);
+    size_t each = (size_t)(1 + pr_search_size(&t->search));
     if (t->n_asked + r->n > t->cap_asked) {
         t->cap_asked += t->cap_asked / 2 + r->n;
         t->asked_point = pr_realloc(t->asked_point, t->cap_asked * each, sizeof *t->asked_point);
@@ -232,16 +230,13 @@ static void keep_requests(pr_track_t *t, pr_requests_t *r)
         t->asked_prompts = pr_realloc(t->asked_prompts, t->cap_asked, sizeof *t->asked_prompts);
         t->asked_eval = pr_realloc(t->asked_eval, t->cap_asked * (size_t)t->max_range, sizeof *t->asked_eval);
     }
-    for (size_t i = 0; i < r->n; i++) {
-        int64_t *to = t->asked_point + (t->n_asked + i) * each;
-        to[0] = r->item[i].point.den;
-        memcpy(to + 1, r->item[i].point.num, (each - 1) * sizeof *to);
-        t->asked_level[t->n_asked + i] = r->item[i].level;
-        t->asked_prompts[t->n_asked + i] = r->item[i].n_prompts;
+    if (r->n > 0) {
+        memcpy(t->asked_point + t->n_asked * each, r->flat, r->n * each * sizeof *r->flat);
+        memcpy(t->asked_level + t->n_asked, r->level, r->n * sizeof *r->level);
+        memcpy(t->asked_prompts + t->n_asked, r->n_prompts, r->n * sizeof *r->n_prompts);
     }
     t->n_asked += r->n;
-    free(r->item);
-    r->item = NULL;
+    pr_requests_free(r);
 }
 
 /* Makes the evaluations of what was asked for last. */
@@ -420,7 +415,7 @@ void pr_track_clear(pr_track_t *t)
 static int compare_points(const pr_track_t *t, uint32_t x, uint32_t y)
 {
     pr_point_t a = pr_track_point(t, x), b = pr_track_point(t, y);
-    return pr_point_compare(&a, &b, t->search.k);
+    return pr_point_compare(&a, &b, pr_search_size(&t->search));
 }
 
 /* By weights, then the larger range of prompts first. */

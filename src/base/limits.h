@@ -4,5 +4,7 @@
 #define PR_BASE_LIMITS_H
 
 enum { PR_MAX_OBJECTIVES = 16 };
+/* Numbers that a point has: a weight per objective in each row, and a value per searched parameter. */
+enum { PR_MAX_COORDINATES = 64 };
 
 #endif

@@ -92,8 +92,7 @@ typedef struct trial {
 
 static void evaluate(const trial_t *t, size_t id, place_t *p)
 {
-    const pr_point_t *point = &t->points.item[id];
-    pr_point_weights(point, t->k, p->w);
+    pr_pointset_weights(&t->points, id, p->w);
     if (t->landscape) {
         t->landscape->at(p->w, t->k, p->truth);
         for (int j = 0; j < t->k; j++) {
@@ -129,9 +128,9 @@ static pr_point_t counted(const trial_t *t, const pr_point_t *asked)
     return p;
 }
 
-static void answer(trial_t *t, const pr_request_t *q)
+static void answer(trial_t *t, pr_request_t q)
 {
-    pr_point_t p = counted(t, &q->point);
+    pr_point_t p = counted(t, &q.point);
     bool is_new;
     size_t id = pr_pointset_add(&t->points, &p, &is_new);
     if (t->points.n > t->cap_places) {
@@ -146,9 +145,11 @@ static void answer(trial_t *t, const pr_request_t *q)
         t->cap_seen = t->cap_seen ? 2 * t->cap_seen : 64;
         t->seen = pr_realloc(t->seen, t->cap_seen, sizeof *t->seen);
     }
-    t->seen[t->n_seen++] = (pr_observation_t){.point = q->point,
-                                              .level = q->level,
-                                              .n_prompts = q->n_prompts,
+    int64_t *flat = pr_alloc((size_t)t->k + 1, sizeof *flat);
+    pr_point_store(&q.point, t->k, flat);
+    t->seen[t->n_seen++] = (pr_observation_t){.point = flat,
+                                              .level = q.level,
+                                              .n_prompts = q.n_prompts,
                                               .mean = t->place[id]->seen,
                                               .se = t->place[id]->se,
                                               .core_seconds = 1};
@@ -174,8 +175,8 @@ static pr_status_t run(trial_t *t, pr_error_t *err)
         if (t->n_seen + q.n > MAX_POINTS)
             status = pr_fail(err, PR_ERR_CONFIG, "--search: found more than %d points, expected a budget", MAX_POINTS);
         for (size_t i = 0; i < q.n && status == PR_OK; i++)
-            answer(t, &q.item[i]);
-        free(q.item);
+            answer(t, pr_requests_at(&q, i));
+        pr_requests_free(&q);
         if (q.done || status != PR_OK)
             return status;
     }
@@ -322,7 +323,7 @@ static pr_status_t bench(trial_t *t, pr_error_t *err)
     if (strcmp(t->spec.domain, "simplex") != 0)
         return pr_fail(err, PR_ERR_CONFIG,
                        "--search: domain: found \"%s\", expected \"simplex\": weights sum to 1 here", t->spec.domain);
-    t->points.k = t->k;
+    t->points.d = t->k;
     PR_TRY(run(t, err));
     found_t f = measure(t);
     (t->o->json ? print_json : print_text)(t, &f);
@@ -335,6 +336,8 @@ static void clear(trial_t *t)
 {
     for (size_t i = 0; i < t->points.n; i++)
         free(t->place[i]);
+    for (size_t i = 0; i < t->n_seen; i++)
+        free((int64_t *)(uintptr_t)t->seen[i].point);
     free(t->place);
     free(t->seen);
     free(t->front);

@@ -76,6 +76,24 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
 
 /* ---- policies ---- */
 
+/* The value of a mix's option. [ from, to ] is a range, { from; to } to JSON; ( values ) is a list. */
+static pr_status_t read_mix_option(const pr_node_t *node, const char *label, json_t *options, pr_error_t *err)
+{
+    json_t *value = pr_node_json(node);
+    if (node->kind == PR_NODE_LIST && node->array) {
+        if (node->n != 2) {
+            json_decref(value);
+            return pr_fail(err, PR_ERR_CONFIG, "%s: %smix.%s: found [ ] of %d, expected a value, [ from, to ] or ( values )",
+                           node->where, label, node->name, node->n);
+        }
+        json_t *range = json_pack("{s:O, s:O}", "from", json_array_get(value, 0), "to", json_array_get(value, 1));
+        json_decref(value);
+        value = range;
+    }
+    json_object_set_new(options, node->name, value);
+    return PR_OK;
+}
+
 /* "states", or { type = "states"; layer = 1; }. A method whose policies have one part has none to choose. */
 static pr_status_t read_mix(const pr_node_t *node, const char *label, const pr_method_t *method, pr_policy_config_t *p,
                             pr_error_t *err)
@@ -92,7 +110,7 @@ static pr_status_t read_mix(const pr_node_t *node, const char *label, const pr_m
                        label, method->name);
     for (int i = 0; node && node->kind == PR_NODE_GROUP && i < node->n; i++)
         if (strcmp(node->child[i]->name, "type") != 0)
-            json_object_set_new(p->mix_options, node->child[i]->name, pr_node_json(node->child[i]));
+            PR_TRY(read_mix_option(node->child[i], label, p->mix_options, err));
     if (pr_mix_find(p->mix, &mix, err) != PR_OK)
         return pr_fail_in(err, "%s: %smix", type ? type->where : "configuration", label);
     return PR_OK;

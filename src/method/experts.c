@@ -7,19 +7,25 @@
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)
 {
     out->mix = e->mix;
-    out->options = json_incref((json_t *)(uintptr_t)e->mix_options);
+    out->options = pr_method_mix_options(e, at);
     for (int k = 0; k < e->k; k++) {
         pr_training_wish_t wish = {.w = {0}};
         char id[PR_HASH_HEX];
-        if (at->w[k] == 0) // such an expert is not run
+        double w[PR_MAX_BLOCKS];
+        bool any = false;
+        for (int r = 0; r < at->rows; r++) {
+            w[r] = at->w[r * at->k + k];
+            any = any || w[r] != 0;
+        }
+        if (!any) // such an expert is not run
             continue;
         if (e->given[k]) {
-            pr_policy_add(out, false, e->given[k], at->w[k]);
+            pr_policy_add_blocks(out, false, e->given[k], at->rows, w);
             continue;
         }
         wish.w[k] = 1;
         PR_TRY(e->train(e->self, &wish, id, err));
-        pr_policy_add(out, true, id, at->w[k]);
+        pr_policy_add_blocks(out, true, id, at->rows, w);
     }
     return PR_OK;
 }

@@ -43,11 +43,25 @@ pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err)
     return PR_OK;
 }
 
+json_t *pr_method_mix_options(const pr_method_env_t *e, const pr_choice_t *at)
+{
+    json_t *options = json_copy((json_t *)(uintptr_t)e->mix_options);
+    if (at->params)
+        json_object_update(options, (json_t *)(uintptr_t)at->params);
+    return options;
+}
+
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient)
 {
-    assert(spec->n < PR_MAX_PARTS);
+    pr_policy_add_blocks(spec, job, source, 1, &coefficient);
+}
+
+void pr_policy_add_blocks(pr_policy_spec_t *spec, bool job, const char *source, int blocks, const double *coefficient)
+{
+    assert(spec->n < PR_MAX_PARTS && blocks <= PR_MAX_BLOCKS && (spec->n == 0 || blocks == spec->blocks));
     pr_policy_part_t *p = &spec->part[spec->n++];
     snprintf(p->source, sizeof p->source, "%s", source);
     p->job = job;
-    p->coefficient = coefficient;
+    memcpy(p->coefficient, coefficient, (size_t)blocks * sizeof *coefficient);
+    spec->blocks = blocks;
 }

@@ -14,7 +14,7 @@
 typedef struct pr_choice {
     int k, rows;
     const double *w;      // [rows,k], >= 0
-    const json_t *params; // object of numbers; NULL: none
+    const json_t *params; // object of values; NULL: none
 } pr_choice_t;
 
 /* A training that a method asks for: the adapter of one reward. */
@@ -28,7 +28,7 @@ typedef struct pr_method_env {
     int k;                               // objectives
     const char *const *given;            // [k] content hash of the adapter that an objective brings, or NULL
     const pr_mix_t *mix;                 // of the policy's configuration
-    const json_t *mix_options, *options; // resolved, of the mix and of the method
+    const json_t *mix_options, *options; // resolved, of the mix (at a point: pr_method_mix_options) and of the method
     /* The identity of the job that makes the adapter of a training, under the seed in question. */
     pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
     void *self;
@@ -55,8 +55,11 @@ pr_status_t pr_method_find(const char *name, const pr_method_t **out, pr_error_t
  * taken, or there are too many). */
 pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err);
 
-/* For methods: appends a part. */
+/* For methods: appends a part; with a coefficient [blocks] per block of layers. */
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient);
+void pr_policy_add_blocks(pr_policy_spec_t *spec, bool job, const char *source, int blocks, const double *coefficient);
+/* For methods: the mix's options at a point. New reference. */
+json_t *pr_method_mix_options(const pr_method_env_t *e, const pr_choice_t *at);
 
 /* Every method's word, in the order of help. */
 #define PR_METHOD_LIST(X) X(experts) X(single)

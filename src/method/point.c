@@ -25,22 +25,22 @@ static int64_t gcd64(int64_t a, int64_t b)
     return a;
 }
 
-void pr_point_reduce(pr_point_t *p, int k)
+void pr_point_reduce(pr_point_t *p, int d)
 {
-    assert(p->den > 0 && k >= 1 && k <= PR_MAX_OBJECTIVES);
+    assert(p->den > 0 && d >= 1 && d <= PR_MAX_COORDINATES);
     int64_t g = p->den;
-    for (int i = 0; i < k && g != 1; i++)
+    for (int i = 0; i < d && g != 1; i++)
         g = gcd64(g, p->num[i]);
     p->den /= g;
-    for (int i = 0; i < k; i++)
+    for (int i = 0; i < d; i++)
         p->num[i] /= g;
-    for (int i = k; i < PR_MAX_OBJECTIVES; i++)
+    for (int i = d; i < PR_MAX_COORDINATES; i++)
         p->num[i] = 0;
 }
 
-int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k)
+int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int d)
 {
-    for (int i = 0; i < k; i++) {
+    for (int i = 0; i < d; i++) {
         __int128 left = (__int128)a->num[i] * b->den, right = (__int128)b->num[i] * a->den;
         if (left != right)
             return left < right ? -1 : 1;
@@ -48,16 +48,29 @@ int pr_point_compare(const pr_point_t *a, const pr_point_t *b, int k)
     return 0;
 }
 
-void pr_point_weights(const pr_point_t *p, int k, double *w)
+void pr_point_weights(const pr_point_t *p, int d, double *x)
 {
-    for (int i = 0; i < k; i++)
-        w[i] = (double)p->num[i] / (double)p->den;
+    for (int i = 0; i < d; i++)
+        x[i] = (double)p->num[i] / (double)p->den;
 }
 
-void pr_point_text(const pr_point_t *p, int k, char *out, size_t size)
+void pr_point_store(const pr_point_t *p, int d, int64_t *flat)
+{
+    flat[0] = p->den;
+    memcpy(flat + 1, p->num, (size_t)d * sizeof *flat);
+}
+
+pr_point_t pr_point_load(const int64_t *flat, int d)
+{
+    pr_point_t p = {.den = flat[0]};
+    memcpy(p.num, flat + 1, (size_t)d * sizeof *flat);
+    return p;
+}
+
+void pr_point_text(const pr_point_t *p, int d, char *out, size_t size)
 {
     pr_buf_t b = {0};
-    for (int i = 0; i < k; i++) {
+    for (int i = 0; i < d; i++) {
         int64_t g = gcd64(p->den, p->num[i]);
         pr_buf_printf(&b, "%s%" PRId64, i > 0 ? "," : "", p->num[i] / g);
         if (p->den / g != 1)
@@ -329,7 +342,7 @@ static pr_status_t exact_point(const field_t *f, int k, pr_point_t *out, bool *f
 /* Of doubles, as they were before they were printed with all their digits. */
 static pr_status_t rounded_point(const field_t *f, int k, pr_point_t *out, pr_error_t *err)
 {
-    double x[PR_MAX_OBJECTIVES];
+    double x[PR_MAX_COORDINATES];
     int largest = 0;
     for (int i = 0; i < k; i++) {
         x[i] = nearest_double(f[i].at, f[i].len);
@@ -342,7 +355,7 @@ static pr_status_t rounded_point(const field_t *f, int k, pr_point_t *out, pr_er
 
 pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_point_t *out, pr_error_t *err)
 {
-    field_t field[PR_MAX_OBJECTIVES], f = {0};
+    field_t field[PR_MAX_COORDINATES], f = {0};
     bool fine;
     int n = 0;
     for (; next_field(&text, end, n == 0, &f.at, &f.len); n++)
@@ -352,6 +365,14 @@ pr_status_t pr_point_parse_span(const char *text, const char *end, int k, pr_poi
         return pr_fail(err, PR_ERR_FORMAT, "found %d weights, expected %d", n, k);
     PR_TRY(exact_point(field, k, out, &fine, err));
     return fine ? rounded_point(field, k, out, err) : PR_OK;
+}
+
+bool pr_point_field(const char *text, const char *end, int i, const char **field, size_t *len)
+{
+    for (int n = 0; next_field(&text, end, n == 0, field, len); n++)
+        if (n == i)
+            return true;
+    return false;
 }
 
 bool pr_point_normalise(pr_point_t *p, int k)

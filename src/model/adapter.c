@@ -68,6 +68,21 @@ void pr_adapter_free(pr_adapter_t **a)
     *a = NULL;
 }
 
+pr_adapter_t *pr_adapter_by_blocks(const pr_adapter_t *a, int blocks, const double *w)
+{
+    pr_adapter_t *out = pr_alloc(1, sizeof *out);
+    size_t n = (size_t)a->n_layer * PR_N_SLOT;
+    *out = *a;
+    out->data = NULL; // a's
+    out->lora = pr_alloc(n, sizeof *out->lora);
+    memcpy(out->lora, a->lora, n * sizeof *out->lora);
+    for (int b = 0; b < blocks; b++)
+        for (int l = b * a->n_layer / blocks; l < (b + 1) * a->n_layer / blocks; l++)
+            for (int s = 0; s < PR_N_SLOT; s++)
+                pr_adapter_at(out, l, (pr_slot_t)s)->scale *= (float)w[b];
+    return out;
+}
+
 pr_adapter_t *pr_adapter_empty(const pr_model_config_t *c)
 {
     pr_adapter_t *a = pr_alloc(1, sizeof *a);

@@ -82,6 +82,9 @@ pr_status_t pr_adapter_write(const char *dir, const pr_adapter_t *a, const pr_mo
  * s_k folded in, scale 1. Adapters with w_k = 0 are left out. n >= 1. */
 pr_status_t pr_adapter_concat(const pr_adapter_t *const *adapters, const double *w, int n, const pr_model_config_t *c,
                               pr_adapter_t **out, pr_error_t *err);
+/* The same adapter with the scales of its maps multiplied by w [blocks], by blocks of layers (block b: layers b L / blocks
+ * up to (b+1) L / blocks). It has the numbers of a, which must outlive it. The caller frees. */
+pr_adapter_t *pr_adapter_by_blocks(const pr_adapter_t *a, int blocks, const double *w);
 /* The largest rank of its maps. */
 int pr_adapter_rank(const pr_adapter_t *a);
 /* Makes the ranks as small as they can be: every map keeps the singular values above 2^-24 |B| |A|, what the rounding

@@ -220,6 +220,7 @@ static pr_status_t from_setting(const config_setting_t *s, const char *path, int
         snprintf(where, sizeof where, "%s", path);
     pr_node_t *node = node_new(kind_of_setting(s), config_setting_name(s), where);
     pr_status_t status = PR_OK;
+    node->array = config_setting_type(s) == CONFIG_TYPE_ARRAY;
     switch (node->kind) {
     case PR_NODE_GROUP:
     case PR_NODE_LIST:

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum {
@@ -22,6 +23,7 @@ typedef struct pr_node {
     pr_node_kind_t kind;
     char *name;  // NULL for the root and the elements of lists
     char *where; // "sweep.cfg:12", "--set finetune.steps=3"
+    bool array;  // LIST: written [ ]
     int64_t i;   // INT, BOOL
     double r;    // REAL
     char *s;     // STRING, valid UTF-8

@@ -98,6 +98,11 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
     }
     if (found && status == PR_OK)
         status = pr_options_resolve(found->options, given, NULL, options, err);
+    if (found && status == PR_OK && pr_mix_blocks(found, *options) > 1) {
+        status = pr_fail(err, PR_ERR_CONFIG, "blocks: found %d, expected 1: there is one row of weights here",
+                         pr_mix_blocks(found, *options));
+        json_decref(*options);
+    }
     if (status == PR_OK)
         *mix = found;
     else if (found)
@@ -108,6 +113,11 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
 }
 
 /* ---- plans ---- */
+
+int pr_mix_blocks(const pr_mix_t *mix, const json_t *options)
+{
+    return mix->blocks ? mix->blocks(options) : 1;
+}
 
 pr_status_t pr_mix_plan(const pr_mix_t *mix, const json_t *options, const pr_model_config_t *model, pr_mix_plan_t *out,
                         pr_error_t *err)

@@ -88,6 +88,8 @@ struct pr_mix {
     const char *formula;        // one line
     const char *help;           // one sentence or two
     const pr_option_t *options; // ends with a NULL key
+    /* In how many blocks of layers parts have coefficients of their own, by its options. NULL: in one. */
+    int (*blocks)(const json_t *options);
     bool one_adapter;           // a policy is one PEFT adapter, exactly: it can be exported as one
 
     /* Fills in plan, which is all zero. NULL: it stays so. Errors: PR_ERR_CONFIG (options that do not fit the model).
@@ -131,6 +133,8 @@ char *pr_mix_page(void);
 
 /* ---- used by flows, plans and mixes ---- */
 
+/* How many blocks of layers the options say, which are resolved. */
+int pr_mix_blocks(const pr_mix_t *mix, const json_t *options);
 /* The plan of a mix; options may be NULL (the defaults) or lack some. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_mix_plan(const pr_mix_t *mix, const json_t *options, const pr_model_config_t *model, pr_mix_plan_t *out,
                         pr_error_t *err);

@@ -10,14 +10,30 @@
 
 static const char *const kinds[] = {"adapter", "job"};
 
-// All options of the mix. New reference.
+// All options of the mix but those that are a part of nothing. New reference.
 static json_t *all_options(const pr_policy_spec_t *s)
 {
     json_t *options = NULL;
     pr_status_t status = pr_options_resolve(s->mix->options, s->options, NULL, &options, NULL);
     assert(status == PR_OK); // who made the spec has resolved them
     (void)status;
+    for (const pr_option_t *o = s->mix->options; o->key; o++)
+        if (o->incidental)
+            json_object_del(options, o->key);
     return options;
+}
+
+static bool is_absent(const pr_policy_part_t *p, int blocks)
+{
+    for (int b = 0; b < blocks; b++)
+        if (p->coefficient[b] != 0)
+            return false;
+    return true;
+}
+
+static json_t *coefficients(const pr_policy_part_t *p, int blocks)
+{
+    return blocks == 1 ? pr_json_real(p->coefficient[0]) : pr_json_reals(p->coefficient, (size_t)blocks);
 }
 
 json_t *pr_policy_pack(const pr_policy_spec_t *s)
@@ -26,10 +42,11 @@ json_t *pr_policy_pack(const pr_policy_spec_t *s)
     assert(s->mix && s->n >= 0 && s->n <= PR_MAX_PARTS);
     for (int i = 0; i < s->n; i++) {
         const pr_policy_part_t *p = &s->part[i];
-        assert(isfinite(p->coefficient));
-        if (p->coefficient != 0)
-            json_array_append_new(parts,
-                                  json_pack("[s, s, o]", kinds[p->job], p->source, pr_json_real(p->coefficient)));
+        int blocks = pr_policy_blocks(s);
+        for (int b = 0; b < blocks; b++)
+            assert(isfinite(p->coefficient[b]));
+        if (!is_absent(p, blocks))
+            json_array_append_new(parts, json_pack("[s, s, o]", kinds[p->job], p->source, coefficients(p, blocks)));
     }
     json_t *value = json_pack("{s:s, s:o, s:o}", "mix", s->mix->name, "options", all_options(s), "parts", parts);
     if (s->condition)
@@ -45,19 +62,36 @@ static pr_status_t wrong(const json_t *found, const char *key, const char *expec
     return PR_ERR_CONFIG;
 }
 
-static pr_status_t parse_part(const json_t *value, pr_policy_part_t *out, pr_error_t *err)
+/* A number, or one per block. Returns how many; 0: neither. */
+static int parse_coefficients(const json_t *value, double *out)
+{
+    int n = json_is_array(value) ? (int)json_array_size(value) : 1;
+    if (n > PR_MAX_BLOCKS)
+        return 0;
+    for (int b = 0; b < n; b++) {
+        const json_t *c = json_is_array(value) ? json_array_get(value, (size_t)b) : value;
+        out[b] = json_number_value(c);
+        if (!json_is_number(c) || !isfinite(out[b]))
+            return 0;
+    }
+    return n;
+}
+
+static pr_status_t parse_part(const json_t *value, int *blocks, pr_policy_part_t *out, pr_error_t *err)
 {
     const char *kind = json_string_value(json_array_get(value, 0)),
                *source = json_string_value(json_array_get(value, 1));
-    const json_t *coefficient = json_array_get(value, 2);
     unsigned char bytes[PR_HASH_BYTES];
     bool job = kind && strcmp(kind, "job") == 0;
     if (json_array_size(value) != 3 || !kind || (!job && strcmp(kind, "adapter") != 0) || !pr_hash_bytes(source, bytes))
         return wrong(value, "parts", "[\"job\" or \"adapter\", 32 hexadecimal digits, a coefficient]", err);
-    double c = json_number_value(coefficient);
-    if (!json_is_number(coefficient) || !isfinite(c) || c == 0)
-        return wrong(value, "parts", "a coefficient that is a number other than 0", err);
-    *out = (pr_policy_part_t){.job = job, .coefficient = c};
+    *out = (pr_policy_part_t){.job = job};
+    int n = parse_coefficients(json_array_get(value, 2), out->coefficient);
+    if (n == 0 || is_absent(out, n))
+        return wrong(value, "parts", "a coefficient that is a number other than 0, or a list of them, one per block", err);
+    if (*blocks > 0 && n != *blocks)
+        return wrong(value, "parts", "as many coefficients as the parts before it", err);
+    *blocks = n;
     memcpy(out->source, source, PR_HASH_HEX);
     return PR_OK;
 }
@@ -94,7 +128,7 @@ static pr_status_t parse_spec(const json_t *value, pr_policy_spec_t *s, pr_error
         return wrong(condition, "condition", "a value, or no such key", err);
     PR_TRY(pr_mix_find(mix, &s->mix, err));
     for (; s->n < (int)json_array_size(parts); s->n++)
-        PR_TRY(parse_part(json_array_get(parts, (size_t)s->n), &s->part[s->n], err));
+        PR_TRY(parse_part(json_array_get(parts, (size_t)s->n), &s->blocks, &s->part[s->n], err));
     pr_status_t status = pr_options_resolve(s->mix->options, options, NULL, &s->options, err);
     if (status != PR_OK)
         pr_fail_in(err, "mix '%s'", mix);
@@ -137,9 +171,11 @@ char *pr_policy_text(const pr_policy_spec_t *s)
     const char *between = "";
     pr_buf_printf(&b, "%s(", s->mix->name);
     for (int i = 0; i < s->n; i++) {
-        if (s->part[i].coefficient == 0)
+        if (is_absent(&s->part[i], pr_policy_blocks(s)))
             continue;
-        pr_buf_printf(&b, "%s%.*s:%.6g", between, DIGITS, s->part[i].source, s->part[i].coefficient);
+        pr_buf_printf(&b, "%s%.*s:", between, DIGITS, s->part[i].source);
+        for (int r = 0; r < pr_policy_blocks(s); r++)
+            pr_buf_printf(&b, "%s%.6g", r ? "/" : "", s->part[i].coefficient[r]);
         between = ", ";
     }
     between = "; ";

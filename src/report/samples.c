@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "report/samples.h"
 #include "base/file.h"
+#include "report/table.h"
 #include "report/text.h"
 
 #include <string.h>
@@ -10,17 +11,6 @@ static json_t *text_value(const char *bytes, size_t len)
     return pr_text_json_string(bytes, len ? len : strlen(bytes));
 }
 
-static json_t *by_objective(int k, const char *const *objective, const double *values)
-{
-    json_t *object = json_object();
-    for (int i = 0; i < k; i++) {
-        json_t *name = text_value(objective[i], 0);
-        json_object_set_new(object, json_string_value(name), pr_json_real(values[i]));
-        json_decref(name);
-    }
-    return object;
-}
-
 static void put_sample(pr_buf_t *b, int k, const char *const *objective, const pr_sample_line_t *s)
 {
     if (s->line) {
@@ -28,10 +18,15 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
         pr_buf_puts(b, "\n");
         return;
     }
-    json_t *line = json_pack("{s:o, s:i, s:o, s:o, s:o, s:s?, s:o}", "search", text_value(s->search, 0), "seed",
-                             s->seed, "weights", by_objective(k, objective, s->w), "prompt",
-                             text_value(s->prompt, s->prompt_len), "response", text_value(s->response, s->response_len),
-                             "finish", s->finish, "scores", by_objective(k, objective, s->score));
+    json_t *line = json_pack("{s:o, s:i, s:o}", "search", text_value(s->search, 0), "seed", s->seed, "weights",
+                             pr_weights_json(k, objective, s->rows, s->w));
+    if (s->params)
+        json_object_set(line, "params", (json_t *)(uintptr_t)s->params);
+    json_t *rest = json_pack("{s:o, s:o, s:s?, s:o}", "prompt", text_value(s->prompt, s->prompt_len), "response",
+                             text_value(s->response, s->response_len), "finish", s->finish, "scores",
+                             pr_weights_json(k, objective, 1, s->score));
+    json_object_update(line, rest);
+    json_decref(rest);
     pr_text_json(b, line, 0);
     pr_buf_puts(b, "\n");
     json_decref(line);
@@ -51,9 +46,11 @@ pr_status_t pr_write_samples(const char *path, int k, const char *const *objecti
 
 bool pr_sample_belongs(const json_t *sample, const json_t *point)
 {
-    static const char *const keys[] = {"search", "seed", "weights"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_equal(json_object_get(sample, keys[i]), json_object_get(point, keys[i])))
+    static const char *const keys[] = {"search", "seed", "weights", "params"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *a = json_object_get(sample, keys[i]), *b = json_object_get(point, keys[i]);
+        if ((a || b) && !json_equal((json_t *)(uintptr_t)a, (json_t *)(uintptr_t)b))
             return false;
+    }
     return true;
 }

@@ -12,7 +12,7 @@
 typedef struct pr_sample_line {
     const char *search;
     int seed;
-    const double *w;      // [K] preference weights
+    const double *w;      // [rows,K] preference weights
     const char *prompt;   // any bytes
     size_t prompt_len;    // bytes; 0: up to the NUL
     const char *response; // any bytes
@@ -20,10 +20,13 @@ typedef struct pr_sample_line {
     const char *finish;   // how it ended: "eos", "stop", "length"; NULL: not known
     const double *score;  // [K]
     const char *line;     // a whole line as it was written before, which stands for all of the above; or NULL
+    int rows;             // of weights; 0 counts as 1
+    const json_t *params; // what else a search chose; NULL: nothing
 } pr_sample_line_t;
 
-/* One object per line: {"search", "seed", "weights": {objective: w}, "prompt", "response", "finish", "scores":
- * {objective: v}}, in the order given. Valid UTF-8 whatever the bytes were (U+FFFD for those that are not); numbers
+/* One object per line: {"search", "seed", "weights": {objective: w}, "params": {...}, "prompt", "response", "finish", "scores":
+ * {objective: v}}, in the order given; weights and params as in
+ * front.json. Valid UTF-8 whatever the bytes were (U+FFFD for those that are not); numbers
  * that JSON has not are null. objective: [k] names. Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample,
                              size_t n, pr_error_t *err);

@@ -16,7 +16,7 @@ typedef struct pr_table_point {
     const char *search; // which search of the sweep asked for it, such as "states"
     int seed;           // seed of the experts
     int level;
-    const double *w;    // [K] preference weights
+    const double *w;    // [rows,K] preference weights
     const double *mean; // [K] mean per objective over the evaluation prompts
     const double *se;   // [K] standard error; NaN when there is none (of one prompt)
     int n_prompts;
@@ -25,6 +25,8 @@ typedef struct pr_table_point {
     const char *job; // identity of the job that evaluated it
     bool front;      // no point dominates it; of several points with equal values all are on the front
     bool base;       // the base model, or an expert alone: beside the points, never on the front
+    int rows;        // of weights, one per block of layers; 0 counts as 1
+    const json_t *params; // what else a search chose, {name: value}; NULL: nothing
 } pr_table_point_t;
 
 typedef struct pr_table {
@@ -36,15 +38,22 @@ typedef struct pr_table {
 
 /* cells.csv: every point in the order given, with the columns
  *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front,point,job
+ * Where points have a row of weights per block of layers, the columns w_<objective>.<block> follow those of weights (which
+ * are there only where a point has one row), blocks from 0; then a column per searched parameter, by its name. What a
+ * point has not is an empty field.
  * The rows of the base model and of the experts alone have the search "base", weights 0 and e_k, and front 0.
  * front.csv: the same columns, front points only. Numbers in the shortest form that reads back as the same double, an
  * empty field for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180
  * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
-/* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},
- * ...}], "base": [the same of the base model and the experts alone]}. */
+/* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "params": {...}, "mean": {...}, "se": {...},
+ * ...}], "base": [the same of the base model and the experts alone]}. "weights" is a
+ * list of such objects where there is a row per block; "params" is there where a search chose any. */
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err);
+
+/* {"name": w, ...}; a list of them where there are several rows. New reference. */
+json_t *pr_weights_json(int k, const char *const *objective, int rows, const double *w);
 
 /* The front as a table for a terminal of `columns` width: weights, objectives ± standard error, and a sample response a
  * point, cut to fit (sample[i] belongs to point i of t and may be NULL). At most max_rows rows (0: all), and how many

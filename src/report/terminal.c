@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The front as a table for a terminal. */
+#include "base/mem.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -88,10 +89,23 @@ typedef struct pr_layout {
     int front; // of them, on the front: the first
 } pr_layout_t;
 
-static void weights_text(pr_buf_t *b, const double *w, int k)
+/* "0.500 0.500"; "0.500 0.500 | 1.000 0.000, density 0.3" of rows and parameters. */
+static void choice_text(pr_buf_t *b, const pr_table_point_t *p, int k)
 {
-    for (int i = 0; i < k; i++)
-        pr_buf_printf(b, "%s%.3f", i ? " " : "", w[i]);
+    const char *name;
+    json_t *value;
+    int rows = p->rows > 0 ? p->rows : 1;
+    for (int i = 0; i < rows * k; i++)
+        pr_buf_printf(b, "%s%.3f", i == 0 ? "" : i % k ? " " : " | ", p->w[i]);
+    if (!p->params)
+        return;
+    json_object_foreach((json_t *)(uintptr_t)p->params, name, value)
+    {
+        char *text = json_is_string(value) ? pr_strdup(json_string_value(value))
+                                           : pr_json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(4));
+        pr_buf_printf(b, ", %s %s", name, text);
+        free(text);
+    }
 }
 
 static void set_headings(pr_table_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
@@ -119,7 +133,7 @@ static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_t
         set_cell(g, row, col++, b.data, MAX_HEADING);
         b.len = 0;
     }
-    weights_text(&b, p->w, t->k);
+    choice_text(&b, p, t->k);
     set_cell(g, row, col++, b.data ? b.data : "", 1 << 16);
     for (int i = 0; i < t->k; i++) {
         b.len = 0;

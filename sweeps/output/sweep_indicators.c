@@ -80,14 +80,14 @@ static void yardstick_clear(pr_yardstick_t *y)
 
 /* The runs of one search that have points, and what is known of their volumes. */
 typedef struct pr_group {
-    int n;
+    int n, rows; // rows: of weights, of its points
     const pr_run_points_t *run[PR_MAX_SEEDS];
     const pr_volume_t *volume[PR_MAX_SEEDS];
 } pr_group_t;
 
 static pr_group_t group_of(const pr_sweep_t *s, const pr_run_points_t *run, const pr_volumes_t *v, int search)
 {
-    pr_group_t g = {0};
+    pr_group_t g = {.rows = s->inputs->policy[search].domain.rows};
     for (int i = search * s->config->n_seeds; i < (search + 1) * s->config->n_seeds; i++)
         if (run[i].n > 0) {
             g.run[g.n] = &run[i];
@@ -167,6 +167,8 @@ static json_t *difference_of(const pr_sweep_t *s, const pr_volumes_t *v, const p
 static json_t *controllability(const pr_sweep_t *s, const pr_group_t *g)
 {
     size_t k_n = (size_t)s->config->n_objectives;
+    if (g->rows != 1) // no one weight to be turned up
+        return json_null();
     json_t *v = json_object();
     for (size_t k = 0; k < k_n; k++) {
         double sum = 0;
@@ -331,19 +333,26 @@ static json_t *set_json(const double *points, size_t n, int k, const pr_volume_t
 }
 
 /* How probable it is that a point is non-dominated among those of its search: those that are so at all. null: not known. */
-static json_t *on_front_of(const pr_sweep_t *s, const pr_track_t *t, const pr_run_points_t *run,
+static json_t *on_front_of(const pr_track_t *t, const pr_run_points_t *run,
                            const double *probability)
 {
-    int k_n = s->config->n_objectives;
-    double w[PR_MAX_OBJECTIVES];
+    const pr_domain_t *d = &t->policy->domain;
+    double w[PR_MAX_COORDINATES];
     json_t *list = probability ? json_array() : json_null();
     for (size_t i = 0; probability && i < run->n; i++) {
         if (probability[i] == 0)
             continue;
         pr_point_t p = pr_track_point(t, run->asked[i]);
-        pr_point_weights(&p, k_n, w);
-        json_array_append_new(list, json_pack("{s:o, s:o}", "w", pr_json_reals(w, (size_t)k_n), "probability",
-                                              pr_json_real(probability[i])));
+        json_t *params = NULL, *rows = json_array();
+        pr_domain_choice(d, &p, w, &params);
+        for (int r = 0; r < d->rows; r++)
+            json_array_append_new(rows, pr_json_reals(w + r * d->k, (size_t)d->k));
+        json_t *one = json_pack("{s:O, s:o}", "w", d->rows == 1 ? json_array_get(rows, 0) : rows, "probability",
+                                pr_json_real(probability[i]));
+        if (params)
+            json_object_set_new(one, "params", params);
+        json_decref(rows);
+        json_array_append_new(list, one);
     }
     return list;
 }
@@ -360,7 +369,7 @@ static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool kn
         json_object_set_new(v, "finished", json_boolean(t->done));
         json_object_set_new(v, "ended", t->done ? json_string(t->why) : json_null());
         json_object_set_new(v, "budget_left", t->done && t->left >= 0 ? json_integer(t->left) : json_null());
-        json_object_set_new(v, "on_front", on_front_of(s, t, &m->runs.run[i], volume ? volume->on_front : NULL));
+        json_object_set_new(v, "on_front", on_front_of(t, &m->runs.run[i], volume ? volume->on_front : NULL));
         json_array_append_new(all, v);
     }
     return all;

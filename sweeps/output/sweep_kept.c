@@ -16,7 +16,7 @@ static void fill_run(const pr_sweep_t *s, const pr_track_t *t, pr_run_points_t *
     r->w = pr_alloc(r->n * k_n, sizeof(double));
     for (size_t j = 0; j < r->n; j++) {
         pr_point_t point = pr_track_point(t, r->asked[j]);
-        pr_point_weights(&point, (int)k_n, r->w + j * k_n);
+        pr_point_weights(&point, (int)k_n, r->w + j * k_n); // of several rows, the first
         pr_track_result(s, t, r->asked[j], r->mean + j * k_n, se, &sum);
         for (size_t k = 0; k < k_n; k++)
             r->mean[j * k_n + k] *= pr_sweep_sign(s, (int)k);

@@ -21,7 +21,9 @@ typedef struct pr_output {
     pr_table_t table;
     size_t n_points; // rows of the searches; those of the base model and the experts alone follow
     pr_table_point_t *row;
-    double *values;               // [n][3K]: weights, means, standard errors
+    size_t stride;                // 2K and the most weights that a point has
+    double *values;               // [n][stride]: means, standard errors, rows of weights
+    json_t **params;              // [n] what else was chosen, or NULL
     double *turned;               // [n,K] means, larger is better
     const pr_evaluation_t **eval; // [n] of the first range of prompts, for samples
     char (*id)[PR_HASH_HEX];      // [2n] of the first and the last range's job
@@ -31,13 +33,14 @@ typedef struct pr_output {
 static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_output_t *o)
 {
     size_t k_n = (size_t)s->config->n_objectives, i = o->table.n++;
-    double *v = o->values + i * 3 * k_n;
+    double *v = o->values + i * o->stride;
     pr_track_sum_t sum;
+    const pr_domain_t *d = &t->policy->domain;
     pr_point_t point = pr_track_point(t, asked);
-    pr_point_weights(&point, (int)k_n, v);
-    pr_track_result(s, t, asked, v + k_n, v + 2 * k_n, &sum);
+    pr_domain_choice(d, &point, v + 2 * k_n, &o->params[i]);
+    pr_track_result(s, t, asked, v, v + k_n, &sum);
     for (size_t k = 0; k < k_n; k++)
-        o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k_n + k];
+        o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k];
     o->eval[i] = pr_track_range(s, t, asked, 0);
     pr_job_record_id(o->eval[i]->job, o->id[2 * i]);
     pr_job_record_id(sum.job, o->id[2 * i + 1]);
@@ -45,9 +48,11 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
                                    .search = t->spec->name,
                                    .seed = (int)s->config->seeds[t->seed_index],
                                    .level = t->asked_level[asked],
-                                   .w = v,
-                                   .mean = v + k_n,
-                                   .se = v + 2 * k_n,
+                                   .rows = d->rows,
+                                   .w = v + 2 * k_n,
+                                   .params = o->params[i],
+                                   .mean = v,
+                                   .se = v + k_n,
                                    .n_prompts = t->asked_prompts[asked],
                                    .tokens = sum.tokens,
                                    .cut = sum.cut,
@@ -66,9 +71,15 @@ static size_t count_asked(const pr_sweep_t *s)
 
 static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
 {
-    size_t k_n = (size_t)s->config->n_objectives;
+    size_t k_n = (size_t)s->config->n_objectives, weights = k_n;
+    for (int i = 0; i < s->n_track + s->n_base; i++) {
+        size_t own = (size_t)pr_domain_weights(&s->track[i].policy->domain);
+        weights = own > weights ? own : weights;
+    }
     *o = (pr_output_t){.row = pr_alloc(most, sizeof *o->row),
-                       .values = pr_alloc(most * 3 * k_n, sizeof(double)),
+                       .stride = 2 * k_n + weights,
+                       .values = pr_alloc(most * (2 * k_n + weights), sizeof(double)),
+                       .params = pr_alloc(most, sizeof *o->params),
                        .turned = pr_alloc(most * k_n, sizeof(double)),
                        .eval = pr_alloc(most, sizeof *o->eval),
                        .id = pr_alloc(2 * most, sizeof *o->id),
@@ -93,6 +104,9 @@ static void make_table(const pr_sweep_t *s, bool base, pr_output_t *o)
 
 static void output_clear(pr_output_t *o)
 {
+    for (size_t i = 0; i < o->table.n; i++)
+        json_decref(o->params[i]);
+    free(o->params);
     free(o->row);
     free(o->values);
     free(o->turned);
@@ -199,7 +213,9 @@ static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const 
             scores[i * k_n + k] = json_number_value(json_array_get(json_array_get(numbers, (size_t)i), (size_t)k));
         line[(*n)++] = (pr_sample_line_t){.search = row->search,
                                           .seed = row->seed,
+                                          .rows = row->rows,
                                           .w = row->w,
+                                          .params = row->params,
                                           .prompt = prompts->text[e->first + i],
                                           .response = json_string_value(json_array_get(texts, (size_t)i)),
                                           .response_len = json_string_length(json_array_get(texts, (size_t)i)),
@@ -296,9 +312,9 @@ static pr_status_t write_costs(const pr_sweep_t *s, pr_error_t *err)
     }
     for (size_t i = 0; i < g->n_evaluation; i++, n++) {
         const pr_evaluation_t *e = pr_sweep_eval(s, i);
-        char point[PR_MAX_OBJECTIVES * 44];
+        char point[PR_POINT_TEXT];
         pr_point_t at = pr_sweep_point(s, e);
-        pr_point_text(&at, s->config->n_objectives, point, sizeof point);
+        pr_domain_text(&s->track[e->track].policy->domain, &at, point, sizeof point);
         label[n] = pr_results_path(s->track[e->track].spec->name, "%s", point);
         cost[n] = cost_of(s, e->job, pr_job_kind_evaluating()->name, label[n], id[n]);
     }

@@ -31,8 +31,8 @@ static const double DOUBT_LENGTH = 0.3;
 /* ---- candidates ---- */
 
 typedef struct candidate_set {
-    int n, cap, k;
-    double *w;          // [n,k]
+    int n, cap, k, d;
+    double *w;          // [n,d]
     double *mean, *sd;  // [n,k] in units of the volume: over the reference, by the scale
     double *gain;       // [n]; -1: taken
     int *age;           // [n] how many points had been chosen when gain was found
@@ -74,41 +74,50 @@ static void offer(chooser_t *c, const double *w)
     if (set->n == set->cap) {
         set->cap = set->cap ? 2 * set->cap : 1024;
         size_t cap = (size_t)set->cap, k = (size_t)set->k;
-        set->w = pr_realloc(set->w, cap * k, sizeof *set->w);
+        set->w = pr_realloc(set->w, cap * (size_t)set->d, sizeof *set->w);
         set->mean = pr_realloc(set->mean, cap * k, sizeof *set->mean);
         set->sd = pr_realloc(set->sd, cap * k, sizeof *set->sd);
         set->gain = pr_realloc(set->gain, cap, sizeof *set->gain);
         set->age = pr_realloc(set->age, cap, sizeof *set->age);
     }
-    pr_point_weights(&p, set->k, set->w + set->n * set->k);
+    pr_point_weights(&p, set->d, set->w + set->n * set->d);
     set->n++;
 }
 
 static void offer_point(void *context, const pr_point_t *p)
 {
     chooser_t *c = context;
-    double w[PR_MAX_OBJECTIVES];
-    pr_point_weights(p, c->set.k, w);
+    double w[PR_MAX_COORDINATES];
+    pr_point_weights(p, c->set.d, w);
     offer(c, w);
+}
+
+/* A weight becomes less by a factor; another parameter goes to one of its ends, the nearer one. */
+static void to_face(const pr_search_t *s, int at, double factor, double *w)
+{
+    if (at < pr_auto_weights(s))
+        w[at] *= factor;
+    else
+        w[at] = w[at] < 0.5 ? factor * w[at] : 1 - factor * (1 - w[at]);
 }
 
 /* Uniform ones, and of some of them one on a face or close to it. */
 static void offer_all_over(chooser_t *c)
 {
     const pr_search_t *s = c->r->s;
-    uint64_t k = (uint64_t)s->k, n = c->n;
-    double shift[PR_MAX_OBJECTIVES], w[PR_MAX_OBJECTIVES];
-    for (uint64_t j = 0; j < k; j++)
+    uint64_t d = (uint64_t)c->set.d, n = c->n;
+    double shift[PR_MAX_COORDINATES], w[PR_MAX_COORDINATES];
+    for (uint64_t j = 0; j < d; j++)
         shift[j] = pr_rng_uniform(&c->key, n, j, 0, 0);
     for (uint64_t i = 0; i < CANDIDATES; i++) {
         pr_auto_uniform(s, i, shift, w);
         offer(c, w);
-        if (i % 4 != 1 || k < 3)
+        if (i % 4 != 1 || d < 3)
             continue;
-        uint64_t low = 1 + pr_rng_below(&c->key, k - 1, n, i, 9, 0);
+        uint64_t low = 1 + pr_rng_below(&c->key, d - 1, n, i, 9, 0);
         double factor = i % 8 == 1 ? 0 : pow(10, -3 * pr_rng_uniform(&c->key, n, i, 9, 1));
         for (uint64_t z = 0; z < low; z++)
-            w[pr_rng_below(&c->key, k, n, i, 9, 2 + z)] *= factor;
+            to_face(s, (int)pr_rng_below(&c->key, d, n, i, 9, 2 + z), factor, w);
         pr_auto_clip(s, w);
         offer(c, w);
     }
@@ -117,17 +126,22 @@ static void offer_all_over(chooser_t *c)
 /* A step from a place, of a length of 10^lo to 10^hi: added, or multiplied, which keeps faces. */
 static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *from, double lo, double hi, double *w)
 {
-    int k = c->set.k;
-    double length = pow(10, lo + (hi - lo) * pr_rng_uniform(&c->key, a, b, 0, 1)), sum = 0;
+    const pr_search_t *s = c->r->s;
+    int k = s->k, weights = pr_auto_weights(s);
+    double length = pow(10, lo + (hi - lo) * pr_rng_uniform(&c->key, a, b, 0, 1));
     bool multiplied = pr_rng_below(&c->key, 4, a, b, 0, 2) == 0;
-    for (int j = 0; j < k; j++) {
+    for (int j = 0; j < c->set.d; j++) {
         double z = pr_rng_normal(&c->key, a, b, (uint64_t)j, 3);
-        w[j] = multiplied ? from[j] * exp(10 * length * z) : length * z;
-        sum += w[j];
+        w[j] = j >= weights ? from[j] + length * z : multiplied ? from[j] * exp(10 * length * z) : length * z;
     }
-    double along = pr_search_is_cube(c->r->spec) ? 0 : sum / k; // the simplex: steps within it
-    for (int j = 0; j < k && !multiplied; j++)
-        w[j] += from[j] - along;
+    for (int row = 0; row < weights && !multiplied; row += k) {
+        double sum = 0;
+        for (int j = 0; j < k; j++)
+            sum += w[row + j];
+        double along = pr_search_is_cube(s->spec) ? 0 : sum / k; // the simplex: steps within it
+        for (int j = 0; j < k; j++)
+            w[row + j] += from[row + j] - along;
+    }
     pr_auto_clip(c->r->s, w);
 }
 
@@ -135,19 +149,19 @@ static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *
 static void offer_near_front(chooser_t *c, const size_t *front, size_t n_front)
 {
     const pr_replay_t *r = c->r;
-    double a[PR_MAX_OBJECTIVES], b[PR_MAX_OBJECTIVES], w[PR_MAX_OBJECTIVES];
+    double a[PR_MAX_COORDINATES], b[PR_MAX_COORDINATES], w[PR_MAX_COORDINATES];
     for (uint64_t i = 0; n_front > 0 && i < CANDIDATES; i++) {
         size_t p = front[pr_rng_below(&c->key, n_front, c->n, i, 10, 0)];
-        pr_point_weights(&r->points.item[p], r->k, a);
+        pr_pointset_weights(&r->points, p, a);
         step_from(c, c->n, i + 1000000, a, -2.5, -0.5, w);
         offer(c, w);
         if (i % 2 != 0)
             continue;
         size_t q = i % 4 == 0 ? pr_rng_below(&c->key, r->points.n, c->n, i, 10, 1)
                               : front[pr_rng_below(&c->key, n_front, c->n, i, 10, 1)];
-        pr_point_weights(&r->points.item[q], r->k, b);
+        pr_pointset_weights(&r->points, q, b);
         double t = i % 8 < 4 ? 0.5 : -0.25 + 1.5 * pr_rng_uniform(&c->key, c->n, i, 10, 2);
-        for (int j = 0; j < r->k; j++)
+        for (int j = 0; j < r->d; j++)
             w[j] = a[j] + t * (b[j] - a[j]);
         pr_auto_clip(r->s, w);
         offer(c, w);
@@ -157,14 +171,14 @@ static void offer_near_front(chooser_t *c, const size_t *front, size_t n_front)
 static bool is_small_lattice(const pr_search_t *s)
 {
     int64_t m = s->spec->lattice;
-    return m > 0 && !pr_search_is_cube(s->spec) && pr_lattice_simplex(s->k, m) <= SMALL_LATTICE;
+    return m > 0 && !pr_search_is_cube(s->spec) && pr_search_size(s) == s->k && pr_lattice_simplex(s->k, m) <= SMALL_LATTICE;
 }
 
 static void make_candidates(chooser_t *c)
 {
     size_t *front = NULL;
     double *values = NULL;
-    c->set = (candidate_set_t){.k = c->r->k, .seen = {.k = c->r->k}};
+    c->set = (candidate_set_t){.k = c->r->k, .d = c->r->d, .seen = {.d = c->r->d}};
     if (is_small_lattice(c->r->s)) {
         pr_lattice_each(c->r->k, c->r->s->spec->lattice, offer_point, c);
         return;
@@ -224,7 +238,7 @@ static void weigh(chooser_t *c, int from, int to)
     int k = set->k;
     if (from >= to)
         return;
-    pr_auto_predict(&c->model, set->w + from * k, to - from, set->mean + from * k, set->sd + from * k);
+    pr_auto_predict(&c->model, set->w + from * set->d, to - from, set->mean + from * k, set->sd + from * k);
     for (int i = from; i < to; i++) {
         double unknown = 0, *mean = set->mean + i * k, *sd = set->sd + i * k;
         for (int j = 0; j < k; j++) {
@@ -286,13 +300,13 @@ static int best_candidates(chooser_t *c, int most, int *best)
 /* The best candidate after looking around the best so far; -1: there is none. */
 static int greatest_gain(chooser_t *c)
 {
-    int best[REFINED], n = best_candidates(c, REFINED, best), k = c->set.k;
+    int best[REFINED], n = best_candidates(c, REFINED, best), d = c->set.d;
     for (int pass = 0; pass < PASSES && !is_small_lattice(c->r->s); pass++) {
         int before = c->set.n;
-        double w[PR_MAX_OBJECTIVES], from[PR_MAX_OBJECTIVES];
+        double w[PR_MAX_COORDINATES], from[PR_MAX_COORDINATES];
         for (int q = 0; q < n; q++)
             for (int i = 0; i < AROUND; i++) {
-                memcpy(from, c->set.w + best[q] * k, (size_t)k * sizeof *from);
+                memcpy(from, c->set.w + best[q] * d, (size_t)d * sizeof *from);
                 step_from(c, c->n + (uint64_t)c->chosen, (uint64_t)(2000000 + pass * 1000 + q * 100 + i), from,
                           -2.3 - 0.5 * pass, -1 - 0.5 * pass, w);
                 offer(c, w);
@@ -308,14 +322,14 @@ static double doubted_gain(const chooser_t *c)
 {
     const pr_auto_model_t *m = &c->model;
     const candidate_set_t *set = &c->set;
-    int k = set->k;
-    double most = 0, length = DOUBT_LENGTH * pr_auto_spread(k);
+    int k = set->k, d = set->d;
+    double most = 0, length = DOUBT_LENGTH * pr_auto_spread(pr_auto_size(c->r->s));
     for (int i = 0; i < set->n; i++) {
         double near = INFINITY, sd[PR_MAX_OBJECTIVES];
         for (int p = 0; p < m->n; p++) {
             double d2 = 0;
-            for (int q = 0; q < k; q++) {
-                double t = (set->w[i * k + q] - m->w[p * k + q]) / length;
+            for (int q = 0; q < d; q++) {
+                double t = (set->w[i * d + q] - m->w[p * d + q]) / length;
                 d2 += t * t;
             }
             near = fmin(near, d2);
@@ -340,16 +354,16 @@ static bool is_turn(uint64_t turn, double share)
 static bool are_neighbours(const pr_auto_model_t *m, int a, int b, const double *middle, double r2)
 {
     for (int p = 0; p < m->n; p++)
-        if (p != a && p != b && pr_auto_distance2(middle, m->w + p * m->k, m->k) < r2 - 1e-12)
+        if (p != a && p != b && pr_auto_distance2(middle, m->w + p * m->d, m->d) < r2 - 1e-12)
             return false;
     return true;
 }
 
 static void middle_of(const pr_auto_model_t *m, int a, int b, double *middle, double *r2)
 {
-    for (int q = 0; q < m->k; q++)
-        middle[q] = 0.5 * (m->w[a * m->k + q] + m->w[b * m->k + q]);
-    *r2 = pr_auto_distance2(middle, m->w + a * m->k, m->k);
+    for (int q = 0; q < m->d; q++)
+        middle[q] = 0.5 * (m->w[a * m->d + q] + m->w[b * m->d + q]);
+    *r2 = pr_auto_distance2(middle, m->w + a * m->d, m->d);
 }
 
 /* What the best of both ends would gain, times half their distance. */
@@ -366,7 +380,7 @@ static void weigh_edge(const chooser_t *c, edge_t *e)
 static void find_edges(chooser_t *c)
 {
     const pr_auto_model_t *m = &c->model;
-    double middle[PR_MAX_OBJECTIVES], r2;
+    double middle[PR_MAX_COORDINATES], r2;
     pr_point_t p;
     int cap = 0;
     for (int a = 0; a < m->n; a++)
@@ -388,7 +402,7 @@ static void find_edges(chooser_t *c)
 /* As a candidate; -1: no halves gain anything. */
 static int best_half(chooser_t *c)
 {
-    double middle[PR_MAX_OBJECTIVES], r2;
+    double middle[PR_MAX_COORDINATES], r2;
     pr_point_t p;
     if (!c->edges_found)
         find_edges(c);
@@ -421,17 +435,17 @@ static int best_half(chooser_t *c)
 static int farthest(const chooser_t *c, const pr_point_t *chosen)
 {
     const pr_auto_model_t *m = &c->model;
-    int k = m->k, best = -1;
-    double far = -1, w[PR_MAX_OBJECTIVES];
+    int d = m->d, best = -1;
+    double far = -1, w[PR_MAX_COORDINATES];
     for (int i = 0; i < c->set.n; i++) {
         double near = c->set.gain[i] < 0 ? -1 : INFINITY;
         for (int p = 0; p < m->n + c->chosen && near > far; p++) {
-            const double *at = m->w + p * k;
+            const double *at = m->w + p * d;
             if (p >= m->n) {
-                pr_point_weights(&chosen[p - m->n], k, w);
+                pr_point_weights(&chosen[p - m->n], d, w);
                 at = w;
             }
-            near = fmin(near, pr_auto_distance2(c->set.w + i * k, at, k));
+            near = fmin(near, pr_auto_distance2(c->set.w + i * d, at, d));
         }
         if (near > far) {
             far = near;
@@ -450,7 +464,7 @@ static int choose_one(chooser_t *c, const pr_point_t *chosen)
     int best = greatest_gain(c), half = -1;
     if (best < 0)
         return -1;
-    if ((double)turn >= HALVES_FROM * m->k && is_turn(turn, HALVES_SHARE * m->rough))
+    if ((double)turn >= HALVES_FROM * pr_auto_size(c->r->s) && is_turn(turn, HALVES_SHARE * m->rough))
         half = best_half(c);
     if (half >= 0)
         return half;
@@ -470,12 +484,12 @@ void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t 
         int best = choose_one(&c, out->point);
         if (best < 0)
             break;
-        out->point[c.chosen] = c.set.seen.item[best];
+        out->point[c.chosen] = pr_pointset_at(&c.set.seen, (size_t)best);
         if (c.chosen + 1 == n)
             continue;
         c.set.gain[best] = -1;
         pr_rays_cover(c.rays, c.set.mean + best * r->k);
-        pr_auto_believe(&c.model, c.set.w + best * r->k);
+        pr_auto_believe(&c.model, c.set.w + best * r->d);
     }
     out->n = c.chosen;
     chooser_clear(&c);

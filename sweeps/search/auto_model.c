@@ -24,15 +24,17 @@ static const double START_BAND = 8, KEEP_BAND = 3;
  * which variances are multiplied, and the largest. */
 static const double FELT = 0.7, GRANTED = 0.1, POWER = 1.5, LARGEST = 25;
 
-static void warp_point(int warp, const double *w, int k, double *x)
+/* Of weights; other parameters stay as they are. */
+static void warp_point(const pr_auto_model_t *m, int warp, const double *w, double *x)
 {
-    for (int j = 0; j < k; j++)
-        x[j] = warp == 0 ? w[j] : sqrt(w[j]);
+    int weights = pr_auto_weights(m->s);
+    for (int j = 0; j < m->d; j++)
+        x[j] = warp == 0 || j >= weights ? w[j] : sqrt(w[j]);
 }
 
 static double typical(const pr_search_t *s)
 {
-    return TYPICAL * pr_auto_spread(s->k) * (pr_search_is_cube(s->spec) ? M_SQRT2 : 1);
+    return TYPICAL * pr_auto_spread(pr_auto_size(s)) * (pr_search_is_cube(s->spec) ? M_SQRT2 : 1);
 }
 
 /* ---- the points ---- */
@@ -40,11 +42,11 @@ static double typical(const pr_search_t *s)
 /* Adds to chosen those of the ids [n] that are farthest from all that is chosen, until there are `most`. */
 static int add_farthest(const pr_replay_t *r, const size_t *id, int n, int have, int most, size_t *chosen)
 {
-    int k = r->k;
-    double *near = pr_alloc((size_t)n, sizeof *near), *w = pr_alloc((size_t)(n * k), sizeof *w), c[PR_MAX_OBJECTIVES];
+    int d = r->d;
+    double *near = pr_alloc((size_t)n, sizeof *near), *w = pr_alloc((size_t)(n * d), sizeof *w), c[PR_MAX_COORDINATES];
     for (int i = 0; i < n; i++) {
         near[i] = INFINITY;
-        pr_point_weights(&r->points.item[id[i]], k, w + i * k);
+        pr_pointset_weights(&r->points, id[i], w + i * d);
     }
     for (int done = 0; have <= most; done++) {
         int far = -1;
@@ -57,9 +59,9 @@ static int add_farthest(const pr_replay_t *r, const size_t *id, int n, int have,
                 break;
             chosen[have++] = id[far];
         }
-        pr_point_weights(&r->points.item[chosen[done]], k, c);
+        pr_pointset_weights(&r->points, chosen[done], c);
         for (int i = 0; i < n; i++) {
-            near[i] = fmin(near[i], pr_auto_distance2(w + i * k, c, k));
+            near[i] = fmin(near[i], pr_auto_distance2(w + i * d, c, d));
         }
     }
     free(near);
@@ -152,7 +154,7 @@ typedef struct kind {
 
 static pr_gp_data_t fit_data(const pr_auto_model_t *m, const column_t *c, const kind_t *kind)
 {
-    return (pr_gp_data_t){c->n_fit,         m->k,         c->fit_x[kind->warp], c->fit_z, c->fit_noise,
+    return (pr_gp_data_t){c->n_fit,         m->d,         c->fit_x[kind->warp], c->fit_z, c->fit_noise,
                           kind->smoothness, typical(m->s)};
 }
 
@@ -221,13 +223,13 @@ static void mix_processes(pr_auto_model_t *m, int j, const column_t *c, int room
     for (int i = 0; i < m->n_parts[j]; i++)
         total += exp(kind[i].score - kind[0].score);
     for (int i = 0; i < m->n_parts[j]; i++) {
-        pr_gp_data_t data = {m->n, m->k, m->x[kind[i].warp], c->z, c->noise, kind[i].smoothness, typical(m->s)};
+        pr_gp_data_t data = {m->n, m->d, m->x[kind[i].warp], c->z, c->noise, kind[i].smoothness, typical(m->s)};
         double weight = exp(kind[i].score - kind[0].score) / total;
         m->part[j][i] = (pr_auto_part_t){pr_gp_new(&data, &kind[i].theta, room), weight, kind[i].warp};
         m->rough += kind[i].smoothness == 0 ? weight / m->k : 0;
     }
-    m->reach[j] = pr_alloc((size_t)m->k, sizeof *m->reach[j]);
-    for (int q = 0; q < m->k; q++)
+    m->reach[j] = pr_alloc((size_t)m->d, sizeof *m->reach[j]);
+    for (int q = 0; q < m->d; q++)
         m->reach[j][q] = 1 / (FELT * kind[0].theta.length[q]);
     m->surprise[j] = pr_alloc((size_t)m->n, sizeof *m->surprise[j]);
     find_surprises(m, j, c->z);
@@ -235,7 +237,7 @@ static void mix_processes(pr_auto_model_t *m, int j, const column_t *c, int room
 
 static void model_objective(pr_auto_model_t *m, const pr_replay_t *r, int j, const int *at, int n_fit, int room)
 {
-    size_t n = (size_t)m->n, k = (size_t)m->k, f = (size_t)n_fit;
+    size_t n = (size_t)m->n, d = (size_t)m->d, f = (size_t)n_fit;
     column_t c = {.n_fit = n_fit};
     c.z = pr_alloc(2 * n, sizeof *c.z);
     c.noise = c.z + n;
@@ -243,9 +245,9 @@ static void model_objective(pr_auto_model_t *m, const pr_replay_t *r, int j, con
     c.fit_noise = c.fit_z + f;
     standardise(m, r, j, &c);
     for (int v = 0; v < PR_AUTO_WARPS; v++) {
-        c.fit_x[v] = pr_alloc(f * k, sizeof *c.fit_x[v]);
+        c.fit_x[v] = pr_alloc(f * d, sizeof *c.fit_x[v]);
         for (size_t i = 0; i < f; i++)
-            memcpy(c.fit_x[v] + i * k, m->x[v] + (size_t)at[i] * k, k * sizeof *c.fit_x[v]);
+            memcpy(c.fit_x[v] + i * d, m->x[v] + (size_t)at[i] * d, d * sizeof *c.fit_x[v]);
     }
     for (size_t i = 0; i < f; i++) {
         c.fit_z[i] = c.z[at[i]];
@@ -260,19 +262,19 @@ static void model_objective(pr_auto_model_t *m, const pr_replay_t *r, int j, con
 
 void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room)
 {
-    int k = r->k, early = 0, n_fitted = 0;
-    *m = (pr_auto_model_t){.s = r->s, .k = k};
+    int k = r->k, d = r->d, early = 0, n_fitted = 0;
+    *m = (pr_auto_model_t){.s = r->s, .k = k, .d = d};
     m->n = choose_points(r, &m->id);
-    size_t nk = (size_t)m->n * (size_t)k;
-    m->w = pr_alloc(nk, sizeof *m->w);
+    size_t nd = (size_t)m->n * (size_t)d;
+    m->w = pr_alloc(nd, sizeof *m->w);
     for (int i = 0; i < m->n; i++) {
-        pr_point_weights(&r->points.item[m->id[i]], k, m->w + i * k);
+        pr_pointset_weights(&r->points, m->id[i], m->w + i * d);
         early += m->id[i] < n_fit;
     }
     for (int v = 0; v < PR_AUTO_WARPS; v++) {
-        m->x[v] = pr_alloc(nk, sizeof *m->x[v]);
+        m->x[v] = pr_alloc(nd, sizeof *m->x[v]);
         for (int i = 0; i < m->n; i++)
-            warp_point(v, m->w + i * k, k, m->x[v] + i * k);
+            warp_point(m, v, m->w + i * d, m->x[v] + i * d);
     }
     int *at = spread(early > 0 ? early : m->n, &n_fitted);
     for (int j = 0; j < k; j++)
@@ -303,8 +305,8 @@ static double surprise_at(const pr_auto_model_t *m, int j, const double *x)
     double sum = GRANTED, weight = GRANTED;
     for (int i = 0; i < m->n; i++) {
         double d2 = 0;
-        for (int q = 0; q < m->k; q++) {
-            double t = (x[q] - seen[i * m->k + q]) * m->reach[j][q];
+        for (int q = 0; q < m->d; q++) {
+            double t = (x[q] - seen[i * m->d + q]) * m->reach[j][q];
             d2 += t * t;
         }
         double near = exp(-0.5 * d2);
@@ -314,7 +316,7 @@ static double surprise_at(const pr_auto_model_t *m, int j, const double *x)
     return pow(sum / weight, POWER);
 }
 
-/* One objective: x [n,k] and part_mean, part_var [n] are room. */
+/* One objective: x [n,d] and part_mean, part_var [n] are room. */
 static void predict_objective(const pr_auto_model_t *m, int j, const double *w, int n, double *x, double *part_mean,
                               double *part_var, double *mean, double *var)
 {
@@ -323,7 +325,7 @@ static void predict_objective(const pr_auto_model_t *m, int j, const double *w, 
     for (int c = m->n_parts[j] - 1; c >= 0; c--) { // the first last: its inputs are needed after
         const pr_auto_part_t *part = &m->part[j][c];
         for (int i = 0; i < n; i++)
-            warp_point(part->warp, w + i * m->k, m->k, x + i * m->k);
+            warp_point(m, part->warp, w + i * m->d, x + i * m->d);
         pr_gp_predict(part->gp, x, n, part_mean, part_var);
         for (int i = 0; i < n; i++) {
             mean[i] += part->weight * part_mean[i];
@@ -331,14 +333,14 @@ static void predict_objective(const pr_auto_model_t *m, int j, const double *w, 
         }
     }
     for (int i = 0; i < n; i++)
-        var[i] = fmax(var[i] - mean[i] * mean[i], 1e-12) * surprise_at(m, j, x + i * m->k);
+        var[i] = fmax(var[i] - mean[i] * mean[i], 1e-12) * surprise_at(m, j, x + i * m->d);
 }
 
 void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *mean, double *sd)
 {
-    size_t k = (size_t)m->k, count = (size_t)n;
-    double *room = pr_alloc(count * (k + 4), sizeof *room);
-    double *mu = room + count * k, *var = mu + count, *part_mean = var + count, *part_var = part_mean + count;
+    size_t d = (size_t)m->d, count = (size_t)n;
+    double *room = pr_alloc(count * (d + 4), sizeof *room);
+    double *mu = room + count * d, *var = mu + count, *part_mean = var + count, *part_var = part_mean + count;
     for (int j = 0; j < m->k; j++) {
         predict_objective(m, j, w, n, room, part_mean, part_var, mu, var);
         for (int i = 0; i < n; i++) {
@@ -351,10 +353,10 @@ void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *m
 
 void pr_auto_believe(pr_auto_model_t *m, const double *w)
 {
-    double x[PR_MAX_OBJECTIVES], mean, var;
+    double x[PR_MAX_COORDINATES], mean, var;
     for (int j = 0; j < m->k; j++)
         for (int c = 0; c < m->n_parts[j]; c++) {
-            warp_point(m->part[j][c].warp, w, m->k, x);
+            warp_point(m, m->part[j][c].warp, w, x);
             pr_gp_predict(m->part[j][c].gp, x, 1, &mean, &var);
             pr_gp_add(m->part[j][c].gp, x, mean, 0);
         }

@@ -58,11 +58,17 @@ pr_status_t pr_search_add(const pr_search_strategy_t *strategy, pr_error_t *err)
     return PR_OK;
 }
 
+static void add_name(char *names, size_t size, const char *name)
+{
+    size_t at = strlen(names);
+    snprintf(names + at, size - at, "%s%s", at ? " | " : "", name);
+}
+
 static pr_status_t unknown_type(const pr_search_spec_t *spec, pr_error_t *err)
 {
     char names[256] = "";
-    for (size_t i = 0, at = 0; i < n_strategies && at < sizeof names; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? " | " : "", strategies[i]->name);
+    for (size_t i = 0; i < n_strategies; i++)
+        add_name(names, sizeof names, strategies[i]->name);
     return pr_search_bad(spec, err, "type: found '%s', expected one of %s", spec->type ? spec->type : "", names);
 }
 
@@ -78,6 +84,22 @@ static pr_status_t check_fidelity(const pr_search_spec_t *spec, pr_error_t *err)
     return PR_OK;
 }
 
+static pr_status_t check_product(const pr_search_t *s, pr_error_t *err)
+{
+    char names[256] = "";
+    const pr_domain_t *d = s->domain;
+    if (!d || !pr_domain_is_product(d) || find_strategy(s->spec->type)->product)
+        return PR_OK;
+    for (size_t i = 0; i < n_strategies; i++)
+        if (strategies[i]->product)
+            add_name(names, sizeof names, strategies[i]->name);
+    if (d->n_axes > 0)
+        return pr_search_bad(s->spec, err, "type: found '%s', which searches weights alone, but its policy leaves %s open; "
+                             "expected one of %s", s->spec->type, d->axis[0].name, names);
+    return pr_search_bad(s->spec, err, "type: found '%s', which searches one row of weights, but its policy has %d; "
+                         "expected one of %s", s->spec->type, d->rows, names);
+}
+
 static pr_status_t check(const pr_search_t *s, pr_error_t *err)
 {
     const pr_search_spec_t *spec = s->spec;
@@ -89,15 +111,69 @@ static pr_status_t check(const pr_search_t *s, pr_error_t *err)
         return unknown_type(spec, err);
     if (spec->domain && strcmp(spec->domain, "simplex") != 0 && strcmp(spec->domain, "cube") != 0)
         return pr_search_bad(spec, err, "domain: found '%s', expected simplex or cube", spec->domain);
+    PR_TRY(check_product(s, err));
     return check_fidelity(spec, err);
 }
 
-static int compare_requests(const void *a, const void *b, void *k)
+/* ---- requests ---- */
+
+int pr_search_size(const pr_search_t *s)
 {
-    const pr_request_t *p = a, *q = b;
-    if (p->level != q->level)
-        return p->level < q->level ? -1 : 1;
-    return pr_point_compare(&p->point, &q->point, *(const int *)k);
+    return s->domain ? pr_domain_size(s->domain) : s->k;
+}
+
+void pr_requests_init(pr_requests_t *r, size_t n, int d)
+{
+    *r = (pr_requests_t){.n = n,
+                         .d = d,
+                         .flat = pr_alloc(n, (size_t)(1 + d) * sizeof *r->flat),
+                         .level = pr_alloc(n, sizeof *r->level),
+                         .n_prompts = pr_alloc(n, sizeof *r->n_prompts),
+                         .left = -1};
+}
+
+void pr_requests_set(pr_requests_t *r, size_t i, const pr_request_t *q)
+{
+    pr_point_store(&q->point, r->d, r->flat + i * (size_t)(1 + r->d));
+    r->level[i] = q->level;
+    r->n_prompts[i] = q->n_prompts;
+}
+
+pr_request_t pr_requests_at(const pr_requests_t *r, size_t i)
+{
+    return (pr_request_t){pr_point_load(r->flat + i * (size_t)(1 + r->d), r->d), r->level[i], r->n_prompts[i]};
+}
+
+void pr_requests_free(pr_requests_t *r)
+{
+    free(r->flat);
+    free(r->level);
+    free(r->n_prompts);
+    r->flat = NULL;
+    r->level = r->n_prompts = NULL;
+    r->n = 0;
+}
+
+static int compare_wanted(const void *a, const void *b, void *replay)
+{
+    const pr_replay_t *r = replay;
+    const pr_want_t *p = a, *q = b;
+    if (r->level[p->id] != r->level[q->id])
+        return r->level[p->id] < r->level[q->id] ? -1 : 1;
+    return pr_pointset_compare(&r->points, p->id, q->id);
+}
+
+static void take_wanted(pr_replay_t *r, pr_requests_t *out)
+{
+    if (r->n_want > 0)
+        qsort_r(r->want, r->n_want, sizeof *r->want, compare_wanted, r);
+    pr_requests_init(out, r->n_want, r->d);
+    for (size_t i = 0; i < r->n_want; i++) {
+        size_t id = r->want[i].id;
+        pr_requests_set(
+            out, i,
+            &(pr_request_t){pr_pointset_at(&r->points, id), r->level[id], r->prompts[r->want[i].fidelity]});
+    }
 }
 
 pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err)
@@ -163,16 +239,13 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
     pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
     if (status == PR_OK) {
         assert(r.n_want > 0 || r.n_settled == r.points.n);
-        *out = (pr_requests_t){.item = r.want, .n = r.n_want, .done = r.n_want == 0};
+        take_wanted(&r, out);
+        out->done = r.n_want == 0;
         pr_search_end(s->spec, (int64_t)r.points.n, r.core_seconds, out);
         if (r.why[0])
             snprintf(out->why, sizeof out->why, "%s", r.why);
         if (!out->done)
             out->why[0] = 0;
-        int k = s->k;
-        if (r.n_want > 0)
-            qsort_r(out->item, out->n, sizeof out->item[0], compare_requests, &k);
-        r.want = NULL;
     }
     pr_replay_free(&r);
     return status;

@@ -24,6 +24,9 @@
  * type = "random": `points` Dirichlet(alpha) vectors (uniform ones on the cube), of denominator 2^30; equal seeds give
  *   equal points.
  * type = "list": the points of `file`, K numbers per line; on the simplex proportions.
+ * The domain may be several rows of weights (a policy whose mix has blocks) times a box of the mix's searched parameters
+ *   (method/domain.h) for auto, random and list; the others refuse it. A line of a list has the rows one after the other,
+ *   then the parameters.
  * type = "ols": optimistic linear support on the simplex, K <= 10: `levels` rounds (with a budget: until it is used) of
  *   `beam` (0: all) corner weights whose possible improvement of the scalarised value is > min_gain.
  *
@@ -44,13 +47,13 @@
 #include "base/error.h"
 #include "config/config.h"
 #include "config/searches.h"
-#include "method/point.h"
+#include "method/domain.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a search wants evaluated: a point on the first n_prompts evaluation prompts. */
+/* What a search wants evaluated: a point of its domain on the first n_prompts evaluation prompts. */
 typedef struct pr_request {
     pr_point_t point;
     int level; // of the hierarchy at which it was first wanted; 0 first
@@ -62,7 +65,7 @@ typedef struct pr_request {
  * part in no decision. Keep the results on fewer prompts when those on more arrive: where only the latter are given,
  * the first prompts of per_prompt stand for them. */
 typedef struct pr_observation {
-    pr_point_t point;
+    const int64_t *point; // [1+d] denominator and numerators of the domain's coordinates
     int level, n_prompts;
     const double *mean, *se;  // [K]
     const double *per_prompt; // [n_prompts,K] or NULL: for paired comparisons
@@ -71,20 +74,33 @@ typedef struct pr_observation {
 
 typedef struct pr_search {
     const pr_search_spec_t *spec;
-    int k;         // objectives = weights
+    int k;                     // objectives
+    const pr_domain_t *domain; // of its points; NULL: one row of weights, on what spec->domain says
     int n_prompts; // all evaluation prompts
     int64_t seed;
     const double *lo, *hi;   // [K] declared ranges after turning (may be infinite)
     const double *reference; // [K] hypervolume reference after turning
 } pr_search_t;
 
+/* In canonical order: by level, then point order. The caller frees flat, level and n_prompts (pr_requests_free). */
 typedef struct pr_requests {
-    pr_request_t *item; // caller frees; in canonical order: by level, then point order
     size_t n;
+    int d;                  // coordinates of a point
+    int64_t *flat;          // [n][1+d] points: denominators and numerators
+    int *level, *n_prompts; // [n]
     bool done;     // nothing more will ever be wanted (then n = 0)
     char why[160]; // when done: why it ended, for people
     int64_t left;  // of the budget in points; -1: there is none
 } pr_requests_t;
+
+pr_request_t pr_requests_at(const pr_requests_t *r, size_t i);
+/* Room for n, which it has; of points of d coordinates. */
+void pr_requests_init(pr_requests_t *r, size_t n, int d);
+void pr_requests_set(pr_requests_t *r, size_t i, const pr_request_t *q);
+void pr_requests_free(pr_requests_t *r);
+
+/* Coordinates of a search's points. */
+int pr_search_size(const pr_search_t *s);
 
 /* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
  * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter,
@@ -116,6 +132,7 @@ typedef struct pr_search_strategy {
     const char *name;
     const char *help; // one sentence or two
     const char *keys; // of search[], those that say something
+    bool product;     // its points may have several rows of weights, and searched parameters
     bool asks_once;   // all its points are wanted at once, where there is neither a fidelity nor a budget of core hours
     bool goes_on;     // its rounds stand, whatever the budget is by now and whatever came of failed points since: it
                       // takes all results as they are. Otherwise a sweep of another budget asks it anew

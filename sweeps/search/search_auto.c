@@ -22,7 +22,8 @@ enum { OFTEN = 30 };
 static int64_t propose(const pr_search_t *s)
 {
     int64_t each = s->spec->budget_core_hours > 0 ? MOST_EACH : POINTS_EACH;
-    return s->k == 1 && !pr_search_is_cube(s->spec) ? 1 : each * s->k; // the simplex of one objective is one point
+    int free = pr_auto_free(s);
+    return free == 0 ? 1 : each * (free + !pr_search_is_cube(s->spec)); // the simplex of one objective is one point
 }
 
 static int64_t budget_of(const pr_search_t *s)
@@ -32,7 +33,8 @@ static int64_t budget_of(const pr_search_t *s)
 
 static int64_t batch_of(const pr_search_t *s)
 {
-    return s->spec->batch > 0 ? s->spec->batch : s->k > 3 ? s->k - 2 : 1;
+    int k = pr_auto_size(s);
+    return s->spec->batch > 0 ? s->spec->batch : k > 3 ? k - 2 : 1;
 }
 
 static double min_gain(const pr_search_t *s)
@@ -64,7 +66,7 @@ typedef struct history {
 
 typedef struct placed {
     pr_point_t point;
-    int level, k;
+    int level, d;
 } placed_t;
 
 static int by_level(const void *a, const void *b)
@@ -72,7 +74,7 @@ static int by_level(const void *a, const void *b)
     const placed_t *p = a, *q = b;
     if (p->level != q->level)
         return p->level < q->level ? -1 : 1;
-    return pr_point_compare(&p->point, &q->point, p->k);
+    return pr_point_compare(&p->point, &q->point, p->d);
 }
 
 static history_t history_new(const pr_replay_t *r)
@@ -82,7 +84,7 @@ static history_t history_new(const pr_replay_t *r)
     placed_t *all = pr_alloc(n, sizeof *all);
     for (size_t i = 0; i < n; i++) { // of a point with several results, on more prompts, the levels are the same
         int level = r->index.obs[r->index.first[i] - 1].level;
-        all[i] = (placed_t){r->index.points.item[i], level < 0 ? 0 : level, r->k};
+        all[i] = (placed_t){pr_pointset_at(&r->index.points, i), level < 0 ? 0 : level, r->d};
     }
     qsort(all, n, sizeof *all, by_level);
     h.rounds = n > 0 ? all[n - 1].level + 1 : 0;
@@ -107,16 +109,16 @@ static void history_free(history_t *h)
 
 /* ---- rounds ---- */
 
-static int by_point(const void *a, const void *b, void *k)
+static int by_point(const void *a, const void *b, void *set)
 {
-    return pr_point_compare(a, b, *(const int *)k);
+    return pr_pointset_compare(set, *(const size_t *)a, *(const size_t *)b);
 }
 
 /* The next points of the start's sequence: where no results are there to model. */
 static int64_t fill(const pr_replay_t *r, int64_t n, pr_point_t *out)
 {
-    double w[PR_MAX_OBJECTIVES];
-    pr_pointset_t chosen = {.k = r->k};
+    double w[PR_MAX_COORDINATES];
+    pr_pointset_t chosen = {.d = r->d};
     for (uint64_t i = 0; (int64_t)chosen.n < n && i < 100 * (uint64_t)n + 1000 + r->points.n; i++) {
         pr_point_t p;
         pr_auto_uniform(r->s, i, NULL, w);
@@ -125,8 +127,8 @@ static int64_t fill(const pr_replay_t *r, int64_t n, pr_point_t *out)
             pr_pointset_add(&chosen, &p, NULL);
     }
     n = (int64_t)chosen.n;
-    if (n > 0)
-        memcpy(out, chosen.item, chosen.n * sizeof *out);
+    for (size_t i = 0; i < chosen.n; i++)
+        out[i] = pr_pointset_at(&chosen, i);
     pr_pointset_free(&chosen);
     return n;
 }
@@ -144,16 +146,20 @@ static size_t n_ok(const pr_replay_t *r)
 static void add_round(pr_replay_t *r, int round, int64_t size, const pr_point_t *given, size_t n_given,
                       const pr_auto_choice_t *c)
 {
-    int k = r->k;
-    pr_pointset_t all = {.k = k};
+    pr_pointset_t all = {.d = r->d};
     for (size_t i = 0; i < n_given; i++)
         pr_pointset_add(&all, &given[i], NULL);
     for (int i = 0; i < c->n && (int64_t)all.n < size; i++)
         pr_pointset_add(&all, &c->point[i], NULL);
-    if (all.n > 0)
-        qsort_r(all.item, all.n, sizeof *all.item, by_point, &k);
+    size_t *order = pr_alloc(all.n, sizeof *order);
     for (size_t i = 0; i < all.n; i++)
-        pr_replay_add(r, &all.item[i], round);
+        order[i] = i;
+    qsort_r(order, all.n, sizeof *order, by_point, &all);
+    for (size_t i = 0; i < all.n; i++) {
+        pr_point_t p = pr_pointset_at(&all, order[i]);
+        pr_replay_add(r, &p, round);
+    }
+    free(order);
     pr_pointset_free(&all);
 }
 
@@ -167,14 +173,16 @@ static int64_t room_of(const pr_replay_t *r)
 /* The first round. One that was as large and of other points is taken as it was: another version or machine began it. */
 static void begin(pr_replay_t *r, const history_t *h)
 {
-    pr_pointset_t start = {.k = r->k};
+    pr_pointset_t start = {.d = r->d};
     pr_auto_start(r->s, room_of(r), &start);
     size_t given = h->rounds > 0 ? h->first[1] : 0;
     bool other = false;
     for (size_t i = 0; i < given && given == start.n; i++)
         other = other || pr_pointset_find(&start, &h->point[i]) == PR_NO_POINT;
-    for (size_t i = 0; i < start.n; i++)
-        pr_replay_add(r, other ? &h->point[i] : &start.item[i], 0);
+    for (size_t i = 0; i < start.n; i++) {
+        pr_point_t p = other ? h->point[i] : pr_pointset_at(&start, i);
+        pr_replay_add(r, &p, 0);
+    }
     pr_pointset_free(&start);
 }
 
@@ -219,8 +227,9 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
             break;
     }
     if (room_of(r) == 0 && r->spec->budget == 0 && r->spec->budget_core_hours == 0)
-        snprintf(r->why, sizeof r->why, "the %lld points that are proposed for %d objectives are evaluated",
-                 (long long)budget_of(r->s), r->k);
+        snprintf(r->why, sizeof r->why, "the %lld points that are proposed for %d objectives%s are evaluated",
+                 (long long)budget_of(r->s), r->k,
+                 r->s->domain && pr_domain_is_product(r->s->domain) ? " and what else is open" : "");
     history_free(&h);
     return PR_OK;
 }
@@ -239,6 +248,7 @@ const pr_search_strategy_t pr_search_auto = {
         "are expected to add most to the hypervolume, by Gaussian processes over the weights, with halving where "
         "objectives have cliffs. Points of a smaller budget are the first of a larger one.",
     .keys = PR_SEARCH_KEYS_auto,
+    .product = true,
     .goes_on = true,
     .propose = propose,
     .check = auto_check,

@@ -7,20 +7,27 @@
 #include "surrogate/rays.h"
 #include "sweeps/search/search_internal.h"
 
-/* ---- the domain: the simplex or the cube, or a lattice in it ---- */
+/* ---- the domain: rows on the simplex or in the cube, or a lattice in it, times the axes of a box ---- */
 
-/* The point nearest to w [k]; on the simplex w has a sum of about 1. */
+/* Rows of weights, and how many of the d coordinates of a point are weights. */
+int pr_auto_rows(const pr_search_t *s);
+int pr_auto_weights(const pr_search_t *s);
+/* Dimensions of the domain; and as many as objectives of a simplex have it (of a cube: its dimensions). */
+int pr_auto_free(const pr_search_t *s);
+int pr_auto_size(const pr_search_t *s);
+
+/* The point nearest to w [d]; on the simplex the rows of w have sums of about 1. */
 void pr_auto_point(const pr_search_t *s, const double *w, pr_point_t *out);
-/* The i-th of a quasi-random sequence, uniform over the domain; shift [k] in [0,1) or NULL moves it. */
+/* The i-th of a quasi-random sequence, uniform over the domain; shift [d] in [0,1) or NULL moves it. */
 void pr_auto_uniform(const pr_search_t *s, uint64_t i, const double *shift, double *w);
-/* Brings w [k] into the domain. */
+/* Brings w [d] into the domain. */
 void pr_auto_clip(const pr_search_t *s, double *w);
-/* By what lengths in the domain grow with the number of objectives. */
-double pr_auto_spread(int k);
-static inline double pr_auto_distance2(const double *a, const double *b, int k)
+/* By what lengths in the domain grow with its size (pr_auto_size). */
+double pr_auto_spread(int size);
+static inline double pr_auto_distance2(const double *a, const double *b, int d)
 {
     double sum = 0;
-    for (int j = 0; j < k; j++)
+    for (int j = 0; j < d; j++)
         sum += (a[j] - b[j]) * (a[j] - b[j]);
     return sum;
 }
@@ -42,15 +49,15 @@ typedef struct pr_auto_part {
 /* Of each objective a mixture of processes, whose variance is corrected where they were surprised. */
 typedef struct pr_auto_model {
     const pr_search_t *s;
-    int n, k;
-    double *w;                                                  // [n,k] the points that are modelled
+    int n, k, d;                                                // points, objectives, coordinates
+    double *w;                                                  // [n,d] the points that are modelled
     size_t *id;                                                 // [n] of the replay
-    double *x[PR_AUTO_WARPS];                                   // [n,k] warped
+    double *x[PR_AUTO_WARPS];                                   // [n,d] warped
     bool noisy;                                                 // is any noise told?
     double centre[PR_MAX_OBJECTIVES], scale[PR_MAX_OBJECTIVES]; // of the standardised values
     int n_parts[PR_MAX_OBJECTIVES];
     pr_auto_part_t part[PR_MAX_OBJECTIVES][PR_AUTO_KINDS]; // the likeliest first
-    double *reach[PR_MAX_OBJECTIVES];    // [k] 1 / how far a surprise is felt, in the first part's inputs
+    double *reach[PR_MAX_OBJECTIVES];    // [d] 1 / how far a surprise is felt, in the first part's inputs
     double *surprise[PR_MAX_OBJECTIVES]; // [n] squared leave-one-out residuals over their variances
     double rough;                        // mean over the objectives of the probability that they are continuous only
 } pr_auto_model_t;
@@ -59,7 +66,7 @@ typedef struct pr_auto_model {
  * Needs two settled points. The caller clears. */
 void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room);
 void pr_auto_model_clear(pr_auto_model_t *m);
-/* w [n,k]: means and standard deviations [n,k] in the objectives' units. */
+/* w [n,d]: means and standard deviations [n,k] in the objectives' units. */
 void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *mean, double *sd);
 /* Takes a point to be evaluated with the result that is expected: means stay, standard deviations near it fall. */
 void pr_auto_believe(pr_auto_model_t *m, const double *w);

@@ -22,11 +22,11 @@ void pr_cells_add(pr_cells_t *cells, const pr_cell_t *c)
 
 static pr_point_t midpoint(const pr_replay_t *r, const pr_cell_t *c, int i, int j)
 {
-    const pr_point_t *a = &r->points.item[c->vertex[i]], *b = &r->points.item[c->vertex[j]];
-    int64_t den = INT64_C(1) << c->depth, up_a = den / a->den, up_b = den / b->den;
+    pr_point_t a = pr_pointset_at(&r->points, c->vertex[i]), b = pr_pointset_at(&r->points, c->vertex[j]);
+    int64_t den = INT64_C(1) << c->depth, up_a = den / a.den, up_b = den / b.den;
     pr_point_t p = {.den = 2 * den};
     for (int d = 0; d < r->k; d++)
-        p.num[d] = up_a * a->num[d] + up_b * b->num[d];
+        p.num[d] = up_a * a.num[d] + up_b * b.num[d];
     pr_point_reduce(&p, r->k);
     return p;
 }
@@ -80,7 +80,7 @@ bool pr_cell_before(const pr_replay_t *r, const pr_cell_t *a, const pr_cell_t *b
     if (a->depth != b->depth)
         return a->depth < b->depth;
     for (int i = 0; i < r->k; i++) {
-        int order = pr_point_compare(&r->points.item[a->vertex[i]], &r->points.item[b->vertex[i]], r->k);
+        int order = pr_pointset_compare(&r->points, a->vertex[i], b->vertex[i]);
         if (order != 0)
             return order < 0;
     }

@@ -15,10 +15,16 @@ typedef struct pr_obs_index {
     size_t *first, *next; // chains of observations of a point: index + 1, 0 ends
 } pr_obs_index_t;
 
+/* A point that is missing at a fidelity. */
+typedef struct pr_want {
+    size_t id;
+    int fidelity;
+} pr_want_t;
+
 struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
-    int k;
+    int k, d; // objectives; coordinates of a point
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
     pr_obs_index_t index;
@@ -30,7 +36,7 @@ struct pr_replay {
     bool *ok;            // false: the evaluation failed for good (a mean that is not finite)
     size_t n_settled;    // points with a result
     double core_seconds; // of all results used
-    pr_request_t *want;  // what is missing, once settling has stopped
+    pr_want_t *want;     // what is missing, once settling has stopped
     size_t n_want, cap_want;
     char why[160]; // the strategy's own words for why it ended; "": pr_search_end's
 };

@@ -110,7 +110,7 @@ static known_t known_new(const pr_replay_t *r)
     x.weights = pr_alloc(r->points.n * k, sizeof(double));
     x.bound = pr_alloc(r->points.n, sizeof(double));
     for (size_t i = 0; x.n > 0 && i < r->points.n; i++) {
-        pr_point_weights(&r->points.item[i], r->k, &x.weights[i * k]);
+        pr_pointset_weights(&r->points, i, &x.weights[i * k]);
         x.bound[i] = envelope(x.values, x.n, r->k, &x.weights[i * k]);
     }
     for (size_t i = 0; i < x.n * k; i++)
@@ -131,7 +131,7 @@ static size_t find_corners(const pr_replay_t *r, corner_t **out)
     known_t x = known_new(r);
     double *w = NULL, *height = NULL, least = fmax(r->spec->min_gain, ROUNDING * x.size);
     size_t n = x.n > 0 ? pr_envelope_corners(x.values, x.n, r->k, &w, &height) : 0, kept = 0;
-    pr_pointset_t seen = {.k = r->k};
+    pr_pointset_t seen = {.d = r->k};
     corner_t *c = pr_alloc(n, sizeof c[0]);
     for (size_t i = 0; i < n; i++) {
         const double *at = &w[i * (size_t)r->k];

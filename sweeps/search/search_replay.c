@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void index_init(pr_obs_index_t *x, const pr_observation_t *obs, size_t n, int k)
+static void index_init(pr_obs_index_t *x, const pr_observation_t *obs, size_t n, int d)
 {
-    *x = (pr_obs_index_t){.obs = obs, .points = {.k = k}};
+    *x = (pr_obs_index_t){.obs = obs, .points = {.d = d}};
     x->next = pr_alloc(n, sizeof x->next[0]);
     x->first = pr_alloc(n, sizeof x->first[0]); // by point id; there are no more points than observations
     for (size_t i = 0; i < n; i++) {
-        if (obs[i].n_prompts <= 0 || obs[i].point.den <= 0)
+        if (obs[i].n_prompts <= 0 || obs[i].point[0] <= 0)
             continue;
-        pr_point_t p = obs[i].point;
-        pr_point_reduce(&p, k);
+        pr_point_t p = pr_point_load(obs[i].point, d);
+        pr_point_reduce(&p, d);
         size_t id = pr_pointset_add(&x->points, &p, NULL);
         x->next[i] = x->first[id];
         x->first[id] = i + 1;
@@ -67,9 +67,10 @@ static bool serves_better(const pr_observation_t *a, const pr_observation_t *b, 
     return order < 0;
 }
 
-static const pr_observation_t *look_up(const pr_replay_t *r, const pr_point_t *p, int prompts)
+static const pr_observation_t *look_up(const pr_replay_t *r, size_t wanted, int prompts)
 {
-    size_t id = pr_pointset_find(&r->index.points, p);
+    pr_point_t p = pr_pointset_at(&r->points, wanted);
+    size_t id = pr_pointset_find(&r->index.points, &p);
     const pr_observation_t *best = NULL;
     for (size_t i = id == PR_NO_POINT ? 0 : r->index.first[id]; i != 0; i = r->index.next[i - 1]) {
         const pr_observation_t *o = &r->index.obs[i - 1];
@@ -81,8 +82,9 @@ static const pr_observation_t *look_up(const pr_replay_t *r, const pr_point_t *p
 
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n)
 {
-    *r = (pr_replay_t){.s = s, .spec = s->spec, .k = s->k, .points = {.k = s->k}};
-    index_init(&r->index, obs, n, s->k);
+    int d = pr_search_size(s);
+    *r = (pr_replay_t){.s = s, .spec = s->spec, .k = s->k, .d = d, .points = {.d = d}};
+    index_init(&r->index, obs, n, d);
     for (int i = 0; i < s->spec->n_fidelity; i++) {
         int prompts = s->spec->fidelity[i] < s->n_prompts ? s->spec->fidelity[i] : s->n_prompts;
         if (r->n_fidelity == 0 || prompts > r->prompts[r->n_fidelity - 1])
@@ -141,8 +143,7 @@ static void want(pr_replay_t *r, size_t id, int fidelity)
         r->cap_want = r->cap_want ? 2 * r->cap_want : 64;
         r->want = pr_realloc(r->want, r->cap_want, sizeof r->want[0]);
     }
-    r->want[r->n_want++] =
-        (pr_request_t){.point = r->points.item[id], .level = r->level[id], .n_prompts = r->prompts[fidelity]};
+    r->want[r->n_want++] = (pr_want_t){id, fidelity};
 }
 
 void pr_prefix_moments(const pr_observation_t *o, int n, int k, double *mean, double *se)
@@ -188,7 +189,7 @@ static bool settle_at(pr_replay_t *r, const size_t *id, size_t n, int fidelity)
 {
     const pr_observation_t **found = pr_alloc(n, sizeof(void *));
     for (size_t i = 0; i < n; i++) {
-        found[i] = look_up(r, &r->points.item[id[i]], r->prompts[fidelity]);
+        found[i] = look_up(r, id[i], r->prompts[fidelity]);
         if (!found[i])
             want(r, id[i], fidelity);
     }

@@ -17,7 +17,7 @@ static json_t *json(const char *text)
 static pr_policy_spec_t two(const pr_mix_t *mix, double a, double b)
 {
     return (pr_policy_spec_t){
-        .mix = mix, .n = 2, .part = {{A, true, a}, {.source = B, .job = false, .coefficient = b}}};
+        .mix = mix, .n = 2, .part = {{A, true, {a}}, {.source = B, .job = false, .coefficient = {b}}}};
 }
 
 static void packs_as(const pr_policy_spec_t *s, const char *expected)
@@ -62,7 +62,7 @@ START_TEST(leaves_out_zeros)
 {
     pr_policy_spec_t s = two(&pr_mix_probs, 0, 0.75);
     packs_as(&s, "{\"mix\": \"probs\", \"options\": {}, \"parts\": [[\"adapter\", \"" B "\", 0.75]]}");
-    s.part[1].coefficient = -0.0;
+    s.part[1].coefficient[0] = -0.0;
     packs_as(&s, "{\"mix\": \"probs\", \"options\": {}, \"parts\": []}");
 }
 END_TEST
@@ -108,7 +108,7 @@ START_TEST(comes_back)
         ck_assert_int_eq(again.n, 2);
         ck_assert_str_eq(again.part[1].source, B);
         ck_assert(again.part[0].job && !again.part[1].job);
-        ck_assert(again.part[0].coefficient == 1.0 / 3 && again.part[1].coefficient == 1e-300);
+        ck_assert(again.part[0].coefficient[0] == 1.0 / 3 && again.part[1].coefficient[0] == 1e-300);
         ck_assert(json_equal(again.condition, s.condition) || (!i && !again.condition));
         free(text);
         free(text2);
@@ -187,7 +187,7 @@ START_TEST(as_text)
     reads_as(&s, "states(00112233:0.5, ffeeddcc:0.5)");
     s.options = json("{\"layer\": 1, \"norm\": \"before\"}");
     s.condition = json("{\"w\": 1}");
-    s.part[0].coefficient = 0;
+    s.part[0].coefficient[0] = 0;
     reads_as(&s, "states(ffeeddcc:0.5; layer=1, norm=before) told {\"w\":1}");
     pr_policy_spec_clear(&s);
     s = two(&pr_mix_regmean, 1.0 / 3, 0);

@@ -28,9 +28,20 @@ typedef struct sim {
     size_t calls;
 } sim_t;
 
+/* A pointer to request i of an answer, for as long as the block lasts. */
+#define SIM_REQUEST(q, i) ((pr_request_t[1]){pr_requests_at((q), (i))})
+
+/* Numbers of a point, for an observation; freed with it. */
+static inline int64_t *sim_flat(const pr_point_t *p, int d)
+{
+    int64_t *flat = pr_alloc((size_t)d + 1, sizeof *flat);
+    pr_point_store(p, d, flat);
+    return flat;
+}
+
 static inline sim_t sim_new(int k, const char *type, const char *domain)
 {
-    sim_t s = {.search = {.k = k, .n_prompts = 32, .seed = 1}, .front = SIM_CONCAVE, .asked = {.k = k}};
+    sim_t s = {.search = {.k = k, .n_prompts = 32, .seed = 1}, .front = SIM_CONCAVE, .asked = {.d = k}};
     s.spec = (pr_search_spec_t){.name = (char *)"test", .type = (char *)type, .domain = (char *)domain};
     s.spec.select = (char *)"front";
     s.spec.alpha = 1;
@@ -59,6 +70,17 @@ static inline void sim_truth(const sim_t *s, const double *w, double *f)
     }
 }
 
+/* Are the points of two results the same? */
+static inline bool sim_same_point(const pr_observation_t *a, const pr_observation_t *b, int d)
+{
+    return memcmp(a->point, b->point, (size_t)(1 + d) * sizeof *a->point) == 0;
+}
+
+static inline pr_point_t sim_point(const sim_t *s, size_t i)
+{
+    return pr_point_load(s->obs[i].point, s->search.k);
+}
+
 static inline void sim_evaluate(sim_t *s, const pr_request_t *q)
 {
     int k = s->search.k, n = q->n_prompts;
@@ -80,7 +102,7 @@ static inline void sim_evaluate(sim_t *s, const pr_request_t *q)
         for (int j = 0; j < k; j++)
             scores[i * k + j] = f[j] + s->noise * (pr_rng_normal(&common, (uint64_t)i, (uint64_t)j, 0, 0) +
                                                    0.3 * pr_rng_normal(&key, (uint64_t)i, (uint64_t)j, 0, 0));
-    pr_observation_t o = {.point = q->point, .level = q->level, .n_prompts = n, .core_seconds = 0.5 * n};
+    pr_observation_t o = {.point = sim_flat(&q->point, k), .level = q->level, .n_prompts = n, .core_seconds = 0.5 * n};
     o.per_prompt = scores;
     if (prompts)
         pr_prefix_moments(&o, n, k, mean, mean + k);
@@ -96,6 +118,7 @@ static inline void sim_evaluate(sim_t *s, const pr_request_t *q)
 static inline void sim_free(sim_t *s)
 {
     for (size_t i = 0; i < s->n; i++) {
+        free((int64_t *)(uintptr_t)s->obs[i].point);
         free((double *)s->obs[i].mean);
         free((double *)s->obs[i].per_prompt);
     }
@@ -120,11 +143,12 @@ static inline void sim_check(const sim_t *s, const pr_requests_t *q)
 {
     int k = s->search.k;
     for (size_t i = 0; i < q->n; i++) {
-        pr_point_t p = q->item[i].point;
+        pr_request_t at = pr_requests_at(q, i);
+        pr_point_t p = at.point;
         pr_point_reduce(&p, k);
-        ck_assert(memcmp(&p, &q->item[i].point, sizeof p) == 0);
-        ck_assert_int_ge(q->item[i].n_prompts, 1);
-        ck_assert_int_le(q->item[i].n_prompts, s->search.n_prompts);
+        ck_assert(memcmp(&p, &at.point, sizeof p) == 0);
+        ck_assert_int_ge(at.n_prompts, 1);
+        ck_assert_int_le(at.n_prompts, s->search.n_prompts);
         int64_t sum = 0;
         for (int j = 0; j < k; j++) {
             ck_assert(p.num[j] >= 0 && p.num[j] <= p.den);
@@ -133,9 +157,10 @@ static inline void sim_check(const sim_t *s, const pr_requests_t *q)
         ck_assert(sum == p.den || pr_search_is_cube(&s->spec));
         if (i == 0)
             continue;
-        ck_assert_int_le(q->item[i - 1].level, q->item[i].level);
-        if (q->item[i - 1].level == q->item[i].level)
-            ck_assert_int_lt(pr_point_compare(&q->item[i - 1].point, &p, k), 0);
+        pr_request_t before = pr_requests_at(q, i - 1);
+        ck_assert_int_le(before.level, at.level);
+        if (before.level == at.level)
+            ck_assert_int_lt(pr_point_compare(&before.point, &p, k), 0);
     }
 }
 
@@ -147,11 +172,11 @@ static inline void sim_run(sim_t *s)
         sim_check(s, &q);
         for (size_t i = 0; i < q.n; i++) {
             bool is_new = false;
-            pr_pointset_add(&s->asked, &q.item[i].point, &is_new);
+            pr_pointset_add(&s->asked, &SIM_REQUEST(&q, i)->point, &is_new);
             ck_assert(is_new || s->spec.n_fidelity > 1);
-            sim_evaluate(s, &q.item[i]);
+            sim_evaluate(s, SIM_REQUEST(&q, i));
         }
-        free(q.item);
+        pr_requests_free(&q);
         if (q.done)
             return;
     }
@@ -178,30 +203,34 @@ static inline void sim_run_in_parts(sim_t *s, uint64_t seed)
         sim_check(s, &q);
         if (left.n > 0) {
             ck_assert_uint_eq(q.n, left.n);
-            ck_assert(memcmp(q.item, left.item, q.n * sizeof q.item[0]) == 0);
+            ck_assert(memcmp(q.flat, left.flat, q.n * (size_t)(1 + q.d) * sizeof q.flat[0]) == 0);
+            ck_assert(memcmp(q.level, left.level, q.n * sizeof q.level[0]) == 0);
+            ck_assert(memcmp(q.n_prompts, left.n_prompts, q.n * sizeof q.n_prompts[0]) == 0);
         }
-        free(left.item);
-        left = (pr_requests_t){.item = pr_alloc(q.n, sizeof q.item[0])};
+        pr_requests_free(&left);
+        pr_requests_init(&left, q.n, q.d);
+        left.n = 0;
         for (size_t i = 0; i < q.n; i++) {
             if (pr_rng_below(&key, 3, round, i, 0, 0) == 0)
-                left.item[left.n++] = q.item[i];
+                pr_requests_set(&left, left.n++, SIM_REQUEST(&q, i));
             else
-                sim_evaluate(s, &q.item[i]);
+                sim_evaluate(s, SIM_REQUEST(&q, i));
             if (pr_rng_below(&key, 3, round, i, 0, 0) != 0)
-                pr_pointset_add(&s->asked, &q.item[i].point, NULL);
+                pr_pointset_add(&s->asked, &SIM_REQUEST(&q, i)->point, NULL);
         }
         sim_shuffle(s, &key, round);
-        free(q.item);
+        pr_requests_free(&q);
         if (q.done)
             break;
     }
-    free(left.item);
+    pr_requests_free(&left);
 }
 
 static inline int sim_compare_obs(const void *a, const void *b, void *k)
 {
     const pr_observation_t *p = a, *q = b;
-    int order = pr_point_compare(&p->point, &q->point, *(const int *)k);
+    pr_point_t x = pr_point_load(p->point, *(const int *)k), y = pr_point_load(q->point, *(const int *)k);
+    int order = pr_point_compare(&x, &y, *(const int *)k);
     return order != 0 ? order : p->n_prompts - q->n_prompts;
 }
 
@@ -221,7 +250,7 @@ static inline void sim_same(sim_t *a, sim_t *b)
     sim_sort(b);
     ck_assert_uint_eq(a->n, b->n);
     for (size_t i = 0; i < a->n; i++) {
-        ck_assert(memcmp(&a->obs[i].point, &b->obs[i].point, sizeof(pr_point_t)) == 0);
+        ck_assert(sim_same_point(&a->obs[i], &b->obs[i], a->search.k));
         ck_assert_int_eq(a->obs[i].n_prompts, b->obs[i].n_prompts);
         ck_assert_int_eq(a->obs[i].level, b->obs[i].level);
     }

@@ -25,7 +25,7 @@ START_TEST(das_dennis_counts)
             ck_assert_int_eq((int64_t)s.n, binomial(m + k - 1, k - 1));
             ck_assert_uint_eq(s.asked.n, s.n);
             for (size_t i = 0; i < s.n; i++)
-                ck_assert_int_eq(m % s.obs[i].point.den, 0);
+                ck_assert_int_eq(m % s.obs[i].point[0], 0);
             sim_free(&s);
         }
 }
@@ -54,7 +54,7 @@ START_TEST(simplex_all_is_the_full_lattice)
             sim_run(&s);
             ck_assert_int_eq((int64_t)s.n, binomial((1 << levels) + k - 1, k - 1));
             for (size_t i = 0; i < s.n; i++)
-                ck_assert_int_eq(s.obs[i].point.den, INT64_C(1) << s.obs[i].level);
+                ck_assert_int_eq(s.obs[i].point[0], INT64_C(1) << s.obs[i].level);
             ck_assert_uint_eq(s.asked.n, s.n);
             sim_free(&s);
         }
@@ -122,8 +122,8 @@ static void answer_from_table(sim_t *s, const pr_requests_t *q)
 {
     for (size_t i = 0; i < q->n; i++) {
         double w[3];
-        sim_evaluate(s, &q->item[i]);
-        pr_point_weights(&q->item[i].point, 3, w);
+        sim_evaluate(s, SIM_REQUEST(q, i));
+        pr_point_weights(&SIM_REQUEST(q, i)->point, 3, w);
         table_scores(w, (double *)s->obs[s->n - 1].mean);
     }
 }
@@ -144,20 +144,20 @@ START_TEST(cube_visits_what_emorl_visits)
             ck_assert_uint_eq(q.n, e.n - before);
             for (size_t i = 0; i < q.n; i++) {
                 double w[3];
-                ck_assert_int_eq(q.item[i].level, level);
-                pr_point_weights(&q.item[i].point, 3, w);
+                ck_assert_int_eq(SIM_REQUEST(&q, i)->level, level);
+                pr_point_weights(&SIM_REQUEST(&q, i)->point, 3, w);
                 size_t n = e.n;
                 emorl_visit(&e, w);
                 ck_assert_msg(e.n == n, "seed %d level %d: %g,%g,%g was not visited", (int)table_seed, level, w[0],
                               w[1], w[2]);
             }
             answer_from_table(&s, &q);
-            free(q.item);
+            pr_requests_free(&q);
         }
         ck_assert_uint_eq(s.n, 27 + 4 * 19);
         pr_requests_t q = sim_next(&s);
         ck_assert(q.done);
-        free(q.item);
+        pr_requests_free(&q);
         sim_free(&s);
     }
 }
@@ -190,7 +190,8 @@ START_TEST(random_points_are_dirichlet)
         for (int j = 0; j < k; j++) {
             double mean = 0, square = 0, w[PR_MAX_OBJECTIVES];
             for (size_t p = 0; p < s.n; p++) {
-                pr_point_weights(&s.obs[p].point, k, w);
+                pr_point_t at = sim_point(&s, p);
+                pr_point_weights(&at, k, w);
                 mean += w[j] / (double)s.n;
                 square += w[j] * w[j] / (double)s.n;
             }
@@ -214,8 +215,9 @@ START_TEST(random_points_depend_on_the_seed_alone)
     sim_run(&many);
     sim_run(&other);
     for (size_t i = 0; i < few.n; i++) {
-        ck_assert(pr_pointset_find(&many.asked, &few.asked.item[i]) != PR_NO_POINT);
-        ck_assert(pr_pointset_find(&other.asked, &few.asked.item[i]) == PR_NO_POINT);
+        pr_point_t p = pr_pointset_at(&few.asked, i);
+        ck_assert(pr_pointset_find(&many.asked, &p) != PR_NO_POINT);
+        ck_assert(pr_pointset_find(&other.asked, &p) == PR_NO_POINT);
     }
     sim_free(&few);
     sim_free(&many);
@@ -230,7 +232,7 @@ static pr_status_t status_of(sim_t *s, char *text, size_t size)
     s->search.spec = &s->spec;
     pr_status_t status = pr_search_next(&s->search, s->obs, s->n, &q, &err);
     snprintf(text, size, "%s", err.text);
-    free(q.item);
+    pr_requests_free(&q);
     // The check by arithmetic says the same, word for word.
     ck_assert_int_eq(pr_search_check(&s->search, &err), status);
     ck_assert_str_eq(err.text, text);
@@ -328,9 +330,9 @@ START_TEST(beam_bounds_a_round)
             pr_requests_t q = sim_next(&s);
             ck_assert(rounds == 0 ? q.n == 4 : q.n <= (size_t)(6 * beam));
             for (size_t i = 0; i < q.n; i++)
-                sim_evaluate(&s, &q.item[i]);
+                sim_evaluate(&s, SIM_REQUEST(&q, i));
             done = q.done;
-            free(q.item);
+            pr_requests_free(&q);
         }
         ck_assert_uint_le(rounds, 7); // corners, five rounds, the end
         sim_free(&s);
@@ -372,9 +374,9 @@ START_TEST(many_points_are_quick)
         double took = (double)(clock() - start) / CLOCKS_PER_SEC;
         ck_assert_msg(took < all_pairs / 4, "%g s, all pairs take %g s", took, all_pairs);
         for (size_t i = 0; i < q.n; i++)
-            sim_evaluate(&s, &q.item[i]);
+            sim_evaluate(&s, SIM_REQUEST(&q, i));
         done = q.done;
-        free(q.item);
+        pr_requests_free(&q);
     }
     ck_assert_uint_gt(s.n, 100128);
     sim_free(&s);

@@ -37,6 +37,8 @@ static trial_t trial_new(const char *landscape, int k, int budget)
 
 static void trial_free(trial_t *t)
 {
+    for (size_t i = 0; i < t->n; i++)
+        free((int64_t *)(uintptr_t)t->obs[i].point);
     free(t->obs);
     free(t->values);
 }
@@ -52,21 +54,22 @@ static bool trial_round(trial_t *t)
     for (size_t i = 0; i < q.n; i++) {
         double w[PR_MAX_OBJECTIVES], *seen = t->values + t->n * 3 * (size_t)k, *se = seen + k, *truth = se + k;
         ck_assert_uint_lt(t->n, t->cap);
-        pr_point_weights(&q.item[i].point, k, w);
+        pr_point_weights(&SIM_REQUEST(&q, i)->point, k, w);
         t->landscape->at(w, k, truth);
         for (int j = 0; j < k; j++) {
             se[j] = t->noise;
             seen[j] = truth[j] + (t->noise > 0 ? t->noise * pr_landscape_noise(1, t->n, j) : 0);
         }
-        t->obs[t->n++] = (pr_observation_t){.point = q.item[i].point,
-                                            .level = q.item[i].level,
+        pr_request_t asked = pr_requests_at(&q, i);
+        t->obs[t->n++] = (pr_observation_t){.point = sim_flat(&asked.point, k),
+                                            .level = asked.level,
                                             .n_prompts = 1,
                                             .mean = seen,
                                             .se = se,
                                             .core_seconds = 1};
     }
     bool done = q.done;
-    free(q.item);
+    pr_requests_free(&q);
     return !done;
 }
 
@@ -134,7 +137,7 @@ START_TEST(budgets_share_their_points)
         for (size_t i = 0; i < small.n; i++) {
             bool found = false;
             for (size_t j = 0; j < large.n; j++)
-                found = found || (memcmp(&small.obs[i].point, &large.obs[j].point, sizeof small.obs[i].point) == 0 &&
+                found = found || (sim_same_point(&small.obs[i], &large.obs[j], small.search.k) &&
                                   small.obs[i].level == large.obs[j].level);
             ck_assert_msg(found, "budget %d, point %zu", budget, i);
         }
@@ -169,8 +172,8 @@ START_TEST(inside_from_the_start)
         for (size_t i = 0; i < t.n; i++) {
             bool all = true, one_of = false;
             for (int j = 0; j < k; j++) {
-                all = all && t.obs[i].point.num[j] > 0;
-                one_of = one_of || t.obs[i].point.num[j] == t.obs[i].point.den;
+                all = all && t.obs[i].point[1 + j] > 0;
+                one_of = one_of || t.obs[i].point[1 + j] == t.obs[i].point[0];
             }
             inside += all;
             corners += one_of;
@@ -190,8 +193,8 @@ START_TEST(another_start)
     trial_run(&t);
     ck_assert(trial_round(&other));
     ck_assert_uint_eq(other.n, 7);
-    pr_point_t *p = &other.obs[5].point; // not where the start has it
-    *p = (pr_point_t){.den = 97, .num = {31, 33, 33}};
+    int64_t *p = (int64_t *)(uintptr_t)other.obs[5].point; // not where the start has it
+    memcpy(p, (const int64_t[]){97, 31, 33, 33}, 4 * sizeof *p);
     trial_run(&other);
     ck_assert_uint_eq(other.n, 12);
     for (size_t i = 7; i < 12; i++)
@@ -234,7 +237,7 @@ START_TEST(ends)
     trial_run(&t);
     ck_assert_uint_le(t.n, 15);
     for (size_t i = 0; i < t.n; i++)
-        ck_assert_int_eq(4 % (int)t.obs[i].point.den, 0);
+        ck_assert_int_eq(4 % (int)t.obs[i].point[0], 0);
     trial_free(&t);
     t = trial_new("concave", 4, 0); // its own proposal
     t.spec.min_gain = 1e-12;

@@ -33,7 +33,7 @@ static double volume(const pr_replay_t *r, const pr_cell_t *c)
     double a[PR_MAX_OBJECTIVES][PR_MAX_OBJECTIVES], det = 1;
     int k = r->k;
     for (int i = 0; i < k; i++)
-        pr_point_weights(&r->points.item[c->vertex[i]], k, a[i]);
+        pr_pointset_weights(&r->points, c->vertex[i], a[i]);
     for (int i = 0; i < k; i++) {
         int best = i;
         for (int j = i + 1; j < k; j++)
@@ -78,7 +78,7 @@ static facet_t facet_of(const pr_replay_t *r, const pr_cell_t *c, int without)
     for (int j = 0; j < r->k; j++) {
         bool zero = true;
         for (int i = 0; i < n; i++)
-            zero = zero && r->points.item[f.v[i]].num[j] == 0;
+            zero = zero && pr_pointset_at(&r->points, f.v[i]).num[j] == 0;
         f.border = f.border || zero;
     }
     return f;
@@ -111,7 +111,7 @@ START_TEST(subdivision_fills_the_simplex)
             ck_assert_uint_eq(run, f[i].border ? 1 : 2);
         }
         for (size_t i = 0; i < r.points.n; i++)
-            ck_assert_int_eq(r.points.item[i].den, INT64_C(1) << r.level[i]);
+            ck_assert_int_eq(pr_pointset_at(&r.points, i).den, INT64_C(1) << r.level[i]);
         free(f);
         free(cells.item);
         pr_replay_free(&r);
@@ -165,8 +165,10 @@ static void settle_random(sim_t *s, pr_replay_t *r, size_t n)
     }
     pr_replay_free(r);
     pr_replay_init(r, &s->search, s->obs, s->n);
-    for (size_t i = 0; i < n; i++)
-        pr_replay_add(r, &s->obs[i].point, 0);
+    for (size_t i = 0; i < n; i++) {
+        pr_point_t p = sim_point(s, i);
+        pr_replay_add(r, &p, 0);
+    }
     ck_assert(pr_replay_settle(r));
 }
 
@@ -291,7 +293,7 @@ START_TEST(fidelity_saves_prompts)
             front = front && !pr_dominates(full.obs[j].mean, full.obs[i].mean, 3);
         for (size_t j = 0; j < cheap.n; j++)
             reached = reached || (cheap.obs[j].n_prompts == 128 &&
-                                  memcmp(&cheap.obs[j].point, &full.obs[i].point, sizeof(pr_point_t)) == 0);
+                                  sim_same_point(&cheap.obs[j], &full.obs[i], full.search.k));
         ck_assert(reached || !front);
     }
     sim_free(&cheap);

@@ -205,7 +205,7 @@ static void answer_best(sim_t *s, const pr_requests_t *q, const brute_t *b)
     for (size_t i = 0; i < q->n; i++) {
         double w[8], best = -INFINITY;
         int at = 0;
-        pr_point_weights(&q->item[i].point, b->k, w);
+        pr_point_weights(&SIM_REQUEST(q, i)->point, b->k, w);
         for (int v = 0; v < b->n; v++) {
             double sum = 0;
             for (int j = 0; j < b->k; j++)
@@ -213,7 +213,7 @@ static void answer_best(sim_t *s, const pr_requests_t *q, const brute_t *b)
             at = sum > best + 1e-12 ? v : at;
             best = fmax(best, sum);
         }
-        sim_evaluate(s, &q->item[i]);
+        sim_evaluate(s, SIM_REQUEST(q, i));
         memcpy((double *)s->obs[s->n - 1].mean, &b->values[at * b->k], (size_t)b->k * sizeof(double));
         memset((double *)s->obs[s->n - 1].se, 0, (size_t)b->k * sizeof(double));
     }
@@ -236,7 +236,7 @@ START_TEST(finds_the_convex_coverage_set)
             ck_assert(s.spec.beam == 0 || s.n == 0 || q.n <= 1);
             answer_best(&s, &q, &brute);
             done = q.done;
-            free(q.item);
+            pr_requests_free(&q);
         }
         for (int i = 0; i < brute.n_corners; i++) {
             double found = -INFINITY;
@@ -260,12 +260,12 @@ static void check_wanted(sim_t *s, const char *expected)
     pr_requests_t q = sim_next(s);
     char text[200] = "", one[100];
     for (size_t i = 0; i < q.n; i++) {
-        pr_point_text(&q.item[i].point, s->search.k, one, sizeof one);
+        pr_point_text(&SIM_REQUEST(&q, i)->point, s->search.k, one, sizeof one);
         strcat(strcat(text, one), ";");
     }
     ck_assert_str_eq(text, expected);
     answer_best(s, &q, &brute);
-    free(q.item);
+    pr_requests_free(&q);
 }
 
 /* By hand: (4,0), (0,2), (3,1.5). The first corner is where 4w = 2(1-w); then those with the third. */

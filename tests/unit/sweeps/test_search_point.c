@@ -159,7 +159,7 @@ END_TEST
 
 START_TEST(sets_find_what_was_added)
 {
-    pr_pointset_t set = {.k = 3};
+    pr_pointset_t set = {.d = 3};
     for (int64_t i = 0; i < 20000; i++) {
         pr_point_t p = {.den = 10007, .num = {i % 10007, (i * i) % 10007, 1}};
         bool is_new = false;
@@ -212,19 +212,19 @@ START_TEST(list_of_points)
     ck_assert_uint_eq(q.n, 4);
     for (size_t i = 0; i < q.n; i++) {
         char out[100];
-        pr_point_text(&q.item[i].point, 3, out, sizeof out);
+        pr_point_text(&SIM_REQUEST(&q, i)->point, 3, out, sizeof out);
         ck_assert_str_eq(out, EXPECTED[i]);
     }
-    free(q.item);
+    pr_requests_free(&q);
     static const char NUMPY[] =
         "\xEF\xBB\xBF# a b\n1.788507764234052722e-01 8.211492235765947278e-01\n"
         "0.0012345678901234567 0.9987654321098765433\n"; // savetxt, with a byte order mark; repr
     ck_assert_msg(run_list(NUMPY, sizeof NUMPY - 1, 2, "simplex", &q, &err) == PR_OK, "%s", err.text);
     ck_assert_uint_eq(q.n, 2);
-    free(q.item);
+    pr_requests_free(&q);
     ck_assert(run_list("0 0.5\n1 1\n", 10, 2, "cube", &q, &err) == PR_OK);
     ck_assert_uint_eq(q.n, 2);
-    free(q.item);
+    pr_requests_free(&q);
 }
 END_TEST
 

@@ -75,7 +75,7 @@ END_TEST
 static const pr_observation_t *find(const sim_t *s, const pr_observation_t *o, bool any_prompts)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (memcmp(&s->obs[i].point, &o->point, sizeof o->point) == 0 &&
+        if (sim_same_point(&s->obs[i], o, s->search.k) &&
             (s->obs[i].n_prompts == o->n_prompts || (any_prompts && s->obs[i].n_prompts > o->n_prompts)))
             return &s->obs[i];
     return NULL;
@@ -93,7 +93,7 @@ START_TEST(resume_wants_only_what_is_missing)
             pr_rng_key_t key = pr_rng_key(lost, "lost", "");
             for (size_t i = 0; i < whole.n; i++)
                 if (pr_rng_below(&key, 12, i, 0, 0, 0) >= lost) {
-                    pr_request_t q = {whole.obs[i].point, whole.obs[i].level, whole.obs[i].n_prompts};
+                    pr_request_t q = {sim_point(&whole, i), whole.obs[i].level, whole.obs[i].n_prompts};
                     sim_evaluate(&resumed, &q);
                 }
             sim_run(&resumed);
@@ -146,12 +146,12 @@ START_TEST(failed_points_are_data)
             pr_requests_t q = sim_next(&s);
             sim_check(&s, &q);
             for (size_t i = 0; i < q.n; i++) {
-                sim_evaluate(&s, &q.item[i]);
+                sim_evaluate(&s, SIM_REQUEST(&q, i));
                 if (pr_rng_below(&key, 4, s.n, 0, 0, 0) == 0 || seed == 0)
                     ((double *)s.obs[s.n - 1].mean)[1] = NAN;
             }
             done = q.done;
-            free(q.item);
+            pr_requests_free(&q);
         }
         sim_sort(&s);
         sim_free(&s);

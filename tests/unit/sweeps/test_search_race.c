@@ -45,7 +45,7 @@ static void answer(sim_t *s, const race_t *x, const pr_request_t *q, size_t poli
             scores[i * k + j] =
                 score(x->kind, pr_rng_uniform(&key, policy, i, j, 0), pr_rng_uniform(&key, policy, i, j, 1)) -
                 (policy == 0 ? x->worse : 0);
-    pr_observation_t o = {.point = q->point, .level = q->level, .n_prompts = q->n_prompts, .core_seconds = 1};
+    pr_observation_t o = {.point = sim_flat(&q->point, x->k), .level = q->level, .n_prompts = q->n_prompts, .core_seconds = 1};
     o.per_prompt = scores;
     pr_prefix_moments(&o, q->n_prompts, x->k, mean, mean + k);
     if (!x->paired) {
@@ -73,13 +73,13 @@ static void run_race(const race_t *x, bool finished[POLICIES])
     for (bool done = false; !done;) {
         pr_requests_t q = sim_next(&s);
         for (size_t i = 0; i < q.n; i++) {
-            size_t policy = pr_pointset_add(&s.asked, &q.item[i].point, NULL);
+            size_t policy = pr_pointset_add(&s.asked, &SIM_REQUEST(&q, i)->point, NULL);
             ck_assert_uint_lt(policy, POLICIES);
-            answer(&s, x, &q.item[i], policy);
-            finished[policy] |= q.item[i].n_prompts == x->fidelity[x->n_fidelity - 1];
+            answer(&s, x, SIM_REQUEST(&q, i), policy);
+            finished[policy] |= SIM_REQUEST(&q, i)->n_prompts == x->fidelity[x->n_fidelity - 1];
         }
         done = q.done;
-        free(q.item);
+        pr_requests_free(&q);
     }
     ck_assert_uint_eq(s.asked.n, POLICIES);
     sim_free(&s);

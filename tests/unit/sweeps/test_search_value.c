@@ -13,7 +13,7 @@ static double reached(sim_t *s)
     double *f = pr_alloc(s->asked.n * (size_t)k, sizeof f[0]);
     for (size_t i = 0; i < s->asked.n; i++) {
         double w[PR_MAX_OBJECTIVES];
-        pr_point_weights(&s->asked.item[i], k, w);
+        pr_pointset_weights(&s->asked, i, w);
         sim_truth(s, w, &f[i * (size_t)k]);
     }
     double hv = pr_hypervolume(f, s->asked.n, k, reference);

@@ -15,8 +15,10 @@ static pr_status_t own_run(pr_replay_t *r, pr_error_t *err)
     (void)err;
     calls++;
     size_t n = r->index.points.n;
-    for (size_t i = 0; i < n; i++)
-        pr_replay_add(r, &r->index.points.item[i], r->index.obs[r->index.first[i] - 1].level);
+    for (size_t i = 0; i < n; i++) {
+        pr_point_t known = pr_pointset_at(&r->index.points, i);
+        pr_replay_add(r, &known, r->index.obs[r->index.first[i] - 1].level);
+    }
     for (int i = 0; i < r->k; i++) {
         pr_point_t p = {.den = 1};
         p.num[i] = 1;
