@@ -77,7 +77,7 @@ typedef struct pr_evaluate_run {
     const pr_adapter_t *adapter[PR_MAX_PARTS];
     double w[PR_MAX_PARTS];
     pr_adapter_t *by_blocks[PR_MAX_PARTS]; // with their coefficients, where blocks of layers have their own
-    pr_adapter_t *merged; // of a mix that merges
+    pr_adapter_t *merged;                  // of a mix that merges
     pr_policy_t policy;
     pr_decoded_t decoded;
     pr_responses_t responses;

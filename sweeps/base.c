@@ -12,8 +12,7 @@
 
 /* ---- who they are ---- */
 
-/* What tells a set of experts from others: the training of one of them. false: all are given. */
-static bool experts_key(const pr_inputs_t *in, const pr_sweep_policy_t *p, char out[PR_HASH_HEX])
+bool pr_sweep_experts_key(const pr_inputs_t *in, const pr_sweep_policy_t *p, char out[PR_HASH_HEX])
 {
     pr_training_wish_t wish = {.w = {0}};
     out[0] = 0;
@@ -68,7 +67,7 @@ int pr_base_plan(const pr_inputs_t *in, pr_base_t *out)
         const pr_sweep_policy_t *p = &in->policy[i];
         if (p->method != &pr_method_experts)
             continue;
-        bool known = false, trained = experts_key(in, p, seen[n_seen]);
+        bool known = false, trained = pr_sweep_experts_key(in, p, seen[n_seen]);
         for (int j = 0; j < n_seen; j++)
             known = known || strcmp(seen[j], seen[n_seen]) == 0;
         if (!known) {

@@ -66,7 +66,8 @@ static pr_status_t make_domain(const pr_config_t *c, const pr_search_spec_t *s, 
     d->cube = s->domain && strcmp(s->domain, "cube") == 0;
     d->rows = pr_mix_blocks(out->mix, out->mix_options);
     if (pr_domain_size(d) > PR_MAX_COORDINATES)
-        return pr_fail(err, PR_ERR_CONFIG, "found points of %d numbers (%d rows of %d weights, %d parameters), expected at most %d",
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "found points of %d numbers (%d rows of %d weights, %d parameters), expected at most %d",
                        pr_domain_size(d), d->rows, d->k, d->n_axes, PR_MAX_COORDINATES);
     for (int i = 0; i < d->n_axes; i++)
         PR_TRY(check_column(c, &d->axis[i], err));
@@ -228,7 +229,6 @@ static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *
 static pr_status_t check_mix(const pr_sweep_policy_t *p, const pr_model_config_t *m, pr_error_t *err)
 {
     pr_mix_plan_t plan;
-    PR_TRY(pr_mix_plan(p->mix, p->mix_options, m, &plan, err));
     for (int i = 0; i < p->domain.n_axes; i++) {
         const pr_axis_t *a = &p->domain.axis[i];
         json_t *ends = a->real ? json_pack("[f, f]", a->lo, a->hi) : json_incref(a->values), *value;
@@ -245,7 +245,7 @@ static pr_status_t check_mix(const pr_sweep_policy_t *p, const pr_model_config_t
         json_decref(ends);
         PR_TRY(status);
     }
-    return PR_OK;
+    return pr_mix_plan(p->mix, p->mix_options, m, &plan, err);
 }
 
 pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err)

@@ -14,8 +14,9 @@
 typedef struct pr_sweep_policy {
     const pr_method_t *method;
     const pr_mix_t *mix;
-    json_t *mix_options, *options;   // resolved, of the mix (what is searched at the middle of its range) and of the method
-    pr_domain_t domain;              // of its points
+    json_t *mix_options,
+        *options;       // resolved, of the mix (what is searched at the middle of its range) and of the method
+    pr_domain_t domain; // of its points
     const pr_finetune_config_t *set; // of its trainings
     const char *prefix;              // of its trainings' labels, where it has settings of its own; else NULL
 } pr_sweep_policy_t;

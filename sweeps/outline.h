@@ -15,6 +15,8 @@ typedef pr_status_t (*pr_outline_fn)(void *self, const json_t *inputs, const jso
  * of the methods. */
 pr_status_t pr_sweep_outline(const pr_inputs_t *in, int prompts, pr_outline_fn each, void *self, pr_error_t *err);
 
+/* What tells a set of experts from others: the training of one of them. false: all are given. */
+bool pr_sweep_experts_key(const pr_inputs_t *in, const pr_sweep_policy_t *p, char out[PR_HASH_HEX]);
 /* How many rows the base model and the experts alone will be. */
 int64_t pr_sweep_base_rows(const pr_inputs_t *in);
 

@@ -44,11 +44,13 @@ const pr_command_t pr_command_front = {
 
 /* ---- front.json ---- */
 
+enum { MAX_ROWS = 16, STRIDE = MAX_ROWS + 2 };
+
 // A table that points into the JSON and into buffers of its own.
 typedef struct front {
     json_t *root, *points; // the points of the front, then the base model and the experts alone
     const char *name[PR_MAX_OBJECTIVES];
-    double *numbers; // [n][3K]
+    double *numbers; // [n][STRIDE * K]: means, standard errors, rows of weights
     pr_table_point_t *point;
     const char **sample; // [n], NULL where there is none; into samples
     json_t *samples;     // array of the lines of samples.jsonl
@@ -82,10 +84,9 @@ static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
 }
 
 // {"a": 1, "b": 2} -> out [K]; null stands for a number that JSON does not have.
-static pr_status_t read_numbers(const front_t *f, const json_t *point, const char *key, const char *where, double *out,
+static pr_status_t read_numbers(const front_t *f, const json_t *object, const char *key, const char *where, double *out,
                                 pr_error_t *err)
 {
-    const json_t *object = json_object_get(point, key);
     for (int i = 0; i < f->table.k; i++) {
         const json_t *v = json_object_get(object, f->name[i]);
         if (!v || (!json_is_number(v) && !json_is_null(v)))
@@ -96,18 +97,32 @@ static pr_status_t read_numbers(const front_t *f, const json_t *point, const cha
     return PR_OK;
 }
 
+// An object, or a list of them, one per block of layers.
+static pr_status_t read_weights(const front_t *f, const json_t *weights, const char *where, double *out, int *rows,
+                                pr_error_t *err)
+{
+    *rows = json_is_array(weights) ? (int)json_array_size(weights) : 1;
+    if (*rows < 1 || *rows > MAX_ROWS)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: weights: found a list of %d, expected 1 to %d", where, *rows, MAX_ROWS);
+    for (int r = 0; r < *rows; r++)
+        PR_TRY(read_numbers(f, json_is_array(weights) ? json_array_get(weights, (size_t)r) : weights, "weights", where,
+                            out + r * f->table.k, err));
+    return PR_OK;
+}
+
 static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where, pr_error_t *err)
 {
     const json_t *point = json_array_get(f->points, i);
     size_t k = (size_t)f->table.k;
-    double *x = f->numbers + i * 3 * k;
+    double *x = f->numbers + i * STRIDE * k;
+    int rows;
     int64_t seed, level, prompts;
     const char *search;
     if (!json_is_object(point))
         return pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected an object", where, pr_json_type_name(point));
-    PR_TRY(read_numbers(f, point, "weights", where, x, err));
-    PR_TRY(read_numbers(f, point, "mean", where, x + k, err));
-    PR_TRY(read_numbers(f, point, "se", where, x + 2 * k, err));
+    PR_TRY(read_numbers(f, json_object_get(point, "mean"), "mean", where, x, err));
+    PR_TRY(read_numbers(f, json_object_get(point, "se"), "se", where, x + k, err));
+    PR_TRY(read_weights(f, json_object_get(point, "weights"), where, x + 2 * k, &rows, err));
     PR_TRY(pr_json_get_string(point, "search", "", &search, where, err));
     PR_TRY(pr_json_get_int(point, "seed", 0, &seed, where, err));
     PR_TRY(pr_json_get_int(point, "level", 0, &level, where, err));
@@ -116,9 +131,11 @@ static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where
                                      .search = search,
                                      .seed = (int)seed,
                                      .level = (int)level,
-                                     .w = x,
-                                     .mean = x + k,
-                                     .se = x + 2 * k,
+                                     .rows = rows,
+                                     .w = x + 2 * k,
+                                     .params = json_object_get(point, "params"),
+                                     .mean = x,
+                                     .se = x + k,
                                      .n_prompts = (int)prompts,
                                      .job = "",
                                      .front = !base,
@@ -138,7 +155,7 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
     f->points = json_copy(points);
     json_array_extend(f->points, base);
     size_t n = json_array_size(f->points), n_front = json_array_size(points);
-    f->numbers = pr_alloc(n * 3 * (size_t)f->table.k, sizeof *f->numbers);
+    f->numbers = pr_alloc(n * STRIDE * (size_t)f->table.k, sizeof *f->numbers);
     f->point = pr_alloc(n, sizeof *f->point);
     f->sample = pr_alloc(n, sizeof *f->sample);
     pr_buf_t where = {0};

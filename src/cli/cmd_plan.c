@@ -185,11 +185,29 @@ static const char *policy_of(const pr_sweep_policy_t *p)
     return p->method->mixes ? p->mix->name : p->method->name;
 }
 
+static void print_domain(const pr_domain_t *d)
+{
+    const char *name = d->cube ? "cube" : "simplex";
+    if (d->rows == 1)
+        printf("the %s", name);
+    else
+        printf("%d %s%s (one per block of layers)", d->rows, name, d->cube ? "s" : "es");
+    for (int i = 0; i < d->n_axes; i++) {
+        const pr_axis_t *a = &d->axis[i];
+        if (a->real)
+            printf(" and %s from %g to %g", a->name, a->lo, a->hi);
+        else
+            printf(" and %d values of %s", pr_axis_count(a), a->name);
+    }
+    printf(",");
+}
+
 static void print_searches(const pr_plan_t *p)
 {
     for (int i = 0; i < p->config->n_searches; i++) {
         const pr_search_spec_t *s = &p->config->search[i];
-        printf("search      %s: %s %s over the %s,", s->name, s->type, policy_of(&p->inputs.policy[i]), s->domain);
+        printf("search      %s: %s %s over ", s->name, s->type, policy_of(&p->inputs.policy[i]));
+        print_domain(&p->inputs.policy[i].domain);
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
         printf(" points%s%s\n", p->search[i].levels > 1 ? " (a level each)" : "",

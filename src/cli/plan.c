@@ -279,10 +279,12 @@ static pr_plan_training_t *training_of(pr_plan_t *p, int search, const pr_sweep_
 {
     int which = p->config->search[search].policy;
     const char *name = which >= 0 ? p->config->policy[which].name : NULL;
+    pr_plan_training_t t = {.policy = name, .set = policy->set, .per_point = policy->method->per_point};
+    pr_sweep_experts_key(&p->inputs, policy, t.key);
     for (int i = 0; i < p->n_training; i++)
-        if (!policy->method->per_point && !p->training[i].per_point && p->training[i].set == policy->set)
+        if (!t.per_point && !p->training[i].per_point && strcmp(p->training[i].key, t.key) == 0)
             return NULL;
-    p->training[p->n_training] = (pr_plan_training_t){name, policy->set, policy->method->per_point, 0, 0};
+    p->training[p->n_training] = t;
     return &p->training[p->n_training++];
 }
 

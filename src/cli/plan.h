@@ -38,8 +38,9 @@ typedef struct pr_plan_fit {
 typedef struct pr_plan_training {
     const char *policy; // its name; NULL: of the experts that searches share by default
     const pr_finetune_config_t *set;
-    bool per_point;       // one for each point, so that their number is the most that it can be
-    int64_t jobs, tokens; // tokens: new ones, at most
+    char key[PR_HASH_HEX]; // tells the experts from others, where all points share them
+    bool per_point;        // one for each point, so that their number is the most that it can be
+    int64_t jobs, tokens;  // tokens: new ones, at most
 } pr_plan_training_t;
 
 typedef struct pr_plan {

@@ -83,8 +83,9 @@ static pr_status_t read_mix_option(const pr_node_t *node, const char *label, jso
     if (node->kind == PR_NODE_LIST && node->array) {
         if (node->n != 2) {
             json_decref(value);
-            return pr_fail(err, PR_ERR_CONFIG, "%s: %smix.%s: found [ ] of %d, expected a value, [ from, to ] or ( values )",
-                           node->where, label, node->name, node->n);
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: %smix.%s: found [ ] of %d, expected a value, [ from, to ] or ( values )", node->where,
+                           label, node->name, node->n);
         }
         json_t *range = json_pack("{s:O, s:O}", "from", json_array_get(value, 0), "to", json_array_get(value, 1));
         json_decref(value);

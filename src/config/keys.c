@@ -92,7 +92,8 @@ const pr_option_t pr_policy_keys[] = {
     ELSEWHERE(
         STRING, "mix", "\"states\"",
         "How its parts make one policy: a mix's name, or a group { type = NAME; ... } with its options (paretorank "
-        "help mixes)."),
+        "help mixes). In place of a value, a range [ from, to ] or values ( a, b, ... ) are searched beside the "
+        "weights."),
     ELSEWHERE(STRING, "train", "",
               "A group with settings of its trainings: the keys of finetune, `algorithm` in place of `method`. What is "
               "not given is as finetune says."),

@@ -25,7 +25,8 @@ static bool is_number_option(const pr_option_t *o)
 }
 
 /* One value, as the option has it. New reference. */
-static pr_status_t check_value(const pr_option_t *o, const json_t *value, const char *dir, json_t **out, pr_error_t *err)
+static pr_status_t check_value(const pr_option_t *o, const json_t *value, const char *dir, json_t **out,
+                               pr_error_t *err)
 {
     pr_option_reading_t how = {.dir = dir};
     pr_status_t status = pr_option_check(o, value, &how, out, NULL, err);
@@ -40,8 +41,8 @@ static pr_status_t add_range(const pr_option_t *o, const json_t *given, const ch
     if (!from || !to || json_object_size(given) != 2)
         return pr_fail(err, PR_ERR_CONFIG, "%s: found a group, expected a value, [ from, to ] or ( values )", o->key);
     if (!is_number_option(o))
-        return pr_fail(err, PR_ERR_CONFIG, "%s: found a range, expected a value or ( values ): only numbers have ranges",
-                       o->key);
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: found a range, expected a value or ( values ): only numbers have ranges", o->key);
     pr_status_t status = check_value(o, from, dir, &lo, err);
     if (status == PR_OK)
         status = check_value(o, to, dir, &hi, err);
@@ -92,6 +93,10 @@ pr_status_t pr_domain_split(const pr_option_t *table, const json_t *given, const
         const json_t *value = json_object_get(given, o->key);
         if (is_list_option(o) || (!json_is_object(value) && !json_is_array(value)))
             continue;
+        if (o->incidental) { // it says what a point is
+            status = pr_fail(err, PR_ERR_CONFIG, "%s: found a range or list, expected one value", o->key);
+            break;
+        }
         if (d->n_axes == PR_MAX_AXES) {
             status = pr_fail(err, PR_ERR_CONFIG, "%s: found more than %d searched parameters", o->key, PR_MAX_AXES);
             break;

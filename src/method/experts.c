@@ -4,8 +4,18 @@
  * Kong et al. 2025, EMORL). All points share the K trainings. */
 #include "method/method.h"
 
+/* Rows that are all alike are one: it is the same policy. */
+static int rows_of(const pr_choice_t *at)
+{
+    for (int i = at->k; i < at->rows * at->k; i++)
+        if (at->w[i] != at->w[i - at->k])
+            return at->rows;
+    return 1;
+}
+
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)
 {
+    int rows = rows_of(at);
     out->mix = e->mix;
     out->options = pr_method_mix_options(e, at);
     for (int k = 0; k < e->k; k++) {
@@ -13,19 +23,19 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
         char id[PR_HASH_HEX];
         double w[PR_MAX_BLOCKS];
         bool any = false;
-        for (int r = 0; r < at->rows; r++) {
+        for (int r = 0; r < rows; r++) {
             w[r] = at->w[r * at->k + k];
             any = any || w[r] != 0;
         }
         if (!any) // such an expert is not run
             continue;
         if (e->given[k]) {
-            pr_policy_add_blocks(out, false, e->given[k], at->rows, w);
+            pr_policy_add_blocks(out, false, e->given[k], rows, w);
             continue;
         }
         wish.w[k] = 1;
         PR_TRY(e->train(e->self, &wish, id, err));
-        pr_policy_add_blocks(out, true, id, at->rows, w);
+        pr_policy_add_blocks(out, true, id, rows, w);
     }
     return PR_OK;
 }

@@ -139,11 +139,15 @@ static pr_status_t check_comma(char last, const char *p, const char *path, int l
     return PR_OK;
 }
 
+/* The first element of a list that was written as an array: no string of a user's, which are UTF-8. */
+#define ARRAY "\xff["
+
 // What libconfig is given instead of the text, line by line the same.
 static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, pr_error_t *err)
 {
     int line = 1;
     char last = 0;
+    bool opened = false; // an array, whose first element is to come
     for (const char *p = text; *p;) {
         bool closed;
         size_t n = opaque_length(p, &closed);
@@ -154,6 +158,9 @@ static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, 
         if (!blank) {
             PR_TRY(check_comma(last, p, path, line, err));
             last = *p;
+            if (opened)
+                pr_buf_printf(out, "\"%s\"%s", ARRAY, *p == ']' ? "" : ", ");
+            opened = false;
         }
         if (n > 0) {
             pr_buf_add(out, p, n);
@@ -166,6 +173,7 @@ static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, 
             // libconfig's arrays hold one type only, so that [0, 0.5] would be an error; its lists do not mind.
             n = 1;
             pr_buf_add(out, *p == '[' ? "(" : *p == ']' ? ")" : p, 1);
+            opened = *p == '[';
         }
         for (size_t i = 0; i < n; i++)
             line += p[i] == '\n';
@@ -183,7 +191,10 @@ static pr_status_t children_from_setting(const config_setting_t *s, const char *
 {
     if (depth >= MAX_DEPTH)
         return pr_fail(err, PR_ERR_CONFIG, "%s: nested more than %d deep", node->where, MAX_DEPTH);
-    for (int i = 0; i < config_setting_length(s); i++) {
+    const config_setting_t *first = config_setting_length(s) > 0 ? config_setting_get_elem(s, 0) : NULL;
+    const char *text = first && node->kind == PR_NODE_LIST ? config_setting_get_string(first) : NULL;
+    node->array = text && strcmp(text, ARRAY) == 0;
+    for (int i = node->array; i < config_setting_length(s); i++) {
         pr_node_t *child;
         PR_TRY(from_setting(config_setting_get_elem(s, (unsigned)i), path, depth + 1, &child, err));
         node_append(node, child);
@@ -220,7 +231,6 @@ static pr_status_t from_setting(const config_setting_t *s, const char *path, int
         snprintf(where, sizeof where, "%s", path);
     pr_node_t *node = node_new(kind_of_setting(s), config_setting_name(s), where);
     pr_status_t status = PR_OK;
-    node->array = config_setting_type(s) == CONFIG_TYPE_ARRAY;
     switch (node->kind) {
     case PR_NODE_GROUP:
     case PR_NODE_LIST:

@@ -90,7 +90,7 @@ struct pr_mix {
     const pr_option_t *options; // ends with a NULL key
     /* In how many blocks of layers parts have coefficients of their own, by its options. NULL: in one. */
     int (*blocks)(const json_t *options);
-    bool one_adapter;           // a policy is one PEFT adapter, exactly: it can be exported as one
+    bool one_adapter; // a policy is one PEFT adapter, exactly: it can be exported as one
 
     /* Fills in plan, which is all zero. NULL: it stays so. Errors: PR_ERR_CONFIG (options that do not fit the model).
      */

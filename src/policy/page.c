@@ -14,7 +14,12 @@ static const char intro[] =
     "those "
     "that are one adapter. In the formulas w are the weights, p_k the next-token distribution of expert k, z_k its "
     "hidden state after the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
-    "weight.\n";
+    "weight.\n"
+    "\n"
+    "In a policy's `mix` an option is a value, a range `[ from, to ]` of numbers, or values `( a, b, ... )`; ranges "
+    "and "
+    "values are searched beside the weights by `auto`, `random` and `list` (`mix = { type = \"states\"; layer = [ 1, 6 "
+    "]; norm = ( \"after\", \"before\" ); };`), and have a column of `cells.csv` each.\n";
 
 static void add_mix(pr_buf_t *b, const pr_mix_t *mix)
 {

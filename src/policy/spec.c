@@ -88,7 +88,8 @@ static pr_status_t parse_part(const json_t *value, int *blocks, pr_policy_part_t
     *out = (pr_policy_part_t){.job = job};
     int n = parse_coefficients(json_array_get(value, 2), out->coefficient);
     if (n == 0 || is_absent(out, n))
-        return wrong(value, "parts", "a coefficient that is a number other than 0, or a list of them, one per block", err);
+        return wrong(value, "parts", "a coefficient that is a number other than 0, or a list of them, one per block",
+                     err);
     if (*blocks > 0 && n != *blocks)
         return wrong(value, "parts", "as many coefficients as the parts before it", err);
     *blocks = n;

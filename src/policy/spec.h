@@ -32,7 +32,7 @@ typedef struct pr_policy_part {
 typedef struct pr_policy_spec {
     const pr_mix_t *mix;
     json_t *options; // of the mix, resolved; NULL: its defaults
-    int blocks; // of layers; 0 counts as 1
+    int blocks;      // of layers; 0 counts as 1
     int n;
     pr_policy_part_t part[PR_MAX_PARTS];
     json_t *condition; // NULL, or the preference as the policy is told it

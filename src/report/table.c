@@ -211,10 +211,10 @@ static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
                           "weights", pr_weights_json(t->k, t->objective, p->rows, p->w));
     if (p->params)
         json_object_set(v, "params", (json_t *)(uintptr_t)p->params);
-    json_t *rest = json_pack("{s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "mean", by_objective(t->k, t->objective, p->mean),
-                             "se", by_objective(t->k, t->objective, p->se), "prompts", p->n_prompts, "tokens",
-                             (json_int_t)p->tokens, "cut", pr_json_real(p->cut), "point", text_value(p->id), "job",
-                             text_value(p->job));
+    json_t *rest =
+        json_pack("{s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "mean", by_objective(t->k, t->objective, p->mean), "se",
+                  by_objective(t->k, t->objective, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens,
+                  "cut", pr_json_real(p->cut), "point", text_value(p->id), "job", text_value(p->job));
     json_object_update(v, rest);
     json_decref(rest);
     return v;

@@ -333,8 +333,7 @@ static json_t *set_json(const double *points, size_t n, int k, const pr_volume_t
 }
 
 /* How probable it is that a point is non-dominated among those of its search: those that are so at all. null: not known. */
-static json_t *on_front_of(const pr_track_t *t, const pr_run_points_t *run,
-                           const double *probability)
+static json_t *on_front_of(const pr_track_t *t, const pr_run_points_t *run, const double *probability)
 {
     const pr_domain_t *d = &t->policy->domain;
     double w[PR_MAX_COORDINATES];

@@ -171,7 +171,8 @@ static void offer_near_front(chooser_t *c, const size_t *front, size_t n_front)
 static bool is_small_lattice(const pr_search_t *s)
 {
     int64_t m = s->spec->lattice;
-    return m > 0 && !pr_search_is_cube(s->spec) && pr_search_size(s) == s->k && pr_lattice_simplex(s->k, m) <= SMALL_LATTICE;
+    return m > 0 && !pr_search_is_cube(s->spec) && pr_search_size(s) == s->k &&
+           pr_lattice_simplex(s->k, m) <= SMALL_LATTICE;
 }
 
 static void make_candidates(chooser_t *c)

@@ -94,10 +94,14 @@ static pr_status_t check_product(const pr_search_t *s, pr_error_t *err)
         if (strategies[i]->product)
             add_name(names, sizeof names, strategies[i]->name);
     if (d->n_axes > 0)
-        return pr_search_bad(s->spec, err, "type: found '%s', which searches weights alone, but its policy leaves %s open; "
-                             "expected one of %s", s->spec->type, d->axis[0].name, names);
-    return pr_search_bad(s->spec, err, "type: found '%s', which searches one row of weights, but its policy has %d; "
-                         "expected one of %s", s->spec->type, d->rows, names);
+        return pr_search_bad(s->spec, err,
+                             "type: found '%s', which searches weights alone, but its policy leaves %s open; "
+                             "expected one of %s",
+                             s->spec->type, d->axis[0].name, names);
+    return pr_search_bad(s->spec, err,
+                         "type: found '%s', which searches one row of weights, but its policy has %d; "
+                         "expected one of %s",
+                         s->spec->type, d->rows, names);
 }
 
 static pr_status_t check(const pr_search_t *s, pr_error_t *err)
@@ -170,9 +174,8 @@ static void take_wanted(pr_replay_t *r, pr_requests_t *out)
     pr_requests_init(out, r->n_want, r->d);
     for (size_t i = 0; i < r->n_want; i++) {
         size_t id = r->want[i].id;
-        pr_requests_set(
-            out, i,
-            &(pr_request_t){pr_pointset_at(&r->points, id), r->level[id], r->prompts[r->want[i].fidelity]});
+        pr_requests_set(out, i,
+                        &(pr_request_t){pr_pointset_at(&r->points, id), r->level[id], r->prompts[r->want[i].fidelity]});
     }
 }
 

@@ -76,7 +76,7 @@ typedef struct pr_search {
     const pr_search_spec_t *spec;
     int k;                     // objectives
     const pr_domain_t *domain; // of its points; NULL: one row of weights, on what spec->domain says
-    int n_prompts; // all evaluation prompts
+    int n_prompts;             // all evaluation prompts
     int64_t seed;
     const double *lo, *hi;   // [K] declared ranges after turning (may be infinite)
     const double *reference; // [K] hypervolume reference after turning
@@ -88,9 +88,9 @@ typedef struct pr_requests {
     int d;                  // coordinates of a point
     int64_t *flat;          // [n][1+d] points: denominators and numerators
     int *level, *n_prompts; // [n]
-    bool done;     // nothing more will ever be wanted (then n = 0)
-    char why[160]; // when done: why it ended, for people
-    int64_t left;  // of the budget in points; -1: there is none
+    bool done;              // nothing more will ever be wanted (then n = 0)
+    char why[160];          // when done: why it ended, for people
+    int64_t left;           // of the budget in points; -1: there is none
 } pr_requests_t;
 
 pr_request_t pr_requests_at(const pr_requests_t *r, size_t i);

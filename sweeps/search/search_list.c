@@ -55,8 +55,10 @@ static pr_status_t read_rows(const pr_search_t *s, const char *from, const char 
             *out = row;
         for (int j = 0; r > 0 && j < s->k; j++)
             if (!pr_point_append(out, r * s->k + j, row.num[j], row.den))
-                return pr_fail(err, PR_ERR_FORMAT, "row %d: found weights whose common denominator with those before "
-                               "is above 2^62", r + 1);
+                return pr_fail(err, PR_ERR_FORMAT,
+                               "row %d: found weights whose common denominator with those before "
+                               "is above 2^62",
+                               r + 1);
     }
     return PR_OK;
 }
@@ -184,9 +186,10 @@ static int list_forecast(const pr_search_t *s, int64_t *counts, int max)
 
 const pr_search_strategy_t pr_search_list = {
     .name = "list",
-    .help = "The points of `file`: one per line, a number per objective; on the simplex they are proportions. Where the "
-            "policy's mix has blocks, a line has the rows of weights one after the other, and after them a value of each "
-            "searched parameter.",
+    .help =
+        "The points of `file`: one per line, a number per objective; on the simplex they are proportions. Where the "
+        "policy's mix has blocks, a line has the rows of weights one after the other, and after them a value of each "
+        "searched parameter.",
     .keys = PR_SEARCH_KEYS_list,
     .product = true,
     .asks_once = true,

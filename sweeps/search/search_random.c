@@ -125,8 +125,9 @@ static int random_forecast(const pr_search_t *s, int64_t *counts, int max)
 
 const pr_search_strategy_t pr_search_random = {
     .name = "random",
-    .help = "Random points: `points` draws of a Dirichlet distribution on the simplex, or uniform ones on the cube; of a "
-            "mix's searched parameters uniform ones. Equal seeds give equal points.",
+    .help =
+        "Random points: `points` draws of a Dirichlet distribution on the simplex, or uniform ones on the cube; of a "
+        "mix's searched parameters uniform ones. Equal seeds give equal points.",
     .keys = PR_SEARCH_KEYS_random,
     .product = true,
     .asks_once = true,

@@ -14,9 +14,10 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
-                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, 0, NULL},
-                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, 0, NULL}};
+static const pr_table_point_t points[] = {
+    {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
+    {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, 0, NULL},
+    {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, 0, NULL}};
 static const pr_table_t table = {3, names, points, 3};
 
 /* Checks one row of a csv against its point. */
@@ -216,8 +217,9 @@ static int columns_between(const char *s, const char *end)
 
 START_TEST(front_table_aligns)
 {
-    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
-                                         {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false, 0, NULL}};
+    static const pr_table_point_t p[] = {
+        {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
+        {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false, 0, NULL}};
     static const char *const wide[] = {"reflection of it", "日本", "e\xCC\x81"};
     static const char *const said[] = {"first row", "second row"};
     static const char *const mark[] = {"sample", "first row", "second row"};

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef enum { SIM_LINEAR, SIM_CONCAVE, SIM_CONVEX, SIM_SKEWED, SIM_BUMP, SIM_N } sim_front_t;
 

@@ -292,8 +292,8 @@ START_TEST(fidelity_saves_prompts)
         for (size_t j = 0; j < full.n; j++)
             front = front && !pr_dominates(full.obs[j].mean, full.obs[i].mean, 3);
         for (size_t j = 0; j < cheap.n; j++)
-            reached = reached || (cheap.obs[j].n_prompts == 128 &&
-                                  sim_same_point(&cheap.obs[j], &full.obs[i], full.search.k));
+            reached = reached ||
+                      (cheap.obs[j].n_prompts == 128 && sim_same_point(&cheap.obs[j], &full.obs[i], full.search.k));
         ck_assert(reached || !front);
     }
     sim_free(&cheap);

@@ -45,7 +45,8 @@ static void answer(sim_t *s, const race_t *x, const pr_request_t *q, size_t poli
             scores[i * k + j] =
                 score(x->kind, pr_rng_uniform(&key, policy, i, j, 0), pr_rng_uniform(&key, policy, i, j, 1)) -
                 (policy == 0 ? x->worse : 0);
-    pr_observation_t o = {.point = sim_flat(&q->point, x->k), .level = q->level, .n_prompts = q->n_prompts, .core_seconds = 1};
+    pr_observation_t o = {
+        .point = sim_flat(&q->point, x->k), .level = q->level, .n_prompts = q->n_prompts, .core_seconds = 1};
     o.per_prompt = scores;
     pr_prefix_moments(&o, q->n_prompts, x->k, mean, mean + k);
     if (!x->paired) {
