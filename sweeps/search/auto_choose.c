@@ -149,7 +149,7 @@ static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *
 static void offer_near_front(chooser_t *c, const size_t *front, size_t n_front)
 {
     const pr_replay_t *r = c->r;
-    double a[PR_MAX_COORDINATES], b[PR_MAX_COORDINATES], w[PR_MAX_COORDINATES];
+    double a[PR_MAX_COORDINATES] = {0}, b[PR_MAX_COORDINATES] = {0}, w[PR_MAX_COORDINATES];
     for (uint64_t i = 0; n_front > 0 && i < CANDIDATES; i++) {
         size_t p = front[pr_rng_below(&c->key, n_front, c->n, i, 10, 0)];
         pr_pointset_weights(&r->points, p, a);
