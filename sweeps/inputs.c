@@ -231,7 +231,7 @@ static pr_status_t check_mix(const pr_sweep_policy_t *p, const pr_model_config_t
     pr_mix_plan_t plan;
     for (int i = 0; i < p->domain.n_axes; i++) {
         const pr_axis_t *a = &p->domain.axis[i];
-        json_t *ends = a->real ? json_pack("[f, f]", a->lo, a->hi) : json_incref(a->values), *value;
+        json_t *ends = a->real ? pr_json_reals((const double[]){a->lo, a->hi}, 2) : json_incref(a->values), *value;
         pr_status_t status = PR_OK;
         size_t at;
         json_array_foreach(ends, at, value)

@@ -130,10 +130,12 @@ static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *
     int k = s->k, weights = pr_auto_weights(s);
     double length = pow(10, lo + (hi - lo) * pr_rng_uniform(&c->key, a, b, 0, 1));
     bool multiplied = pr_rng_below(&c->key, 4, a, b, 0, 2) == 0;
-    for (int j = 0; j < c->set.d; j++) {
+    for (int j = 0; j < weights; j++) {
         double z = pr_rng_normal(&c->key, a, b, (uint64_t)j, 3);
-        w[j] = j >= weights ? from[j] + length * z : multiplied ? from[j] * exp(10 * length * z) : length * z;
+        w[j] = multiplied ? from[j] * exp(10 * length * z) : length * z;
     }
+    for (int j = weights; j < c->set.d; j++)
+        w[j] = from[j] + length * pr_rng_normal(&c->key, a, b, (uint64_t)j, 3);
     for (int row = 0; row < weights && !multiplied; row += k) {
         double sum = 0;
         for (int j = 0; j < k; j++)
@@ -149,7 +151,7 @@ static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *
 static void offer_near_front(chooser_t *c, const size_t *front, size_t n_front)
 {
     const pr_replay_t *r = c->r;
-    double a[PR_MAX_COORDINATES] = {0}, b[PR_MAX_COORDINATES] = {0}, w[PR_MAX_COORDINATES];
+    double a[PR_MAX_COORDINATES], b[PR_MAX_COORDINATES], w[PR_MAX_COORDINATES];
     for (uint64_t i = 0; n_front > 0 && i < CANDIDATES; i++) {
         size_t p = front[pr_rng_below(&c->key, n_front, c->n, i, 10, 0)];
         pr_pointset_weights(&r->points, p, a);
