@@ -128,22 +128,17 @@ static void step_from(const chooser_t *c, uint64_t a, uint64_t b, const double *
 {
     const pr_search_t *s = c->r->s;
     int k = s->k, weights = pr_auto_weights(s);
-    double length = pow(10, lo + (hi - lo) * pr_rng_uniform(&c->key, a, b, 0, 1));
+    double length = pow(10, lo + (hi - lo) * pr_rng_uniform(&c->key, a, b, 0, 1)), sum[PR_MAX_ROWS] = {0};
     bool multiplied = pr_rng_below(&c->key, 4, a, b, 0, 2) == 0;
     for (int j = 0; j < weights; j++) {
         double z = pr_rng_normal(&c->key, a, b, (uint64_t)j, 3);
         w[j] = multiplied ? from[j] * exp(10 * length * z) : length * z;
+        sum[j / k] += w[j];
     }
     for (int j = weights; j < c->set.d; j++)
         w[j] = from[j] + length * pr_rng_normal(&c->key, a, b, (uint64_t)j, 3);
-    for (int row = 0; row < weights && !multiplied; row += k) {
-        double sum = 0;
-        for (int j = 0; j < k; j++)
-            sum += w[row + j];
-        double along = pr_search_is_cube(s->spec) ? 0 : sum / k; // the simplex: steps within it
-        for (int j = 0; j < k; j++)
-            w[row + j] += from[row + j] - along;
-    }
+    for (int j = 0; j < weights && !multiplied; j++)
+        w[j] += from[j] - (pr_search_is_cube(s->spec) ? 0 : sum[j / k] / k); // the simplex: steps within it
     pr_auto_clip(c->r->s, w);
 }
 
