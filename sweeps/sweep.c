@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "report/text.h"
+#include "sweeps/changes.h"
 #include "sweeps/place.h"
 #include "sweeps/sweep_internal.h"
 
@@ -139,7 +140,62 @@ static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
+/* The configuration that the results are of: as the journal has it; of an earlier version's, as sweep.cfg does. New
+ * reference. */
+static pr_status_t config_before(const pr_sweep_t *s, json_t **out, pr_error_t *err)
+{
+    pr_config_t *c = NULL;
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
+    pr_status_t status = PR_OK;
+    *out = json_incref(s->fold->config);
+    if (!*out)
+        status = pr_config_read(path, NULL, 0, &c, err);
+    if (status != PR_OK)
+        pr_fail_in(err, "%s: nothing tells what configuration the results are of (see --replace)", pr_sweep_dir(s));
+    else if (!*out)
+        *out = pr_config_json(c);
+    pr_config_free(&c);
+    free(path);
+    return status;
+}
+
+static pr_status_t replace(pr_sweep_t *s, const json_t *changes, pr_error_t *err)
+{
+    char to[64];
+    PR_TRY(pr_results_put_aside(s->results, to, sizeof to, err));
+    pr_log(PR_LOG_INFO, "%s: the tables of the configuration before are in %s now", pr_sweep_dir(s), to);
+    return pr_sweep_tell_now(s, "replaced", json_pack("{s:s, s:O}", "to", to, "changes", changes), true, err);
+}
+
+/* What is there may be added to, and is not overwritten unless that is asked for. */
+static pr_status_t check_changes(pr_sweep_t *s, const json_t *config, const json_t *inputs, bool may_replace,
+                                 pr_error_t *err)
+{
+    json_t *before = NULL;
+    pr_changes_t changes = {0};
+    if (s->fold->results == 0)
+        return PR_OK;
+    pr_status_t status = config_before(s, &before, err);
+    if (status != PR_OK)
+        return may_replace ? replace(s, json_null(), err) : status;
+    pr_changes_find(&(pr_changes_side_t){before, s->fold->inputs, s->fold->prompts, s->fold->asked},
+                    &(pr_changes_side_t){config, inputs, s->n_prompts, NULL}, &changes);
+    if (json_array_size(changes.text) > 0)
+        status = may_replace ? replace(s, changes.text, err) : pr_changes_refuse(pr_sweep_dir(s), &changes, err);
+    pr_changes_clear(&changes);
+    json_decref(before);
+    return status;
+}
+
+static pr_status_t journal_config(pr_sweep_t *s, const json_t *config, pr_error_t *err)
+{
+    if (json_equal(config, s->fold->config) && s->fold->prompts == s->n_prompts)
+        return PR_OK;
+    return pr_sweep_tell_now(s, "config", json_pack("{s:O, s:i}", "config", config, "prompts", s->n_prompts), true,
+                             err);
+}
+
+static pr_status_t journal_start(pr_sweep_t *s, json_t *inputs, pr_error_t *err)
 {
     json_t *seeds = json_array(), *names = json_array();
     for (int k = 0; k < s->config->n_objectives; k++)
@@ -153,8 +209,33 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
     if (gethostname(host, sizeof host - 1) == 0)
         json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
     json_object_set_new(e, "pid", json_integer(getpid()));
-    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, s->inputs));
+    json_object_set(e, "inputs", inputs);
     return pr_sweep_tell_now(s, "sweep_start", e, true, err);
+}
+
+static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
+{
+    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
+    pr_status_t status = pr_file_write(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    return status;
+}
+
+/* A run begins, unless it would overwrite what is there. */
+static pr_status_t begin_run(pr_sweep_t *s, bool may_replace, pr_error_t *err)
+{
+    json_t *config = pr_config_json(s->config), *inputs = pr_sweep_inputs_json(s->config, s->inputs);
+    pr_status_t status;
+    PR_GO(begin_journal(s, err));
+    PR_GO(check_changes(s, config, inputs, may_replace, err));
+    PR_GO(write_config(s, err));
+    PR_GO(journal_start(s, inputs, err));
+    PR_GO(journal_config(s, config, err));
+done:
+    json_decref(config);
+    json_decref(inputs);
+    return status;
 }
 
 /* ---- opening ---- */
@@ -184,15 +265,6 @@ static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG, "evaluate.prompts: found %d, %s has %d", wanted, s->config->eval_prompts, n);
     s->n_prompts = wanted > 0 ? wanted : n;
     return PR_OK;
-}
-
-static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
-{
-    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
-    pr_status_t status = pr_file_write(path, text, strlen(text), err);
-    free(text);
-    free(path);
-    return status;
 }
 
 /* The heads of objectives, which all other jobs score with. */
@@ -254,7 +326,7 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, pr_sweep_t **out, pr_error_t *err)
+                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
@@ -271,9 +343,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
         PR_GO(pr_track_first(s, &s->track[i], err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
-    PR_GO(begin_journal(s, err));
-    PR_GO(write_config(s, err));
-    PR_GO(journal_start(s, err));
+    PR_GO(begin_run(s, may_replace, err));
     make_heads(s);
     for (int i = 0; i < s->n_base; i++)
         if (s->base[i].experts)

@@ -5,7 +5,7 @@
  * on as if it had not been. Local to rank 0.
  *
  *   pr_inputs_read(config, &inputs, err);
- *   pr_sweep_open(config, &inputs, workers, lo, hi, &s, err);
+ *   pr_sweep_open(config, &inputs, workers, lo, hi, false, &s, err);
  *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) {
  *       pr_sweep_started(s, ...);                              it is handed out
  *       pr_sweep_finished(s, ...);                             its result is there, or its error
@@ -35,9 +35,10 @@ typedef struct pr_who {
 
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
  * config and inputs are borrowed. workers: how many jobs can run at once, for estimates. lo, hi [K]: declared ranges.
- * Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
+ * A configuration that makes other results than those that are there (sweeps/changes.h) is refused, and nothing is
+ * touched; with may_replace the tables are moved aside first. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, pr_sweep_t **out, pr_error_t *err);
+                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 

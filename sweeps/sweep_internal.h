@@ -220,14 +220,15 @@ void pr_sweep_each_front(const pr_sweep_t *s,
 /* ---- tables that are finished (sweep_tables.c) ---- */
 /* Is all done that there is to do, the end included? */
 bool pr_sweep_complete(const pr_sweep_t *s);
-/* Journals what the tables that have just been written are, unless the journal says that already. */
-pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
+/* Journals what the tables that have just been written are, with so many rows in cells.csv, unless the journal says that already. */
+pr_status_t pr_sweep_tables_written(pr_sweep_t *s, size_t rows, pr_error_t *err);
 /* Are the tables that the journal remembers of this sweep, as this version writes them? */
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
 /* Are all tables there as a "tables" line (or NULL) of a complete sweep says? */
 bool pr_sweep_tables_stand(const char *dir, const json_t *line);
-/* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
-bool pr_sweep_tables_finished(const pr_sweep_t *s);
+/* Are the tables there finished, and of this sweep or of one with more rows than this one has by now? Then a run that does
+ * not come to the end leaves them. */
+bool pr_sweep_tables_finished(const pr_sweep_t *s, size_t rows);
 
 /* reference [K] with infinite entries replaced by the worst of n values [n,K] (turned), so that hypervolumes stay
  * finite; entries stay as they are when n is 0. */

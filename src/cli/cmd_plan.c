@@ -156,6 +156,7 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_t *v = json_pack("{s:s, s:s, s:{s:s, s:I, s:I}, s:{s:i, s:i}}", "name", c->name, "results", c->results,
                           "model", "dir", c->model, "parameters", (json_int_t)p->params, "file_bytes",
                           (json_int_t)p->file_bytes, "prompts", "train", p->n_train, "eval", p->prompts);
+    json_object_set(v, "changes", p->changes.text);
     json_object_set_new(v, "objectives", objectives_json(p));
     json_object_set_new(v, "searches", searches_json(p));
     json_object_set_new(v, "fit_reward", fits_json(p));
@@ -285,6 +286,11 @@ static void print_text(const pr_plan_t *p, int ranks)
     char *journal = pr_results_path(c->results, PR_FILE_JOURNAL);
     printf("sweep       %s\nresults     %s%s\n", c->name, c->results,
            pr_file_exists(journal) ? " (there already: what is done is not done again)" : "");
+    if (json_array_size(p->changes.text) > 0) {
+        char *line = pr_changes_line(&p->changes);
+        printf("changed     %s: its results are of another configuration; run refuses this without --replace\n", line);
+        free(line);
+    }
     printf("model       %s: %s, %.4g million parameters, %s\n", c->model, p->model.arch_name, (double)p->params * 1e-6,
            pr_cli_bytes((double)p->file_bytes, bytes));
     printf("prompts     ");

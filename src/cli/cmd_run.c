@@ -18,7 +18,7 @@ typedef struct options {
     const char *config;
     pr_texts_t set;
     int rows;
-    bool quiet;
+    bool quiet, replace;
 } options_t;
 
 static const pr_option_t args[] = {
@@ -27,6 +27,9 @@ static const pr_option_t args[] = {
     PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE", "Overrides a key of the file; may be repeated."),
     PR_ARG_DEFAULT("--rows", INT, offsetof(options_t, rows), "N", "20",
                    "Rows of the front that are printed at the end, 0 for all.", .min = 0, .max = 1000000),
+    PR_ARG("--replace", BOOL, offsetof(options_t, replace), NULL,
+           "Where the results directory holds results of another configuration: move its tables into replaced/N there "
+           "and go on with this one. Without it such a run is refused, with the list of the keys that changed."),
     PR_ARG("--quiet", BOOL, offsetof(options_t, quiet), NULL, "No progress."),
     {0},
 };
@@ -36,11 +39,14 @@ const pr_command_t pr_command_run = {
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]...",
     .summary = "Run a sweep under mpirun or srun, or continue one that was stopped.",
     .help =
-        "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q "
-        "leaves out "
-        "mpirun's own notice when the exit code is not 0.) What is done "
-        "already is not done "
-        "again. A results directory may have been moved, renamed or copied: it is worked in where it is, and model, "
+        "Start it with mpirun or srun: rank 0 schedules, the other ranks work; alone it does both. (mpirun -q leaves "
+        "out "
+        "mpirun's own notice when the exit code is not 0.) What is done already is not done again. A changed "
+        "configuration continues where it only adds work (seeds, points, budget, searches, policies, evaluation "
+        "prompts) or changes how work is done; where it would make other results of those that are there, it is "
+        "refused "
+        "(see --replace). A results directory may have been moved, renamed or copied: it is worked in where it is, and "
+        "model, "
         "prompts, adapters and objectives' files are found as they were or, by their content, where they have moved "
         "along; else --set names them. With --set results=OTHER a directory is read for its configuration only. "
         "SIGTERM, SIGINT and SIGUSR1 save what is running and end the run with exit code 1; the same "
@@ -147,7 +153,7 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
     catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
-    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen};
+    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen, o->replace};
     bool first = pr_world_rank(w) == 0;
     pr_status_t status = agree_on_options(w, code < 0, &mixed, &err);
     if (status == PR_OK) {

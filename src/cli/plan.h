@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "jobs/memory.h"
 #include "model/config.h"
+#include "sweeps/changes.h"
 #include "sweeps/inputs.h"
 #include "sweeps/phases.h"
 #include "tokenizer/tokenizer.h"
@@ -71,9 +72,10 @@ typedef struct pr_plan {
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
     int n_phase;
     pr_phase_spec_t phase[PR_MAX_PHASES];
-    size_t memory; // bytes per working rank will need, about
-    size_t shared; // of them those that the ranks of a node have once
-    size_t first;  // bytes that rank 0 needs for points and results
+    size_t memory;        // bytes per working rank will need, about
+    size_t shared;        // of them those that the ranks of a node have once
+    size_t first;         // bytes that rank 0 needs for points and results
+    pr_changes_t changes; // that a run would refuse
 } pr_plan_t;
 
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */

@@ -275,7 +275,8 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     }
     free(all);
     if (first)
-        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi, &r->sweep, err);
+        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi,
+                               r->hooks->may_replace, &r->sweep, err);
     return r->t->agree(r->t->self, status, err);
 }
 

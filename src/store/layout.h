@@ -7,6 +7,7 @@
  *   heads/<label>.safetensors
  *   checkpoints/<kind>-<id>.ckpt unfinished trainings
  *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
+ *   replaced/<n>/                such tables, and sweep.cfg, of configurations before
  *   cells.csv  front.csv  front.json  samples.jsonl  costs.csv  metrics.json  indicators.json
  */
 #ifndef PR_STORE_LAYOUT_H
@@ -32,6 +33,7 @@
 #define PR_FOLDER_HEADS "heads"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
 #define PR_FOLDER_EVALUATIONS "evaluations"
+#define PR_FOLDER_REPLACED "replaced" // tables of configurations before, in folders 1, 2, ..
 #define PR_END_CHECKPOINT ".ckpt"
 #define PR_END_SEGMENT ".seg"
 

@@ -400,7 +400,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     PR_GO(pr_sweep_commit(s, err));
     PR_GO(pr_results_check(s->results, err));
     PR_GO(write_costs(s, err));
-    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s)) {
+    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s, o.table.n)) {
         pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
         goto done;
     }
@@ -412,7 +412,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     warn_of_cuts(s, &o);
     PR_GO(begin_piece(s, PR_ENDING_INDICATORS, err));
     PR_GO(write_metrics(s, &o, err));
-    PR_GO(pr_sweep_tables_written(s, err));
+    PR_GO(pr_sweep_tables_written(s, o.table.n, err));
 done:
     s->fold->ending = NULL;
     free(cells);

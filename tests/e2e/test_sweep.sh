@@ -40,7 +40,7 @@ same_file "$work/before.csv" "$work/n2/cells.csv"
 [ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 16 ] || fail "a finished job was done again"
 
 # A change that concerns evaluation only leaves the experts and redoes the points; one that concerns an expert redoes that.
-tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 >/dev/null 2>&1
+tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 --replace >/dev/null 2>&1
 [ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"kind":"train"')" -eq 3 ] || fail "experts were made again"
 [ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 29 ] || fail "a changed evaluation took stale results"
 
