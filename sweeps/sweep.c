@@ -120,7 +120,7 @@ static pr_status_t replay(pr_sweep_t *s, const char *path, pr_error_t *err)
     pr_duration_format(fmax(pr_time_wall() - s->fold->at, 0), age, sizeof age);
     if (pr_fold_ended(s->fold, &names))
         pr_log(PR_LOG_WARN,
-               "%s: the last run was killed: the journal has no end of it, its last line is %s old; %s%s; what was "
+               "%s: the last run was killed: the journal has no end of it, its last line is of %s ago; %s%s; what was "
                "done is not done again",
                pr_sweep_dir(s), age, names[0] ? "without an end: " : "no job was running", names);
     free(names);
@@ -336,6 +336,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     s->kept = json_object();
     s->pending = json_array();
     declared_ranges(s, lo, hi);
+    pr_reference_check(s);
     PR_GO(count_prompts(s, err));
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.

@@ -140,6 +140,8 @@ struct pr_sweep {
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
     double began, checked;    // monotonic: the start, and the last look at the lock
+    double show_next;         // monotonic: when the front so far may be written again
+    size_t shown;             // evaluations that were done when it was
     size_t running;           // jobs
     pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
     pr_end_hooks_t end_hooks; // what the end asks and tells
@@ -340,6 +342,14 @@ typedef struct pr_volumes {
 pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                              pr_volumes_t *out, pr_error_t *err);
 void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
+
+/* Where an objective's coordinate of the reference point is from: "configured", "declared", "base model", "results"
+ * (output/sweep_reference.c). */
+const char *pr_reference_from(const pr_sweep_t *s, int objective);
+/* Warns of a configured one that nothing can be better than. */
+void pr_reference_check(const pr_sweep_t *s);
+/* Warns at the end: of a hypervolume of 0, and of one that compares with no other sweep's. reference [K] turned. */
+void pr_reference_tell(const pr_sweep_t *s, const double *reference, double volume, size_t points);
 
 /* Asks the hooks whether the end is to stop, and lets them show how far it is. self: a sweep. */
 bool pr_sweep_end_stops(void *self);

@@ -279,6 +279,17 @@ static void print_objective(const pr_plan_t *p, int k)
         printf("            minimized, an empty response has the best value that there is\n");
 }
 
+/* The hypervolume's: what sweeps compare by. */
+static void print_reference(const pr_config_t *c)
+{
+    printf("reference   ");
+    for (int k = 0; k < c->n_reference; k++)
+        printf("%s%s %.15g", k ? ", " : "", c->objective[k].name, c->reference[k]);
+    printf("%s\n", c->n_reference ? ""
+                                  : "the declared worst values; of objectives that declare none, from the base model's "
+                                    "scores, with which no other sweep's hypervolumes compare");
+}
+
 static void print_text(const pr_plan_t *p, int ranks)
 {
     const pr_config_t *c = p->config;
@@ -299,6 +310,7 @@ static void print_text(const pr_plan_t *p, int ranks)
     printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
     for (int k = 0; k < c->n_objectives; k++)
         print_objective(p, k);
+    print_reference(c);
     print_searches(p);
     print_fits(p);
     print_jobs(p, ranks);

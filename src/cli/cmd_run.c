@@ -115,9 +115,13 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     if (table)
         printf("%s", table);
     if (json_array_size(indicators) > 0) {
-        char *searches = pr_sweep_search_table(indicators);
+        char *searches = pr_sweep_search_table(indicators, pr_cli_columns());
         printf("\n%s", searches);
         free(searches);
+        char *reference = pr_sweep_reference_text(sweep);
+        if (reference)
+            printf("%s\n", reference);
+        free(reference);
     }
     free(table);
     json_decref(indicators);

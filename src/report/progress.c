@@ -116,40 +116,44 @@ int pr_progress_line(const pr_progress_t *p, int columns, char *out, size_t size
     return used;
 }
 
-static void put_duration(pr_buf_t *b, const char *what, double seconds)
+static void put_duration(pr_buf_t *b, const char *what, double seconds, const char *after)
 {
     char text[32];
     if (!(seconds >= 0))
         return;
     pr_duration_format(seconds, text, sizeof text);
-    pr_buf_printf(b, "%-12s%s\n", what, text);
+    pr_buf_printf(b, "%-12s%s%s\n", what, text, after);
 }
 
 char *pr_progress_text(const pr_progress_t *p)
 {
     pr_buf_t b = {0};
     char rate[32];
-    if (strcmp(p->phase, "ended") != 0) { // which the state says
+    bool ended = strcmp(p->phase, "ended") == 0; // which the state says
+    if (!ended) {
         pr_buf_printf(&b, "%-12s", "phase");
         pr_text_cut(&b, p->phase, 64);
         pr_buf_puts(&b, "\n");
     }
     if (p->jobs_total > 0)
-        pr_buf_printf(&b, "%-12s%ld/%ld done, %d running, %ld failed\n", "jobs", p->jobs_done, p->jobs_total,
-                      p->running, p->failed);
+        pr_buf_printf(&b, "%-12s%ld/%ld done", "jobs", p->jobs_done, p->jobs_total);
+    if (p->jobs_total > 0 && !ended)
+        pr_buf_printf(&b, ", %d running", p->running);
+    if (p->jobs_total > 0)
+        pr_buf_printf(&b, ", %ld failed\n", p->failed);
     if (p->step_total > 0)
         pr_buf_printf(&b, "%-12s%ld/%ld\n", "step", p->step, p->step_total);
     if (p->workers > 0)
         pr_buf_printf(&b, "%-12s%d\n", "workers", p->workers);
     if (isfinite(p->reward))
         pr_buf_printf(&b, "%-12s%.3f\n", "reward", p->reward);
-    if (p->tokens_per_second >= 0) {
+    if (p->tokens_per_second >= 0 && !ended) {
         pr_progress_rate(p->tokens_per_second, rate, sizeof rate);
         pr_buf_printf(&b, "%-12s%s tok/s\n", "speed", rate);
     }
-    put_duration(&b, "elapsed", p->seconds_elapsed);
-    put_duration(&b, "left", p->seconds_left);
-    put_duration(&b, "last event", p->last_event_age);
+    put_duration(&b, ended ? "took" : "elapsed", p->seconds_elapsed, "");
+    put_duration(&b, "left", p->seconds_left, "");
+    put_duration(&b, "last event", p->last_event_age, " ago");
     return b.data;
 }
 

@@ -88,6 +88,7 @@ static void source_tick(void *self)
     r->last_progress = now;
     pr_sweep_progress(r->sweep, &p);
     r->hooks->progress(r->hooks->self, &p);
+    pr_sweep_show_so_far(r->sweep);
 }
 
 /* ---- ranks that work ---- */

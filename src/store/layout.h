@@ -8,6 +8,7 @@
  *   checkpoints/<kind>-<id>.ckpt unfinished trainings
  *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
  *   replaced/<n>/                such tables, and sweep.cfg, of configurations before
+ *   front-so-far.json            as front.json, while the sweep runs
  *   cells.csv  front.csv  front.json  samples.jsonl  costs.csv  metrics.json  indicators.json
  */
 #ifndef PR_STORE_LAYOUT_H
@@ -24,6 +25,7 @@
 #define PR_FILE_CELLS "cells.csv"
 #define PR_FILE_FRONT_CSV "front.csv"
 #define PR_FILE_FRONT_JSON "front.json"
+#define PR_FILE_FRONT_NOW "front-so-far.json" // of a sweep that has not ended
 #define PR_FILE_SAMPLES "samples.jsonl"
 #define PR_FILE_COSTS "costs.csv"
 #define PR_FILE_METRICS "metrics.json"

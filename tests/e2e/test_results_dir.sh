@@ -225,7 +225,7 @@ held "$pid"
 kill_tree "$pid"
 expect 0 "$paretorank" status "$k"
 grep -q "state *stopped" "$work/out" || fail "status: $(cat "$work/out")"
-grep -q "the run was killed (no end in the journal; its last line is .* old): start the same command again" "$work/out" || fail "status: $(cat "$work/out")"
+grep -q "the run was killed (no end in the journal; its last line is of .* ago): start the same command again" "$work/out" || fail "status: $(cat "$work/out")"
 grep -q "no end of *empathy-s1 (rank 0 on " "$work/out" || fail "the job is not named: $(cat "$work/out")"
 expect 0 "$paretorank" run "$k" --quiet
 grep -q "the last run was killed.*without an end: empathy-s1 (rank 0 on " "$work/err" || fail "run: $(cat "$work/err")"

@@ -93,7 +93,15 @@ START_TEST(the_text)
                            "speed       5.2k tok/s\n"
                            "elapsed     1m 05s\n"
                            "left        12s\n"
-                           "last event  0s\n");
+                           "last event  0s ago\n");
+    free(text);
+    pr_progress_t ended = full; // the state says that it has, and nothing runs
+    ended.phase = "ended";
+    text = pr_progress_text(&ended);
+    ck_assert_ptr_null(strstr(text, "phase"));
+    ck_assert_ptr_null(strstr(text, "running"));
+    ck_assert_ptr_null(strstr(text, "tok/s"));
+    ck_assert_ptr_nonnull(strstr(text, "\ntook        1m 05s\n"));
     free(text);
 }
 END_TEST

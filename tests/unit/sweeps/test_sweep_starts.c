@@ -388,9 +388,9 @@ START_TEST(counts_have_all_their_digits)
                           1, "points", pr_json_real(1234567), "front", pr_json_real(123456), "hypervolume", "mean", 1,
                           "search", "params", "seeds", 2, "points", pr_json_real(10000), "front", pr_json_real(2.5),
                           "hypervolume", "mean", 1);
-    char *text = pr_sweep_search_table(v);
-    ck_assert_ptr_nonnull(strstr(text, "  1234567  123456  "));
-    ck_assert_ptr_nonnull(strstr(text, "   10000    2.5  "));
+    char *text = pr_sweep_search_table(v, 200);
+    ck_assert_ptr_nonnull(strstr(text, "1      1234567  123456     "));
+    ck_assert_ptr_nonnull(strstr(text, "2      10000    2.5        "));
     ck_assert_ptr_null(strstr(text, "e+"));
     free(text);
     json_decref(v);
