@@ -77,6 +77,7 @@ void pr_fold_free(pr_fold_t **p)
     json_decref(f->config);
     json_decref(f->inputs);
     json_decref(f->asked);
+    json_decref(f->forecast);
     free(f);
     *p = NULL;
 }
@@ -391,6 +392,9 @@ static void on_sweep_start(pr_fold_t *f, const json_t *line)
     snprintf(f->name, sizeof f->name, "%s", text_of(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
     keep(&f->inputs, json_object_get(line, "inputs"));
+    keep(&f->forecast, json_object_get(line, "forecast"));
+    f->n_seeds = (int)json_array_size(json_object_get(line, "seeds"));
+    f->evaluation_tokens = number_of(line, "evaluation_tokens");
     take_jobs(f, json_object_get(line, "jobs"));
 }
 
@@ -406,8 +410,10 @@ static void on_given(pr_fold_t *f, const char *id, const json_t *line)
     r->given = number_of(line, "t");
     r->rank = (int)json_integer_value(json_object_get(line, "rank"));
     r->host = host_number(f, text_of(line, "host"));
-    if (made_so_far(r))
-        r->made->step = 0; // until it says where it goes on
+    if (made_so_far(r)) { // until it says where it goes on
+        r->made->step = r->made->step_count = 0;
+        r->made->step_seconds = 0;
+    }
     json_object_set(f->open, id, borrowed(line));
 }
 
@@ -437,6 +443,9 @@ static void on_step(pr_fold_t *f, const char *id, const json_t *line)
     m->step = (int)json_integer_value(json_object_get(line, "step"));
     m->steps = (int)json_integer_value(json_object_get(line, "steps"));
     m->climbed = json_is_number(json_object_get(line, "climbed")) ? number_of(line, "climbed") : NAN;
+    m->kl = json_is_number(json_object_get(line, "kl")) ? number_of(line, "kl") : NAN;
+    m->step_seconds += number_of(line, "seconds");
+    m->step_count++;
     note_tokens(r, m, m->step, json_integer_value(json_object_get(line, "tokens")));
     f->tokens += number_of(line, "tokens");
     f->seconds += number_of(line, "seconds");

@@ -195,6 +195,27 @@ static pr_status_t journal_config(pr_sweep_t *s, const json_t *config, pr_error_
                              err);
 }
 
+int64_t pr_sweep_forecast(const pr_sweep_t *s, int search)
+{
+    enum { LEVELS = 64 };
+    int64_t counts[LEVELS], all = 0;
+    int n = pr_search_forecast(&s->track[search * s->config->n_seeds].search, counts, LEVELS);
+    for (int i = 0; i < n && i < LEVELS; i++)
+        all += counts[i];
+    return all;
+}
+
+/* {search: [points at most per seed, trainings per point]}. */
+static json_t *forecast_json(const pr_sweep_t *s)
+{
+    json_t *v = json_object();
+    for (int i = 0; i < s->config->n_searches; i++)
+        json_object_set_new(
+            v, s->config->search[i].name,
+            json_pack("[I, i]", (json_int_t)pr_sweep_forecast(s, i), s->inputs->policy[i].method->per_point ? 1 : 0));
+    return v;
+}
+
 static pr_status_t journal_start(pr_sweep_t *s, json_t *inputs, pr_error_t *err)
 {
     json_t *seeds = json_array(), *names = json_array();
@@ -210,6 +231,10 @@ static pr_status_t journal_start(pr_sweep_t *s, json_t *inputs, pr_error_t *err)
         json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
     json_object_set_new(e, "pid", json_integer(getpid()));
     json_object_set(e, "inputs", inputs);
+    json_object_set_new(e, "forecast", forecast_json(s));
+    json_object_set_new(
+        e, "evaluation_tokens",
+        json_integer((json_int_t)s->n_prompts * s->config->evaluate.samples * s->config->evaluate.max_new_tokens));
     return pr_sweep_tell_now(s, "sweep_start", e, true, err);
 }
 
@@ -528,8 +553,9 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
         return;
     out->jobs_done = s->end_done;
     out->jobs_total = s->end_total;
-    out->step = out->step_total = 0;
-    out->tokens_per_second = out->seconds_left = out->reward = NAN;
+    out->step = out->step_total = out->jobs_most = 0;
+    out->n_jobs = 0;
+    out->tokens_per_second = out->seconds_left = out->seconds_left_least = out->reward = NAN;
 }
 
 bool pr_sweep_job_value(const json_t *message, const json_t *result, double *value, int64_t *id)

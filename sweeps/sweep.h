@@ -70,6 +70,9 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
 
 pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err);
 
+/* "started: 3 experts to train, at most 50 points; 3 ranks: 1 schedules, 2 work": teams of rows x cols ranks. Caller
+ * frees. */
+char *pr_sweep_started_text(const pr_sweep_t *s, int ranks, int teams, int rows, int cols);
 void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
 
 /* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with

@@ -156,6 +156,8 @@ enum { PR_SWEEP_CHUNK = 1024 };
 /* 1 for objectives to be maximised, -1 for the others. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 bool pr_sweep_any_fidelity(const pr_config_t *c);
+/* How many points a search asks for at most over one set of experts. */
+int64_t pr_sweep_forecast(const pr_sweep_t *s, int search);
 /* A number by content for a point, from its job's identity. */
 int64_t pr_point_number(const char *job);
 

@@ -84,7 +84,7 @@ static bool stopping(void *self)
 }
 
 typedef struct screen {
-    bool live; // a line that is written over; else one line per minute
+    bool live; // a line that is written over; else a line every ten seconds
     bool quiet;
     double last;
     int rows;
@@ -95,7 +95,7 @@ static void show_progress(void *self, const pr_progress_t *p)
     screen_t *s = self;
     char line[1024];
     double now = pr_time_monotonic();
-    if (s->quiet || now - s->last < (s->live ? 0.2 : 60))
+    if (s->quiet || now - s->last < (s->live ? 0.2 : 10))
         return;
     s->last = now;
     pr_progress_line(p, s->live ? pr_cli_columns() - 1 : 160, line, sizeof line);
@@ -103,6 +103,13 @@ static void show_progress(void *self, const pr_progress_t *p)
         fprintf(stderr, "\r\033[K%s", line);
     else
         pr_log(PR_LOG_INFO, "%s", line);
+}
+
+static void show_started(void *self, const char *text)
+{
+    const screen_t *s = self;
+    if (!s->quiet)
+        pr_log(PR_LOG_INFO, "%s", text);
 }
 
 static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
@@ -157,7 +164,7 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
     catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic(), .rows = o->rows};
-    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen, o->replace};
+    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen, show_started, o->replace};
     bool first = pr_world_rank(w) == 0;
     pr_status_t status = agree_on_options(w, code < 0, &mixed, &err);
     if (status == PR_OK) {
