@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank plan: checks a sweep's inputs and says what it would run. */
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -31,7 +32,8 @@ static const pr_option_t args[] = {
     PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
            "Print the resolved configuration, every key with its value, and check nothing else."),
     PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
-           "Also load the model and start every objective, as a rank would."),
+           "Also load the model and start every objective, as a rank would. (The model is loaded for the time that the "
+           "sweep takes too, unless it has more than 1 GiB.)"),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
     {0},
 };
@@ -39,9 +41,11 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_plan = {
     .name = "plan",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--load] [--dump] [--json]",
-    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank.",
+    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank, time.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
-            "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
+            "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches. The time "
+            "is from a measurement of about a second here, for the ranks that "
+            "--ranks names.",
     .args = args,
 };
 
@@ -173,6 +177,13 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "memory_shared", json_integer((json_int_t)p->shared));
     json_object_set_new(v, "memory_rank0",
                         json_integer((json_int_t)(p->first + (ranks > 1 ? PR_PLAN_RANK : p->memory))));
+    json_object_set_new(v, "time",
+                        p->decode_rate > 0
+                            ? json_pack("{s:o, s:o, s:o, s:o}", "seconds_least", pr_json_real(p->seconds_least),
+                                        "seconds_most", pr_json_real(p->seconds_most), "new_tokens_per_second",
+                                        pr_json_real(p->decode_rate), "learnt_tokens_per_second",
+                                        pr_json_real(p->learn_rate))
+                            : json_null());
     json_object_set_new(v, "memory_one_node", json_integer((json_int_t)memory_of_all(p, ranks)));
     pr_cli_print_json(v);
     json_decref(v);
@@ -228,6 +239,20 @@ static void print_memory(const pr_plan_t *p, int ranks)
         printf(" (%s of it weights, once per node)", pr_cli_bytes((double)p->shared, b));
     printf(", %s more on rank 0 for points; %s in all on one node\n", pr_cli_bytes((double)p->first, c),
            pr_cli_bytes(memory_of_all(p, ranks), a));
+}
+
+/* What objectives take is not known here. why: it is not measured. */
+static void print_time(const pr_plan_t *p, int ranks, const char *why)
+{
+    char least[32], most[32];
+    pr_duration_format(p->seconds_least, least, sizeof least);
+    pr_duration_format(p->seconds_most, most, sizeof most);
+    if (p->decode_rate > 0)
+        printf("time        about %s to %s on %d rank%s, were each as fast as this one is now (%.3g new tokens/s, %.3g "
+               "tokens/s learnt from), and without what objectives take\n",
+               least, most, ranks, ranks == 1 ? "" : "s", p->decode_rate, p->learn_rate);
+    else
+        printf("time        not measured: %s\n", why);
 }
 
 static void print_training(const pr_plan_training_t *t, int n_seeds)
@@ -290,7 +315,7 @@ static void print_reference(const pr_config_t *c)
                                     "scores, with which no other sweep's hypervolumes compare");
 }
 
-static void print_text(const pr_plan_t *p, int ranks)
+static void print_text(const pr_plan_t *p, int ranks, const char *why)
 {
     const pr_config_t *c = p->config;
     char bytes[32];
@@ -314,6 +339,7 @@ static void print_text(const pr_plan_t *p, int ranks)
     print_searches(p);
     print_fits(p);
     print_jobs(p, ranks);
+    print_time(p, ranks, why);
     free(journal);
 }
 
@@ -333,6 +359,9 @@ static pr_status_t load(const pr_config_t *c, pr_error_t *err)
     return status;
 }
 
+/* A larger model is loaded, and so measured, only when asked for. */
+static const size_t MEASURED = (size_t)1 << 30;
+
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
@@ -351,10 +380,15 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
         PR_GO(load(c, err));
+    pr_error_t why = {.text = "the model is large: --load measures it"};
+    if (o->load)
+        PR_GO(pr_plan_time(&plan, ranks, err));
+    else if (plan.file_bytes <= MEASURED)
+        pr_plan_time(&plan, ranks, &why); // a plan is one without it too
     if (o->json)
         print_json(&plan, ranks);
     else
-        print_text(&plan, ranks);
+        print_text(&plan, ranks, why.text);
 done:
     pr_plan_clear(&plan);
     pr_config_free(&c);
