@@ -146,15 +146,21 @@ static double training(const pr_plan_t *p, const pr_measure_t *m, const pr_finet
     return responses * (tokens / m->decode + (p->mean_train + tokens) * (1 + base) / m->learn);
 }
 
+/* Of one adapter on all prompts. */
+static double response_time(const pr_plan_t *p, const pr_measure_t *m, double share)
+{
+    const pr_evaluate_config_t *e = &p->config->evaluate;
+    return (double)p->prompts * e->samples * share * e->max_new_tokens / m->decode;
+}
+
 static pr_status_t evaluation(const pr_plan_t *p, const pr_measure_t *m, int search, double share, double *seconds,
                               pr_error_t *err)
 {
-    const pr_evaluate_config_t *e = &p->config->evaluate;
     const pr_sweep_policy_t *policy = &p->inputs.policy[search];
     pr_mix_memory_t takes = {.streams = 1};
     int parts = policy->method->mixes ? p->config->n_objectives : 1;
     PR_TRY(pr_mix_memory(policy->mix, policy->mix_options, &p->model, parts, &takes, err));
-    *seconds = (double)p->prompts * e->samples * share * e->max_new_tokens / m->decode * fmax(1, takes.streams);
+    *seconds = response_time(p, m, share) * fmax(1, takes.streams);
     return PR_OK;
 }
 
@@ -187,7 +193,7 @@ static pr_status_t whole(const pr_plan_t *p, const pr_measure_t *m, int ranks, b
         PR_TRY(evaluation(p, m, i, share, &one, err));
         evaluate += one / size_then * (double)p->search[i].total * p->config->n_seeds;
     }
-    evaluate += one / size_then * (double)p->base_points;
+    evaluate += response_time(p, m, share) / size_then * (double)p->base_points; // of one part at most
     *seconds = (low ? train / teams : rounds) + evaluate / teams_then;
     return PR_OK;
 }

@@ -23,8 +23,8 @@ assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevit
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
 t = p["time"]
 assert 0 < t["seconds_least"] < t["seconds_most"] and t["new_tokens_per_second"] > 0 and t["learnt_tokens_per_second"] > 0, t
-# By these rates: two rounds of trainings on three workers, and the evaluations of 48 + 1 + 3 points per seed by `states`
-# and `params`, which run three experts and one.
+# By these rates: two rounds of trainings on three workers, and the evaluations of 42 points by `states` and by `params`, which
+# run three experts and one, and of 7 rows beside them.
 train = 40 * 16 * 4 * (40 / t["new_tokens_per_second"] + (19.8 + 40) * 4 / 3 / t["learnt_tokens_per_second"])
 evaluate = 128 * 40 / t["new_tokens_per_second"] * (42 * 3 + 42 + 7)
 assert abs(t["seconds_most"] / (2 * train + evaluate / 3) - 1) < 0.01, (t, train, evaluate)
