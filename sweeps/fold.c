@@ -17,6 +17,7 @@ pr_fold_t *pr_fold_new(int k)
     f->open = json_object();
     f->ended = json_object();
     f->searches = json_array();
+    f->asked = json_object();
     f->rounds = k > 0 ? json_object() : NULL;
     f->ends = k > 0 ? json_object() : NULL;
     return f;
@@ -73,6 +74,10 @@ void pr_fold_free(pr_fold_t **p)
     json_decref(f->rounds);
     json_decref(f->ends);
     json_decref(f->base);
+    json_decref(f->config);
+    json_decref(f->inputs);
+    json_decref(f->asked);
+    json_decref(f->forecast);
     free(f);
     *p = NULL;
 }
@@ -353,6 +358,12 @@ static void take_jobs(pr_fold_t *f, const json_t *jobs)
     }
 }
 
+static void keep(json_t **kept, const json_t *value)
+{
+    json_decref(*kept);
+    *kept = value ? json_incref(borrowed(value)) : NULL;
+}
+
 /* What an earlier run had running is not running now, and what it gave up is tried again. */
 static void on_sweep_start(pr_fold_t *f, const json_t *line)
 {
@@ -380,6 +391,10 @@ static void on_sweep_start(pr_fold_t *f, const json_t *line)
         f->count[i].total = f->count[i].done = f->count[i].running = 0;
     snprintf(f->name, sizeof f->name, "%s", text_of(line, "name"));
     snprintf(f->state, sizeof f->state, "running");
+    keep(&f->inputs, json_object_get(line, "inputs"));
+    keep(&f->forecast, json_object_get(line, "forecast"));
+    f->n_seeds = (int)json_array_size(json_object_get(line, "seeds"));
+    f->evaluation_tokens = number_of(line, "evaluation_tokens");
     take_jobs(f, json_object_get(line, "jobs"));
 }
 
@@ -395,8 +410,10 @@ static void on_given(pr_fold_t *f, const char *id, const json_t *line)
     r->given = number_of(line, "t");
     r->rank = (int)json_integer_value(json_object_get(line, "rank"));
     r->host = host_number(f, text_of(line, "host"));
-    if (made_so_far(r))
-        r->made->step = 0; // until it says where it goes on
+    if (made_so_far(r)) { // until it says where it goes on
+        r->made->step = r->made->step_count = 0;
+        r->made->step_seconds = 0;
+    }
     json_object_set(f->open, id, borrowed(line));
 }
 
@@ -426,6 +443,9 @@ static void on_step(pr_fold_t *f, const char *id, const json_t *line)
     m->step = (int)json_integer_value(json_object_get(line, "step"));
     m->steps = (int)json_integer_value(json_object_get(line, "steps"));
     m->climbed = json_is_number(json_object_get(line, "climbed")) ? number_of(line, "climbed") : NAN;
+    m->kl = json_is_number(json_object_get(line, "kl")) ? number_of(line, "kl") : NAN;
+    m->step_seconds += number_of(line, "seconds");
+    m->step_count++;
     note_tokens(r, m, m->step, json_integer_value(json_object_get(line, "tokens")));
     f->tokens += number_of(line, "tokens");
     f->seconds += number_of(line, "seconds");
@@ -435,6 +455,7 @@ static void on_done(pr_fold_t *f, pr_job_record_t *r, const json_t *line)
 {
     const json_t *result = json_object_get(line, "result");
     bool again = has_result(r);
+    f->results++;
     if (!keep_result(f, r, result)) {
         r->state = PR_JOB_WAITING;
         return;
@@ -545,7 +566,10 @@ static void on_points(pr_fold_t *f, const json_t *line)
     if (!search)
         return;
     json_int_t before = json_integer_value(json_object_get(search, "asked"));
-    json_object_set_new(search, "asked", json_integer(before + json_integer_value(json_object_get(line, "points"))));
+    json_t *asked_by_now = json_integer(before + json_integer_value(json_object_get(line, "points")));
+    json_object_set_new(search, "asked", asked_by_now);
+    if (json_integer_value(asked_by_now) > json_integer_value(json_object_get(f->asked, text_of(line, "search"))))
+        json_object_set(f->asked, text_of(line, "search"), asked_by_now);
     json_object_set_new(search, "ended", json_null());
     json_object_set_new(search, "budget_left", json_null());
     if (f->rounds && json_is_string(asked) && text_of(line, "basis")[0])
@@ -578,11 +602,14 @@ void pr_fold_event(pr_fold_t *f, const char *event, const json_t *line)
     } else if (strcmp(event, "ending") == 0) {
         on_ending(f, text_of(line, "what"));
     } else if (strcmp(event, "base") == 0) {
-        json_decref(f->base);
-        f->base = json_incref(borrowed(line));
+        keep(&f->base, line);
     } else if (strcmp(event, "tables") == 0) {
-        json_decref(f->tables);
-        f->tables = json_incref(borrowed(line));
+        keep(&f->tables, line);
+    } else if (strcmp(event, "config") == 0) {
+        keep(&f->config, json_object_get(line, "config"));
+        f->prompts = (int)json_integer_value(json_object_get(line, "prompts"));
+    } else if (strcmp(event, "replaced") == 0) {
+        keep(&f->tables, NULL); // they are somewhere else
     } else if (id && strcmp(event, "job_start") == 0) {
         on_given(f, id, line);
     } else if (id && strcmp(event, "step") == 0) {
@@ -635,99 +662,4 @@ char *pr_fold_names(const pr_fold_t *f)
     if (n > i)
         pr_buf_printf(&b, " and %zu more", n - i);
     return b.data;
-}
-
-/* ---- progress ---- */
-
-/* The running job with steps that is furthest behind, the mean of what the latest steps climbed, and what the running
- * ones still take at their own pace. Returns how many have told a step. */
-static int add_steps(const pr_fold_t *f, double now, pr_progress_t *p, double *left, long with_steps[])
-{
-    const char *id;
-    json_t *start;
-    double reward = 0;
-    int n = 0;
-    *left = 0;
-    json_object_foreach(f->open, id, start)
-    {
-        const pr_job_record_t *r = pr_fold_find(f, id);
-        const pr_made_t *m = r ? made_so_far(r) : NULL;
-        if (!m || m->step < 1)
-            continue;
-        if (p->step_total == 0 || m->step < p->step) {
-            p->step = m->step;
-            p->step_total = m->steps;
-        }
-        reward += m->climbed;
-        n++;
-        with_steps[r->kind]++;
-        *left += (now - r->given) / m->step * (m->steps - m->step);
-    }
-    if (n > 0)
-        p->reward = reward / n;
-    return n;
-}
-
-/* As long as the jobs of a kind took so far; those that tell steps are counted by these. */
-static double seconds_left(const pr_fold_t *f, double left, const long with_steps[])
-{
-    size_t n;
-    pr_job_kinds(&n);
-    for (size_t i = 0; i < n; i++) {
-        const pr_kind_count_t *c = &f->count[i];
-        long waiting = c->total - c->done - with_steps[i];
-        if (waiting > 0)
-            left += c->measured ? (double)waiting * c->seconds / (double)c->measured : NAN;
-    }
-    return left / (f->workers > 0 ? f->workers : 1);
-}
-
-/* The first kind that is not done; evaluations once something has been given up. */
-static size_t phase_of(const pr_fold_t *f, size_t n)
-{
-    const pr_job_kind_t *const *kinds = pr_job_kinds(&n);
-    size_t evaluates = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (kinds[i]->evaluates)
-            evaluates = i;
-        else if (f->count[i].done < f->count[i].total && f->failed == 0)
-            return i;
-    }
-    return evaluates;
-}
-
-void pr_fold_progress(const pr_fold_t *f, bool live, double now, pr_progress_t *out)
-{
-    pr_progress_t p = PR_PROGRESS_UNKNOWN;
-    size_t n;
-    const pr_job_kind_t *const *kinds = pr_job_kinds(&n);
-    long all = 0, done = 0, running = 0, with_steps[32] = {0};
-    double left;
-    for (size_t i = 0; i < n; i++) {
-        all += f->count[i].total;
-        done += f->count[i].done;
-        running += f->count[i].running;
-    }
-    add_steps(f, now, &p, &left, with_steps);
-    size_t at = phase_of(f, n);
-    p.phase = !live ? "ended" : f->ending ? f->ending : kinds[at]->doing;
-    p.jobs_total = live ? f->count[at].total : all;
-    p.jobs_done = live ? f->count[at].done : done;
-    if (p.jobs_done > p.jobs_total)
-        p.jobs_done = p.jobs_total;
-    p.running = !live ? 0 : running < f->workers ? (int)running : f->workers; // others wait at their worker
-    p.workers = f->workers;
-    p.failed = f->failed;
-    p.seconds_elapsed = live ? f->before + now - f->started : f->before;
-    p.last_event_age = now - f->at;
-    if (live)
-        p.seconds_left = seconds_left(f, left, with_steps);
-    else
-        p.step = p.step_total = 0;
-    // While it runs, what its workers do now; afterwards, what the last run came to.
-    if (live && f->seconds > 0)
-        p.tokens_per_second = f->tokens / f->seconds * fmax(1, p.running);
-    if (!live && f->run_tokens > 0 && f->at > f->started)
-        p.tokens_per_second = f->run_tokens / (f->at - f->started);
-    *out = p;
 }

@@ -10,7 +10,10 @@
  *   pr_fold_free(&f);
  *
  * Lines, beside "t" and what people may want to know:
- *   sweep_start      {"layout", "name", "workers", "jobs"}        a run begins
+ *   sweep_start      {"layout", "name", "workers", "jobs",        a run begins
+ *                     "seeds", "forecast", "evaluation_tokens"}   {search: [points at most per seed, trainings per point]}
+ *   config           {"config", "prompts"}                        the resolved configuration, where it is not the last one
+ *   replaced         {"to", "changes"}                            tables were moved there for another configuration
  *   points           {"search", "seed", "points", "jobs",         a search asked for so many points
  *                     "basis", "asked"}                           which (sweep_rounds.c): of a search that decides as it goes
  *   search_end       {"search", "seed", "why", "left", "basis"}   it asks for no more
@@ -49,8 +52,10 @@ typedef struct pr_made {
     json_t *result; // NULL: none
     json_t *tokens; // of its steps so far, a list; NULL: it has told none
     double last_step;
-    int step, steps; // while it runs, and after
-    double climbed;  // mean reward of the last step
+    int step, steps;     // while it runs, and after
+    double climbed, kl;  // mean reward and KL of the last step
+    double step_seconds; // of the steps of this attempt
+    int step_count;      // how many they are
 } pr_made_t;
 
 /* A job, as the journal tells of it. There may be a million. */
@@ -111,6 +116,13 @@ struct pr_fold {
     json_t *open;              // id -> job_start of jobs that run
     json_t *ended;             // rank -> when a job ended on it last in this run
     json_t *tables, *base;     // the last "tables" line and the last "base" line, or NULL
+    json_t *config, *inputs;   // resolved, of the last run that said one; of the last start: input files. Or NULL
+    json_t *asked;             // search -> the most points that it has asked for in a run, over one set of experts
+    int prompts;               // evaluation prompts used by that configuration
+    long results;              // ends of jobs with a result, of all runs
+    json_t *forecast;          // of this run: {search: [points at most per seed, trainings per point]}, or NULL
+    int n_seeds;               // of this run
+    double evaluation_tokens;  // of an evaluation of all prompts, at most; 0: not known
     json_t *searches;          // of this run: [{"search", "seed", "asked", "ended", "budget_left"}], null: not so
     json_t *rounds, *ends;  // what searches asked for and where they ended, by basis (sweep_rounds.c); NULL: not kept
     double run_tokens;      // of results of this run

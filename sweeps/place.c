@@ -168,6 +168,9 @@ static pr_status_t record(void *self, pr_config_t *c, const pr_input_t *in, pr_e
         json_object_set_new(r->out, in->key,
                             json_pack("{s:o, s:s}", "path",
                                       path ? pr_text_json_string(path, strlen(path)) : json_null(), "hash", hash));
+    pr_file_id_t id;
+    if (status == PR_OK && in->kind == INPUT_FILE && pr_file_id(path, &id, NULL) == PR_OK) // so that lines may be added
+        json_object_set_new(json_object_get(r->out, in->key), "bytes", json_integer((json_int_t)id.size));
     json_t *entry = json_object_get(r->out, in->key);
     if (entry && in->kind == INPUT_OPTION && in->option->kind == PR_OPT_COMMAND) {
         json_t *files = json_array();
@@ -458,7 +461,7 @@ static pr_status_t place(void *self, pr_config_t *c, const pr_input_t *in, pr_er
     } else if (!is_there && needed(m, in)) {
         status = missing(m, in, path, err);
     } else if (known && !same) {
-        pr_log(PR_LOG_WARN, "%s: %s is not what it was; what depends on it is done again", in->key, path);
+        pr_log(PR_LOG_WARN, "%s: %s is not what it was", in->key, path);
     }
     free(found);
     free(path);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "report/text.h"
+#include "sweeps/changes.h"
 #include "sweeps/place.h"
 #include "sweeps/sweep_internal.h"
 
@@ -119,7 +120,7 @@ static pr_status_t replay(pr_sweep_t *s, const char *path, pr_error_t *err)
     pr_duration_format(fmax(pr_time_wall() - s->fold->at, 0), age, sizeof age);
     if (pr_fold_ended(s->fold, &names))
         pr_log(PR_LOG_WARN,
-               "%s: the last run was killed: the journal has no end of it, its last line is %s old; %s%s; what was "
+               "%s: the last run was killed: the journal has no end of it, its last line is of %s ago; %s%s; what was "
                "done is not done again",
                pr_sweep_dir(s), age, names[0] ? "without an end: " : "no job was running", names);
     free(names);
@@ -139,7 +140,83 @@ static pr_status_t begin_journal(pr_sweep_t *s, pr_error_t *err)
     return status;
 }
 
-static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
+/* The configuration that the results are of: as the journal has it; of an earlier version's, as sweep.cfg does. New
+ * reference. */
+static pr_status_t config_before(const pr_sweep_t *s, json_t **out, pr_error_t *err)
+{
+    pr_config_t *c = NULL;
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
+    pr_status_t status = PR_OK;
+    *out = json_incref(s->fold->config);
+    if (!*out)
+        status = pr_config_read(path, NULL, 0, &c, err);
+    if (status != PR_OK)
+        pr_fail_in(err, "%s: nothing tells what configuration the results are of (see --replace)", pr_sweep_dir(s));
+    else if (!*out)
+        *out = pr_config_json(c);
+    pr_config_free(&c);
+    free(path);
+    return status;
+}
+
+static pr_status_t replace(pr_sweep_t *s, const json_t *changes, pr_error_t *err)
+{
+    char to[64];
+    PR_TRY(pr_results_put_aside(s->results, to, sizeof to, err));
+    pr_log(PR_LOG_INFO, "%s: the tables of the configuration before are in %s now", pr_sweep_dir(s), to);
+    return pr_sweep_tell_now(s, "replaced", json_pack("{s:s, s:O}", "to", to, "changes", changes), true, err);
+}
+
+/* What is there may be added to, and is not overwritten unless that is asked for. */
+static pr_status_t check_changes(pr_sweep_t *s, const json_t *config, const json_t *inputs, bool may_replace,
+                                 pr_error_t *err)
+{
+    json_t *before = NULL;
+    pr_changes_t changes = {0};
+    if (s->fold->results == 0)
+        return PR_OK;
+    pr_status_t status = config_before(s, &before, err);
+    if (status != PR_OK)
+        return may_replace ? replace(s, json_null(), err) : status;
+    pr_changes_find(&(pr_changes_side_t){before, s->fold->inputs, s->fold->prompts, s->fold->asked},
+                    &(pr_changes_side_t){config, inputs, s->n_prompts, NULL}, &changes);
+    if (json_array_size(changes.text) > 0)
+        status = may_replace ? replace(s, changes.text, err) : pr_changes_refuse(pr_sweep_dir(s), &changes, err);
+    pr_changes_clear(&changes);
+    json_decref(before);
+    return status;
+}
+
+static pr_status_t journal_config(pr_sweep_t *s, const json_t *config, pr_error_t *err)
+{
+    if (json_equal(config, s->fold->config) && s->fold->prompts == s->n_prompts)
+        return PR_OK;
+    return pr_sweep_tell_now(s, "config", json_pack("{s:O, s:i}", "config", config, "prompts", s->n_prompts), true,
+                             err);
+}
+
+int64_t pr_sweep_forecast(const pr_sweep_t *s, int search)
+{
+    enum { LEVELS = 64 };
+    int64_t counts[LEVELS], all = 0;
+    int n = pr_search_forecast(&s->track[search * s->config->n_seeds].search, counts, LEVELS);
+    for (int i = 0; i < n && i < LEVELS; i++)
+        all += counts[i];
+    return all;
+}
+
+/* {search: [points at most per seed, trainings per point]}. */
+static json_t *forecast_json(const pr_sweep_t *s)
+{
+    json_t *v = json_object();
+    for (int i = 0; i < s->config->n_searches; i++)
+        json_object_set_new(
+            v, s->config->search[i].name,
+            json_pack("[I, i]", (json_int_t)pr_sweep_forecast(s, i), s->inputs->policy[i].method->per_point ? 1 : 0));
+    return v;
+}
+
+static pr_status_t journal_start(pr_sweep_t *s, json_t *inputs, pr_error_t *err)
 {
     json_t *seeds = json_array(), *names = json_array();
     for (int k = 0; k < s->config->n_objectives; k++)
@@ -153,8 +230,37 @@ static pr_status_t journal_start(pr_sweep_t *s, pr_error_t *err)
     if (gethostname(host, sizeof host - 1) == 0)
         json_object_set_new(e, "host", pr_text_json_string(host, strlen(host)));
     json_object_set_new(e, "pid", json_integer(getpid()));
-    json_object_set_new(e, "inputs", pr_sweep_inputs_json(s->config, s->inputs));
+    json_object_set(e, "inputs", inputs);
+    json_object_set_new(e, "forecast", forecast_json(s));
+    json_object_set_new(
+        e, "evaluation_tokens",
+        json_integer((json_int_t)s->n_prompts * s->config->evaluate.samples * s->config->evaluate.max_new_tokens));
     return pr_sweep_tell_now(s, "sweep_start", e, true, err);
+}
+
+static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
+{
+    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
+    pr_status_t status = pr_file_write(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    return status;
+}
+
+/* A run begins, unless it would overwrite what is there. */
+static pr_status_t begin_run(pr_sweep_t *s, bool may_replace, pr_error_t *err)
+{
+    json_t *config = pr_config_json(s->config), *inputs = pr_sweep_inputs_json(s->config, s->inputs);
+    pr_status_t status;
+    PR_GO(begin_journal(s, err));
+    PR_GO(check_changes(s, config, inputs, may_replace, err));
+    PR_GO(write_config(s, err));
+    PR_GO(journal_start(s, inputs, err));
+    PR_GO(journal_config(s, config, err));
+done:
+    json_decref(config);
+    json_decref(inputs);
+    return status;
 }
 
 /* ---- opening ---- */
@@ -184,15 +290,6 @@ static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG, "evaluate.prompts: found %d, %s has %d", wanted, s->config->eval_prompts, n);
     s->n_prompts = wanted > 0 ? wanted : n;
     return PR_OK;
-}
-
-static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
-{
-    char *text = pr_config_dump(s->config), *path = pr_results_path(pr_sweep_dir(s), PR_FILE_CONFIG);
-    pr_status_t status = pr_file_write(path, text, strlen(text), err);
-    free(text);
-    free(path);
-    return status;
 }
 
 /* The heads of objectives, which all other jobs score with. */
@@ -255,7 +352,7 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, pr_sweep_t **out, pr_error_t *err)
+                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
@@ -265,6 +362,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     s->kept = json_object();
     s->pending = json_array();
     declared_ranges(s, lo, hi);
+    pr_reference_check(s);
     PR_GO(count_prompts(s, err));
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.
@@ -272,9 +370,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
         PR_GO(pr_track_first(s, &s->track[i], err));
     PR_GO(pr_results_open(config->results, &s->results, err));
     pr_results_sweep_temporaries(s->results);
-    PR_GO(begin_journal(s, err));
-    PR_GO(write_config(s, err));
-    PR_GO(journal_start(s, err));
+    PR_GO(begin_run(s, may_replace, err));
     make_heads(s);
     for (int i = 0; i < s->n_base; i++)
         if (s->base[i].experts)
@@ -458,8 +554,9 @@ void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out)
         return;
     out->jobs_done = s->end_done;
     out->jobs_total = s->end_total;
-    out->step = out->step_total = 0;
-    out->tokens_per_second = out->seconds_left = out->reward = NAN;
+    out->step = out->step_total = out->jobs_most = 0;
+    out->n_jobs = 0;
+    out->tokens_per_second = out->seconds_left = out->seconds_left_least = out->reward = NAN;
 }
 
 bool pr_sweep_job_value(const json_t *message, const json_t *result, double *value, int64_t *id)

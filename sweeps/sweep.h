@@ -5,7 +5,7 @@
  * on as if it had not been. Local to rank 0.
  *
  *   pr_inputs_read(config, &inputs, err);
- *   pr_sweep_open(config, &inputs, workers, lo, hi, &s, err);
+ *   pr_sweep_open(config, &inputs, workers, lo, hi, false, &s, err);
  *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) {
  *       pr_sweep_started(s, ...);                              it is handed out
  *       pr_sweep_finished(s, ...);                             its result is there, or its error
@@ -35,9 +35,10 @@ typedef struct pr_who {
 
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
  * config and inputs are borrowed. workers: how many jobs can run at once, for estimates. lo, hi [K]: declared ranges.
- * Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
+ * A configuration that makes other results than those that are there (sweeps/changes.h) is refused, and nothing is
+ * touched; with may_replace the tables are moved aside first. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, pr_sweep_t **out, pr_error_t *err);
+                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 
@@ -69,6 +70,9 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
 
 pr_status_t pr_sweep_commit(pr_sweep_t *s, pr_error_t *err);
 
+/* "started: 3 experts to train, at most 50 points; 3 ranks: 1 schedules, 2 work": teams of rows x cols ranks. Caller
+ * frees. */
+char *pr_sweep_started_text(const pr_sweep_t *s, int ranks, int teams, int rows, int cols);
 void pr_sweep_progress(const pr_sweep_t *s, pr_progress_t *out);
 
 /* The objectives of every evaluated point as the dominance relation sees them (turned so that larger is better), with
@@ -96,16 +100,18 @@ typedef struct pr_end_hooks {
 void pr_sweep_set_end_hooks(pr_sweep_t *s, const pr_end_hooks_t *hooks);
 
 /* Indicators of every search, over its seeds, as pr_sweep_write() found them (an empty list when it was stopped
- * before): [{"search", "seeds", "points", "front" (means over the seeds), "hypervolume": {"mean", "method": "exact" or
- * the name of the estimate, "error": half the width of its 99.9 % interval, and where there are two prompts or more:
- * "low", "high": 95 % by bootstrap over prompts and seeds, "resamples", and "resampled": the method of those},
+ * before): [{"search", "seeds", "points", "front" (means over the seeds), "joint_front": of them
+ * on the front of all searches, "hypervolume": {"mean", "method": "exact" or the name of the estimate, "error": half the
+ * width of its 99.9 % interval, and where there are two prompts or more: "low", "high": 95 % by bootstrap, "over":
+ * ["prompts"], and from 3 seeds on ["prompts", "seeds"], "resamples", and "resampled": the method of those},
  * "expected_utility", "maximum_utility_loss", "igd_plus" (against the front of all searches; null where it takes too
  * long), "sparsity", "controllability": {objective: Kendall's tau}, and from the second search on "more_than_first":
- * {"mean", "low", "high"}: its hypervolume less the first's, paired by prompts and seeds}]. What is not a finite number
- * is null. New reference. */
+ * {"mean", "low", "high", "over" (null from fewer than 3 seeds), "seeds", "deviation" over seeds, "seeds_needed": as
+ * pr_seeds_needed, null where nothing tells}: its hypervolume less the first's, paired by prompts and seeds}]. What is not
+ * a finite number is null. New reference. */
 json_t *pr_sweep_indicators(const pr_sweep_t *s);
-/* The same as a table for a terminal. Caller frees. */
-char *pr_sweep_search_table(const json_t *indicators);
+/* The same as a table for a terminal, folded to `columns`. Caller frees. */
+char *pr_sweep_search_table(const json_t *indicators, int columns);
 
 /* Writes cells.csv, front.csv, front.json, samples.jsonl, costs.csv and metrics.json, and indicators.json: the
  * hypervolumes of resamples and whatever else takes long, kept with a hash of what they are of, so that they are
@@ -113,12 +119,18 @@ char *pr_sweep_search_table(const json_t *indicators);
  * here. When the hooks say stop, what was computed is kept, metrics.json is not replaced by less, and pr_sweep_end()
  * answers PR_ERR_INTERRUPTED. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err);
+/* Writes the front of the points so far, as front.json, to front-so-far.json, which pr_sweep_write() removes: nothing
+ * where no point is new since, or the last time was not long ago. For who looks while the sweep runs; what cannot be
+ * written is left. */
+void pr_sweep_show_so_far(pr_sweep_t *s);
 /* Journals the end. Returns PR_OK when everything is done, PR_ERR_INTERRUPTED, or what failed: PR_ERR_INCOMPLETE, or an
  * error of the environment or the configuration (PR_ERR_IO, PR_ERR_CONFIG, ...) when every job that was given up failed
  * with that. */
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err);
 /* The front as a table for a terminal; NULL when there are no points. Caller frees. */
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows);
+/* Why its hypervolumes compare with no other sweep's; NULL: they do, with those of the same reference. Caller frees. */
+char *pr_sweep_reference_text(const pr_sweep_t *s);
 const char *pr_sweep_dir(const pr_sweep_t *s);
 
 /* Is a table of a results directory (cells.csv, front.csv, front.json, samples.jsonl) what the sweep wrote there, as

@@ -140,6 +140,8 @@ struct pr_sweep {
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
     double began, checked;    // monotonic: the start, and the last look at the lock
+    double show_next;         // monotonic: when the front so far may be written again
+    size_t shown;             // evaluations that were done when it was
     size_t running;           // jobs
     pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
     pr_end_hooks_t end_hooks; // what the end asks and tells
@@ -154,6 +156,8 @@ enum { PR_SWEEP_CHUNK = 1024 };
 /* 1 for objectives to be maximised, -1 for the others. */
 double pr_sweep_sign(const pr_sweep_t *s, int objective);
 bool pr_sweep_any_fidelity(const pr_config_t *c);
+/* How many points a search asks for at most over one set of experts. */
+int64_t pr_sweep_forecast(const pr_sweep_t *s, int search);
 /* A number by content for a point, from its job's identity. */
 int64_t pr_point_number(const char *job);
 
@@ -220,14 +224,15 @@ void pr_sweep_each_front(const pr_sweep_t *s,
 /* ---- tables that are finished (sweep_tables.c) ---- */
 /* Is all done that there is to do, the end included? */
 bool pr_sweep_complete(const pr_sweep_t *s);
-/* Journals what the tables that have just been written are, unless the journal says that already. */
-pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err);
+/* Journals what the tables that have just been written are, with so many rows in cells.csv, unless the journal says that already. */
+pr_status_t pr_sweep_tables_written(pr_sweep_t *s, size_t rows, pr_error_t *err);
 /* Are the tables that the journal remembers of this sweep, as this version writes them? */
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s);
 /* Are all tables there as a "tables" line (or NULL) of a complete sweep says? */
 bool pr_sweep_tables_stand(const char *dir, const json_t *line);
-/* Are the tables there those of this sweep, finished? Then a run that does not come to the end leaves them. */
-bool pr_sweep_tables_finished(const pr_sweep_t *s);
+/* Are the tables there finished, and of this sweep or of one with more rows than this one has by now? Then a run that does
+ * not come to the end leaves them. */
+bool pr_sweep_tables_finished(const pr_sweep_t *s, size_t rows);
 
 /* reference [K] with infinite entries replaced by the worst of n values [n,K] (turned), so that hypervolumes stay
  * finite; entries stay as they are when n is 0. */
@@ -339,6 +344,14 @@ typedef struct pr_volumes {
 pr_status_t pr_sweep_volumes(pr_sweep_t *s, const pr_runs_t *runs, const double *reference, json_t *values,
                              pr_volumes_t *out, pr_error_t *err);
 void pr_volumes_clear(const pr_sweep_t *s, pr_volumes_t *v);
+
+/* Where an objective's coordinate of the reference point is from: "configured", "declared", "base model", "results"
+ * (output/sweep_reference.c). */
+const char *pr_reference_from(const pr_sweep_t *s, int objective);
+/* Warns of a configured one that nothing can be better than. */
+void pr_reference_check(const pr_sweep_t *s);
+/* Warns at the end: of a hypervolume of 0, and of one that compares with no other sweep's. reference [K] turned. */
+void pr_reference_tell(const pr_sweep_t *s, const double *reference, double volume, size_t points);
 
 /* Asks the hooks whether the end is to stop, and lets them show how far it is. self: a sweep. */
 bool pr_sweep_end_stops(void *self);

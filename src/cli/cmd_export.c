@@ -13,6 +13,7 @@
 #include "sweeps/merge.h"
 #include "sweeps/place.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,25 @@ static pr_status_t find_search(const pr_config_t *c, const options_t *o, int *se
     return status;
 }
 
+/* Weights that no search of the sweep could have asked for are taken as they are, and that is said. */
+static void note_domain(const pr_config_t *c, const pr_reals_t *w)
+{
+    double sum = 0, most = 0;
+    bool simplex = true;
+    for (int k = 0; k < w->n; k++) {
+        sum += w->item[k];
+        most = w->item[k] > most ? w->item[k] : most;
+    }
+    for (int i = 0; i < c->n_searches; i++)
+        simplex = simplex && strcmp(c->search[i].domain, "cube") != 0;
+    if (simplex && fabs(sum - 1) > 1e-6)
+        pr_log(PR_LOG_WARN,
+               "--weights: their sum is %.6g, while the sweep's weights sum to 1; they are taken as they are", sum);
+    else if (!simplex && most > 1)
+        pr_log(PR_LOG_WARN, "--weights: found %.6g, while the sweep's weights are 0 to 1; they are taken as they are",
+               most);
+}
+
 static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *err)
 {
     pr_model_config_t model = {0};
@@ -207,6 +227,7 @@ static pr_status_t export(const pr_config_t *c, const options_t *o, pr_error_t *
     if (pr_adapter_rank(adapter) < sum)
         fprintf(stderr, "paretorank export: the sum of their ranks is %d; fewer hold the same policy\n", sum);
     note_limits(pr_adapter_rank(adapter));
+    note_domain(c, &o->weights);
 done:
     pr_adapter_free(&adapter);
     pr_model_config_clear(&model);

@@ -34,11 +34,13 @@ const pr_command_t pr_command_front = {
     .name = "front",
     .synopsis = "DIR [--rows N] [--json | --csv]",
     .summary = "Print a sweep's Pareto front: weights, objectives with standard errors, a sample response.",
-    .help = "On the front are the points that no other dominates (is at least as good in every objective and better in "
-            "one); of several points with equal values all are. Below it stand the base model (weights 0) and each "
-            "expert alone, for comparison. Of one prompt there is no standard error: a dash, an "
-            "empty field in CSV, null in JSON. Shown is what the sweep "
-            "wrote: a table whose hash is not the journal's is an error.",
+    .help =
+        "On the front are the points that no other dominates (is at least as good in every objective and better in "
+        "one); of several points with equal values all are. Below it stand the base model (weights 0) and each "
+        "expert alone, for comparison. Of one prompt there is no standard error: a dash, an "
+        "empty field in CSV, null in JSON. Shown is what the sweep "
+        "wrote: a table whose hash is not the journal's is an error. While a sweep runs, or when it was killed, it is "
+        "the front of the points so far, without samples.",
     .args = args,
 };
 
@@ -168,6 +170,8 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
     pr_buf_free(&where);
     f->table.point = f->point;
     f->table.n = n;
+    f->table.n_searches = (int)json_array_size(json_object_get(f->root, "searches")); // 0 in one of an earlier version
+    f->table.n_seeds = (int)json_array_size(json_object_get(f->root, "seeds"));
     return status;
 }
 
@@ -238,7 +242,7 @@ static pr_status_t print_table(const options_t *o, const char *path, const char 
     pr_status_t status;
     PR_GO(read_front(path, &f, err));
     PR_GO(read_samples(samples, &f, err));
-    char *table = pr_front_table(&f.table, f.sample, pr_cli_columns(), o->rows);
+    char *table = pr_front_table(&f.table, f.sample, pr_cli_columns(), o->rows, o->dir);
     fputs(table, stdout);
     free(table);
 done:
@@ -268,16 +272,26 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     char *json = pr_results_path(o->dir, PR_FILE_FRONT_JSON), *csv = pr_results_path(o->dir, PR_FILE_FRONT_CSV),
          *samples = pr_results_path(o->dir, PR_FILE_SAMPLES);
+    char *now = pr_results_path(o->dir, PR_FILE_FRONT_NOW);
     pr_status_t status;
-    if (!pr_file_exists(json))
+    bool so_far = pr_file_exists(now) && !o->csv;
+    if (so_far) {
+        free(json);
+        json = now;
+        now = NULL;
+        pr_log(PR_LOG_INFO, "%s: the sweep has not ended: the front of its points so far", o->dir);
+        status = PR_OK;
+    } else if (!pr_file_exists(json))
         status = pr_fail(err, PR_ERR_NOT_FOUND,
-                         "%s: not there; a sweep writes it when it ends (see: paretorank status)", json);
+                         "%s: not there; a sweep writes it once it has a point (see: paretorank status)", json);
     else
         status = check_tables(o, err);
     if (status == PR_OK)
-        status = o->csv || o->json ? print_file(o->csv ? csv : json, err) : print_table(o, json, samples, err);
+        status =
+            o->csv || o->json ? print_file(o->csv ? csv : json, err) : print_table(o, json, so_far ? "" : samples, err);
     free(json);
     free(csv);
+    free(now);
     free(samples);
     return status;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank plan: checks a sweep's inputs and says what it would run. */
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -31,7 +32,8 @@ static const pr_option_t args[] = {
     PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
            "Print the resolved configuration, every key with its value, and check nothing else."),
     PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
-           "Also load the model and start every objective, as a rank would."),
+           "Also load the model and start every objective, as a rank would. (The model is loaded for the time that the "
+           "sweep takes too, unless it has more than 1 GiB.)"),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
     {0},
 };
@@ -39,9 +41,11 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_plan = {
     .name = "plan",
     .synopsis = "SWEEP.cfg|DIR [--set KEY=VALUE]... [--ranks N] [--load] [--dump] [--json]",
-    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank.",
+    .summary = "Check a sweep and say what it would run: jobs, points per level, tokens, memory per rank, time.",
     .help = "Everything is checked that can be before an allocation is spent: the configuration, the model's and "
-            "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches.",
+            "tokenizer's files, every prompt's length, the objectives' options and files, adapters, searches. The time "
+            "is from a measurement of about a second here, for the ranks that "
+            "--ranks names.",
     .args = args,
 };
 
@@ -156,6 +160,7 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_t *v = json_pack("{s:s, s:s, s:{s:s, s:I, s:I}, s:{s:i, s:i}}", "name", c->name, "results", c->results,
                           "model", "dir", c->model, "parameters", (json_int_t)p->params, "file_bytes",
                           (json_int_t)p->file_bytes, "prompts", "train", p->n_train, "eval", p->prompts);
+    json_object_set(v, "changes", p->changes.text);
     json_object_set_new(v, "objectives", objectives_json(p));
     json_object_set_new(v, "searches", searches_json(p));
     json_object_set_new(v, "fit_reward", fits_json(p));
@@ -172,6 +177,13 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "memory_shared", json_integer((json_int_t)p->shared));
     json_object_set_new(v, "memory_rank0",
                         json_integer((json_int_t)(p->first + (ranks > 1 ? PR_PLAN_RANK : p->memory))));
+    json_object_set_new(v, "time",
+                        p->decode_rate > 0
+                            ? json_pack("{s:o, s:o, s:o, s:o}", "seconds_least", pr_json_real(p->seconds_least),
+                                        "seconds_most", pr_json_real(p->seconds_most), "new_tokens_per_second",
+                                        pr_json_real(p->decode_rate), "learnt_tokens_per_second",
+                                        pr_json_real(p->learn_rate))
+                            : json_null());
     json_object_set_new(v, "memory_one_node", json_integer((json_int_t)memory_of_all(p, ranks)));
     pr_cli_print_json(v);
     json_decref(v);
@@ -247,6 +259,20 @@ static void print_memory(const pr_plan_t *p, int ranks)
            pr_cli_bytes(memory_of_all(p, ranks), a));
 }
 
+/* What objectives take is not known here. why: it is not measured. */
+static void print_time(const pr_plan_t *p, int ranks, const char *why)
+{
+    char least[32], most[32];
+    pr_duration_format(p->seconds_least, least, sizeof least);
+    pr_duration_format(p->seconds_most, most, sizeof most);
+    if (p->decode_rate > 0)
+        printf("time        about %s to %s on %d rank%s, were each as fast as this one is now (%.3g new tokens/s, %.3g "
+               "tokens/s learnt from), and without what objectives take\n",
+               least, most, ranks, ranks == 1 ? "" : "s", p->decode_rate, p->learn_rate);
+    else
+        printf("time        not measured: %s\n", why);
+}
+
 static void print_training(const pr_plan_training_t *t, int n_seeds)
 {
     const pr_finetune_config_t *f = t->set;
@@ -296,13 +322,29 @@ static void print_objective(const pr_plan_t *p, int k)
         printf("            minimized, an empty response has the best value that there is\n");
 }
 
-static void print_text(const pr_plan_t *p, int ranks)
+/* The hypervolume's: what sweeps compare by. */
+static void print_reference(const pr_config_t *c)
+{
+    printf("reference   ");
+    for (int k = 0; k < c->n_reference; k++)
+        printf("%s%s %.15g", k ? ", " : "", c->objective[k].name, c->reference[k]);
+    printf("%s\n", c->n_reference ? ""
+                                  : "the declared worst values; of objectives that declare none, from the base model's "
+                                    "scores, with which no other sweep's hypervolumes compare");
+}
+
+static void print_text(const pr_plan_t *p, int ranks, const char *why)
 {
     const pr_config_t *c = p->config;
     char bytes[32];
     char *journal = pr_results_path(c->results, PR_FILE_JOURNAL);
     printf("sweep       %s\nresults     %s%s\n", c->name, c->results,
            pr_file_exists(journal) ? " (there already: what is done is not done again)" : "");
+    if (json_array_size(p->changes.text) > 0) {
+        char *line = pr_changes_line(&p->changes);
+        printf("changed     %s: its results are of another configuration; run refuses this without --replace\n", line);
+        free(line);
+    }
     printf("model       %s: %s, %.4g million parameters, %s\n", c->model, p->model.arch_name, (double)p->params * 1e-6,
            pr_cli_bytes((double)p->file_bytes, bytes));
     printf("prompts     ");
@@ -311,9 +353,11 @@ static void print_text(const pr_plan_t *p, int ranks)
     printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
     for (int k = 0; k < c->n_objectives; k++)
         print_objective(p, k);
+    print_reference(c);
     print_searches(p);
     print_fits(p);
     print_jobs(p, ranks);
+    print_time(p, ranks, why);
     free(journal);
 }
 
@@ -333,6 +377,9 @@ static pr_status_t load(const pr_config_t *c, pr_error_t *err)
     return status;
 }
 
+/* A larger model is loaded, and so measured, only when asked for. */
+static const size_t MEASURED = (size_t)1 << 30;
+
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
@@ -351,10 +398,15 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
         PR_GO(load(c, err));
+    pr_error_t why = {.text = "the model is large: --load measures it"};
+    if (o->load)
+        PR_GO(pr_plan_time(&plan, ranks, err));
+    else if (plan.file_bytes <= MEASURED)
+        pr_plan_time(&plan, ranks, &why); // a plan is one without it too
     if (o->json)
         print_json(&plan, ranks);
     else
-        print_text(&plan, ranks);
+        print_text(&plan, ranks, why.text);
 done:
     pr_plan_clear(&plan);
     pr_config_free(&c);

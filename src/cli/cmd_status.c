@@ -27,8 +27,9 @@ const pr_command_t pr_command_status = {
             "interrupted, or stopped: the run was killed, and the same command, or `paretorank run DIR`, continues it. "
             "Then the jobs that were running are named, with their ranks and hosts. Of every search: how many points "
             "it has "
-            "asked for, why it asks for no more, and what is left of its budget. elapsed is of all starts; speed is "
-            "of what runs now or, after the end, of the last start.",
+            "asked for, why it asks for no more, and what is left of its budget. elapsed, or took, is of all starts; "
+            "speed is "
+            "of what runs now.",
     .args = args,
 };
 
@@ -45,8 +46,9 @@ static void print_killed(const json_t *details)
     if (!killed)
         return;
     pr_duration_format(json_number_value(json_object_get(killed, "last_line_age")), age, sizeof age);
-    printf("%-12sthe run was killed (no end in the journal; its last line is %s old): start the same command again\n",
-           "killed", age);
+    printf(
+        "%-12sthe run was killed (no end in the journal; its last line is of %s ago): start the same command again\n",
+        "killed", age);
     print_line("no end of", names && names[0] ? names : "no job: none was running");
 }
 

@@ -318,6 +318,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
 {
     *out = (pr_plan_t){.config = c};
     PR_TRY(pr_results_check_layout(c->results, err));
+    PR_TRY(pr_changes_of_dir(c, &out->changes, err));
     PR_TRY(check_model(out, err));
     PR_TRY(check_prompts(out, err));
     PR_TRY(check_objectives(out, err));
@@ -343,4 +344,5 @@ void pr_plan_clear(pr_plan_t *p)
     pr_tokenizer_free(&p->tokenizer);
     pr_inputs_clear(&p->inputs);
     pr_sizes_clear(&p->sizes);
+    pr_changes_clear(&p->changes);
 }

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "jobs/memory.h"
 #include "model/config.h"
+#include "sweeps/changes.h"
 #include "sweeps/inputs.h"
 #include "sweeps/phases.h"
 #include "tokenizer/tokenizer.h"
@@ -72,14 +73,21 @@ typedef struct pr_plan {
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
     int n_phase;
     pr_phase_spec_t phase[PR_MAX_PHASES];
-    size_t memory; // bytes per working rank will need, about
-    size_t shared; // of them those that the ranks of a node have once
-    size_t first;  // bytes that rank 0 needs for points and results
+    size_t memory;        // bytes per working rank will need, about
+    size_t shared;        // of them those that the ranks of a node have once
+    size_t first;         // bytes that rank 0 needs for points and results
+    pr_changes_t changes; // that a run would refuse
+    /* From pr_plan_time; 0: not measured. */
+    double decode_rate, learn_rate;     // tokens per second of a working rank: new ones; forward and back
+    double seconds_least, seconds_most; // of the whole sweep
 } pr_plan_t;
 
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
 void pr_plan_clear(pr_plan_t *p);
+/* Measures the model here for about a second, loading it, and sets the times of a sweep on so many ranks, each as fast as
+ * this process (plan_time.c). Errors: those of loading the model. */
+pr_status_t pr_plan_time(pr_plan_t *p, int ranks, pr_error_t *err);
 /* Sets memory, shared and first from the rest (plan_memory.c). Errors: those of the kinds' memory. */
 pr_status_t pr_plan_memory(pr_plan_t *p, pr_error_t *err);
 

@@ -264,6 +264,44 @@ double pr_student_tail(double t, double df)
     return t >= 0 ? half : 1 - half;
 }
 
+/* The t that is surpassed with this probability, below 1/2. */
+static double student_quantile(double tail, double df)
+{
+    double low = 0, high = 1;
+    while (pr_student_tail(high, df) > tail)
+        high *= 2;
+    for (int i = 0; i < 60; i++) {
+        double mid = (low + high) / 2;
+        *(pr_student_tail(mid, df) > tail ? &low : &high) = mid;
+    }
+    return high;
+}
+
+/* Are n enough? By the usual approximation, n >= ((t(5 % / 2) + t(20 %)) deviation / mean)^2 with n - 1 degrees of freedom. */
+static bool enough_seeds(long n, double ratio)
+{
+    double t = student_quantile(0.025, (double)n - 1) + student_quantile(0.2, (double)n - 1);
+    return (double)n >= t * t * ratio * ratio;
+}
+
+long pr_seeds_needed(double mean, double deviation)
+{
+    enum { LEAST = 3, MOST = 1000000 };
+    double ratio = fabs(deviation / mean);
+    long low = LEAST, high = LEAST;
+    if (!isfinite(ratio) || !enough_seeds(MOST, ratio))
+        return 0;
+    while (!enough_seeds(high, ratio)) {
+        low = high + 1;
+        high = high * 2 < MOST ? high * 2 : MOST;
+    }
+    while (low < high) {
+        long mid = low + (high - low) / 2;
+        *(enough_seeds(mid, ratio) ? &high : &low) = enough_seeds(mid, ratio) ? mid : mid + 1;
+    }
+    return high;
+}
+
 /* Pairs in runs of equal neighbours among rows, compared on x, and on y too where y is given. */
 static double tied_pairs(const uint32_t *rows, size_t n, const double *x, const double *y)
 {

@@ -71,6 +71,10 @@ pr_status_t pr_resampled_interval(const double *const *values, size_t n_runs, co
 pr_status_t pr_bootstrap(const pr_scores_t *runs, size_t n_runs, size_t n_prompts, int m, pr_statistic_fn statistic,
                          void *context, const pr_bootstrap_t *how, pr_interval_t *out, pr_error_t *err);
 
+/* How many seeds a paired difference of this mean and standard deviation over seeds would need to be found: the smallest
+ * number, 3 or more, with which Student's two-sided test at 5 % finds it in 80 of 100 cases. 0: more than a million, as
+ * where the mean is 0. */
+long pr_seeds_needed(double mean, double deviation);
 /* The probability that Student's t of df > 0 degrees of freedom is t or more. */
 double pr_student_tail(double t, double df);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 8, GAP = 2 };
+enum { PARTS = 8 + PR_PROGRESS_JOBS, GAP = 2 };
 
 typedef struct pr_progress_part {
     char text[160];
@@ -48,31 +48,55 @@ static pr_progress_part_t *add_part(pr_progress_part_t *parts, int *n, int impor
     return &parts[(*n)++];
 }
 
+/* "12m 00s", or "8m 10s to 12m 00s" while that is a guess. */
+static void left_text(const pr_progress_t *p, char *out, size_t size)
+{
+    char most[32], least[32];
+    pr_duration_format(p->seconds_left, most, sizeof most);
+    pr_duration_format(p->seconds_left_least, least, sizeof least);
+    if (p->seconds_left_least >= 0 && p->seconds_left > 1.25 * p->seconds_left_least && strcmp(most, least) != 0)
+        snprintf(out, size, "%s to %s", least, most);
+    else
+        snprintf(out, size, "%s", most);
+}
+
+static void job_text(const pr_progress_job_t *job, bool first, char *out, size_t size)
+{
+    size_t n = (size_t)snprintf(out, size, "%s%s %ld/%ld", first ? "" : "· ", job->name, job->step, job->steps);
+    if (isfinite(job->reward) && n < size)
+        n += (size_t)snprintf(out + n, size - n, " r=%.2f", job->reward);
+    if (isfinite(job->kl) && n < size)
+        snprintf(out + n, size - n, " kl=%.2f", job->kl);
+}
+
 /* The parts of the line in the order they are shown. */
 static int collect(const pr_progress_t *p, pr_progress_part_t *parts)
 {
     enum { size = sizeof parts->text };
     int n = 0;
-    char text[64];
+    char text[96];
     char phase[128];
+    long total = p->evaluates && p->jobs_most > p->jobs_total ? p->jobs_most : p->jobs_total;
     snprintf(phase, sizeof phase, "%s", p->phase);
-    count_text(phase, p->jobs_done, p->jobs_total, add_part(parts, &n, 9)->text, size);
-    if (p->step_total > 0)
-        count_text("step", p->step, p->step_total, add_part(parts, &n, 6)->text, size);
+    count_text(phase, p->jobs_done, total, add_part(parts, &n, 19)->text, size);
+    for (int i = 0; i < p->n_jobs && i < PR_PROGRESS_JOBS; i++)
+        job_text(&p->job[i], i == 0, add_part(parts, &n, 15 - i)->text, size); // the last go first
+    if (p->n_jobs > PR_PROGRESS_JOBS)
+        snprintf(add_part(parts, &n, 9)->text, size, "· %d more", p->n_jobs - PR_PROGRESS_JOBS);
+    if (!p->evaluates && p->evaluated > 0)
+        count_text("points", p->evaluated, p->jobs_most, add_part(parts, &n, 5)->text, size);
     if (p->running > 0)
         snprintf(add_part(parts, &n, 2)->text, size, "%d running", p->running);
-    if (isfinite(p->reward))
-        snprintf(add_part(parts, &n, 5)->text, size, "reward %.3f", p->reward);
     if (p->tokens_per_second >= 0) {
         pr_progress_rate(p->tokens_per_second, text, sizeof text);
         snprintf(add_part(parts, &n, 3)->text, size, "%s tok/s", text);
     }
     if (p->seconds_left >= 0) {
-        pr_duration_format(p->seconds_left, text, sizeof text);
-        snprintf(add_part(parts, &n, 7)->text, size, "%s left", text);
+        left_text(p, text, sizeof text);
+        snprintf(add_part(parts, &n, 17)->text, size, "%s left", text);
     }
     if (p->failed > 0)
-        snprintf(add_part(parts, &n, 8)->text, size, "%ld failed", p->failed);
+        snprintf(add_part(parts, &n, 18)->text, size, "%ld failed", p->failed);
     return n;
 }
 
@@ -116,40 +140,55 @@ int pr_progress_line(const pr_progress_t *p, int columns, char *out, size_t size
     return used;
 }
 
-static void put_duration(pr_buf_t *b, const char *what, double seconds)
+static void put_duration(pr_buf_t *b, const char *what, double seconds, const char *after)
 {
     char text[32];
     if (!(seconds >= 0))
         return;
     pr_duration_format(seconds, text, sizeof text);
-    pr_buf_printf(b, "%-12s%s\n", what, text);
+    pr_buf_printf(b, "%-12s%s%s\n", what, text, after);
 }
 
 char *pr_progress_text(const pr_progress_t *p)
 {
     pr_buf_t b = {0};
     char rate[32];
-    if (strcmp(p->phase, "ended") != 0) { // which the state says
+    bool ended = strcmp(p->phase, "ended") == 0; // which the state says
+    if (!ended) {
         pr_buf_printf(&b, "%-12s", "phase");
         pr_text_cut(&b, p->phase, 64);
         pr_buf_puts(&b, "\n");
     }
     if (p->jobs_total > 0)
-        pr_buf_printf(&b, "%-12s%ld/%ld done, %d running, %ld failed\n", "jobs", p->jobs_done, p->jobs_total,
-                      p->running, p->failed);
-    if (p->step_total > 0)
-        pr_buf_printf(&b, "%-12s%ld/%ld\n", "step", p->step, p->step_total);
+        pr_buf_printf(&b, "%-12s%ld/%ld done", "jobs", p->jobs_done, p->jobs_total);
+    if (p->jobs_total > 0 && !ended)
+        pr_buf_printf(&b, ", %d running", p->running);
+    if (p->jobs_total > 0)
+        pr_buf_printf(&b, ", %ld failed\n", p->failed);
+    if (!ended && p->jobs_most > 0)
+        pr_buf_printf(&b, "%-12s%ld of at most %ld\n", "points", p->evaluated, p->jobs_most);
+    for (int i = 0; i < p->n_jobs && i < PR_PROGRESS_JOBS; i++) {
+        char job[160];
+        job_text(&p->job[i], true, job, sizeof job);
+        pr_buf_printf(&b, "%-12s", "training");
+        pr_text_cut(&b, job, 100);
+        pr_buf_puts(&b, "\n");
+    }
+    if (p->n_jobs > PR_PROGRESS_JOBS)
+        pr_buf_printf(&b, "%-12s%d more\n", "training", p->n_jobs - PR_PROGRESS_JOBS);
     if (p->workers > 0)
         pr_buf_printf(&b, "%-12s%d\n", "workers", p->workers);
-    if (isfinite(p->reward))
-        pr_buf_printf(&b, "%-12s%.3f\n", "reward", p->reward);
-    if (p->tokens_per_second >= 0) {
+    if (p->tokens_per_second >= 0 && !ended) {
         pr_progress_rate(p->tokens_per_second, rate, sizeof rate);
         pr_buf_printf(&b, "%-12s%s tok/s\n", "speed", rate);
     }
-    put_duration(&b, "elapsed", p->seconds_elapsed);
-    put_duration(&b, "left", p->seconds_left);
-    put_duration(&b, "last event", p->last_event_age);
+    put_duration(&b, ended ? "took" : "elapsed", p->seconds_elapsed, "");
+    if (p->seconds_left >= 0) {
+        char left[96];
+        left_text(p, left, sizeof left);
+        pr_buf_printf(&b, "%-12s%s\n", "left", left);
+    }
+    put_duration(&b, "last event", p->last_event_age, " ago");
     return b.data;
 }
 
@@ -160,11 +199,26 @@ static json_t *count_value(long n)
 
 json_t *pr_progress_json(const pr_progress_t *p)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "phase",
-                     pr_text_json_string(p->phase, strlen(p->phase)), "jobs_done", count_value(p->jobs_done),
-                     "jobs_total", count_value(p->jobs_total), "step", count_value(p->step), "step_total",
-                     count_value(p->step_total), "running", count_value(p->running), "workers", count_value(p->workers),
-                     "failed", count_value(p->failed), "reward", pr_json_real(p->reward), "tokens_per_second",
-                     pr_json_real(p->tokens_per_second), "seconds_elapsed", pr_json_real(p->seconds_elapsed),
-                     "seconds_left", pr_json_real(p->seconds_left), "last_event_age", pr_json_real(p->last_event_age));
+    json_t *jobs = json_array();
+    for (int i = 0; i < p->n_jobs && i < PR_PROGRESS_JOBS; i++)
+        json_array_append_new(jobs,
+                              json_pack("{s:o, s:I, s:I, s:o, s:o}", "name",
+                                        pr_text_json_string(p->job[i].name, strlen(p->job[i].name)), "step",
+                                        (json_int_t)p->job[i].step, "steps", (json_int_t)p->job[i].steps, "reward",
+                                        pr_json_real(p->job[i].reward), "kl", pr_json_real(p->job[i].kl)));
+    json_t *v = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "phase",
+                          pr_text_json_string(p->phase, strlen(p->phase)), "jobs_done", count_value(p->jobs_done),
+                          "jobs_total", count_value(p->jobs_total), "points_done", count_value(p->evaluated),
+                          "points_most", p->jobs_most > 0 ? json_integer(p->jobs_most) : json_null(), "step",
+                          count_value(p->step), "step_total", count_value(p->step_total), "running",
+                          count_value(p->running), "workers", count_value(p->workers));
+    json_object_set_new(v, "failed", count_value(p->failed));
+    json_object_set_new(v, "jobs", jobs);
+    json_object_set_new(v, "reward", pr_json_real(p->reward));
+    json_object_set_new(v, "tokens_per_second", pr_json_real(p->tokens_per_second));
+    json_object_set_new(v, "seconds_elapsed", pr_json_real(p->seconds_elapsed));
+    json_object_set_new(v, "seconds_left", pr_json_real(p->seconds_left));
+    json_object_set_new(v, "seconds_left_least", pr_json_real(p->seconds_left_least));
+    json_object_set_new(v, "last_event_age", pr_json_real(p->last_event_age));
+    return v;
 }

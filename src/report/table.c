@@ -228,7 +228,13 @@ pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_
     for (size_t i = 0; i < t->n; i++)
         if (t->point[i].front || t->point[i].base)
             json_array_append_new(t->point[i].base ? base : points, point_value(t, &t->point[i]));
-    json_t *front = json_pack("{s:o, s:o, s:o}", "objectives", names, "points", points, "base", base);
+    json_t *searches = json_array(), *seeds = json_array();
+    for (int i = 0; i < t->n_searches && t->search; i++)
+        json_array_append_new(searches, text_value(t->search[i]));
+    for (int i = 0; i < t->n_seeds && t->seed; i++)
+        json_array_append_new(seeds, json_integer(t->seed[i]));
+    json_t *front = json_pack("{s:o, s:o, s:o, s:o, s:o}", "objectives", names, "searches", searches, "seeds", seeds,
+                              "points", points, "base", base);
     pr_status_t status = pr_text_json_write(path, front, 2, err);
     json_decref(front);
     return status;

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct pr_table_point {
     const char *id;     // identity by content
@@ -34,6 +35,9 @@ typedef struct pr_table {
     const char *const *objective; // [K] names
     const pr_table_point_t *point;
     size_t n;
+    int n_searches, n_seeds;   // of the sweep, whether rows are of them all or not; 0: as many as the rows are of
+    const char *const *search; // [n_searches] for front.json, or NULL
+    const int64_t *seed;       // [n_seeds] likewise
 } pr_table_t;
 
 /* cells.csv: every point in the order given, with the columns
@@ -47,18 +51,19 @@ typedef struct pr_table {
  * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
-/* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "params": {...}, "mean": {...}, "se": {...},
- * ...}], "base": [the same of the base model and the experts alone]}. "weights" is a
- * list of such objects where there is a row per block; "params" is there where a search chose any. */
+/* front.json: {"objectives": [...], "searches": [names of all], "seeds": [...], "points": [{"search", "seed", "weights": {name: w}, "params": {...}, "mean": {...}, "se": {...},
+ * ...}], "base": [the same of the base model and the experts alone]}. "weights" is a list of such objects where there is a
+ * row per block; "params" is there where a search chose any. */
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err);
 
 /* {"name": w, ...}; a list of them where there are several rows. New reference. */
 json_t *pr_weights_json(int k, const char *const *objective, int rows, const double *w);
 
-/* The front as a table for a terminal of `columns` width: weights, objectives ± standard error, and a sample response a
- * point, cut to fit (sample[i] belongs to point i of t and may be NULL). At most max_rows rows (0: all), and how many
- * were left out; then the base model and the experts alone. Control characters in samples are replaced; UTF-8 is cut at character bounds by display width. Caller
- * frees. */
-char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows);
+/* The front as a table for a terminal of `columns` width: numbered rows of weights, objectives ± standard error (left out,
+ * which is then said, where they do not fit), and a sample response per point, cut to fit (sample[i] belongs to point i
+ * of t and may be NULL). At most max_rows rows (0: all), and how many were left out, with dir (NULL: not known) as where
+ * to see them; then the base model and the experts alone. Control characters in samples are replaced; UTF-8 is cut at
+ * character bounds by display width. Caller frees. */
+char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows, const char *dir);
 
 #endif

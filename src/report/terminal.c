@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The front as a table for a terminal. */
 #include "base/mem.h"
+#include "report/grid.h"
 #include "report/table.h"
 #include "report/text.h"
 
@@ -9,74 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2 // columns between two cells
-
-enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 12 };
-
-/* A table as text: cells[row * cols + col]; row 0 holds the headings. */
-typedef struct pr_table_grid {
-    int rows, cols;
-    int *width; // [cols]
-    char **cell;
-} pr_table_grid_t;
-
-static void set_cell(pr_table_grid_t *g, int row, int col, const char *text, int most)
-{
-    pr_buf_t b = {0};
-    int width = pr_text_cut(&b, text, most);
-    if (width > g->width[col])
-        g->width[col] = width;
-    g->cell[row * g->cols + col] = b.data;
-}
-
-static void free_grid(pr_table_grid_t *g)
-{
-    for (int i = 0; i < g->rows * g->cols; i++)
-        free(g->cell[i]);
-    free(g->cell);
-    free(g->width);
-}
-
-static int grid_width(const pr_table_grid_t *g)
-{
-    int width = 0;
-    for (int i = 0; i < g->cols; i++)
-        width += g->width[i] + (i ? GAP : 0);
-    return width;
-}
-
-static void put_spaces(pr_buf_t *b, int n)
-{
-    if (n > 0)
-        pr_buf_printf(b, "%*s", n, "");
-}
-
-static void end_line(pr_buf_t *b)
-{
-    while (b->len > 0 && b->data[b->len - 1] == ' ')
-        b->len--;
-    pr_buf_puts(b, "\n");
-}
-
-/* One row of cells; where they do not fit side by side, the rest goes on indented lines below. Cells have the same
- * places in every row. */
-static void put_cells(pr_buf_t *b, const pr_table_grid_t *g, int row, int columns)
-{
-    int used = 0;
-    for (int i = 0; i < g->cols; i++) {
-        const char *text = g->cell[row * g->cols + i];
-        int indent = i ? GAP : 0;
-        if (used > 0 && used + indent + g->width[i] > columns) {
-            end_line(b);
-            used = 0;
-            indent = 2 * GAP;
-        }
-        int room = columns - used - indent, most = g->width[i] < room ? g->width[i] : room;
-        put_spaces(b, indent);
-        put_spaces(b, most - pr_text_cut(b, text, most));
-        used += indent + most;
-    }
-}
+enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 24 };
 
 // ---- what stands in it ----
 
@@ -87,6 +21,7 @@ typedef struct pr_layout {
     const size_t *shown;
     int rows;  // points shown
     int front; // of them, on the front: the first
+    const char *dir;
 } pr_layout_t;
 
 /* "0.500 0.500"; "0.500 0.500 | 1.000 0.000, density 0.3" of rows and parameters. */
@@ -108,33 +43,38 @@ static void choice_text(pr_buf_t *b, const pr_table_point_t *p, int k)
     }
 }
 
-static void set_headings(pr_table_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
+static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l)
 {
     int col = 0;
+    pr_grid_set(g, 0, col++, "", 1);
     if (l->search)
-        set_cell(g, 0, col++, "search", MAX_SEARCH);
+        pr_grid_set(g, 0, col++, "search", MAX_SEARCH);
     if (l->seed)
-        set_cell(g, 0, col++, "seed", MAX_HEADING);
-    set_cell(g, 0, col++, "weights", MAX_HEADING);
+        pr_grid_set(g, 0, col++, "seed", MAX_HEADING);
+    pr_grid_set(g, 0, col++, "weights", MAX_HEADING);
     for (int i = 0; i < t->k; i++)
-        set_cell(g, 0, col++, t->objective[i], MAX_HEADING);
+        pr_grid_set(g, 0, col++, t->objective[i], MAX_HEADING);
     if (l->cut)
-        set_cell(g, 0, col++, "cut", MAX_HEADING);
+        pr_grid_set(g, 0, col++, "cut", MAX_HEADING);
 }
 
-static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
+static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
 {
     int col = 0;
     pr_buf_t b = {0};
+    if (!p->base)
+        pr_buf_printf(&b, "%d", row);
+    pr_grid_set(g, row, col++, b.data ? b.data : "", MAX_HEADING);
+    b.len = 0;
     if (l->search)
-        set_cell(g, row, col++, p->search, MAX_SEARCH);
+        pr_grid_set(g, row, col++, p->search, MAX_SEARCH);
     if (l->seed) {
         pr_buf_printf(&b, "%d", p->seed);
-        set_cell(g, row, col++, b.data, MAX_HEADING);
+        pr_grid_set(g, row, col++, b.data, MAX_HEADING);
         b.len = 0;
     }
     choice_text(&b, p, t->k);
-    set_cell(g, row, col++, b.data ? b.data : "", 1 << 16);
+    pr_grid_set(g, row, col++, b.data ? b.data : "", 1 << 16);
     for (int i = 0; i < t->k; i++) {
         b.len = 0;
         pr_buf_printf(&b, "%.3f", p->mean[i]);
@@ -142,22 +82,20 @@ static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_t
             pr_buf_printf(&b, " ± %.3f", p->se[i]);
         else if (l->se)
             pr_buf_puts(&b, " ± –");
-        set_cell(g, row, col++, b.data, 1 << 16);
+        pr_grid_set(g, row, col++, b.data, 1 << 16);
     }
     if (l->cut) {
         b.len = 0;
         if (isfinite(p->cut))
             pr_buf_printf(&b, "%.0f %%", 100 * p->cut);
-        set_cell(g, row, col++, b.len > 0 ? b.data : "–", MAX_HEADING);
+        pr_grid_set(g, row, col++, b.len > 0 ? b.data : "–", MAX_HEADING);
     }
     pr_buf_free(&b);
 }
 
-static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
+static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_table_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k + l->cut};
-    g.width = pr_alloc((size_t)g.cols, sizeof *g.width);
-    g.cell = pr_alloc((size_t)g.cols * (size_t)g.rows, sizeof *g.cell);
+    pr_grid_t g = pr_grid_new(l->rows + 1, 1 + l->search + l->seed + 1 + t->k + l->cut);
     set_headings(&g, t, l);
     for (int i = 0; i < l->rows; i++)
         set_row(&g, i + 1, t, &t->point[l->shown[i]], l);
@@ -166,34 +104,48 @@ static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 
 // ---- putting it out ----
 
-/* The row, and the sample after it where there is room, or indented below. */
-static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *sample, int columns)
+static void put_spaces(pr_buf_t *b, int n)
 {
-    int room = columns - grid_width(g) - GAP;
-    put_cells(b, g, row, columns);
-    if (sample && room >= MIN_INLINE_SAMPLE) {
-        put_spaces(b, GAP);
-        pr_text_cut(b, sample, room);
-    } else if (sample) {
-        end_line(b);
-        put_spaces(b, 2 * GAP);
-        pr_text_cut(b, sample, columns - 2 * GAP);
-    }
-    end_line(b);
+    if (n > 0)
+        pr_buf_printf(b, "%*s", n, "");
 }
 
-static void put_grid(pr_buf_t *b, const pr_table_grid_t *g, const pr_layout_t *l, const char *const *sample,
-                     int columns, size_t left_out)
+/* The row, and the sample after it where there is room, or indented below. */
+static void put_row(pr_buf_t *b, const pr_grid_t *g, int row, const char *sample, int columns)
 {
-    bool inline_sample = sample && columns - grid_width(g) - GAP >= MIN_INLINE_SAMPLE;
+    int room = columns - pr_grid_width(g) - PR_GRID_GAP;
+    pr_grid_put(b, g, row, columns);
+    if (sample && room >= MIN_INLINE_SAMPLE) {
+        put_spaces(b, PR_GRID_GAP);
+        pr_text_cut(b, sample, room);
+    } else if (sample) {
+        pr_grid_end(b);
+        put_spaces(b, 2 * PR_GRID_GAP);
+        pr_text_cut(b, sample, columns - 2 * PR_GRID_GAP);
+    }
+    pr_grid_end(b);
+}
+
+static void put_left_out(pr_buf_t *b, const pr_layout_t *l, int columns, size_t n)
+{
+    pr_buf_t text = {0};
+    pr_buf_printf(&text, "… and %zu more%s%s", n, l->dir ? ": paretorank front " : "", l->dir ? l->dir : "");
+    pr_grid_wrap(b, text.data, columns, PR_GRID_GAP);
+    pr_buf_free(&text);
+}
+
+static void put_grid(pr_buf_t *b, const pr_grid_t *g, const pr_layout_t *l, const char *const *sample, int columns,
+                     size_t left_out)
+{
+    bool inline_sample = sample && columns - pr_grid_width(g) - PR_GRID_GAP >= MIN_INLINE_SAMPLE;
     put_row(b, g, 0, inline_sample ? "sample" : NULL, columns);
     for (int i = 0; i < l->rows; i++) {
         if (i == l->front && left_out > 0)
-            pr_buf_printf(b, "... and %zu more\n", left_out);
+            put_left_out(b, l, columns, left_out);
         put_row(b, g, i + 1, sample ? sample[l->shown[i]] : NULL, columns);
     }
     if (l->rows == l->front && left_out > 0)
-        pr_buf_printf(b, "... and %zu more\n", left_out);
+        put_left_out(b, l, columns, left_out);
 }
 
 /* Does a row stand in the table? base: of those of the base model and the experts. */
@@ -222,7 +174,7 @@ static void choose_rows(const pr_table_t *t, bool base, int most, pr_layout_t *l
 static pr_layout_t choose(const pr_table_t *t, size_t *shown, int max_rows, size_t *left_out)
 {
     enum { MOST = 1 << 20 };
-    pr_layout_t l = {.se = true, .shown = shown};
+    pr_layout_t l = {.se = true, .shown = shown, .search = t->n_searches > 1, .seed = t->n_seeds > 1};
     size_t none;
     choose_rows(t, false, max_rows > 0 ? max_rows : MOST, &l, shown, left_out);
     l.front = l.rows;
@@ -230,20 +182,28 @@ static pr_layout_t choose(const pr_table_t *t, size_t *shown, int max_rows, size
     return l;
 }
 
-char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows)
+char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows, const char *dir)
 {
     pr_buf_t b = {0};
     size_t left_out, *shown = pr_alloc(t->n, sizeof *shown);
     columns = columns > MIN_COLUMNS ? columns : MIN_COLUMNS;
     pr_layout_t l = choose(t, shown, max_rows, &left_out);
-    pr_table_grid_t g = make_grid(t, &l);
-    if (grid_width(&g) > columns) {
-        free_grid(&g);
+    l.dir = dir;
+    pr_grid_t g = make_grid(t, &l);
+    int whole = pr_grid_width(&g);
+    if (whole > columns) {
+        pr_grid_clear(&g);
         l.se = false;
         g = make_grid(t, &l);
     }
     put_grid(&b, &g, &l, sample, columns, left_out);
-    free_grid(&g);
+    if (!l.se && l.rows > 0) {
+        pr_buf_t text = {0};
+        pr_buf_printf(&text, "standard errors (±) are left out: they need %d columns", whole);
+        pr_grid_wrap(&b, text.data, columns, PR_GRID_GAP);
+        pr_buf_free(&text);
+    }
+    pr_grid_clear(&g);
     free(shown);
     return b.data;
 }

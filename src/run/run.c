@@ -88,6 +88,7 @@ static void source_tick(void *self)
     r->last_progress = now;
     pr_sweep_progress(r->sweep, &p);
     r->hooks->progress(r->hooks->self, &p);
+    pr_sweep_show_so_far(r->sweep);
 }
 
 /* ---- ranks that work ---- */
@@ -275,7 +276,14 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     }
     free(all);
     if (first)
-        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi, &r->sweep, err);
+        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi,
+                               r->hooks->may_replace, &r->sweep, err);
+    if (first && status == PR_OK && r->hooks->started) {
+        char *text =
+            pr_sweep_started_text(r->sweep, size, pr_team_count(&r->shape, size, NULL), r->shape.rows, r->shape.cols);
+        r->hooks->started(r->hooks->self, text);
+        free(text);
+    }
     return r->t->agree(r->t->self, status, err);
 }
 

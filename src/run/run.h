@@ -12,6 +12,8 @@ typedef struct pr_run_hooks {
     void (*progress)(void *self, const pr_progress_t *p);             // some times a second
     void (*finished)(void *self, const pr_sweep_t *s, bool complete); // everything is written; the sweep is still open
     void *self;
+    void (*started)(void *self, const char *text); // what there is to do, before the first job; NULL: nobody asks
+    bool may_replace; // results of another configuration: their tables are moved aside, else the run is refused
 } pr_run_hooks_t;
 
 /* Runs or continues the sweep of config (rank 0's; the others pass NULL and get it from rank 0). open_status: what rank

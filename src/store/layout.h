@@ -7,6 +7,8 @@
  *   heads/<label>.safetensors
  *   checkpoints/<kind>-<id>.ckpt unfinished trainings
  *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
+ *   replaced/<n>/                such tables, and sweep.cfg, of configurations before
+ *   front-so-far.json            as front.json, while the sweep runs
  *   cells.csv  front.csv  front.json  samples.jsonl  costs.csv  metrics.json  indicators.json
  */
 #ifndef PR_STORE_LAYOUT_H
@@ -23,6 +25,7 @@
 #define PR_FILE_CELLS "cells.csv"
 #define PR_FILE_FRONT_CSV "front.csv"
 #define PR_FILE_FRONT_JSON "front.json"
+#define PR_FILE_FRONT_NOW "front-so-far.json" // of a sweep that has not ended
 #define PR_FILE_SAMPLES "samples.jsonl"
 #define PR_FILE_COSTS "costs.csv"
 #define PR_FILE_METRICS "metrics.json"
@@ -32,6 +35,7 @@
 #define PR_FOLDER_HEADS "heads"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
 #define PR_FOLDER_EVALUATIONS "evaluations"
+#define PR_FOLDER_REPLACED "replaced" // tables of configurations before, in folders 1, 2, ..
 #define PR_END_CHECKPOINT ".ckpt"
 #define PR_END_SEGMENT ".seg"
 

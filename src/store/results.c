@@ -389,6 +389,41 @@ pr_status_t pr_results_each_file(const char *dir, pr_results_file_fn fn, void *s
     return status;
 }
 
+// ---- tables of another configuration ----
+
+static pr_status_t move_into(const char *dir, const char *folder, const char *name, pr_error_t *err)
+{
+    char *from = pr_results_path(dir, "%s", name), *to = pr_results_path(folder, "%s", name);
+    pr_status_t status = PR_OK;
+    if (rename(from, to) != 0 && errno != ENOENT)
+        status = pr_fail(err, PR_ERR_IO, "%s: cannot be moved to %s: %s", from, to, strerror(errno));
+    else
+        pr_sync_dir_of(to);
+    free(from);
+    free(to);
+    return status;
+}
+
+pr_status_t pr_results_put_aside(const pr_results_t *r, char *to, size_t size, pr_error_t *err)
+{
+    static const char *const names[] = {PR_FILE_CELLS, PR_FILE_FRONT_CSV, PR_FILE_FRONT_JSON, PR_FILE_SAMPLES,
+                                        PR_FILE_COSTS, PR_FILE_METRICS,   PR_FILE_INDICATORS, PR_FILE_CONFIG};
+    char *folder = NULL;
+    for (int n = 1; !folder; n++) {
+        snprintf(to, size, PR_FOLDER_REPLACED "/%d", n);
+        folder = pr_results_path(r->dir, "%s", to);
+        if (access(folder, F_OK) == 0) {
+            free(folder);
+            folder = NULL;
+        }
+    }
+    pr_status_t status = pr_mkdirs(folder, err);
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == PR_OK; i++)
+        status = move_into(r->dir, folder, names[i], err);
+    free(folder);
+    return status;
+}
+
 // ---- what a killed process left ----
 
 bool pr_results_is_temporary(const char *name)

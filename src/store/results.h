@@ -49,6 +49,9 @@ typedef pr_status_t (*pr_results_file_fn)(void *self, const pr_results_file_t *f
 /* Calls fn, which may delete it, for each file here and up to two folders down; not PR_OK ends it. Follows no links and
  * passes over folders that cannot be read. Errors: PR_ERR_NOT_FOUND (no such directory), what fn returned. */
 pr_status_t pr_results_each_file(const char *dir, pr_results_file_fn fn, void *self, pr_error_t *err);
+/* Moves the tables and sweep.cfg into a new folder, replaced/1, replaced/2, ..: to [size] is its name in the directory.
+ * Errors: PR_ERR_IO. */
+pr_status_t pr_results_put_aside(const pr_results_t *r, char *to, size_t size, pr_error_t *err);
 /* Removes files that a killed process left half-written (*.tmp-<digits>). */
 void pr_results_sweep_temporaries(const pr_results_t *r);
 /* Is it the name of such a file? */

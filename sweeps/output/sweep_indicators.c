@@ -109,7 +109,33 @@ static pr_bootstrap_t how_to(const pr_sweep_t *s, const pr_volumes_t *v)
     return (pr_bootstrap_t){v->resamples, 0.95, (uint64_t)s->config->seed};
 }
 
-/* The mean over a search's runs, with an interval over prompts and runs where the prompts' scores are known. */
+/* From fewer seeds nothing is said of what other seeds would give. */
+enum { SEEDS_FOR_INTERVAL = 3 };
+
+/* What an interval of so many seeds is over, for metrics.json. New reference. */
+static json_t *over(int seeds)
+{
+    return seeds >= SEEDS_FOR_INTERVAL ? json_pack("[s, s]", "prompts", "seeds") : json_pack("[s]", "prompts");
+}
+
+/* values [n][1 + resamples]: over prompts and runs, or, of few runs, of their mean over prompts alone. false: there is none. */
+static bool interval_of(const pr_sweep_t *s, const pr_volumes_t *v, const double *const *values, int n,
+                        pr_interval_t *out)
+{
+    pr_bootstrap_t how = how_to(s, v);
+    if (n >= SEEDS_FOR_INTERVAL)
+        return pr_resampled_interval(values, (size_t)n, &how, out, NULL) == PR_OK;
+    double *mean = pr_alloc(1 + v->resamples, sizeof *mean);
+    const double *one = mean;
+    for (int i = 0; i < n; i++)
+        for (size_t j = 0; j <= v->resamples; j++)
+            mean[j] += values[i][j] / n;
+    bool found = pr_resampled_interval(&one, 1, &how, out, NULL) == PR_OK;
+    free(mean);
+    return found;
+}
+
+/* The mean over a search's runs, with an interval where the prompts' scores are known. */
 static json_t *hypervolume_of(const pr_sweep_t *s, const pr_volumes_t *v, const pr_group_t *g)
 {
     double mean = 0, error = 0;
@@ -125,39 +151,53 @@ static json_t *hypervolume_of(const pr_sweep_t *s, const pr_volumes_t *v, const 
     }
     json_t *h = json_pack("{s:o, s:s, s:o}", "mean", pr_json_real(mean), "method", pr_hv_method_name(method), "error",
                           pr_json_real(error));
-    pr_bootstrap_t how = how_to(s, v);
     pr_interval_t interval;
-    if (all_resampled(g) && pr_resampled_interval(values, (size_t)g->n, &how, &interval, NULL) == PR_OK) {
+    if (all_resampled(g) && interval_of(s, v, values, g->n, &interval)) {
         json_object_set_new(h, "low", pr_json_real(interval.low));
         json_object_set_new(h, "high", pr_json_real(interval.high));
+        json_object_set_new(h, "over", over(g->n));
         json_object_set_new(h, "resamples", json_integer((json_int_t)v->resamples));
         json_object_set_new(h, "resampled", json_string(pr_hv_method_name(resampler)));
     }
     return h;
 }
 
-/* How much more hypervolume a search has than the first, with the interval of the paired bootstrap; null where
- * resamples are missing. */
+/* The standard deviation of x [n], n > 1. */
+static double deviation_of(const double *x, int n)
+{
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++)
+        mean += x[i] / n;
+    for (int i = 0; i < n; i++)
+        squares += (x[i] - mean) * (x[i] - mean);
+    return sqrt(squares / (n - 1));
+}
+
+/* How much more hypervolume a search has than the first, seed by seed. Its interval is over what other seeds would give
+ * too, so that of few seeds there is none. */
 static json_t *difference_of(const pr_sweep_t *s, const pr_volumes_t *v, const pr_group_t *first, const pr_group_t *g)
 {
-    if (!all_resampled(first) || !all_resampled(g) || first->n != g->n)
-        return json_null();
     size_t row = 1 + v->resamples;
-    double *more = pr_alloc((size_t)g->n * row, sizeof *more);
+    bool resampled = all_resampled(first) && all_resampled(g);
+    double *more = pr_alloc((size_t)g->n * row, sizeof *more), each[PR_MAX_SEEDS], mean = 0;
     const double *values[PR_MAX_SEEDS];
     for (int i = 0; i < g->n; i++) {
         values[i] = more + (size_t)i * row;
-        for (size_t j = 0; j < row; j++)
+        each[i] = g->volume[i]->at.volume - first->volume[i]->at.volume;
+        mean += each[i] / g->n;
+        for (size_t j = 0; j < row && resampled; j++)
             more[(size_t)i * row + j] = g->volume[i]->resampled[j] - first->volume[i]->resampled[j];
     }
-    pr_bootstrap_t how = how_to(s, v);
     pr_interval_t interval;
-    json_t *d = NULL;
-    if (pr_resampled_interval(values, (size_t)g->n, &how, &interval, NULL) == PR_OK)
-        d = json_pack("{s:o, s:o, s:o}", "mean", pr_json_real(interval.estimate), "low", pr_json_real(interval.low),
-                      "high", pr_json_real(interval.high));
+    bool known = resampled && g->n >= SEEDS_FOR_INTERVAL && interval_of(s, v, values, g->n, &interval);
+    double deviation = g->n > 1 ? deviation_of(each, g->n) : NAN;
+    long needed = g->n > 1 ? pr_seeds_needed(mean, deviation) : 0;
     free(more);
-    return d ? d : json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:i, s:o, s:o}", "mean", pr_json_real(mean), "low",
+                     known ? pr_json_real(interval.low) : json_null(), "high",
+                     known ? pr_json_real(interval.high) : json_null(), "over", known ? over(g->n) : json_null(),
+                     "seeds", g->n, "deviation", pr_json_real(deviation), "seeds_needed",
+                     needed > 0 ? json_integer(needed) : json_null());
 }
 
 /* ---- what is kept of a search: {"points", ..., "controllability"} ---- */
@@ -293,6 +333,16 @@ static pr_status_t describe_all(pr_sweep_t *s, pr_measuring_t *m, pr_error_t *er
     return PR_OK;
 }
 
+/* Points of a search's runs that are on the front of all searches: the mean over its seeds. joint [points of all]. */
+static double joint_count(const pr_sweep_t *s, const pr_measuring_t *m, int search, const bool *joint, int seeds)
+{
+    size_t at = 0, count = 0;
+    for (int i = 0; i < s->n_track; i++)
+        for (size_t j = 0; j < m->runs.run[i].n; j++, at++)
+            count += i / s->config->n_seeds == search && joint[at];
+    return (double)count / seeds;
+}
+
 static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
 {
     static const char *const before[] = {"points", "front"}, *const after[] = {"expected_utility",
@@ -300,6 +350,8 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
                                                                                "sparsity", "controllability"};
     json_t *list = json_array();
     pr_group_t first = group_of(s, m->runs.run, &m->volumes, 0);
+    bool *joint = pr_alloc(m->runs.n, sizeof *joint);
+    pr_nondominated(m->runs.mean, m->runs.n, s->config->n_objectives, true, joint);
     for (int i = 0; i < s->config->n_searches; i++) {
         char name[32];
         pr_group_t g = group_of(s, m->runs.run, &m->volumes, i);
@@ -310,6 +362,9 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
         json_t *v = json_pack("{s:s, s:i}", "search", s->config->search[i].name, "seeds", g.n);
         for (size_t j = 0; j < sizeof before / sizeof *before; j++)
             json_object_set(v, before[j], json_object_get(kept, before[j]));
+        double both = joint_count(s, m, i, joint, g.n);
+        json_object_set_new(v, "joint_front",
+                            both == floor(both) ? json_integer((json_int_t)both) : pr_json_real(both));
         json_object_set_new(v, "hypervolume", hypervolume_of(s, &m->volumes, &g));
         for (size_t j = 0; j < sizeof after / sizeof *after; j++)
             json_object_set(v, after[j], json_object_get(kept, after[j]));
@@ -317,6 +372,7 @@ static json_t *indicators_of(const pr_sweep_t *s, const pr_measuring_t *m)
             json_object_set_new(v, "more_than_first", difference_of(s, &m->volumes, &first, &g));
         json_array_append_new(list, v);
     }
+    free(joint);
     return list;
 }
 
@@ -377,6 +433,7 @@ static json_t *searches_of(const pr_sweep_t *s, const pr_measuring_t *m, bool kn
 static void tell(const pr_sweep_t *s, const pr_measuring_t *m)
 {
     const pr_hv_estimate_t *all = &m->volumes.all.at;
+    pr_reference_tell(s, m->reference, all->volume, m->runs.n);
     if (isinf(all->volume))
         pr_log(PR_LOG_WARN,
                "the hypervolume is above the range of numbers (null in metrics.json): a reference point nearer "
@@ -419,70 +476,4 @@ pr_status_t pr_sweep_measure(pr_sweep_t *s, json_t **out, pr_error_t *err)
 json_t *pr_sweep_indicators(const pr_sweep_t *s)
 {
     return s->indicators ? json_incref(s->indicators) : json_array();
-}
-
-static void cell(pr_buf_t *b, const json_t *v, const char *format)
-{
-    if (json_is_number(v))
-        pr_buf_printf(b, format, json_number_value(v));
-    else
-        pr_buf_puts(b, "–");
-}
-
-/* Means of counts over seeds. */
-static void count_cell(pr_buf_t *b, const json_t *v, const char *whole, const char *part)
-{
-    double x = json_number_value(v);
-    pr_buf_puts(b, "  ");
-    cell(b, v, x == floor(x) ? whole : part);
-}
-
-/* Volumes of many objectives are small. */
-static void volume_cell(pr_buf_t *b, const char *before, const json_t *v)
-{
-    double x = json_number_value(v);
-    pr_buf_puts(b, before);
-    cell(b, v, x != 0 && fabs(x) < 1e-3 ? "%.3e" : "%.4f");
-}
-
-char *pr_sweep_search_table(const json_t *indicators)
-{
-    pr_buf_t b = {0};
-    size_t i;
-    json_t *v;
-    int width = 6;
-    bool estimated = false;
-    json_array_foreach(indicators, i, v)
-    {
-        int len = (int)strlen(json_string_value(json_object_get(v, "search")));
-        width = len > width ? len : width;
-    }
-    pr_buf_printf(&b, "%-*s  seeds  points  front  hypervolume (95%% interval)  expected utility%s\n", width, "search",
-                  json_array_size(indicators) > 1 ? "  hypervolume more than the first's (95% interval)" : "");
-    json_array_foreach(indicators, i, v)
-    {
-        const json_t *h = json_object_get(v, "hypervolume");
-        pr_buf_printf(&b, "%-*s  %5d", width, json_string_value(json_object_get(v, "search")),
-                      (int)json_integer_value(json_object_get(v, "seeds")));
-        count_cell(&b, json_object_get(v, "points"), "%6.0f", "%6.1f");
-        count_cell(&b, json_object_get(v, "front"), "%5.0f", "%5.1f");
-        volume_cell(&b, "  ", json_object_get(h, "mean"));
-        if (json_object_get(h, "low")) {
-            volume_cell(&b, " (", json_object_get(h, "low"));
-            volume_cell(&b, " to ", json_object_get(h, "high"));
-            pr_buf_puts(&b, ") ");
-        }
-        estimated = estimated || json_number_value(json_object_get(h, "error")) > 0;
-        pr_buf_puts(&b, "  ");
-        cell(&b, json_object_get(v, "expected_utility"), "%16.4f");
-        const json_t *more = json_object_get(v, "more_than_first");
-        if (json_is_object(more))
-            pr_buf_printf(&b, "  %+.4f (%+.4f to %+.4f)", json_number_value(json_object_get(more, "mean")),
-                          json_number_value(json_object_get(more, "low")),
-                          json_number_value(json_object_get(more, "high")));
-        pr_buf_puts(&b, "\n");
-    }
-    if (estimated)
-        pr_buf_puts(&b, "hypervolumes are estimates: metrics.json has their method and error\n");
-    return b.data;
 }

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The table of all points, in canonical order, with what its rows point into. */
 typedef struct pr_output {
@@ -27,7 +28,7 @@ typedef struct pr_output {
     double *turned;               // [n,K] means, larger is better
     const pr_evaluation_t **eval; // [n] of the first range of prompts, for samples
     char (*id)[PR_HASH_HEX];      // [2n] of the first and the last range's job
-    const char **name;
+    const char **name, **search;  // of objectives, of searches
 } pr_output_t;
 
 static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_output_t *o)
@@ -83,10 +84,19 @@ static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
                        .turned = pr_alloc(most * k_n, sizeof(double)),
                        .eval = pr_alloc(most, sizeof *o->eval),
                        .id = pr_alloc(2 * most, sizeof *o->id),
-                       .name = pr_alloc(k_n, sizeof *o->name)};
+                       .name = pr_alloc(k_n, sizeof *o->name),
+                       .search = pr_alloc((size_t)s->config->n_searches, sizeof *o->search)};
+    for (int i = 0; i < s->config->n_searches; i++)
+        o->search[i] = s->config->search[i].name;
     for (size_t k = 0; k < k_n; k++)
         o->name[k] = s->config->objective[k].name;
-    o->table = (pr_table_t){.k = (int)k_n, .objective = o->name, .point = o->row};
+    o->table = (pr_table_t){.k = (int)k_n,
+                            .objective = o->name,
+                            .point = o->row,
+                            .n_searches = s->config->n_searches,
+                            .n_seeds = s->config->n_seeds,
+                            .search = o->search,
+                            .seed = s->config->seeds};
 }
 
 /* base: with the rows of the base model and the experts alone. */
@@ -113,6 +123,7 @@ static void output_clear(pr_output_t *o)
     free(o->eval);
     free(o->id);
     free(o->name);
+    free(o->search);
 }
 
 typedef struct pr_vector_order {
@@ -362,15 +373,17 @@ static json_t *cost_metrics(const pr_sweep_t *s)
 
 static json_t *metrics_of(const pr_sweep_t *s, const pr_output_t *o, const json_t *measured)
 {
-    json_t *reference = json_object(), *hosts = json_array();
+    json_t *reference = json_object(), *from = json_object(), *hosts = json_array();
     double point[PR_MAX_OBJECTIVES];
     pr_sweep_fill_reference(s, o->turned, o->n_points, point);
     for (int k = 0; k < o->table.k; k++) // -INFINITY when nothing has been evaluated: JSON has no word for it
         json_object_set_new(reference, o->name[k], pr_json_real(pr_sweep_sign(s, k) * point[k]));
+    for (int k = 0; k < o->table.k; k++)
+        json_object_set_new(from, o->name[k], json_string(pr_reference_from(s, k)));
     for (int i = 0; i < s->fold->n_host; i++)
         json_array_append_new(hosts, json_string(s->fold->host[i]));
-    json_t *m = json_pack("{s:s, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
-                          reference, "all", json_object_get(measured, "all"), "searches",
+    json_t *m = json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:o, s:o, s:O}", "name", s->config->name, "reference_point",
+                          reference, "reference_from", from, "all", json_object_get(measured, "all"), "searches",
                           json_object_get(measured, "searches"), "indicators", json_object_get(measured, "indicators"),
                           "costs", cost_metrics(s), "hosts", hosts, "failures", s->fold->failures);
     json_object_set(m, "base", json_object_get(measured, "base")); // a missing key is not set
@@ -404,6 +417,14 @@ static pr_status_t begin_piece(pr_sweep_t *s, const char *what, pr_error_t *err)
     return status;
 }
 
+/* The tables say it from now on. */
+static void remove_so_far(const pr_sweep_t *s)
+{
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_FRONT_NOW);
+    unlink(path);
+    free(path);
+}
+
 pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, pr_error_t *err)
 {
     pr_output_t o;
@@ -416,7 +437,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     PR_GO(pr_sweep_commit(s, err));
     PR_GO(pr_results_check(s->results, err));
     PR_GO(write_costs(s, err));
-    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s)) {
+    if (!pr_sweep_complete(s) && pr_sweep_tables_finished(s, o.table.n)) {
         pr_log(PR_LOG_INFO, "%s: the tables of the finished sweep stay, as this run does not end complete", dir);
         goto done;
     }
@@ -428,14 +449,34 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     warn_of_cuts(s, &o);
     PR_GO(begin_piece(s, PR_ENDING_INDICATORS, err));
     PR_GO(write_metrics(s, &o, err));
-    PR_GO(pr_sweep_tables_written(s, err));
+    PR_GO(pr_sweep_tables_written(s, o.table.n, err));
 done:
+    if (status == PR_OK)
+        remove_so_far(s);
     s->fold->ending = NULL;
     free(cells);
     free(csv);
     free(json);
     output_clear(&o);
     return status;
+}
+
+void pr_sweep_show_so_far(pr_sweep_t *s)
+{
+    static const double PAUSE = 10, SHARE = 50; // seconds; of the time, at most this part
+    double now = pr_time_monotonic();
+    pr_output_t o;
+    if (s->fold->ending || s->graph.n_evaluated == s->shown || now < s->show_next)
+        return;
+    char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_FRONT_NOW);
+    make_table(s, true, &o);
+    mark_front(&o, NULL, 0);
+    if (o.n_points > 0)
+        pr_write_front_json(path, &o.table, NULL);
+    output_clear(&o);
+    free(path);
+    s->shown = s->graph.n_evaluated;
+    s->show_next = pr_time_monotonic() + fmax(PAUSE, SHARE * (pr_time_monotonic() - now));
 }
 
 char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
@@ -454,7 +495,7 @@ char *pr_sweep_front_table(const pr_sweep_t *s, int columns, int max_rows)
             shown += o.row[i].front;
             sample[i] = pr_sweep_first_response(pr_sweep_said(s, &o.row[i], o.eval[i], NULL));
         }
-    char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows);
+    char *text = pr_front_table(&o.table, (const char *const *)sample, columns, max_rows, pr_sweep_dir(s));
     for (size_t i = 0; i < o.table.n; i++)
         free(sample[i]);
     free(sample);

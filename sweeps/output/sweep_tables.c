@@ -65,13 +65,14 @@ static json_t *hash_tables(const char *dir)
     return files;
 }
 
-pr_status_t pr_sweep_tables_written(pr_sweep_t *s, pr_error_t *err)
+pr_status_t pr_sweep_tables_written(pr_sweep_t *s, size_t rows, pr_error_t *err)
 {
     char key[PR_HASH_HEX];
     content_key(s, key);
-    json_t *line = json_pack("{s:o, s:s, s:b, s:o}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
-                             pr_sweep_complete(s), "warnings", s->warnings ? json_incref(s->warnings) : json_array());
-    static const char *const keys[] = {"files", "of", "complete", "warnings"};
+    json_t *line = json_pack("{s:o, s:s, s:b, s:I, s:o}", "files", hash_tables(pr_sweep_dir(s)), "of", key, "complete",
+                             pr_sweep_complete(s), "rows", (json_int_t)rows, "warnings",
+                             s->warnings ? json_incref(s->warnings) : json_array());
+    static const char *const keys[] = {"files", "of", "complete", "rows", "warnings"};
     const json_t *before = s->fold->tables;
     bool known = before != NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -101,11 +102,12 @@ bool pr_sweep_tables_stand(const char *dir, const json_t *line)
     return same;
 }
 
-bool pr_sweep_tables_finished(const pr_sweep_t *s)
+bool pr_sweep_tables_finished(const pr_sweep_t *s, size_t rows)
 {
-    // Those of an earlier configuration give way to this one's, but not to nothing.
-    bool replaced = !pr_sweep_tables_are_ours(s) && s->graph.n_evaluated > 0;
-    return !replaced && pr_sweep_tables_stand(pr_sweep_dir(s), s->fold->tables);
+    // Those of a configuration that this one adds to give way to no fewer rows.
+    json_int_t before = json_integer_value(json_object_get(s->fold->tables, "rows"));
+    bool more = !pr_sweep_tables_are_ours(s) && rows > 0 && (json_int_t)rows >= before;
+    return !more && pr_sweep_tables_stand(pr_sweep_dir(s), s->fold->tables);
 }
 
 /* ---- for readers of tables ---- */

@@ -47,7 +47,7 @@ want "base of metrics.json" "$(json one/metrics.json 'sorted(m["base"])')" "['ex
 first=$(grep '"job_start"' "$work/one/journal.jsonl" | grep '"kind":"evaluate"' | head -1)
 case $first in *'"label":"states (0,0)"'*) ;; *) fail "the first evaluation is not the base model's: $first" ;; esac
 expect 0 "$paretorank" front "$work/one" --rows 1
-grep -q '^base  *0.000 0.000' "$work/out" || fail "front shows no base model: $(cat "$work/out")"
+grep -q '^ *base  *0.000 0.000' "$work/out" || fail "front shows no base model: $(cat "$work/out")"
 
 # The same bytes on other numbers of ranks, and after a kill, once and again.
 sweep 3 three

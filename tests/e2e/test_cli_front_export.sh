@@ -48,6 +48,13 @@ cmp -s "$work/out" "$dir/front.json" || fail "front --json"
 unchecked 0 "" front "$dir" --csv
 cmp -s "$work/out" "$dir/front.csv" || fail "front --csv"
 expect 2 "not both" front "$dir" --json --csv
+sed '/0\.53/,$d' "$dir/front.json" >"$dir/front-so-far.json" # while it runs
+printf '  "se": {"kind": 0.01, "short": 0.02}, "prompts": 8, "tokens": 100, "point": "p1", "job": "j1"}]}' >"$dir/rest"
+sed -i '$d' "$dir/front-so-far.json" && cat "$dir/rest" >>"$dir/front-so-far.json"
+expect 0 "the sweep has not ended" front "$dir"
+holds "0.91"
+grep -q "0.64" "$work/out" && fail "the front so far is not the one that is shown"
+rm "$dir/front-so-far.json" "$dir/rest"
 echo nonsense >>"$dir/samples.jsonl"
 unchecked 3 "samples.jsonl:4" front "$dir"
 for bad in '[]' '{"objectives": [], "points": []}' '{"objectives": [3], "points": []}' '{"objectives": ["a"]}' \

@@ -8,6 +8,8 @@ cd "$work" || exit 1
 expect 0 "" plan "$cfg" --ranks 3
 holds "3 experts"
 holds "512 for fine-tuning"
+holds " on 3 ranks, were each as fast as this one is now ("
+holds "reference   the declared worst values"
 [ -e "$work/results" ] && fail "plan wrote something"
 expect 0 "" plan "$cfg" --ranks 4 --json --set 'seeds=[1,2]' --set 'search={type="grid";divisions=5;}'
 python3 - "$work/out" <<'P' || fail "plan --json"
@@ -19,6 +21,14 @@ assert p["evaluate"] == {"points": 84, "base": 1 + 2 * 3, "tokens": (84 + 7) * 1
 assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
 assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
+t = p["time"]
+assert 0 < t["seconds_least"] < t["seconds_most"] and t["new_tokens_per_second"] > 0 and t["learnt_tokens_per_second"] > 0, t
+# By these rates: two rounds of trainings on three workers, and the evaluations of 42 points by `states` and by `params`, which
+# run three experts and one, and of 7 rows beside them.
+train = 40 * 16 * 4 * (40 / t["new_tokens_per_second"] + (19.8 + 40) * 4 / 3 / t["learnt_tokens_per_second"])
+evaluate = 128 * 40 / t["new_tokens_per_second"] * (42 * 3 + 42 + 7)
+assert abs(t["seconds_most"] / (2 * train + evaluate / 3) - 1) < 0.01, (t, train, evaluate)
+assert p["changes"] == []
 P
 expect 0 "" plan "$cfg" --set objectives.[1].minimize=true
 [ "$(grep -c "minimized, an empty response has the best value" "$work/out")" = 1 ] || fail "what minimize makes of an empty response"

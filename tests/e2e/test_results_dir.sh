@@ -47,8 +47,10 @@ grep -q "^results .*/p/out/other " "$work/out" || fail "plan: $(grep results "$w
 # What became another at its place is told, and what depends on it done again.
 cp -r "$work/p/out/other" "$work/p/out/edited"
 printf 'the 2.0\nof -1.0\n' >"$work/p/words.txt"
-expect 0 run_in "$work/p/out" edited
-grep -q "words.txt is not what it was; what depends on it is done again" "$work/err" || fail "an edited word list: $(cat "$work/err")"
+expect 2 run_in "$work/p/out" edited
+grep -q "objectives.a.words: its content → another" "$work/err" || fail "an edited word list: $(cat "$work/err")"
+expect 0 run_in "$work/p/out" edited --replace
+grep -q "words.txt is not what it was" "$work/err" || fail "an edited word list: $(cat "$work/err")"
 [ "$(jobs "$work/p/out/edited")" -eq 12 ] || fail "$(jobs "$work/p/out/edited") jobs with an edited word list, expected 12"
 rm -r "$work/p/out/edited"
 printf 'the 1.0\nof -1.0\n' >"$work/p/words.txt"
@@ -94,7 +96,7 @@ expect 3 run_in "$work/rel" out
 grep -q "objectives.\[1\].command: scorers/half.sh is not there any more" "$work/err" || fail "the message: $(cat "$work/err")"
 [ "$(wc -l <"$work/err")" -eq 1 ] || fail "more than one line: $(cat "$work/err")"
 same_file "$work/rel-whole/out/journal.jsonl" "$work/rel/out/journal.jsonl"
-expect 1 run_in "$work/rel" rel.cfg --set 'results="out"' # by the file there is another command, which fails
+expect 2 run_in "$work/rel" rel.cfg --set 'results="out"' # by the file there is another command
 same_tables "$work/rel-whole/out" "$work/rel/out"
 mkdir "$work/rel2"
 cp -r "$work/rel-whole/." "$work/rel2/"
@@ -223,7 +225,7 @@ held "$pid"
 kill_tree "$pid"
 expect 0 "$paretorank" status "$k"
 grep -q "state *stopped" "$work/out" || fail "status: $(cat "$work/out")"
-grep -q "the run was killed (no end in the journal; its last line is .* old): start the same command again" "$work/out" || fail "status: $(cat "$work/out")"
+grep -q "the run was killed (no end in the journal; its last line is of .* ago): start the same command again" "$work/out" || fail "status: $(cat "$work/out")"
 grep -q "no end of *empathy-s1 (rank 0 on " "$work/out" || fail "the job is not named: $(cat "$work/out")"
 expect 0 "$paretorank" run "$k" --quiet
 grep -q "the last run was killed.*without an end: empathy-s1 (rank 0 on " "$work/err" || fail "run: $(cat "$work/err")"

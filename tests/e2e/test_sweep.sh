@@ -40,7 +40,7 @@ same_file "$work/before.csv" "$work/n2/cells.csv"
 [ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 16 ] || fail "a finished job was done again"
 
 # A change that concerns evaluation only leaves the experts and redoes the points; one that concerns an expert redoes that.
-tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 >/dev/null 2>&1
+tiny 2 "$work/n2" --set evaluate.max_new_tokens=6 --replace >/dev/null 2>&1
 [ "$(grep '"job_done"' "$work/n2/journal.jsonl" | grep -c '"kind":"train"')" -eq 3 ] || fail "experts were made again"
 [ "$(grep -c '"job_done"' "$work/n2/journal.jsonl")" -eq 29 ] || fail "a changed evaluation took stale results"
 
@@ -54,6 +54,9 @@ expect 0 "$paretorank" status "$work/n1"
 grep -q finished "$work/out" || fail "status: not finished"
 expect 0 "$paretorank" front "$work/n1"
 expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --out "$work/merged"
+! grep -q 'their sum' "$work/err" || fail "export: $(cat "$work/err")"
+expect 0 "$paretorank" export "$work/n1" --weights 1,1,1 --out "$work/off" # weights that no point of the sweep has
+grep -q -- "--weights: their sum is 3, while the sweep's weights sum to 1; they are taken as they are" "$work/err" || fail "export: $(cat "$work/err")"
 prompt='Client: I lost my job.
 Counselor:'
 expect 0 "$paretorank" generate "$PARETORANK_SOURCE_DIR/sweeps/counsel/model" --prompt "$prompt" --greedy --max-new-tokens 12 \

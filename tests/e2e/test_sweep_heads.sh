@@ -68,7 +68,7 @@ for file in cells.csv front.csv heads/kind.safetensors; do same_file "$work/one/
 
 # Other data: another head, and all that was scored by it.
 printf '{"prompt": "Client: One more.\\nCounselor:", "chosen": " I see.", "rejected": " No."}\n' >>"$work/pairs.jsonl"
-run 2 three
+run 2 three --replace
 want three 2 3 8
 cmp -s "$work/one/heads/kind.safetensors" "$work/three/heads/kind.safetensors" && fail "the head is that of the old data"
 "$paretorank" status "$work/three" >"$work/out" || fail "status"

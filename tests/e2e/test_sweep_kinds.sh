@@ -78,7 +78,7 @@ expect 0 "$paretorank" export "$work/equal" --weights 0,1 --out "$work/equal-ada
 rm "$work/equal/experts/brief-s1"
 run 1 equal
 [ "$(expert short)" = "$(expert brief)" ] || fail "the link of the second name does not come back"
-run 2 equal --set 'objectives.[1].words=7'
+run 2 equal --set 'objectives.[1].words=7' --replace
 [ "$(trained)" -eq 2 ] && [ "$(expert short)" != "$(expert brief)" ] || fail "another objective has the same expert"
 
 # Policies of two methods, and trainings of their own: the same at any number of ranks and after SIGKILL; who asks for the
@@ -168,7 +168,7 @@ done
 evaluated() { grep -c '"event": *"job_done"' "$work/$1/journal.jsonl"; }
 [ "$(evaluated merged1)" -eq 9 ] || fail "merged: $(evaluated merged1) jobs"
 [ "$(evaluated merged-cut)" -eq 9 ] || fail "merged-cut: $(evaluated merged-cut) jobs, expected the 5 that were cut off"
-run 2 merged --set "results=\"$work/merged3\"" --set regmean.prompts=6
+run 2 merged --set "results=\"$work/merged3\"" --set regmean.prompts=6 --replace
 [ "$(evaluated merged3)" -eq 18 ] || fail "merged: with more prompts: $(evaluated merged3) jobs, expected 9 more"
 expect 2 mpirun -q -n 1 "$paretorank" run "$work/given.cfg" --set 'aggregate="regmean"'
 grep -q 'given.cfg: prompts.train: missing; aggregate = "regmean"' "$work/err" || fail "regmean without training prompts"

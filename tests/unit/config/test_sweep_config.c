@@ -2,6 +2,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/key_class.h"
+#include "config/keys.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -600,11 +602,41 @@ START_TEST(every_default_can_be_written)
 }
 END_TEST
 
+/* What another value does to results is said of keys that there are; of the others it is that they are changed. */
+START_TEST(classes_of_keys)
+{
+#define KEY(key, class) key,
+    static const char *const keys[] = {PR_KEY_CLASS_LIST(KEY)};
+#undef KEY
+    static const struct {
+        const char *prefix;
+        const pr_option_t *rows;
+    } tables[] = {{"policies[].train.", pr_train_keys},
+                  {"policies[].", pr_policy_keys},
+                  {"search[].", pr_search_keys},
+                  {"objectives[].", pr_objective_keys},
+                  {"", pr_config_keys}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        for (size_t j = 0; j < sizeof tables / sizeof *tables; j++) {
+            size_t n = strlen(tables[j].prefix);
+            if (strncmp(keys[i], tables[j].prefix, n) != 0)
+                continue;
+            ck_assert_msg(pr_option_find(tables[j].rows, keys[i] + n) != NULL, "no key %s", keys[i]);
+            break;
+        }
+    ck_assert_int_eq(pr_key_class("finetune.lr"), PR_KEY_RESULT);
+    ck_assert_int_eq(pr_key_class("a key of tomorrow"), PR_KEY_RESULT);
+    ck_assert_int_eq(pr_key_class("finetune.steps"), PR_KEY_STEPS);
+    ck_assert_int_eq(pr_key_class("threads"), PR_KEY_HOW);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
     TCase *tcase = tcase_create("config");
     tcase_add_test(tcase, defaults);
+    tcase_add_test(tcase, classes_of_keys);
     tcase_add_test(tcase, all_kinds_are_read);
     tcase_add_test(tcase, searches_times_aggregations);
     tcase_add_test(tcase, wrong_values_are_located);

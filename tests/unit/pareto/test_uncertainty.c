@@ -224,6 +224,25 @@ START_TEST(student)
 }
 END_TEST
 
+/* The sample sizes of published power tables for the paired t test, two-sided at 5 %, power 80 % (G*Power 3.1). */
+START_TEST(seeds_needed)
+{
+    static const struct {
+        double ratio;
+        long n;
+    } table[] = {{0.2, 199}, {0.5, 34}, {0.8, 15}, {1, 10}, {2, 5}, {100, 3}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        ck_assert_int_eq(pr_seeds_needed(table[i].ratio * 0.03, 0.03), table[i].n);
+        ck_assert_int_eq(pr_seeds_needed(-table[i].ratio * 7, 7), table[i].n);
+    }
+    ck_assert_int_eq(pr_seeds_needed(1, 0), 3);
+    ck_assert_int_eq(pr_seeds_needed(0, 1), 0);
+    ck_assert_int_eq(pr_seeds_needed(0, 0), 0);
+    ck_assert_int_eq(pr_seeds_needed(1e-9, 1), 0);
+    ck_assert_int_eq(pr_seeds_needed(1, NAN), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("uncertainty");
@@ -237,5 +256,6 @@ int main(void)
     tcase_add_test(t, probability_of_the_front);
     tcase_add_test(t, statistics);
     tcase_add_test(t, student);
+    tcase_add_test(t, seeds_needed);
     return run_case(t, "uncertainty");
 }

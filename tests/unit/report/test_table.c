@@ -14,11 +14,10 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {
-    {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
-    {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, 0, NULL},
-    {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, 0, NULL}};
-static const pr_table_t table = {3, names, points, 3};
+static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
+                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, 0, NULL},
+                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, 0, NULL}};
+static const pr_table_t table = {.k = 3, .objective = names, .point = points, .n = 3};
 
 /* Checks one row of a csv against its point. */
 static void expect_row(const char **s, const pr_table_point_t *p, const char *search)
@@ -94,7 +93,7 @@ START_TEST(front_csv)
     expect_row(&s, &points[2], "'+states");
     ck_assert_str_eq(s, "");
     free(text);
-    const pr_table_t empty = {3, names, NULL, 0};
+    const pr_table_t empty = {.k = 3, .objective = names};
     ck_assert_int_eq(pr_write_front_csv(path, &empty, &err), PR_OK);
     text = get_text();
     s = text;
@@ -123,9 +122,9 @@ START_TEST(front_json)
     ck_assert_double_eq(json_real_value(json_object_get(json_object_get(p, "weights"), "reflection")), 0);
     json_decref(front);
     char *text = get_text(), *at = text;
-    static const char *const order[] = {"\"objectives\"", "\"points\"",  "\"search\"", "\"seed\"",
-                                        "\"level\"",      "\"weights\"", "\"mean\"",   "\"se\"",
-                                        "\"prompts\"",    "\"tokens\"",  "\"point\"",  "\"job\""};
+    static const char *const order[] = {"\"objectives\"", "\"searches\"", "\"seeds\"",   "\"points\"", "\"search\"",
+                                        "\"seed\"",       "\"level\"",    "\"weights\"", "\"mean\"",   "\"se\"",
+                                        "\"prompts\"",    "\"tokens\"",   "\"point\"",   "\"job\""};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         at = strstr(at, order[i]);
         ck_assert_msg(at, "%s is out of order", order[i]);
@@ -171,11 +170,11 @@ static void expect_no_wider(const char *text, int columns)
 START_TEST(front_table_at_every_width)
 {
     for (int columns = 20; columns < 200; columns++) {
-        char *text = pr_front_table(&table, samples, columns, 0);
+        char *text = pr_front_table(&table, samples, columns, 0, NULL);
         expect_no_wider(text, columns);
         ck_assert_ptr_null(strstr(text, "not on the front"));
         ck_assert(columns < 24 || strstr(text, "I hear you. It"));
-        ck_assert(columns < 80 || strstr(text, "0.912 ± 0.010"));
+        ck_assert(columns < 84 || strstr(text, "0.912 ± 0.010"));
         ck_assert(columns < 80 || strstr(text, "0.333 0.500 0.167"));
         // Where there is no room side by side, all numbers are there all the same.
         ck_assert_ptr_nonnull(strstr(text, "0.912"));
@@ -188,16 +187,17 @@ END_TEST
 
 START_TEST(front_table_without_samples_and_rows)
 {
-    char *text = pr_front_table(&table, NULL, 100, 1);
-    ck_assert_ptr_nonnull(strstr(text, "... and 1 more\n"));
+    char *text = pr_front_table(&table, NULL, 100, 1, NULL);
+    ck_assert_ptr_nonnull(strstr(text, "… and 1 more\n"));
     ck_assert_ptr_null(strstr(text, "sample"));
-    ck_assert_ptr_nonnull(strstr(text, "search  seed  weights"));
+    ck_assert_ptr_nonnull(strstr(text, "   search  seed  weights"));
     ck_assert_ptr_nonnull(strstr(text, "cut\n"));
     ck_assert_ptr_nonnull(strstr(text, "25 %\n"));
     free(text);
-    const pr_table_t empty = {3, names, NULL, 0};
-    text = pr_front_table(&empty, NULL, 100, 0);
+    const pr_table_t empty = {.k = 3, .objective = names};
+    text = pr_front_table(&empty, NULL, 100, 0, NULL);
     ck_assert_ptr_nonnull(strstr(text, "weights  reflection"));
+    ck_assert_ptr_null(strstr(text, "search"));
     ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
     free(text);
 }
@@ -215,6 +215,62 @@ static int columns_between(const char *s, const char *end)
     return n;
 }
 
+/* A sweep of several searches says of each row which it is from, though all are from one; rows have numbers, those of the
+ * base model and the experts have none; what is left out is said, and where it is to be seen. */
+START_TEST(front_table_cannot_be_misread)
+{
+    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, m1, 128, 4096, 0, "j0", true, false, 0, NULL},
+                                         {"p1", "states", 1, 2, w1, m0, m1, 128, 4096, 0, "j1", true, false, 0, NULL},
+                                         {"p2", "base", 1, 0, w1, m1, m1, 64, 50, 0, "j2", false, true, 0, NULL}};
+    const pr_table_t t = {.k = 3, .objective = names, .point = p, .n = 2, .n_searches = 2, .n_seeds = 2};
+    char *text = pr_front_table(&t, NULL, 120, 0, "results/x");
+    ck_assert_ptr_nonnull(strstr(text, "search  seed  weights"));
+    ck_assert_ptr_nonnull(strstr(text, "\n1  states  1 "));
+    ck_assert_ptr_nonnull(strstr(text, "\n2  states  1 "));
+    ck_assert_ptr_null(strstr(text, "left out"));
+    ck_assert_ptr_null(strstr(text, "more"));
+    free(text);
+    const pr_table_t all = {.k = 3, .objective = names, .point = p, .n = 3};
+    text = pr_front_table(&all, NULL, 120, 1, "results/x");
+    ck_assert_ptr_nonnull(strstr(text, "\n… and 1 more: paretorank front results/x\n"));
+    ck_assert_ptr_nonnull(strstr(text, "\n   base "));
+    free(text);
+    for (int columns = 40; columns < 120; columns++) {
+        text = pr_front_table(&all, NULL, columns, 1, "results/x");
+        expect_no_wider(text, columns);
+        ck_assert_msg((strstr(text, "0.912 ± 0.100") == NULL) == (strstr(text, "(±) are left out") != NULL), "%s",
+                      text);
+        free(text);
+    }
+}
+END_TEST
+
+/* Sixteen weights in a line of 40 columns: broken between numbers, never within one. */
+START_TEST(front_table_of_many_objectives)
+{
+    enum { K = 16 };
+    static const char *const wide[K] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
+    double w[K], m[K];
+    for (int k = 0; k < K; k++) {
+        w[k] = 0.001 * (k + 11);
+        m[k] = 0.001 * (k + 211);
+    }
+    const pr_table_point_t p = {"p", "states", 1, 0, w, m, m, 9, 9, 0, "j", true, false, 0, NULL};
+    const pr_table_t t = {.k = K, .objective = wide, .point = &p, .n = 1};
+    for (int columns = 40; columns < 300; columns += 13) {
+        char *text = pr_front_table(&t, NULL, columns, 0, NULL), word[16];
+        expect_no_wider(text, columns);
+        for (int k = 0; k < K; k++) {
+            snprintf(word, sizeof word, "%.3f", w[k]);
+            ck_assert_msg(strstr(text, word) != NULL, "%d: %s in %s", columns, word, text);
+            snprintf(word, sizeof word, "%.3f", m[k]);
+            ck_assert_msg(strstr(text, word) != NULL, "%d: %s in %s", columns, word, text);
+        }
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(front_table_aligns)
 {
     static const pr_table_point_t p[] = {
@@ -223,8 +279,8 @@ START_TEST(front_table_aligns)
     static const char *const wide[] = {"reflection of it", "日本", "e\xCC\x81"};
     static const char *const said[] = {"first row", "second row"};
     static const char *const mark[] = {"sample", "first row", "second row"};
-    const pr_table_t t = {3, wide, p, 2};
-    char *text = pr_front_table(&t, said, 120, 0);
+    const pr_table_t t = {.k = 3, .objective = wide, .point = p, .n = 2};
+    char *text = pr_front_table(&t, said, 120, 0, NULL);
     const char *line = text;
     int column = 0;
     for (int i = 0; i < 3; i++) {
@@ -234,7 +290,7 @@ START_TEST(front_table_aligns)
         column = columns_between(line, at);
         line = end + 1;
     }
-    ck_assert_int_eq(column, 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2);
+    ck_assert_int_eq(column, 1 + 2 + 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2);
     ck_assert_ptr_nonnull(strstr(text, "25 %  first row\n"));
     ck_assert_ptr_nonnull(strstr(text, "0 %   second row\n"));
     ck_assert_ptr_nonnull(strstr(text, " ± –"));
@@ -325,6 +381,8 @@ int main(void)
     tcase_add_test(tcase, writing_fails_clearly);
     tcase_add_test(tcase, front_table_at_every_width);
     tcase_add_test(tcase, front_table_without_samples_and_rows);
+    tcase_add_test(tcase, front_table_cannot_be_misread);
+    tcase_add_test(tcase, front_table_of_many_objectives);
     tcase_add_test(tcase, front_table_aligns);
     tcase_add_test(tcase, costs_csv);
     tcase_add_test(tcase, samples_jsonl);

@@ -88,10 +88,10 @@ START_TEST(rows_of_the_table)
     pr_status_t end;
     pr_error_t err;
     play_all(&p, c, &end, &err);
-    char *table = pr_sweep_front_table(p.sweep, 200, 1), *more = strstr(table, "... and 2 more\n");
-    ck_assert_msg(more && strstr(table, "\nstates ") && strstr(table, "\nstates ") < more, "%s", table);
-    ck_assert_msg(strstr(more, "\nbase ") && strstr(more, "0.000 0.000 0.000"), "%s", table);
-    ck_assert_ptr_null(strstr(more, "\nstates "));
+    char *table = pr_sweep_front_table(p.sweep, 200, 1), *more = strstr(table, "… and 2 more: paretorank front ");
+    ck_assert_msg(more && strstr(table, "\n1  states ") && strstr(table, "\n1  states ") < more, "%s", table);
+    ck_assert_msg(strstr(more, "\n   base ") && strstr(more, "0.000 0.000 0.000"), "%s", table);
+    ck_assert_ptr_null(strstr(more, "states "));
     free(table);
     play_close(&p);
     pr_config_free(&c);

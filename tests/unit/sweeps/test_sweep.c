@@ -353,6 +353,10 @@ START_TEST(given_adapters)
     // Another adapter for y: the point that does not weigh y stays as it is.
     play_adapter(path, "another b");
     play_t q = {.workers = 4};
+    ck_assert_int_eq(play_open(&q, c, &err), PR_ERR_CONFIG);
+    ck_assert_msg(strstr(err.text, "objectives.y.adapter: its content → another"), "%s", err.text);
+    play_close(&q);
+    q = (play_t){.workers = 4, .replace = true};
     play_all(&q, c, &end, &err);
     ck_assert_int_eq(end, PR_OK);
     ck_assert_int_eq(q.evaluates, 4);
@@ -574,7 +578,7 @@ static void run_without_range(const char *results, const char *more)
     play_t p = {.config = c, .workers = 1, .log = json_array(), .attempts = json_object()};
     pr_error_t err;
     ck_assert_int_eq(pr_inputs_read(c, &p.inputs, &err), PR_OK);
-    ck_assert_int_eq(pr_sweep_open(c, &p.inputs, 1, lo, hi, &p.sweep, &err), PR_OK);
+    ck_assert_int_eq(pr_sweep_open(c, &p.inputs, 1, lo, hi, false, &p.sweep, &err), PR_OK);
     play_run(&p);
     ck_assert_int_eq(pr_sweep_write(p.sweep, NULL, 0, &err), PR_OK);
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);

@@ -2,6 +2,8 @@
 /* The end of a sweep: it stops when it is told to, wherever it is, keeps what it has, and computes nothing twice. */
 #include "sweep_play.h"
 
+#include "report/text.h"
+
 static const char *const MORE =
     "seeds = [1, 2]; search = ( { name = \"a\"; type = \"grid\"; divisions = 3; }, { name = \"b\"; type = \"grid\"; "
     "divisions = 2; aggregate = \"params\"; } );";
@@ -175,9 +177,117 @@ START_TEST(what_metrics_say)
         ck_assert_double_eq(json_number_value(json_object_get(v, "points")), i == 0 ? 10 : 6);
         ck_assert(json_is_number(json_object_get(v, "igd_plus")));
         ck_assert_int_eq(json_is_object(json_object_get(v, "more_than_first")), i == 1);
+        json_t *over = json_pack("[s]", "prompts"); // of two seeds an interval says nothing of others
+        ck_assert(json_equal(json_object_get(h, "over"), over));
+        json_decref(over);
     }
+    const json_t *more = json_object_get(json_array_get(list, 1), "more_than_first");
+    ck_assert(json_is_number(json_object_get(more, "mean")) && json_is_null(json_object_get(more, "low")) &&
+              json_is_null(json_object_get(more, "high")) && json_is_null(json_object_get(more, "over")));
+    ck_assert_int_eq(json_integer_value(json_object_get(more, "seeds")), 2);
+    char *table = pr_sweep_search_table(list, 200);
+    ck_assert_msg(strstr(table, "hypervolume (95% over prompts)") && strstr(table, "hypervolume more than a\n") &&
+                      strstr(table, "b: 2 seeds, so no interval of the difference (from 3 on)"),
+                  "%s", table);
+    free(table);
     json_decref(list);
     json_decref(all);
+}
+END_TEST
+
+/* From three seeds on, intervals are over prompts and seeds, and a difference has one; with one, nothing tells how many
+ * seeds it would need. Own and joint fronts are counted. No line is wider than it may be, and no number is broken. */
+START_TEST(intervals_of_seeds)
+{
+    static const char *const seeds[] = {"seeds = [1];", "seeds = [1, 2, 3];"};
+    char results[16], more[512], both[64];
+    for (int i = 0; i < 2; i++) {
+        snprintf(results, sizeof results, "seeds%d", i);
+        snprintf(more, sizeof more, "%s%s", seeds[i], strchr(MORE, ';') + 1);
+        play_simple(results, more);
+        json_t *list = metric(results, "indicators"), *b = json_array_get(list, 1),
+               *d = json_object_get(b, "more_than_first"), *h = json_object_get(b, "hypervolume");
+        double mean = json_number_value(json_object_get(d, "mean"));
+        ck_assert_uint_eq(json_array_size(json_object_get(h, "over")), i ? 2 : 1);
+        ck_assert_int_eq(json_is_number(json_object_get(d, "low")), i);
+        ck_assert_int_eq(json_is_number(json_object_get(d, "deviation")), i);
+        ck_assert(!i || (json_number_value(json_object_get(d, "low")) <= mean &&
+                         mean <= json_number_value(json_object_get(d, "high"))));
+        ck_assert_int_le(json_integer_value(json_object_get(b, "joint_front")),
+                         json_integer_value(json_object_get(b, "front")));
+        snprintf(both, sizeof both, "%+.4f", mean);
+        for (int columns = 40; columns < 160; columns++) {
+            char *table = pr_sweep_search_table(list, columns), *save = NULL;
+            ck_assert_msg(strstr(table, both) != NULL, "%d: %s", columns, table);
+            ck_assert(strstr(table, "joint front"));
+            ck_assert_int_eq(strstr(table, "one seed does not") != NULL || strstr(table, "so no interval") != NULL, !i);
+            for (char *line = strtok_r(table, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+                ck_assert_msg(pr_text_width(line) <= columns, "%d: %s", columns, line);
+            free(table);
+        }
+        json_decref(list);
+    }
+}
+END_TEST
+
+/* A reference point that nothing is better than, and one that is this sweep's own, are said. */
+START_TEST(reference_points)
+{
+    static const double lo[PR_MAX_OBJECTIVES] = {0, -INFINITY, 0}, hi[PR_MAX_OBJECTIVES] = {1, INFINITY, 1};
+    play_simple("best", "reference = [1.0, 1.0, 1.0]; search = { type = \"grid\"; divisions = 2; };");
+    json_t *list = metric("best", "indicators"), *from = metric("best", "reference_from");
+    char *table = pr_sweep_search_table(list, 60);
+    ck_assert_ptr_nonnull(strstr(table, "a hypervolume of 0: no point is better"));
+    ck_assert_str_eq(json_string_value(json_object_get(from, "b")), "configured");
+    free(table);
+    json_decref(list);
+    json_decref(from);
+    pr_config_t *c = play_config("unbounded", "search = { type = \"grid\"; divisions = 2; };");
+    play_t p = {.workers = 1, .lo = lo, .hi = hi};
+    pr_status_t end;
+    pr_error_t err;
+    play_all(&p, c, &end, &err);
+    char *text = pr_sweep_reference_text(p.sweep);
+    ck_assert_ptr_nonnull(strstr(text, "the reference point of b is from this sweep's own results"));
+    free(text);
+    play_close(&p);
+    pr_config_free(&c);
+    from = metric("unbounded", "reference_from");
+    ck_assert_str_eq(json_string_value(json_object_get(from, "a")), "declared");
+    ck_assert_str_eq(json_string_value(json_object_get(from, "b")), "base model");
+    json_decref(from);
+}
+END_TEST
+
+/* The front of the points so far is there while the sweep runs, the same as at the end would be, and gone after it. */
+START_TEST(front_so_far)
+{
+    pr_config_t *c = play_config("far", MORE);
+    play_t p = {.workers = 1, .stop_after = 6 + 7 + 3}; // experts, the base model and experts alone, points
+    pr_error_t err;
+    pr_status_t end;
+    ck_assert_int_eq(play_open(&p, c, &err), PR_OK);
+    char *path = pr_results_path(c->results, "front-so-far.json"), *front = pr_results_path(c->results, "front.json");
+    pr_sweep_show_so_far(p.sweep);
+    ck_assert(!pr_file_exists(path)); // there is no point
+    play_run(&p);
+    p.sweep->shown = 0;
+    pr_sweep_show_so_far(p.sweep);
+    json_t *now = NULL;
+    ck_assert_msg(pr_json_load(path, 0, &now, &err) == PR_OK, "%s", err.text);
+    ck_assert_uint_ge(json_array_size(json_object_get(now, "points")), 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(now, "base")), 7);
+    json_decref(now);
+    ck_assert(!pr_file_exists(front));
+    play_close(&p); // killed
+    play_t q = {.workers = 1};
+    play_all(&q, c, &end, &err);
+    ck_assert_int_eq(end, PR_OK);
+    ck_assert(!pr_file_exists(path) && pr_file_exists(front));
+    play_close(&q);
+    free(path);
+    free(front);
+    pr_config_free(&c);
 }
 END_TEST
 
@@ -220,6 +330,9 @@ int main(void)
     tcase_add_test(t, nothing_is_computed_twice);
     tcase_add_test(t, what_was_damaged_is_computed_again);
     tcase_add_test(t, what_metrics_say);
+    tcase_add_test(t, intervals_of_seeds);
+    tcase_add_test(t, reference_points);
+    tcase_add_test(t, front_so_far);
     tcase_add_test(t, one_prompt);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

@@ -136,6 +136,7 @@ START_TEST(changes_and_earlier_runs)
         snprintf(command, sizeof command, "cd '%s' && results=%s && %s", play_dir, results, x->command);
         ck_assert_int_eq(system(command), 0);
     }
+    q.replace = true;
     play_all(&q, after, &end, &err);
     ck_assert_msg(end == PR_OK && q.fits == x->fits && q.trains == x->finetunes && q.evaluates == x->evaluates,
                   "%d: %d fits, %d finetunes, %d evaluates", _i, q.fits, q.trains, q.evaluates);

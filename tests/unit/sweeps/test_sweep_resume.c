@@ -212,45 +212,50 @@ typedef struct change {
     const char *set; // --set key=value; NULL: only the command
     const char *command;
     int finetunes, evaluates; // jobs that the change concerns: of 6 points and the base model
+    const char *refused;      // what is said of it; NULL: the sweep goes on with it
 } change_t;
 
 static const change_t changes[] = {
-    {"retries=5", NULL, 0, 0},
-    {"threads=3", NULL, 0, 0},
-    {"name=\"other\"", NULL, 0, 0},
-    {"finetune.checkpoint_every=1", NULL, 0, 0},
-    {"finetune.micro_tokens=99", NULL, 0, 0}, // nor is how a job is done a part of what it is
-    {"evaluate.streams=5", NULL, 0, 0},
-    {"front_samples=1", NULL, 0, 0},
-    {"base=false", NULL, 0, 0},
-    {"evaluate.temperature=0.5", NULL, 0, 0}, // as decoding is greedy
-    {"evaluate.top_p=0.5", NULL, 0, 0},
-    {"objectives.[0].name=\"renamed\"", NULL, 0, 0}, // what it is has not changed
-    {"search.[0].name=\"renamed\"", NULL, 0, 0},
-    {"search.[0].divisions=4", NULL, 0, 9},
-    {"search.[0].aggregate=\"params\"", NULL, 0, 7},
-    {"search.[0].norm=\"before\"", NULL, 0, 7},
-    {"search.[0].layer=2", NULL, 0, 7},
-    {"evaluate.max_new_tokens=7", NULL, 0, 7},
-    {"evaluate.prompts=5", NULL, 0, 7},
-    {"evaluate.decoding=\"sample\"", NULL, 0, 7},
-    {"seeds=[2]", NULL, 3, 6}, // the base model is as it was
-    {"seed=4", NULL, 3, 6},
-    {"stop=(\"x\")", NULL, 3, 7},
-    {"truncated=\"drop\"", NULL, 3, 7},
-    {"finetune.steps=3", NULL, 3, 6},
-    {"finetune.lr=0.5", NULL, 3, 6},
-    {"finetune.samples=3", NULL, 3, 6},
-    {"finetune.lora.r=2", NULL, 3, 6},
-    {"finetune.method=\"grpo\"", NULL, 3, 6},
-    {"finetune.kl=0.5", NULL, 3, 6},
-    {"objectives.[2].n=2", NULL, 1, 7},           // every point is scored by it
-    {"objectives.[1].minimize=true", NULL, 1, 3}, // the points that weigh b
-    {NULL, "echo >> %s/model/tokenizer.json", 3, 7},
-    {NULL, "echo >> %s/model/model.safetensors", 3, 7},
-    {NULL, "echo >> %s/model/config.json", 3, 7},
-    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/train.jsonl", 3, 6},
-    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/eval.jsonl", 0, 7},
+    {"retries=5", NULL, 0, 0, NULL},
+    {"threads=3", NULL, 0, 0, NULL},
+    {"name=\"other\"", NULL, 0, 0, NULL},
+    {"finetune.checkpoint_every=1", NULL, 0, 0, NULL},
+    {"finetune.micro_tokens=99", NULL, 0, 0, NULL}, // nor is how a job is done a part of what it is
+    {"evaluate.streams=5", NULL, 0, 0, NULL},
+    {"front_samples=1", NULL, 0, 0, NULL},
+    {"base=false", NULL, 0, 0, "base: true → false"},
+    {"evaluate.temperature=0.5", NULL, 0, 0, NULL}, // as decoding is greedy
+    {"evaluate.top_p=0.5", NULL, 0, 0, NULL},
+    {"objectives.[0].name=\"renamed\"", NULL, 0, 0,
+     "objectives: a, b, c → renamed, b, c"}, // what it is has not changed
+    {"search.[0].name=\"renamed\"", NULL, 0, 0, "search.states: left out"},
+    {"search.[0].divisions=4", NULL, 0, 9, NULL},
+    {"search.[0].aggregate=\"params\"", NULL, 0, 7, "search.states.aggregate: \"states\" → \"params\""},
+    {"search.[0].norm=\"before\"", NULL, 0, 7, "search.states.norm: \"after\" → \"before\""},
+    {"search.[0].layer=2", NULL, 0, 7, "search.states.layer: -1 → 2"},
+    {"evaluate.max_new_tokens=7", NULL, 0, 7, "evaluate.max_new_tokens: 40 → 7"},
+    {"evaluate.prompts=5", NULL, 0, 7, "evaluate.prompts: 12 → 5"},
+    {"search.[0].budget=20", NULL, 0, 0, NULL},
+    {"seeds=[2, 1]", NULL, 3, 6, NULL},
+    {"search.[1]={ type = \"random\"; points = 3; aggregate = \"states\"; name = \"more\"; }", NULL, 0, 3, NULL},
+    {"evaluate.decoding=\"sample\"", NULL, 0, 7, "evaluate.decoding: \"greedy\" → \"sample\""},
+    {"seeds=[2]", NULL, 3, 6, "seeds: [1] → [2]"}, // the base model is as it was
+    {"seed=4", NULL, 3, 6, "seed: 3 → 4"},
+    {"stop=(\"x\")", NULL, 3, 7, "stop: [] → [\"x\"]"},
+    {"truncated=\"drop\"", NULL, 3, 7, "truncated: \"score\" → \"drop\""},
+    {"finetune.steps=3", NULL, 3, 6, "finetune.steps: 40 → 3"},
+    {"finetune.lr=0.5", NULL, 3, 6, "finetune.lr: 0.001 → 0.5"},
+    {"finetune.samples=3", NULL, 3, 6, "finetune.samples: 4 → 3"},
+    {"finetune.lora.r=2", NULL, 3, 6, "finetune.lora.r: 8 → 2"},
+    {"finetune.method=\"grpo\"", NULL, 3, 6, "finetune.method: \"rloo\" → \"grpo\""},
+    {"finetune.kl=0.5", NULL, 3, 6, "finetune.kl: 0.02 → 0.5"},
+    {"objectives.[2].n=2", NULL, 1, 7, "objectives.c.n: 1 → 2"},                         // every point is scored by it
+    {"objectives.[1].minimize=true", NULL, 1, 3, "objectives.b.minimize: false → true"}, // the points that weigh b
+    {NULL, "echo >> %s/model/tokenizer.json", 3, 7, "model: its content → another"},
+    {NULL, "echo >> %s/model/model.safetensors", 3, 7, "model: its content → another"},
+    {NULL, "echo >> %s/model/config.json", 3, 7, "model: its content → another"},
+    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/train.jsonl", 3, 6, "prompts.train: its content → another"},
+    {NULL, "echo '{\"prompt\": \"one more\"}' >> %s/eval.jsonl", 0, 7, NULL},
 };
 
 static pr_config_t *config_with(const char *results, const char *set)
@@ -262,6 +267,30 @@ static pr_config_t *config_with(const char *results, const char *set)
     free(text);
     pr_config_free(&c);
     return out;
+}
+
+/* What would overwrite results is refused with what changed, and touches nothing; what only adds is not. */
+static void refuses(const char *results, const pr_config_t *after, const char *said)
+{
+    static const char *const files[] = {"cells.csv", "front.csv", "metrics.json", "sweep.cfg", "journal.jsonl"};
+    char *before[sizeof files / sizeof *files];
+    pr_error_t err;
+    play_t p = {.workers = 1};
+    for (size_t i = 0; said && i < sizeof files / sizeof *files; i++)
+        before[i] = play_read(results, files[i]);
+    if (said)
+        ck_assert_int_eq(play_open(&p, after, &err), PR_ERR_CONFIG);
+    for (size_t i = 0; said && i < sizeof files / sizeof *files; i++) {
+        char *now = play_read(results, files[i]);
+        ck_assert_msg(strcmp(before[i], now) == 0, "%s was changed", files[i]);
+        free(before[i]);
+        free(now);
+    }
+    if (said) {
+        ck_assert_msg(strstr(err.text, said) && strstr(err.text, "--replace"), "%s", err.text);
+        ck_assert_ptr_null(p.sweep);
+        play_close(&p);
+    }
 }
 
 /* Nothing stale is taken, and nothing is done again that the change does not concern. */
@@ -289,12 +318,17 @@ START_TEST(changed_configurations)
         ck_assert_int_eq(system(command), 0);
     }
     pr_config_t *after = config_with(results, x->set);
+    refuses(results, after, x->refused);
+    q.replace = x->refused != NULL;
     play_all(&q, after, &end, &err);
     ck_assert_int_eq(end, PR_OK);
     ck_assert_msg(q.trains == x->finetunes && q.evaluates == x->evaluates,
                   "%s: %d experts and %d points again, expected %d and %d", x->set ? x->set : x->command, q.trains,
                   q.evaluates, x->finetunes, x->evaluates);
     play_close(&q);
+    char *aside = pr_results_path(after->results, "replaced/1/cells.csv"); // the tables that were there
+    ck_assert_int_eq(pr_file_exists(aside), x->refused != NULL);
+    free(aside);
     play_all(&r, after, &end, &err); // and then there is nothing left to do
     ck_assert(end == PR_OK && r.trains == 0 && r.evaluates == 0);
     play_close(&r);

@@ -98,7 +98,7 @@ static outcome_t run_with(const char *results, const char *type, const char *mor
                           bool (*fails)(const json_t *, int, pr_status_t *))
 {
     pr_config_t *c = config_of(results, type, more);
-    play_t p = {.workers = 1, .stop_after = stop_after, .fails = fails};
+    play_t p = {.workers = 1, .stop_after = stop_after, .fails = fails, .replace = true};
     pr_error_t err;
     calls = 0;
     ck_assert_msg(play_open(&p, c, &err) == PR_OK, "%s", err.text);
@@ -264,7 +264,7 @@ static int calls_after(const char *results, const char *type, const char *more, 
     free(text);
     free(other->search[0].type);
     other->search[0].type = pr_strdup(type);
-    play_t p = {.workers = 2};
+    play_t p = {.workers = 2, .replace = true};
     pr_status_t end;
     calls = 0;
     play_all(&p, other, &end, &err);

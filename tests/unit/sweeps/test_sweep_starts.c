@@ -79,6 +79,46 @@ static void check_cost(const char *results, const char *row, const char *expecte
     free(text);
 }
 
+/* The time left is of all phases and known from the first step on, as a range while evaluations are guessed. */
+START_TEST(time_left)
+{
+    pr_config_t *c = play_config("left", "search = { type = \"grid\"; divisions = 2; };");
+    play_t p = {.workers = 1};
+    pr_error_t err;
+    pr_next_t next;
+    pr_progress_t at;
+    pr_who_t who = {1, "node1"};
+    ck_assert_int_eq(play_open(&p, c, &err), PR_OK);
+    char *text = pr_sweep_started_text(p.sweep, 1, 1, 1, 1), *teams = pr_sweep_started_text(p.sweep, 5, 2, 2, 1);
+    ck_assert_str_eq(text, "started: 3 experts to train, at most 6 points; 1 rank");
+    ck_assert_str_eq(
+        teams, "started: 3 experts to train, at most 6 points; 5 ranks: 1 schedules, the others as 2 teams of 2 x 1");
+    free(text);
+    free(teams);
+    ck_assert(play_take(&p, &next));
+    check_state("left", "running", &at);
+    ck_assert(isnan(at.seconds_left) && isnan(at.seconds_left_least) && at.n_jobs == 0);
+    json_t *step = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f}", "job", play_id(p.running[0]), "step", 1, "steps", 4,
+                             "tokens", 100, "seconds", 2.0, "climbed", 0.5, "kl", 0.25);
+    ck_assert_int_eq(pr_sweep_event(p.sweep, &who, "step", step, &err), PR_OK);
+    json_decref(step);
+    check_state("left", "running", &at);
+    // 3 steps and two trainings of 4; 7 evaluations of 480 tokens at most, at 50 tokens/s or 16 times that.
+    ck_assert_double_eq_tol(at.seconds_left, 22 + 7 * 9.6, 1e-9);
+    ck_assert_double_eq_tol(at.seconds_left_least, 22 + 7 * 9.6 / 16, 1e-9);
+    ck_assert(at.n_jobs == 1 && at.jobs_most == 7 && strcmp(at.job[0].name, "a") == 0);
+    ck_assert(at.job[0].step == 1 && at.job[0].steps == 4 && at.job[0].reward == 0.5 && at.job[0].kl == 0.25);
+    play_run(&p);
+    check_state("left", "running", &at);
+    ck_assert_double_eq(at.seconds_left, 0);
+    text = pr_sweep_started_text(p.sweep, 3, 2, 1, 1);
+    ck_assert_str_eq(text, "started: nothing is left to do; 3 ranks: 1 schedules, 2 work");
+    free(text);
+    play_close(&p);
+    pr_config_free(&c);
+}
+END_TEST
+
 static bool fail_first(const json_t *spec, int attempt, pr_status_t *why)
 {
     *why =
@@ -388,9 +428,9 @@ START_TEST(counts_have_all_their_digits)
                           1, "points", pr_json_real(1234567), "front", pr_json_real(123456), "hypervolume", "mean", 1,
                           "search", "params", "seeds", 2, "points", pr_json_real(10000), "front", pr_json_real(2.5),
                           "hypervolume", "mean", 1);
-    char *text = pr_sweep_search_table(v);
-    ck_assert_ptr_nonnull(strstr(text, "  1234567  123456  "));
-    ck_assert_ptr_nonnull(strstr(text, "   10000    2.5  "));
+    char *text = pr_sweep_search_table(v, 200);
+    ck_assert_ptr_nonnull(strstr(text, "1      1234567  123456     "));
+    ck_assert_ptr_nonnull(strstr(text, "2      10000    2.5        "));
     ck_assert_ptr_null(strstr(text, "e+"));
     free(text);
     json_decref(v);
@@ -404,6 +444,7 @@ int main(void)
     tcase_add_unchecked_fixture(t, play_setup, play_teardown);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, status_follows);
+    tcase_add_test(t, time_left);
     tcase_add_test(t, costs_over_interruptions);
     tcase_add_test(t, lost_records_of_a_finished_sweep);
     tcase_add_test(t, nothing_is_replaced_by_less);
