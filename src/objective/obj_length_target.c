@@ -39,8 +39,6 @@ static pr_status_t length_open(pr_objective_t *o, const json_t *opt, const pr_ob
     self->width = pr_option_given(opt, "width") ? pr_option_real(opt, "width") : self->target;
     self->unit = *pr_option_string(opt, "unit");
     self->trim = pr_option_bool(opt, "trim");
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

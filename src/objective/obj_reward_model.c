@@ -133,6 +133,15 @@ static pr_status_t reward_check_prompts(const json_t *opt, const char *dir, int 
     return status;
 }
 
+static pr_status_t reward_bounds(const json_t *opt, const char *dir, double *lo, double *hi, pr_error_t *err)
+{
+    bool any = strcmp(pr_option_string(opt, "transform"), "none") == 0;
+    (void)dir, (void)err;
+    *lo = any ? -INFINITY : 0;
+    *hi = any ? INFINITY : 1;
+    return PR_OK;
+}
+
 /* ---- life ---- */
 static void reward_close(pr_objective_t *o)
 {
@@ -178,8 +187,6 @@ static pr_status_t reward_open(pr_objective_t *o, const json_t *opt, const pr_ob
         return status;
     }
     pr_templated_fit(&self->text, &self->model->config);
-    o->lo = self->transform == 'n' ? -INFINITY : 0;
-    o->hi = self->transform == 'n' ? INFINITY : 1;
     return PR_OK;
 }
 
@@ -249,6 +256,7 @@ const pr_objective_type_t pr_objective_reward_model = {
     .options = options,
     .collective = true,
     .check = reward_check,
+    .bounds = reward_bounds,
     .model_option = "model",
     .check_prompts = reward_check_prompts,
     .open = reward_open,

@@ -24,6 +24,24 @@ const pr_objective_type_t *pr_objective_type(const char *name)
     return NULL;
 }
 
+static pr_status_t bounds_of(const pr_objective_type_t *type, const json_t *resolved, const char *dir, double *lo,
+                             double *hi, pr_error_t *err)
+{
+    *lo = 0;
+    *hi = 1;
+    return type->bounds ? type->bounds(resolved, dir ? dir : "", lo, hi, err) : PR_OK;
+}
+
+pr_status_t pr_objective_bounds(const char *name, const char *type, const json_t *options, const char *dir, double *lo,
+                                double *hi, pr_error_t *err)
+{
+    json_t *resolved = NULL;
+    PR_TRY(pr_objective_resolve(name, type, options, dir, &resolved, err));
+    pr_status_t status = bounds_of(pr_objective_type(type), resolved, dir, lo, hi, err);
+    json_decref(resolved);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "objective '%s' (%s)", name, type);
+}
+
 static pr_status_t check_env(const pr_objective_type_t *type, const pr_objective_env_t *env, pr_error_t *err)
 {
     if (type->needs_model && !(env->model && env->tokenizer && env->la))
@@ -48,6 +66,10 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
     o->type = known;
     o->name = pr_strdup(name);
     pr_status_t status = check_env(o->type, env, err);
+    if (status == PR_OK)
+        status = bounds_of(o->type, resolved, env->dir, &o->lo, &o->hi, err);
+    if (known->collective && env->la)
+        status = env->la->agree(env->la, status, err);
     if (status == PR_OK)
         status = o->type->open(o, resolved, env, err);
     json_decref(resolved);
