@@ -375,6 +375,7 @@ pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event
 {
     (void)who;
     PR_TRY(check_lock(s, err));
+    s->scored = s->scored || strcmp(event, "step") == 0;
     return pr_sweep_tell_now(s, event, json_copy((json_t *)(uintptr_t)fields), false, err);
 }
 
@@ -390,11 +391,11 @@ static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_
 }
 
 /* Is another try worth it? What is wrong with the configuration stays wrong, and so does what went wrong twice in the
- * same words. */
+ * same words, and an objective that fails on its first sample while nobody has scored any. */
 static bool worth_a_try(const pr_sweep_t *s, const pr_job_record_t *r, pr_status_t why, const char *text)
 {
-    return r->tries <= s->config->retries && r->failure != pr_fold_failure(pr_status_reason(why), text) &&
-           why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
+    return r->tries <= s->config->retries && !(why == PR_ERR_FIRST_SAMPLE && !s->scored) &&
+           r->failure != pr_fold_failure(pr_status_reason(why), text) && why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
 }
 
 /* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
@@ -443,6 +444,7 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
         json_object_del(s->said, job);
         s->asked_again = false;
     }
+    s->scored = s->scored || pr_graph_find_evaluation(s, r);
     json_t *line = job_line(s, job, who);
     json_object_set(line, "result", (json_t *)(uintptr_t)result);
     pr_sweep_tell(s, "job_done", line);

@@ -136,6 +136,7 @@ struct pr_sweep {
     json_t *kept;                 // the lines of a finished samples.jsonl by search, seed and point, once read
     pr_evaluation_t **again;      // [n_again] those that are done again
     size_t n_again;
+    bool scored;      // anything has been, in this run
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;

@@ -6,9 +6,11 @@
 #include "cli/plan.h"
 #include "jobs/job.h"
 #include "objective/objective.h"
+#include "report/text.h"
 #include "store/results.h"
 #include "sweeps/place.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +32,10 @@ static const pr_option_t args[] = {
            .min = 1, .max = 1000000),
     PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
            "Print the resolved configuration, every key with its value, and check nothing else."),
-    PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
-           "Also load the model and start every objective, as a rank would."),
+    PR_ARG(
+        "--load", BOOL, offsetof(options_t, load), NULL,
+        "Also load the model, start every objective, as a rank would, and print what each says of two responses of the "
+        "base model."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
     {0},
 };
@@ -95,7 +99,8 @@ static json_t *objectives_json(const pr_plan_t *p)
     json_t *list = json_array();
     for (int k = 0; k < p->config->n_objectives; k++) {
         const pr_objective_config_t *o = &p->config->objective[k];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", o->name, "type", o->type, "minimize",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:[o, o], s:b, s:b, s:b}", "name", o->name, "type", o->type,
+                                              "range", pr_json_real(p->lo[k]), pr_json_real(p->hi[k]), "minimize",
                                               o->minimize, "empty_is_best", empty_is_best(o), "finetune",
                                               o->adapter == NULL));
     }
@@ -150,7 +155,25 @@ static double memory_of_all(const pr_plan_t *p, int ranks)
            (ranks - n) * (double)PR_PLAN_RANK;
 }
 
-static void print_json(const pr_plan_t *p, int ranks)
+/* samples (NULL: none were asked for) as pr_job_env_try has them, with the objectives' names. New reference. */
+static json_t *samples_json(const pr_plan_t *p, const pr_inputs_t *in, const json_t *samples)
+{
+    json_t *list = json_array(), *one;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)samples, i, one)
+    {
+        json_t *v = json_copy(one), *scores = json_object();
+        for (int k = 0; k < p->config->n_objectives; k++)
+            json_object_set(scores, p->config->objective[k].name,
+                            json_object_get(json_object_get(one, "scores"), in->objective_hash[k]));
+        json_object_set_new(v, "scores", scores);
+        json_array_append_new(list, v);
+    }
+    return list;
+}
+
+/* samples: NULL where none were asked for. */
+static void print_json(const pr_plan_t *p, int ranks, const json_t *samples)
 {
     const pr_config_t *c = p->config;
     json_t *v = json_pack("{s:s, s:s, s:{s:s, s:I, s:I}, s:{s:i, s:i}}", "name", c->name, "results", c->results,
@@ -173,6 +196,7 @@ static void print_json(const pr_plan_t *p, int ranks)
     json_object_set_new(v, "memory_rank0",
                         json_integer((json_int_t)(p->first + (ranks > 1 ? PR_PLAN_RANK : p->memory))));
     json_object_set_new(v, "memory_one_node", json_integer((json_int_t)memory_of_all(p, ranks)));
+    json_object_set(v, "samples", (json_t *)(uintptr_t)samples); // a missing list is not set
     pr_cli_print_json(v);
     json_decref(v);
 }
@@ -266,16 +290,59 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     print_memory(p, ranks);
 }
 
+/* The declared range. Where an end is missing, the base model's scores say what counts as far. */
+static void print_range(double lo, double hi)
+{
+    if (isfinite(lo) && isfinite(hi))
+        printf("[%g, %g]", lo, hi);
+    else if (isfinite(lo))
+        printf("%g or more (scaled by the base model's scores)", lo);
+    else if (isfinite(hi))
+        printf("at most %g (scaled by the base model's scores)", hi);
+    else
+        printf("any number (scaled by the base model's scores)");
+}
+
 static void print_objective(const pr_plan_t *p, int k)
 {
     const pr_objective_config_t *o = &p->config->objective[k];
     printf("objective   %s", o->name);
     if (strcmp(o->name, o->type) != 0)
         printf(" (%s)", o->type);
-    printf(": %s, %s; ", pr_objective_type(o->type)->range, o->minimize ? "minimized" : "maximized");
+    printf(": ");
+    print_range(p->lo[k], p->hi[k]);
+    printf(", %s; ", o->minimize ? "minimized" : "maximized");
     printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
     if (empty_is_best(o))
         printf("            minimized, an empty response has the best value that there is\n");
+}
+
+/* What the base model said, and what it scores. */
+static void print_samples(const json_t *samples)
+{
+    json_t *one, *score;
+    size_t i;
+    const char *name;
+    int columns = pr_cli_columns() - 22;
+    json_array_foreach((json_t *)(uintptr_t)samples, i, one)
+    {
+        pr_buf_t prompt = {0}, response = {0};
+        bool first = true;
+        pr_text_cut(&prompt, json_string_value(json_object_get(one, "prompt")), columns > 20 ? columns : 20);
+        pr_text_cut(&response, json_string_value(json_object_get(one, "response")), columns > 20 ? columns : 20);
+        printf("sample      prompt    %s\n            response  %s%s\n            scores    ", prompt.data,
+               response.len ? response.data : "(empty)",
+               json_is_true(json_object_get(one, "cut")) ? " (cut at evaluate.max_new_tokens)" : "");
+        json_object_foreach(json_object_get(one, "scores"), name, score)
+        {
+            printf("%s%s ", first ? "" : ", ", name);
+            json_is_number(score) ? printf("%.4g", json_number_value(score)) : printf("(its head is yet to be fitted)");
+            first = false;
+        }
+        printf("\n");
+        pr_buf_free(&prompt);
+        pr_buf_free(&response);
+    }
 }
 
 static void print_text(const pr_plan_t *p, int ranks)
@@ -301,15 +368,22 @@ static void print_text(const pr_plan_t *p, int ranks)
 
 /* ---- the verb ---- */
 
-static pr_status_t load(const pr_config_t *c, pr_error_t *err)
+/* *samples: what the base model said, and what it scores. New reference. */
+static pr_status_t load(const pr_plan_t *p, json_t **samples, pr_error_t *err)
 {
+    enum { SAMPLES = 2 };
+    const pr_config_t *c = p->config;
     pr_inputs_t in;
+    json_t *said = NULL;
     pr_job_env_t *env = NULL;
     pr_status_t status = pr_inputs_read(c, &in, err);
     if (status == PR_OK) {
         env = pr_job_env_new(in.content, pr_team_local());
-        status = pr_job_env_load(env, err);
+        status = pr_job_env_try(env, in.task, SAMPLES, &said, err);
     }
+    if (status == PR_OK)
+        *samples = samples_json(p, &in, said);
+    json_decref(said);
     pr_job_env_free(&env);
     pr_inputs_clear(&in);
     return status;
@@ -319,6 +393,7 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
     pr_plan_t plan = {0};
+    json_t *samples = NULL;
     pr_status_t status;
     PR_TRY(pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &c, err));
     if (o->dump) {
@@ -332,12 +407,15 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     int ranks = o->ranks > 0 ? o->ranks : least_ranks(&plan);
     PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
-        PR_GO(load(c, err));
-    if (o->json)
-        print_json(&plan, ranks);
-    else
+        PR_GO(load(&plan, &samples, err));
+    if (o->json) {
+        print_json(&plan, ranks, samples);
+    } else {
         print_text(&plan, ranks);
+        print_samples(samples);
+    }
 done:
+    json_decref(samples);
     pr_plan_clear(&plan);
     pr_config_free(&c);
     return status;

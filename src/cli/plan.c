@@ -219,6 +219,11 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
         const char *head = pr_objective_head_file(o->type, resolved);
+        status = pr_objective_bounds(o->name, o->type, resolved, c->dir, &p->lo[k], &p->hi[k], err);
+        if (status != PR_OK) {
+            json_decref(resolved);
+            return status;
+        }
         if (pr_objective_needs_fit(o->type, resolved))
             status = check_fit(p, k, resolved, err);
         else if (head)
@@ -241,13 +246,7 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     const pr_config_t *c = p->config;
     const pr_search_spec_t *spec = &c->search[i];
     pr_plan_search_t *out = &p->search[i];
-    // Ranges are not known before objectives are opened; the first points do not depend on them.
-    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES];
-    for (int k = 0; k < c->n_objectives; k++) {
-        lo[k] = -INFINITY;
-        hi[k] = INFINITY;
-    }
-    pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, lo};
+    pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, p->lo, p->hi, p->lo};
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);

@@ -36,7 +36,6 @@ typedef struct command {
     size_t per_line; // samples on a line
     int n_copy;
     copy_t *copy;    // [n_copy]
-    bool answered;   // it ever was
     int64_t next_id; // never used twice, so that a late reply cannot be taken for another line's
 } command_t;
 
@@ -181,6 +180,7 @@ typedef struct call {
     bool *answered; // [n_line]
     size_t n_open;  // samples of those that are not
     double *scores; // [n]
+    bool scored;    // any sample, in this call or before
 } call_t;
 
 /* The samples of a line: from first, returns how many. */
@@ -281,7 +281,7 @@ static pr_status_t take_reply(command_t *self, int copy, call_t *call, const jso
         return nonsense(text, len, "the \"id\" of a request that waits for its answer", err);
     size_t first, n = line_of(call, line, &first);
     PR_TRY(take_scores(self, reply, n, call->scores + first, text, len, err));
-    call->answered[line] = self->answered = true;
+    call->answered[line] = call->scored = true;
     call->n_open -= n;
     c->open--;
     return PR_OK;
@@ -358,9 +358,8 @@ static pr_status_t start_again(command_t *self, int copy, const call_t *call, pr
     copy_t *c = &self->copy[copy];
     char how[600];
     pr_program_stop(&c->program, DIE_SECONDS, how, sizeof how);
-    if (!self->answered)
-        return pr_fail(err, PR_ERR_SCORER, "%s %s, on its very first sample, so that it is not started again",
-                       self->argv[0], how);
+    if (!call->scored)
+        return pr_fail(err, PR_ERR_SCORER, "%s %s", self->argv[0], how);
     if (c->starts > self->retries)
         return pr_fail(err, PR_ERR_SCORER, "%s %s, with %zu of %zu samples not scored (started %d time%s)",
                        self->argv[0], how, call->n_open, call->n, c->starts, c->starts == 1 ? "" : "s");
@@ -396,13 +395,16 @@ static pr_status_t command_score(pr_objective_t *o, const pr_sample_t *samples, 
                                  pr_error_t *err)
 {
     command_t *self = o->self;
-    call_t call = {.samples = samples, .n = n, .n_open = n, .per_line = self->per_line, .scores = scores};
+    call_t call = {
+        .samples = samples, .n = n, .n_open = n, .per_line = self->per_line, .scores = scores, .scored = o->scored};
     call.n_line = (n + self->per_line - 1) / self->per_line;
     call.answered = pr_alloc(call.n_line, sizeof *call.answered);
     pr_status_t status = run_call(self, &call, err);
     free(call.answered);
-    if (status != PR_OK) // what they still may say belongs to this call: the next starts with fresh programs
-        stop_all(self, 0);
+    if (status != PR_OK) {
+        o->scored = call.scored;
+        stop_all(self, 0); // what they still may say belongs to this call: the next starts with fresh programs
+    }
     return status;
 }
 

@@ -52,7 +52,8 @@ static const pr_option_t options[] = {
     {.key = "template",
      .kind = PR_OPT_STRING,
      .dflt = "",
-     .help = "the text that is scored; {prompt} and {response} stand for the sample's. Default: what the head was "
+     .help = "the text that is scored; {prompt} and {response} stand for the sample's, and another "
+             "word in braces is refused. Default: what the head was "
              "fitted with; for data \"{prompt}{response}\""},
     {.key = "max_tokens",
      .kind = PR_OPT_INT,

@@ -34,7 +34,8 @@ static const pr_option_t options[] = {
     {.key = "template",
      .kind = PR_OPT_STRING,
      .dflt = "\"{prompt}{response}\"",
-     .help = "the text that is scored; {prompt} and {response} stand for the sample's"},
+     .help = "the text that is scored; {prompt} and {response} stand for the sample's, and another "
+             "word in braces is refused"},
     {.key = "transform",
      .kind = PR_OPT_STRING,
      .dflt = "\"none\"",
@@ -94,8 +95,7 @@ static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
 
 static pr_status_t reward_check(const json_t *opt, const char *dir, pr_error_t *err)
 {
-    if (!strstr(pr_option_string(opt, "template"), "{response}"))
-        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
+    PR_TRY(pr_templated_check_template(pr_option_string(opt, "template"), err));
     char *model_dir = pr_option_path(opt, "model", dir);
     pr_status_t status = check_dir(model_dir, pr_option_int(opt, "label"), err);
     free(model_dir);

@@ -39,6 +39,7 @@ typedef struct pr_objective {
     const pr_objective_type_t *type;
     char *name;    // its name in the sweep
     double lo, hi; // declared range (may be infinite)
+    bool scored;   // it has given a good score before; set by whoever scores, a type may do so within a call
     void *self;    // the type's own state
 } pr_objective_t;
 
@@ -116,7 +117,8 @@ pr_status_t pr_objective_check_fit(const char *name, const char *type, const jso
                                    pr_error_t *err);
 /* Gives an objective that needs it the fitted head in `file`. Errors name the objective. */
 pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err);
-/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective. */
+/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective; one that
+ * fails before it has ever scored anything is PR_ERR_FIRST_SAMPLE, as another try would end alike. */
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
                                pr_error_t *err);
 void pr_objective_close(pr_objective_t **o);

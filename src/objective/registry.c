@@ -83,9 +83,10 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
     return PR_OK;
 }
 
-static pr_status_t check_scores(const pr_objective_t *o, const double *scores, size_t n, pr_error_t *err)
+/* good: how many at the beginning are. */
+static pr_status_t check_scores(const pr_objective_t *o, const double *scores, size_t n, size_t *good, pr_error_t *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++, ++*good) {
         if (!isfinite(scores[i]))
             return pr_fail(err, PR_ERR_NUMERIC, "sample %zu: the score is %g, expected a finite number", i, scores[i]);
         if (scores[i] < o->lo || scores[i] > o->hi)
@@ -93,6 +94,18 @@ static pr_status_t check_scores(const pr_objective_t *o, const double *scores, s
                            scores[i], o->lo, o->hi);
     }
     return PR_OK;
+}
+
+static pr_status_t score_failed(const pr_objective_t *o, pr_status_t status, pr_error_t *err)
+{
+    if (!o->scored && (status == PR_ERR_SCORER || status == PR_ERR_TIMEOUT || status == PR_ERR_NUMERIC)) {
+        status = PR_ERR_FIRST_SAMPLE;
+        if (err)
+            err->status = status;
+        pr_fail_in(err, "on its very first sample");
+    }
+    pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
+    return status;
 }
 
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err)
@@ -105,13 +118,15 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
         if (measured[i].response && measured[i].response_len == 0)
             measured[i].response_len = strlen(measured[i].response);
     }
+    bool before = o->scored;
+    size_t good = 0;
     pr_status_t status = o->type->score(o, measured, n, scores, err);
     free(measured);
-    if (status == PR_OK)
-        status = check_scores(o, scores, n, err);
-    if (status != PR_OK)
-        pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
-    return status;
+    if (status == PR_OK) {
+        status = check_scores(o, scores, n, &good, err);
+        o->scored = before || good > 0;
+    }
+    return status == PR_OK ? PR_OK : score_failed(o, status, err);
 }
 
 pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,

@@ -280,28 +280,28 @@ static const struct {
     pr_status_t status;
     const char *says;
 } failures[] = {
-    {"crash", "", PR_ERR_SCORER,
+    {"crash", "", PR_ERR_FIRST_SAMPLE,
      "exited with status 1; its last line on stderr: 'cannot find the weights', on its very first sample, so that it "
      "is "
      "not started again"},
     {"late-crash", ", 'retries': 0", PR_ERR_SCORER, "'out of memory', with 2 of 3 samples not scored (started 1 time)"},
     {"late-crash", ", 'retries': 1", PR_ERR_SCORER, "with 1 of 3 samples not scored (started 2 times)"},
-    {"short-list", ", 'batch': 2", PR_ERR_SCORER, "expected a list of 2 finite numbers as \"scores\""},
-    {"good", ", 'batch': 2", PR_ERR_SCORER, "KeyError"},
+    {"short-list", ", 'batch': 2", PR_ERR_FIRST_SAMPLE, "expected a list of 2 finite numbers as \"scores\""},
+    {"good", ", 'batch': 2", PR_ERR_FIRST_SAMPLE, "KeyError"},
     {"twice", ", 'copies': 2", PR_ERR_SCORER, "expected the \"id\" of a request"},
-    {"crash", ", 'copies': 2", PR_ERR_SCORER, "on its very first sample"},
-    {"segfault", ", 'retries': 0", PR_ERR_SCORER, "was killed by signal 11 (Segmentation fault)"},
-    {"no such mode", ", 'retries': 0", PR_ERR_SCORER, "unknown mode"},
-    {"garbage", "", PR_ERR_SCORER, "answered 'Loading checkpoint shards: 100%', expected a line of JSON"},
-    {"nan", "", PR_ERR_SCORER, "NaN"},
-    {"text", "", PR_ERR_SCORER, "expected a finite number as \"score\""},
-    {"wrong-id", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
+    {"crash", ", 'copies': 2", PR_ERR_FIRST_SAMPLE, "on its very first sample"},
+    {"segfault", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "was killed by signal 11 (Segmentation fault)"},
+    {"no such mode", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "unknown mode"},
+    {"garbage", "", PR_ERR_FIRST_SAMPLE, "answered 'Loading checkpoint shards: 100%', expected a line of JSON"},
+    {"nan", "", PR_ERR_FIRST_SAMPLE, "NaN"},
+    {"text", "", PR_ERR_FIRST_SAMPLE, "expected a finite number as \"score\""},
+    {"wrong-id", "", PR_ERR_FIRST_SAMPLE, "expected the \"id\" of a request"},
     {"twice", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
-    {"report", "", PR_ERR_SCORER, "reports an error: no GPU here"},
-    {"endless-line", "", PR_ERR_SCORER, "a line of over"},
-    {"huge", ", 'lo': 0, 'hi': 1", PR_ERR_SCORER, "outside the declared range [0, 1]"},
-    {"hang-deaf", ", 'timeout': '200ms'", PR_ERR_TIMEOUT, "no reply within"},
-    {"grandchild", ", 'retries': 0", PR_ERR_SCORER, "gone, but not my child"},
+    {"report", "", PR_ERR_FIRST_SAMPLE, "reports an error: no GPU here"},
+    {"endless-line", "", PR_ERR_FIRST_SAMPLE, "a line of over"},
+    {"huge", ", 'lo': 0, 'hi': 1", PR_ERR_FIRST_SAMPLE, "outside the declared range [0, 1]"},
+    {"hang-deaf", ", 'timeout': '200ms'", PR_ERR_FIRST_SAMPLE, "no reply within"},
+    {"grandchild", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "gone, but not my child"},
 };
 
 START_TEST(test_failures)
@@ -317,12 +317,12 @@ END_TEST
 START_TEST(test_time_limit)
 {
     pr_objective_t *o = open_timed("loading", ", 'timeout': '500ms'");
-    check_fails(o, PR_ERR_TIMEOUT,
+    check_fails(o, PR_ERR_FIRST_SAMPLE,
                 "no reply within 0.5 s (3 of 3 samples wait; does it flush its output?); its last line on stderr: "
                 "'still loading'");
     close_timed(o);
     o = open_scorer("mute", ", 'timeout': '200ms'");
-    check_fails(o, PR_ERR_TIMEOUT, "(3 of 3 samples wait; does it flush its output?)");
+    check_fails(o, PR_ERR_FIRST_SAMPLE, "(3 of 3 samples wait; does it flush its output?)");
     pr_objective_close(&o);
     o = open_timed("one-and-mute", ", 'timeout': '500ms'");
     score_of(o, "", "x"); // that it flushes is known from here on
@@ -341,7 +341,7 @@ START_TEST(test_not_a_program)
     chmod(path, 0755);
     pr_objective_t *o = open_objective("command", options, "");
     unlink(path); // gone between the check and the run
-    ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, &err), PR_ERR_SCORER);
+    ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, &err), PR_ERR_FIRST_SAMPLE);
     ck_assert_msg(strstr(err.text, "cannot start") && strstr(err.text, "No such file"), "%s", err.text);
     pr_objective_close(&o);
     free(path);
@@ -408,7 +408,7 @@ START_TEST(test_broken_pipe_signal_stays_away)
         open_objective("command", "{'command': 'exec 0<&-; sleep 0.3; exit 4', 'retries': 0}", fixtures);
     double *scores = pr_alloc(20000, sizeof *scores);
     pr_error_t err;
-    ck_assert_int_eq(score_many(o, 20000, scores, &err), PR_ERR_SCORER);
+    ck_assert_int_eq(score_many(o, 20000, scores, &err), PR_ERR_FIRST_SAMPLE);
     ck_assert_msg(strstr(err.text, "exited with status 4"), "%s", err.text);
     sigset_t pending;
     sigpending(&pending);
