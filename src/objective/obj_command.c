@@ -403,6 +403,8 @@ static pr_status_t command_score(pr_objective_t *o, const pr_sample_t *samples, 
     free(call.answered);
     if (status != PR_OK) {
         o->scored = call.scored;
+        if (!o->scored)
+            status = pr_objective_never_scored(err);
         stop_all(self, 0); // what they still may say belongs to this call: the next starts with fresh programs
     }
     return status;

@@ -117,8 +117,9 @@ pr_status_t pr_objective_check_fit(const char *name, const char *type, const jso
                                    pr_error_t *err);
 /* Gives an objective that needs it the fitted head in `file`. Errors name the objective. */
 pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err);
-/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective; one that
- * fails before it has ever scored anything is PR_ERR_FIRST_SAMPLE, as another try would end alike. */
+/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective; a program that
+ * fails before it has ever scored anything, and a first score that is none, are PR_ERR_FIRST_SAMPLE, as another try would
+ * end alike. */
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
                                pr_error_t *err);
 void pr_objective_close(pr_objective_t **o);

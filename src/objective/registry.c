@@ -96,16 +96,12 @@ static pr_status_t check_scores(const pr_objective_t *o, const double *scores, s
     return PR_OK;
 }
 
-static pr_status_t score_failed(const pr_objective_t *o, pr_status_t status, pr_error_t *err)
+pr_status_t pr_objective_never_scored(pr_error_t *err)
 {
-    if (!o->scored && (status == PR_ERR_SCORER || status == PR_ERR_TIMEOUT || status == PR_ERR_NUMERIC)) {
-        status = PR_ERR_FIRST_SAMPLE;
-        if (err)
-            err->status = status;
-        pr_fail_in(err, "on its very first sample");
-    }
-    pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
-    return status;
+    pr_fail_in(err, "on its very first sample");
+    if (err)
+        err->status = PR_ERR_FIRST_SAMPLE;
+    return PR_ERR_FIRST_SAMPLE;
 }
 
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err)
@@ -125,8 +121,12 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
     if (status == PR_OK) {
         status = check_scores(o, scores, n, &good, err);
         o->scored = before || good > 0;
+        if (status != PR_OK && !o->scored)
+            status = pr_objective_never_scored(err);
     }
-    return status == PR_OK ? PR_OK : score_failed(o, status, err);
+    if (status != PR_OK)
+        pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
+    return status;
 }
 
 pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,

@@ -281,9 +281,7 @@ static const struct {
     const char *says;
 } failures[] = {
     {"crash", "", PR_ERR_FIRST_SAMPLE,
-     "exited with status 1; its last line on stderr: 'cannot find the weights', on its very first sample, so that it "
-     "is "
-     "not started again"},
+     "on its very first sample: python3 exited with status 1; its last line on stderr: 'cannot find the weights'"},
     {"late-crash", ", 'retries': 0", PR_ERR_SCORER, "'out of memory', with 2 of 3 samples not scored (started 1 time)"},
     {"late-crash", ", 'retries': 1", PR_ERR_SCORER, "with 1 of 3 samples not scored (started 2 times)"},
     {"short-list", ", 'batch': 2", PR_ERR_FIRST_SAMPLE, "expected a list of 2 finite numbers as \"scores\""},

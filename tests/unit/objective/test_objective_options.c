@@ -117,8 +117,8 @@ START_TEST(test_resolved_is_stable)
     ck_assert_int_eq(pr_objective_resolve("c", "command", options, NULL, &once, NULL), PR_OK);
     ck_assert_int_eq(pr_objective_resolve("c", "command", once, "", &twice, NULL), PR_OK);
     ck_assert(json_equal(once, twice));
-    json_t *want = options_of(
-        "{'command': ['/bin/sh', '-c', 'cat | cat'], 'timeout': 90.0, 'retries': 2, 'trim': false, 'lo': -1.0}");
+    json_t *want = options_of("{'command': ['/bin/sh', '-c', 'cat | cat'], 'timeout': 90.0, 'retries': 2, 'batch': 1, "
+                              "'copies': 1, 'trim': false, 'lo': -1.0}");
     ck_assert(json_equal(once, want));
     json_decref(want);
     json_decref(once);
