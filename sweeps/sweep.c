@@ -198,7 +198,7 @@ static pr_status_t write_config(const pr_sweep_t *s, pr_error_t *err)
 /* The heads of objectives, which all other jobs score with. */
 static void make_heads(pr_sweep_t *s)
 {
-    for (int k = 0; k < s->config->n_objectives; k++) {
+    for (int k = 0; k < s->config->n_scored; k++) {
         if (!s->inputs->head[k][0])
             continue;
         pr_buf_t label = {0};
@@ -259,7 +259,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .inputs = inputs, .workers = workers, .began = pr_time_monotonic()};
-    s->fold = pr_fold_new(config->n_objectives);
+    s->fold = pr_fold_new(config->n_scored);
     s->said = json_object();
     s->kept = json_object();
     s->pending = json_array();
@@ -385,7 +385,7 @@ static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_
     double value[2 * PR_MAX_OBJECTIVES + 1];
     const pr_node_t *n = pr_graph_find_node(s, r);
     if (!n)
-        return pr_job_kind_evaluating()->is_result(result) && pr_fold_value(s->config->n_objectives, result, value);
+        return pr_job_kind_evaluating()->is_result(result) && pr_fold_value(s->config->n_scored, result, value);
     return json_is_object(result) && (!n->kind->is_result || n->kind->is_result(result)) &&
            (n->kind->artifact == PR_ARTIFACT_NONE || json_is_string(json_object_get(result, "artifact")));
 }
@@ -469,7 +469,7 @@ bool pr_sweep_job_value(const json_t *message, const json_t *result, double *val
                  *minimize = json_object_get(json_object_get(message, "how"), "minimize");
     const char *job = json_string_value(json_object_get(message, "id"));
     size_t k_n = json_array_size(minimize); // 0 where a job may be a part of a point's prompts only
-    if (!job || k_n == 0 || k_n > PR_MAX_OBJECTIVES || json_array_size(mean) != k_n)
+    if (!job || k_n == 0 || k_n > PR_MAX_OBJECTIVES || json_array_size(mean) < k_n)
         return false;
     for (size_t k = 0; k < k_n; k++)
         value[k] = (json_is_true(json_array_get(minimize, k)) ? -1 : 1) * json_number_value(json_array_get(mean, k));

@@ -48,7 +48,7 @@ const pr_command_t pr_command_front = {
 typedef struct front {
     json_t *root, *points; // the points of the front, then the base model and the experts alone
     const char *name[PR_MAX_OBJECTIVES];
-    double *numbers; // [n][3K]
+    double *numbers; // [n][3K + 2 reported]
     pr_table_point_t *point;
     const char **sample; // [n], NULL where there is none; into samples
     json_t *samples;     // array of the lines of samples.jsonl
@@ -65,31 +65,42 @@ static void front_clear(front_t *f)
     free(f->sample);
 }
 
-static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
+// The names of a list, after the n that there are. *added: how many.
+static pr_status_t add_names(front_t *f, const char *path, const char *key, size_t n, size_t least, size_t *added,
+                             pr_error_t *err)
 {
-    const json_t *names = json_object_get(f->root, "objectives");
-    size_t k = json_array_size(names);
-    if (k < 1 || k > PR_MAX_OBJECTIVES)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: expected a list of 1 to %d names", path, PR_MAX_OBJECTIVES);
-    for (size_t i = 0; i < k; i++) {
-        f->name[i] = json_string_value(json_array_get(names, i));
-        if (!f->name[i])
-            return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: element %zu: found %s, expected a string", path, i,
+    const json_t *names = json_object_get(f->root, key);
+    *added = json_array_size(names);
+    if (*added < least || *added > PR_MAX_OBJECTIVES - n)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %s: expected a list of %zu to %zu names", path, key, least,
+                       PR_MAX_OBJECTIVES - n);
+    for (size_t i = 0; i < *added; i++) {
+        f->name[n + i] = json_string_value(json_array_get(names, i));
+        if (!f->name[n + i])
+            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: element %zu: found %s, expected a string", path, key, i,
                            pr_json_type_name(json_array_get(names, i)));
     }
-    f->table = (pr_table_t){.k = (int)k, .objective = f->name};
+    return PR_OK;
+}
+
+static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
+{
+    size_t k, reported;
+    PR_TRY(add_names(f, path, "objectives", 0, 1, &k, err));
+    PR_TRY(add_names(f, path, "reported", k, 0, &reported, err));
+    f->table = (pr_table_t){.k = (int)k, .objective = f->name, .n_report = (int)reported, .report = f->name + k};
     return PR_OK;
 }
 
 // {"a": 1, "b": 2} -> out [K]; null stands for a number that JSON does not have.
-static pr_status_t read_numbers(const front_t *f, const json_t *point, const char *key, const char *where, double *out,
-                                pr_error_t *err)
+static pr_status_t read_numbers(const char *const *name, int n, const json_t *point, const char *key, const char *where,
+                                double *out, pr_error_t *err)
 {
     const json_t *object = json_object_get(point, key);
-    for (int i = 0; i < f->table.k; i++) {
-        const json_t *v = json_object_get(object, f->name[i]);
+    for (int i = 0; i < n; i++) {
+        const json_t *v = json_object_get(object, name[i]);
         if (!v || (!json_is_number(v) && !json_is_null(v)))
-            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: '%s': found %s, expected a number", where, key, f->name[i],
+            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: '%s': found %s, expected a number", where, key, name[i],
                            pr_json_type_name(v));
         out[i] = json_is_number(v) ? json_number_value(v) : NAN;
     }
@@ -100,14 +111,17 @@ static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where
 {
     const json_t *point = json_array_get(f->points, i);
     size_t k = (size_t)f->table.k;
-    double *x = f->numbers + i * 3 * k;
+    int n_k = f->table.k, n_r = f->table.n_report;
+    double *x = f->numbers + i * (3 * k + 2 * (size_t)n_r), *r = x + 3 * k;
     int64_t seed, level, prompts;
     const char *search;
     if (!json_is_object(point))
         return pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected an object", where, pr_json_type_name(point));
-    PR_TRY(read_numbers(f, point, "weights", where, x, err));
-    PR_TRY(read_numbers(f, point, "mean", where, x + k, err));
-    PR_TRY(read_numbers(f, point, "se", where, x + 2 * k, err));
+    PR_TRY(read_numbers(f->name, n_k, point, "weights", where, x, err));
+    PR_TRY(read_numbers(f->name, n_k, point, "mean", where, x + k, err));
+    PR_TRY(read_numbers(f->name, n_k, point, "se", where, x + 2 * k, err));
+    PR_TRY(read_numbers(f->table.report, n_r, point, "mean", where, r, err));
+    PR_TRY(read_numbers(f->table.report, n_r, point, "se", where, r + n_r, err));
     PR_TRY(pr_json_get_string(point, "search", "", &search, where, err));
     PR_TRY(pr_json_get_int(point, "seed", 0, &seed, where, err));
     PR_TRY(pr_json_get_int(point, "level", 0, &level, where, err));
@@ -119,6 +133,8 @@ static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where
                                      .w = x,
                                      .mean = x + k,
                                      .se = x + 2 * k,
+                                     .reported = r,
+                                     .reported_se = r + n_r,
                                      .n_prompts = (int)prompts,
                                      .job = "",
                                      .front = !base,
@@ -138,7 +154,7 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
     f->points = json_copy(points);
     json_array_extend(f->points, base);
     size_t n = json_array_size(f->points), n_front = json_array_size(points);
-    f->numbers = pr_alloc(n * 3 * (size_t)f->table.k, sizeof *f->numbers);
+    f->numbers = pr_alloc(n * (3 * (size_t)f->table.k + 2 * (size_t)f->table.n_report), sizeof *f->numbers);
     f->point = pr_alloc(n, sizeof *f->point);
     f->sample = pr_alloc(n, sizeof *f->sample);
     pr_buf_t where = {0};

@@ -97,12 +97,13 @@ static bool empty_is_best(const pr_objective_config_t *o)
 static json_t *objectives_json(const pr_plan_t *p)
 {
     json_t *list = json_array();
-    for (int k = 0; k < p->config->n_objectives; k++) {
+    for (int k = 0; k < p->config->n_scored; k++) {
         const pr_objective_config_t *o = &p->config->objective[k];
         json_array_append_new(list, json_pack("{s:s, s:s, s:[o, o], s:b, s:b, s:b}", "name", o->name, "type", o->type,
                                               "range", pr_json_real(p->lo[k]), pr_json_real(p->hi[k]), "minimize",
                                               o->minimize, "empty_is_best", empty_is_best(o), "finetune",
-                                              o->adapter == NULL));
+                                              !o->adapter && !o->report));
+        json_object_set_new(json_array_get(list, (size_t)k), "role", json_string(o->report ? "report" : "optimise"));
     }
     return list;
 }
@@ -163,7 +164,7 @@ static json_t *samples_json(const pr_plan_t *p, const pr_inputs_t *in, const jso
     json_array_foreach((json_t *)(uintptr_t)samples, i, one)
     {
         json_t *v = json_copy(one), *scores = json_object();
-        for (int k = 0; k < p->config->n_objectives; k++)
+        for (int k = 0; k < p->config->n_scored; k++)
             json_object_set(scores, p->config->objective[k].name,
                             json_object_get(json_object_get(one, "scores"), in->objective_hash[k]));
         json_object_set_new(v, "scores", scores);
@@ -311,9 +312,13 @@ static void print_objective(const pr_plan_t *p, int k)
         printf(" (%s)", o->type);
     printf(": ");
     print_range(p->lo[k], p->hi[k]);
-    printf(", %s; ", o->minimize ? "minimized" : "maximized");
-    printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
-    if (empty_is_best(o))
+    if (o->report)
+        printf(", %s is better; reported, not optimised\n", o->minimize ? "smaller" : "larger");
+    else if (o->adapter)
+        printf(", %s; expert %s\n", o->minimize ? "minimized" : "maximized", o->adapter);
+    else
+        printf(", %s; to be fine-tuned\n", o->minimize ? "minimized" : "maximized");
+    if (empty_is_best(o) && !o->report)
         printf("            minimized, an empty response has the best value that there is\n");
 }
 
@@ -358,7 +363,7 @@ static void print_text(const pr_plan_t *p, int ranks)
     if (c->train_prompts)
         printf("%d for fine-tuning (%.1f tokens, at most %d), ", p->n_train, p->mean_train, p->longest_train);
     printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
-    for (int k = 0; k < c->n_objectives; k++)
+    for (int k = 0; k < c->n_scored; k++)
         print_objective(p, k);
     print_searches(p);
     print_fits(p);

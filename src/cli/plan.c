@@ -214,7 +214,7 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     pr_status_t status = PR_OK;
-    for (int k = 0; k < c->n_objectives && status == PR_OK; k++) {
+    for (int k = 0; k < c->n_scored && status == PR_OK; k++) {
         const pr_objective_config_t *o = &c->objective[k];
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));

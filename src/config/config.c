@@ -59,6 +59,21 @@ static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir,
     return PR_OK;
 }
 
+/* Those that are optimised first, both kinds in the file's order. */
+static void reports_last(pr_config_t *c)
+{
+    pr_objective_config_t sorted[PR_MAX_OBJECTIVES];
+    int n = 0;
+    for (int report = 0; report < 2; report++) {
+        for (int i = 0; i < c->n_scored; i++)
+            if (c->objective[i].report == (report == 1))
+                sorted[n++] = c->objective[i];
+        if (report == 0)
+            c->n_objectives = n;
+    }
+    memcpy(c->objective, sorted, (size_t)n * sizeof *sorted);
+}
+
 static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
 {
     const pr_node_t *list = pr_node_member(root, "objectives");
@@ -68,9 +83,19 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
     if (list->kind != PR_NODE_LIST || list->n < 1 || list->n > PR_MAX_OBJECTIVES)
         return pr_key_wrong(list, "", "objectives", "a list of 1 to 16 groups", err);
     for (int i = 0; i < list->n; i++) {
-        c->n_objectives = i + 1; // pr_config_free clears what a failure leaves behind
+        c->n_scored = i + 1; // pr_config_free clears what a failure leaves behind
         PR_TRY(read_objective(list->child[i], i, c->dir, &c->objective[i], err));
+        c->objective[i].place = i;
+        if (c->objective[i].report && c->objective[i].adapter)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: objectives[%d].adapter: found beside role = \"report\", which has no expert",
+                           list->child[i]->where, i);
     }
+    reports_last(c);
+    if (c->n_objectives == 0)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: objectives: found only such with role = \"report\", expected one or more to optimise",
+                       list->where);
     return PR_OK;
 }
 
@@ -517,7 +542,7 @@ void pr_config_free(pr_config_t **config)
     pr_config_t *c = *config;
     if (!c)
         return;
-    for (int i = 0; i < c->n_objectives; i++) {
+    for (int i = 0; i < c->n_scored; i++) {
         pr_options_clear(pr_objective_keys, &c->objective[i]);
         json_decref(c->objective[i].options);
     }

@@ -105,6 +105,11 @@ const pr_option_t pr_objective_keys[] = {
     DIR_NAME("adapter", O(adapter), "",
              "A PEFT LoRA directory to use as this objective's expert instead of fine-tuning one."),
     BOOL("minimize", O(minimize), "false", "Is smaller better?"),
+    SWITCH(
+        "role", O(report), "\"optimise\"", "optimise|report",
+        "report: scored and tabled at every point, but never optimised. It has no expert and no weight, and does not "
+        "count for the front, hypervolumes, indicators or searches: a held-out judge, a guard. Adding one evaluates "
+        "the points again and trains nothing again."),
     {0},
 };
 

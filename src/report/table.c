@@ -11,11 +11,11 @@
 
 // ---- cells.csv and front.csv ----
 
-static void put_headings(pr_buf_t *b, const pr_table_t *t, const char *prefix)
+static void put_headings(pr_buf_t *b, int n, const char *const *names, const char *prefix)
 {
-    for (int i = 0; i < t->k; i++) {
+    for (int i = 0; i < n; i++) {
         pr_buf_t name = {0};
-        pr_buf_printf(&name, "%s%s", prefix, t->objective[i]);
+        pr_buf_printf(&name, "%s%s", prefix, names[i]);
         pr_buf_puts(b, ",");
         pr_text_csv(b, name.data ? name.data : "");
         pr_buf_free(&name);
@@ -29,7 +29,9 @@ static void put_heading_line(pr_buf_t *b, const pr_table_t *t)
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         pr_buf_printf(b, "%s%s", i ? "," : "", first[i]);
     for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
-        put_headings(b, t, prefix[i]);
+        put_headings(b, t->k, t->objective, prefix[i]);
+    for (size_t i = 1; i < sizeof prefix / sizeof *prefix; i++) // no weights
+        put_headings(b, t->n_report, t->report, prefix[i]);
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
         pr_buf_printf(b, ",%s", last[i]);
     pr_buf_puts(b, "\n");
@@ -60,6 +62,8 @@ static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_table_point_t *p)
     put_numbers(b, p->w, t->k);
     put_numbers(b, p->mean, t->k);
     put_known(b, p->se, t->k);
+    put_numbers(b, p->reported, t->n_report);
+    put_known(b, p->reported_se, t->n_report);
     pr_buf_printf(b, ",%d,%ld", p->n_prompts, p->tokens);
     put_known(b, &p->cut, 1);
     pr_buf_printf(b, ",%d,", p->front);
@@ -98,24 +102,32 @@ static json_t *text_value(const char *text)
     return pr_text_json_string(text, strlen(text));
 }
 
-/* {"name": value, ...} */
-static json_t *by_objective(const pr_table_t *t, const double *values)
+static void put_named(json_t *object, int n, const char *const *names, const double *values)
 {
-    json_t *object = json_object();
-    for (int i = 0; i < t->k; i++) {
-        json_t *name = text_value(t->objective[i]);
+    for (int i = 0; i < n; i++) {
+        json_t *name = text_value(names[i]);
         json_object_set_new(object, json_string_value(name), pr_json_real(values[i]));
         json_decref(name);
     }
+}
+
+/* {"name": value, ...}; reported: of the objectives that are only reported, or NULL. */
+static json_t *by_objective(const pr_table_t *t, const double *values, const double *reported)
+{
+    json_t *object = json_object();
+    put_named(object, t->k, t->objective, values);
+    if (reported)
+        put_named(object, t->n_report, t->report, reported);
     return object;
 }
 
 static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
 {
     return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "search", text_value(p->search), "seed",
-                     p->seed, "level", p->level, "weights", by_objective(t, p->w), "mean", by_objective(t, p->mean),
-                     "se", by_objective(t, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens, "cut",
-                     pr_json_real(p->cut), "point", text_value(p->id), "job", text_value(p->job));
+                     p->seed, "level", p->level, "weights", by_objective(t, p->w, NULL), "mean",
+                     by_objective(t, p->mean, p->reported), "se", by_objective(t, p->se, p->reported_se), "prompts",
+                     p->n_prompts, "tokens", (json_int_t)p->tokens, "cut", pr_json_real(p->cut), "point",
+                     text_value(p->id), "job", text_value(p->job));
 }
 
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err)
@@ -127,6 +139,12 @@ pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_
         if (t->point[i].front || t->point[i].base)
             json_array_append_new(t->point[i].base ? base : points, point_value(t, &t->point[i]));
     json_t *front = json_pack("{s:o, s:o, s:o}", "objectives", names, "points", points, "base", base);
+    if (t->n_report > 0) {
+        json_t *reported = json_array();
+        for (int i = 0; i < t->n_report; i++)
+            json_array_append_new(reported, text_value(t->report[i]));
+        json_object_set_new(front, "reported", reported);
+    }
     pr_status_t status = pr_text_json_write(path, front, 2, err);
     json_decref(front);
     return status;

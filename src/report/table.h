@@ -25,6 +25,7 @@ typedef struct pr_table_point {
     const char *job; // identity of the job that evaluated it
     bool front;      // no point dominates it; of several points with equal values all are on the front
     bool base;       // the base model, or an expert alone: beside the points, never on the front
+    const double *reported, *reported_se; // [n_report] as mean and se, of objectives that nothing aims at
 } pr_table_point_t;
 
 typedef struct pr_table {
@@ -32,18 +33,21 @@ typedef struct pr_table {
     const char *const *objective; // [K] names
     const pr_table_point_t *point;
     size_t n;
+    int n_report;              // objectives that are only reported
+    const char *const *report; // [n_report] names
 } pr_table_t;
 
 /* cells.csv: every point in the order given, with the columns
- *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front,point,job
+ *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,<reported>...,se_<reported>...,prompts,
+ *   new_tokens,cut,front,point,job
  * The rows of the base model and of the experts alone have the search "base", weights 0 and e_k, and front 0.
  * front.csv: the same columns, front points only. Numbers in the shortest form that reads back as the same double, an
  * empty field for a standard error that there is not; text that could be taken for a formula is escaped (RFC 4180
  * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
-/* front.json: {"objectives": [...], "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},
- * ...}], "base": [the same of the base model and the experts alone]}. */
+/* front.json: {"objectives": [...], "reported": [...] (where there are any), "points": [{"search", "seed", "weights": {name: w}, "mean": {...}, "se": {...},
+ * ...}], of which mean and se have those that are only reported too, "base": [the same of the base model and the experts alone]}. */
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err);
 
 /* The front as a table for a terminal of `columns` width: weights, objectives ± standard error, and a sample response a

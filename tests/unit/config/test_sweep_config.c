@@ -327,6 +327,35 @@ START_TEST(distributions_that_do_not_go_together)
 }
 END_TEST
 
+/* Those that are only reported come after the others, and the file's order is kept all the same. */
+START_TEST(reported_objectives)
+{
+    static const char text[] = "model = \"m\"; prompts = { train = \"t.jsonl\"; eval = \"e.jsonl\"; };\n"
+                               "objectives = ( { name = \"fluency\"; role = \"report\"; }, { name = \"brevity\"; }, "
+                               "{ name = \"distinct\"; role = \"report\"; }, { name = \"empathy\"; } );\n";
+    static const char *const order[] = {"brevity", "empathy", "fluency", "distinct"};
+    static const int place[] = {1, 3, 0, 2};
+    pr_config_t *c = parse(text), *again;
+    ck_assert_int_eq(c->n_objectives, 2);
+    ck_assert_int_eq(c->n_scored, 4);
+    for (int k = 0; k < 4; k++) {
+        ck_assert_str_eq(c->objective[k].name, order[k]);
+        ck_assert_int_eq(c->objective[k].place, place[k]);
+        ck_assert(c->objective[k].report == (k >= 2));
+    }
+    char *dump = pr_config_dump(c);
+    again = parse(dump);
+    same_json(c, again);
+    ck_assert_str_eq(again->objective[2].name, "fluency");
+    free(dump);
+    pr_config_free(&again);
+    pr_config_free(&c);
+    refuse_with(text, "objectives.[2].name=\"Brevity\"", "objectives[2].name: found \"Brevity\" beside \"brevity\"");
+    refuse_with(text, "objectives.[0].adapter=\"a\"", "objectives[0].adapter: found beside role = \"report\"");
+    refuse_with(text, "reference=(0.0,0.0,0.0)", "reference: found 3 numbers, expected 2");
+}
+END_TEST
+
 START_TEST(unknown_keys_name_the_nearest)
 {
     refuse("retrys = 1;", "/tmp/x/a.cfg:3: unknown key 'retrys'; the nearest known one is 'retries'");
@@ -613,6 +642,7 @@ int main(void)
     tcase_add_test(tcase, ranges_have_two_ends);
     tcase_add_test(tcase, distributions_that_do_not_go_together);
     tcase_add_test(tcase, unknown_keys_name_the_nearest);
+    tcase_add_test(tcase, reported_objectives);
     tcase_add_test(tcase, objectives_are_checked);
     tcase_add_test(tcase, overrides);
     tcase_add_test(tcase, dump_reads_back);

@@ -14,10 +14,11 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false},
-                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false},
-                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false}};
-static const pr_table_t table = {3, names, points, 3};
+static const pr_table_point_t points[] = {
+    {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL},
+    {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, NULL, NULL},
+    {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, NULL, NULL}};
+static const pr_table_t table = {3, names, points, 3, 0, NULL};
 
 /* Checks one row of a csv against its point. */
 static void expect_row(const char **s, const pr_table_point_t *p, const char *search)
@@ -93,7 +94,7 @@ START_TEST(front_csv)
     expect_row(&s, &points[2], "'+states");
     ck_assert_str_eq(s, "");
     free(text);
-    const pr_table_t empty = {3, names, NULL, 0};
+    const pr_table_t empty = {3, names, NULL, 0, 0, NULL};
     ck_assert_int_eq(pr_write_front_csv(path, &empty, &err), PR_OK);
     text = get_text();
     s = text;
@@ -143,7 +144,7 @@ START_TEST(writing_fails_clearly)
     ck_assert_int_eq(pr_write_front_csv(missing, &table, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_front_json(missing, &table, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_costs_csv(missing, NULL, 0, &err), PR_ERR_IO);
-    ck_assert_int_eq(pr_write_samples(missing, 0, NULL, NULL, 0, &err), PR_ERR_IO);
+    ck_assert_int_eq(pr_write_samples(missing, 0, 0, NULL, NULL, 0, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_metrics(missing, object, &err), PR_ERR_IO);
     ck_assert_ptr_nonnull(strstr(err.text, missing));
     json_decref(object);
@@ -194,7 +195,7 @@ START_TEST(front_table_without_samples_and_rows)
     ck_assert_ptr_nonnull(strstr(text, "cut\n"));
     ck_assert_ptr_nonnull(strstr(text, "25 %\n"));
     free(text);
-    const pr_table_t empty = {3, names, NULL, 0};
+    const pr_table_t empty = {3, names, NULL, 0, 0, NULL};
     text = pr_front_table(&empty, NULL, 100, 0);
     ck_assert_ptr_nonnull(strstr(text, "weights  reflection"));
     ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
@@ -214,14 +215,48 @@ static int columns_between(const char *s, const char *end)
     return n;
 }
 
+/* What is only reported has no weight, and stands after the objectives, with its error. */
+START_TEST(reported_objectives)
+{
+    static const double w[] = {0.25, 0.75}, m[] = {1, 2}, se[] = {0.1, NAN}, r[] = {5, -1}, r_se[] = {0.5, NAN};
+    static const pr_table_point_t p[] = {{"p0", "params", 1, 0, w, m, se, 8, 9, 0, "j0", true, false, r, r_se}};
+    static const char *const two[] = {"a", "b"}, *const judges[] = {"judge", "a guard of many letters"};
+    const pr_table_t t = {2, two, p, 1, 2, judges};
+    char file[] = "/tmp/paretorank-test-XXXXXX", *text;
+    size_t len;
+    close(mkstemp(file));
+    ck_assert_int_eq(pr_write_front_csv(file, &t, NULL), PR_OK);
+    ck_assert_int_eq(pr_file_read(file, 0, &text, &len, NULL), PR_OK);
+    ck_assert_str_eq(text, "search,seed,level,w_a,w_b,a,b,se_a,se_b,judge,a guard of many letters,se_judge,"
+                           "se_a guard of many letters,prompts,new_tokens,cut,front,point,job\n"
+                           "params,1,0,0.25,0.75,1,2,0.1,,5,-1,0.5,,8,9,0,1,p0,j0\n");
+    free(text);
+    ck_assert_int_eq(pr_write_front_json(file, &t, NULL), PR_OK);
+    json_t *v = json_load_file(file, 0, NULL), *point = json_array_get(json_object_get(v, "points"), 0),
+           *mean = json_object_get(point, "mean");
+    ck_assert_uint_eq(json_array_size(json_object_get(v, "objectives")), 2);
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(v, "reported"), 0)), "judge");
+    ck_assert_uint_eq(json_object_size(json_object_get(point, "weights")), 2);
+    ck_assert_double_eq(json_number_value(json_object_get(mean, "judge")), 5);
+    ck_assert(json_is_null(json_object_get(json_object_get(point, "se"), judges[1])));
+    json_decref(v);
+    unlink(file);
+    text = pr_front_table(&t, NULL, 120, 0);
+    ck_assert_msg(strstr(text, "weights") && strstr(text, "(judge)") && strstr(text, "(a guard of man)"), "%s", text);
+    ck_assert_msg(strstr(text, "5.000 ± 0.500") && strstr(text, "-1.000 ± –"), "%s", text);
+    free(text);
+}
+END_TEST
+
 START_TEST(front_table_aligns)
 {
-    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false},
-                                         {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false}};
+    static const pr_table_point_t p[] = {
+        {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL},
+        {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false, NULL, NULL}};
     static const char *const wide[] = {"reflection of it", "日本", "e\xCC\x81"};
     static const char *const said[] = {"first row", "second row"};
     static const char *const mark[] = {"sample", "first row", "second row"};
-    const pr_table_t t = {3, wide, p, 2};
+    const pr_table_t t = {3, wide, p, 2, 0, NULL};
     char *text = pr_front_table(&t, said, 120, 0);
     const char *line = text;
     int column = 0;
@@ -262,7 +297,7 @@ START_TEST(samples_jsonl)
         {"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, "stop", m0, NULL},
         {"+params", 2, w1, "", 0, "", 0, NULL, s1, NULL},
         {.line = "{\"kept\": 1}"}};
-    ck_assert_int_eq(pr_write_samples(path, 3, names, sample, 3, &err), PR_OK);
+    ck_assert_int_eq(pr_write_samples(path, 3, 3, names, sample, 3, &err), PR_OK);
     char *text = get_text(), *second = strchr(text, '\n') + 1;
     json_t *a = json_loadb(text, (size_t)(second - text), JSON_ALLOW_NUL, NULL),
            *b = json_loads(second, JSON_DISABLE_EOF_CHECK, NULL);
@@ -281,7 +316,7 @@ START_TEST(samples_jsonl)
     json_decref(a);
     json_decref(b);
     free(text);
-    ck_assert_int_eq(pr_write_samples(path, 3, names, NULL, 0, &err), PR_OK);
+    ck_assert_int_eq(pr_write_samples(path, 3, 3, names, NULL, 0, &err), PR_OK);
     text = get_text();
     ck_assert_str_eq(text, "");
     free(text);
@@ -324,6 +359,7 @@ int main(void)
     tcase_add_test(tcase, front_table_at_every_width);
     tcase_add_test(tcase, front_table_without_samples_and_rows);
     tcase_add_test(tcase, front_table_aligns);
+    tcase_add_test(tcase, reported_objectives);
     tcase_add_test(tcase, costs_csv);
     tcase_add_test(tcase, samples_jsonl);
     tcase_add_test(tcase, metrics_json);
