@@ -268,7 +268,9 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     char *json = pr_results_path(o->dir, PR_FILE_FRONT_JSON), *csv = pr_results_path(o->dir, PR_FILE_FRONT_CSV),
          *samples = pr_results_path(o->dir, PR_FILE_SAMPLES);
     pr_status_t status;
-    if (!pr_file_exists(json))
+    if (!pr_dir_exists(o->dir))
+        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", o->dir);
+    else if (!pr_file_exists(json))
         status = pr_fail(err, PR_ERR_NOT_FOUND,
                          "%s: not there; a sweep writes it when it ends (see: paretorank status)", json);
     else

@@ -82,8 +82,13 @@ static pr_status_t measure_prompts(const pr_plan_t *p, const char *path, int new
                                    double *mean, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
-    pr_prompt_reader_t reader = {p->tokenizer, &p->model, path, new_tokens, 0, 0};
     PR_TRY(pr_prompts_load(path, &prompts, err));
+    pr_prompt_reader_t reader = {.tokenizer = p->tokenizer,
+                                 .model = &p->model,
+                                 .file = path,
+                                 .new_tokens = new_tokens,
+                                 .n = prompts->n,
+                                 .text = (const char *const *)prompts->text};
     double total = 0;
     pr_status_t status = PR_OK;
     for (int i = 0; i < prompts->n; i++) {
@@ -219,6 +224,7 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
         const char *head = pr_objective_head_file(o->type, resolved);
+        pr_objective_tell(o->name, o->type, resolved);
         status = pr_objective_bounds(o->name, o->type, resolved, c->dir, &p->lo[k], &p->hi[k], err);
         if (status != PR_OK) {
             json_decref(resolved);

@@ -59,6 +59,8 @@ struct pr_objective_type {
     pr_status_t (*check)(const json_t *options, const char *dir, pr_error_t *err);
     /* The range by resolved options, which check has passed; NULL: [0, 1]. Nothing heavy is opened. */
     pr_status_t (*bounds)(const json_t *options, const char *dir, double *lo, double *hi, pr_error_t *err);
+    /* What is odd about resolved options, to be warned of: a text that the caller frees, or NULL. May be NULL. */
+    char *(*odd)(const json_t *options);
     /* Of types with a model and a tokenizer of their own; NULL for the others. Can all prompts [n] be read by the
      * model, as far as its tokenizer and configuration tell? Errors name the prompt, counted from 1. */
     pr_status_t (*check_prompts)(const json_t *options, const char *dir, int n, char *const *prompt, pr_error_t *err);
@@ -103,6 +105,8 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
  * heavy. Errors name the objective. */
 pr_status_t pr_objective_bounds(const char *name, const char *type, const json_t *options, const char *dir, double *lo,
                                 double *hi, pr_error_t *err);
+/* A warning of options that make sense, but hardly the one that was meant. options: as configured or resolved. */
+void pr_objective_tell(const char *name, const char *type, const json_t *options);
 /* Can the objective's own model, where it has one, read all prompts [n] of a file? options: resolved or as configured.
  * Nothing heavy is opened. Errors name the objective, the file and the prompt. */
 pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,

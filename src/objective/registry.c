@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "base/log.h"
 #include "base/mem.h"
 #include "objective/type.h"
 
@@ -40,6 +41,19 @@ pr_status_t pr_objective_bounds(const char *name, const char *type, const json_t
     pr_status_t status = bounds_of(pr_objective_type(type), resolved, dir, lo, hi, err);
     json_decref(resolved);
     return status == PR_OK ? PR_OK : pr_fail_in(err, "objective '%s' (%s)", name, type);
+}
+
+void pr_objective_tell(const char *name, const char *type, const json_t *options)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    json_t *resolved = NULL;
+    char *odd = NULL;
+    if (t && t->odd && pr_options_resolve(t->options, options, NULL, &resolved, NULL) == PR_OK)
+        odd = t->odd(resolved);
+    if (odd)
+        pr_log(PR_LOG_WARN, "objective '%s' (%s): %s", name, type, odd);
+    free(odd);
+    json_decref(resolved);
 }
 
 static pr_status_t check_env(const pr_objective_type_t *type, const pr_objective_env_t *env, pr_error_t *err)
