@@ -277,7 +277,8 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     printf("evaluate    at most %lld points (%d seed%s)", (long long)p->evaluate_points, c->n_seeds,
            c->n_seeds == 1 ? "" : "s");
     if (p->base_points > 1)
-        printf(", before them the base model and %lld experts alone,", (long long)p->base_points - 1);
+        printf(", before them the base model and %lld expert%s alone,", (long long)p->base_points - 1,
+               p->base_points == 2 ? "" : "s");
     else if (p->base_points > 0)
         printf(", before them the base model,");
     printf(" on %d prompts, at most %.3g tokens\n", p->prompts, (double)p->evaluate_tokens);

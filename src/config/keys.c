@@ -114,8 +114,10 @@ const pr_option_t pr_objective_keys[] = {
 };
 
 const pr_option_t pr_search_keys[] = {
-    TEXT("name", S(name), "",
-         "Names the search in the results. Default: its policy's name, or its aggregation, made unique."),
+    TEXT(
+        "name", S(name), "",
+        "Names the search in the results. Default: its policy's name, or its aggregation; with its type after it where "
+        "there are several of different types (states-grid)."),
     ELSEWHERE(STRINGS, "policy", "", "Which of policies. Several: the search with each. Default: all of them."),
     ELSEWHERE(STRINGS, "aggregate", "", "Instead of the file's own aggregate, where there are no policies."),
     INT("layer", S(layer), "-1", -1, INT_MAX,

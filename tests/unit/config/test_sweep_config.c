@@ -152,7 +152,7 @@ START_TEST(searches_times_aggregations)
     pr_config_t *c = parse(MINIMAL "aggregate = (\"states\", \"params\"); layer = 2; norm = \"before\";\n"
                                    "search = ( { type = \"grid\"; }, { levels = 2; }, { name = \"x\"; levels = 4; },\n"
                                    "  { name = \"y\"; aggregate = \"probs\"; } );\n");
-    const char *names[] = {"states", "params", "states-2", "params-2", "x-states", "x-params", "y"};
+    const char *names[] = {"states-grid", "params-grid", "states-hierarchical", "params-hierarchical", "x-states", "x-params", "y"};
     ck_assert_int_eq(c->n_searches, 7);
     for (int i = 0; i < 7; i++)
         ck_assert_str_eq(c->search[i].name, names[i]);
@@ -200,7 +200,17 @@ START_TEST(wrong_values_are_located)
     refuse("\n/* name", "a.cfg:4: found a comment that does not end");
     refuse("name = = 3;", "a.cfg:3: syntax error");
     refuse("name = \"\xff\";", "not UTF-8");
-    refuse("retries = 1; retries = 2;", "duplicate");
+    refuse("retries = 1; retries = 2;", "a.cfg:3: found 'retries' a second time in its group, expected each key once");
+    refuse("finetune = { steps = 1; # steps = 2;\n lora = { r = 2; }; kl = 0.1;\n steps : 3; }; evaluate = { steps = 1; };",
+           "a.cfg:5: found 'steps' a second time in its group");
+    refuse("search = ( { type = \"grid\"; }, { type = \"grid\"; }, { points = 1; type = \"a = b;\"; points = 2; } );",
+           "a.cfg:3: found 'points' a second time in its group");
+    refuse_with("\n# a comment\n{\"model\": \"m\"}", NULL,
+                "a.cfg:3: found '{', as JSON begins; expected libconfig's syntax: key = value;");
+    refuse_with("[sweep]\nmodel = \"m\"", NULL, "a.cfg:1: found '[', as JSON or a section of TOML begins; expected");
+    refuse_with("model: m\nseed: 1\n", NULL, "syntax error: found what looks like YAML, expected libconfig's syntax");
+    refuse_with("---\nmodel: m\n", NULL, "found what looks like YAML");
+    refuse_with("model = m;", NULL, "a.cfg:1: syntax error");
     refuse("@include \"/etc/passwd\"", "@include is not supported");
     refuse("search = ();", "search: found a list of 0");
     refuse("search = 3;", "search: found the integer 3");
