@@ -68,6 +68,6 @@ const pr_indicator_help_t pr_indicator_helps[] = {
      "Per objective: does turning its weight up turn it up? 1: always; 0: as often as not; -1: the wrong way round "
      "(Kendall's "
      "tau of weight and objective over the points of a search).",
-     "(pairs in the same order - pairs in the other) / pairs, ties counted as tau-b does"},
+     "(concordant - discordant pairs) / sqrt(pairs not tied in weight x pairs not tied in objective)"},
     {NULL, NULL, NULL},
 };
