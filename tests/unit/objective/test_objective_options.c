@@ -110,6 +110,36 @@ START_TEST(test_bad_lists)
 }
 END_TEST
 
+/* The range that the options give, before anything is opened. */
+START_TEST(test_bounds)
+{
+    static const struct {
+        const char *type, *options;
+        double lo, hi;
+    } cases[] = {{"brevity", "{}", 0, 1},
+                 {"command", "{'command': 'cat'}", -INFINITY, INFINITY},
+                 {"command", "{'command': 'cat', 'lo': -2, 'hi': 3.5}", -2, 3.5},
+                 {"reward_model", "{'model': 'tests/fixtures/reward-gpt2'}", -INFINITY, INFINITY},
+                 {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'transform': 'sigmoid'}", 0, 1}};
+    char *dir = source_file("."), *list = temporary_file("good 2\nbad -0.5\n", 16), options[200];
+    double lo = 0, hi = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *o = options_of(cases[i].options);
+        ck_assert_int_eq(pr_objective_bounds("it", cases[i].type, o, dir, &lo, &hi, NULL), PR_OK);
+        ck_assert_msg(lo == cases[i].lo && hi == cases[i].hi, "%s %s: %g %g", cases[i].type, cases[i].options, lo, hi);
+        json_decref(o);
+    }
+    snprintf(options, sizeof options, "{'words': '%s'}", list);
+    json_t *o = options_of(options);
+    ck_assert_int_eq(pr_objective_bounds("it", "lexicon", o, dir, &lo, &hi, NULL), PR_OK);
+    ck_assert(lo == -0.5 && hi == 2);
+    json_decref(o);
+    unlink(list);
+    free(list);
+    free(dir);
+}
+END_TEST
+
 START_TEST(test_resolved_is_stable)
 {
     json_t *once, *twice;
@@ -201,6 +231,12 @@ START_TEST(test_nearest)
     ck_assert_str_eq(pr_nearest("sede", words, 4), "seed");
     ck_assert_str_eq(pr_nearest("objective", words, 4), "objectives");
     ck_assert_ptr_null(pr_nearest("temperature", words, 4));
+    const char *const keys[] = {"finetune.kl", "finetune.lr", "finetune.steps", "go", "r"};
+    ck_assert_str_eq(pr_nearest("finetune.stpes", keys, 5), "finetune.steps"); // swapped neighbours are one edit
+    ck_assert_str_eq(pr_nearest("fintune.steps", keys, 5), "finetune.steps");
+    ck_assert_ptr_null(pr_nearest("finetune.foo", keys, 5)); // what is alike is the group
+    ck_assert_ptr_null(pr_nearest("foo", keys, 5));
+    ck_assert_ptr_null(pr_nearest("x", keys, 5));
     ck_assert_ptr_null(pr_nearest("x", words, 0));
     ck_assert_ptr_null(pr_nearest("", words, 4));
     char *longest = pr_alloc(100001, 1);
@@ -250,6 +286,7 @@ int main(void)
     tcase_add_test(t, test_resolved_is_stable);
     tcase_add_test(t, test_identity);
     tcase_add_test(t, test_nearest);
+    tcase_add_test(t, test_bounds);
     tcase_add_test(t, test_registry);
     tcase_add_test(t, test_page);
     suite_add_tcase(s, t);
