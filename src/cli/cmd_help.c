@@ -21,7 +21,8 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb; config, objectives, methods, mixes, searches or indicators; or the name of one of them, such as "
+           "A verb; config, objectives, methods, mixes, searches or glossary (the indicators); or the name of one of "
+           "them, such as "
            "brevity, "
            "finetune.steps or hypervolume."),
     PR_ARG("--man", BOOL, offsetof(options_t, man), NULL, "The manual page, in roff."),
@@ -32,7 +33,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | methods | mixes | searches | indicators | NAME] [--man]",
+    .synopsis = "[VERB | config | objectives | methods | mixes | searches | glossary | NAME] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
                "indicators there are, or what one of them is.",
     .help = "",
@@ -149,7 +150,7 @@ static const topic_t topics[] = {
     {"methods", "METHODS", "method", method_entry, pr_method_page},
     {"mixes", "MIXES", "mix", mix_entry, pr_mix_page},
     {"searches", "SEARCHES", "search", search_entry, pr_search_page},
-    {"indicators", "INDICATORS", "indicator", indicator_entry, NULL}, // the verb's help is before it
+    {"glossary", "INDICATORS", "indicator", indicator_entry, NULL}, // `indicators` is a verb
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
 
@@ -302,7 +303,7 @@ static void print_verbs(void)
         pr_buf_printf(&b, "  %-14s%s\n", v->name, v->command->summary);
     pr_buf_puts(
         &b, "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
-            "paretorank help objectives (methods, mixes, searches, indicators) what there is of each, paretorank help "
+            "paretorank help objectives (methods, mixes, searches, glossary) what there is of each, paretorank help "
             "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
             "Exit codes: " EXIT_CODES ".\n");
     fold_and_free(&b);
@@ -318,10 +319,7 @@ static int print_topic(const char *topic, bool markdown)
     }
     if (verb) {
         help[0] = (char *)(uintptr_t)verb->name;
-        int code = verb->run(2, help);
-        if (strcmp(topic, "indicators") != 0)
-            return code;
-        putchar('\n');
+        return verb->run(2, help);
     }
     for (size_t i = 0; i < TOPICS; i++)
         if (strcmp(topic, topics[i].name) == 0) {

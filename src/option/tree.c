@@ -233,10 +233,12 @@ pr_status_t pr_node_from_text(const char *text, const char *path, pr_node_t **ou
         return status;
     }
     config_init(&config);
-    if (config_read_string(&config, wide.data))
+    if (config_read_string(&config, wide.data)) {
         status = from_setting(config_root_setting(&config), path, 0, out, err);
-    else
-        status = pr_syntax_refused(text, path, config_error_line(&config), config_error_text(&config), err);
+    } else {
+        (void)pr_syntax_refused(text, path, config_error_line(&config), config_error_text(&config), err);
+        status = PR_ERR_CONFIG;
+    }
     config_destroy(&config);
     pr_buf_free(&wide);
     return status;

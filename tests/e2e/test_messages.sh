@@ -101,8 +101,7 @@ for pair in "steps:finetune.steps (integer" "finetune.lora.r:finetune.lora.r (in
 done
 expect 0 "" help states # a mix only, not what merely speaks of it
 [ "$(grep -c '^[a-z].*(' "$work/out")" = 1 ] || fail "help states: $(cat "$work/out")"
-expect 0 "" help indicators
-holds "usage: paretorank indicators"
+expect 0 "" help glossary
 holds "expected_utility"
 expect 2 "unknown topic 'hypervolum'; the nearest known one is 'hypervolume'" help hypervolum
 expect 2 "unknown topic 'brevty'; the nearest known one is 'brevity'" help brevty
@@ -116,7 +115,7 @@ for name in $(python3 -c 'import json, sys; print(*[k for k in json.load(open(sy
 done
 
 # Folded at any width: no word is lost, and no line is longer but where a word is.
-for verb in "" config objectives front generate brevity indicators; do
+for verb in "" config objectives front generate brevity glossary; do
   for columns in 20 40 57 80 100 200; do
     COLUMNS=$columns "$bin" help $verb >folded || fail "help $verb"
     [ $columns -ge 40 ] && [ $columns -le 100 ] && most=$columns || most=$((columns < 40 ? 40 : 100))

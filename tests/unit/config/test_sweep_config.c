@@ -152,7 +152,8 @@ START_TEST(searches_times_aggregations)
     pr_config_t *c = parse(MINIMAL "aggregate = (\"states\", \"params\"); layer = 2; norm = \"before\";\n"
                                    "search = ( { type = \"grid\"; }, { levels = 2; }, { name = \"x\"; levels = 4; },\n"
                                    "  { name = \"y\"; aggregate = \"probs\"; } );\n");
-    const char *names[] = {"states-grid", "params-grid", "states-hierarchical", "params-hierarchical", "x-states", "x-params", "y"};
+    const char *names[] = {
+        "states-grid", "params-grid", "states-hierarchical", "params-hierarchical", "x-states", "x-params", "y"};
     ck_assert_int_eq(c->n_searches, 7);
     for (int i = 0; i < 7; i++)
         ck_assert_str_eq(c->search[i].name, names[i]);
@@ -201,7 +202,8 @@ START_TEST(wrong_values_are_located)
     refuse("name = = 3;", "a.cfg:3: syntax error");
     refuse("name = \"\xff\";", "not UTF-8");
     refuse("retries = 1; retries = 2;", "a.cfg:3: found 'retries' a second time in its group, expected each key once");
-    refuse("finetune = { steps = 1; # steps = 2;\n lora = { r = 2; }; kl = 0.1;\n steps : 3; }; evaluate = { steps = 1; };",
+    refuse("finetune = { steps = 1; # steps = 2;\n lora = { r = 2; }; kl = 0.1;\n steps : 3; }; evaluate = { steps = "
+           "1; };",
            "a.cfg:5: found 'steps' a second time in its group");
     refuse("search = ( { type = \"grid\"; }, { type = \"grid\"; }, { points = 1; type = \"a = b;\"; points = 2; } );",
            "a.cfg:3: found 'points' a second time in its group");
