@@ -3,6 +3,7 @@
 # Slurm script, and the documentation with its links intact.
 install(DIRECTORY sweeps/counsel sweeps/tiny DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/sweeps"
         PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank" PATTERN "__pycache__" EXCLUDE)
 install(FILES slurm/paretorank.sbatch DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/slurm")
 install(FILES README.md LICENSE CONTRIBUTING.md HACKING.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -2,6 +2,7 @@
 #include "jobs/artifact.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "model/config.h"
 #include "store/journal.h"
 
 #include <glob.h>
@@ -50,6 +51,7 @@ pr_status_t pr_artifact_hash(pr_artifact_kind_t kind, const char *path, char out
 
 pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)
 {
+    PR_TRY(pr_model_dir_check(dir, err));
     char *pattern = pr_path_join(dir, "*.safetensors");
     glob_t found = {0};
     int rc = glob(pattern, 0, NULL, &found); // in order of name

@@ -106,16 +106,19 @@ static pr_status_t load_prompts(pr_job_env_t *env, const char *hash, const json_
     env->prompts = pr_realloc(env->prompts, (size_t)env->n_prompts + 1, sizeof *env->prompts);
     pr_prompt_set_t *s = &env->prompts[env->n_prompts++];
     *s = (pr_prompt_set_t){.n = (int)json_array_size(texts),
-                           .reader = {env->tokenizer, &env->model->config,
-                                      json_string_value(json_object_get(entry, "file")),
-                                      (int)json_integer_value(json_object_get(entry, "new_tokens")), 0, 0}};
+                           .reader = {.tokenizer = env->tokenizer,
+                                      .model = &env->model->config,
+                                      .file = json_string_value(json_object_get(entry, "file")),
+                                      .new_tokens = (int)json_integer_value(json_object_get(entry, "new_tokens"))}};
     snprintf(s->hash, sizeof s->hash, "%s", hash);
     s->text = pr_alloc((size_t)s->n, sizeof *s->text);
     s->start = pr_alloc((size_t)s->n + 1, sizeof *s->start);
-    for (int i = 0; i < s->n; i++) {
+    for (int i = 0; i < s->n; i++)
         s->text[i] = json_string_value(json_array_get(texts, (size_t)i));
+    s->reader.n = s->n;
+    s->reader.text = s->text;
+    for (int i = 0; i < s->n; i++)
         PR_TRY(add_prompt(s, i, err));
-    }
     return PR_OK;
 }
 
@@ -315,6 +318,10 @@ void pr_job_env_tell(const pr_job_env_t *env)
 {
     for (int i = 0; i < env->n_prompts; i++)
         pr_prompt_tell(&env->prompts[i].reader);
+    const char *hash;
+    json_t *entry;
+    json_object_foreach((json_t *)(uintptr_t)pr_content_all_objectives(env->content), hash, entry)
+        pr_objective_tell(text_of(entry, "name"), text_of(entry, "type"), json_object_get(entry, "options"));
 }
 
 pr_status_t pr_env_check_model(const pr_job_env_t *env, const char *hash, pr_error_t *err)

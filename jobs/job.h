@@ -38,6 +38,12 @@ typedef struct pr_objective_range {
 /* Those of all objectives, once loaded; borrowed. Returns how many. */
 int pr_job_env_ranges(const pr_job_env_t *env, const pr_objective_range_t **out);
 
+/* What the base model says to the first n prompts of an evaluation task (evaluate.h), by its hash, and what each
+ * objective of the content makes of it: a list of {"prompt", "response", "cut", "scores": {objective: number}}, null of
+ * one whose head is yet to be fitted. *out is a new reference. Collective on the team. Errors: those of loading and of
+ * scoring. */
+pr_status_t pr_job_env_try(pr_job_env_t *env, const char *task, int n, json_t **out, pr_error_t *err);
+
 /* How a running job talks to the outside. */
 typedef struct pr_job_hooks {
     bool (*cancel)(void *self); // true on any rank: save what there is and return PR_ERR_INTERRUPTED

@@ -91,7 +91,7 @@ typedef struct pr_kind_count {
 
 typedef struct pr_fold pr_fold_t;
 struct pr_fold {
-    int k; // objectives; 0: values are not kept
+    int k; // objectives that are scored; 0: values are not kept
     pr_job_record_t **chunk;
     size_t n;
     uint32_t *slot; // open addressing by id: number + 1

@@ -350,7 +350,7 @@ static void add_task(pr_inputs_t *in)
     const pr_config_t *c = in->config;
     const pr_evaluate_config_t *e = &c->evaluate;
     json_t *objectives = json_array(), *heads = json_object(), *minimize = json_array(), *stop = stop_json(c);
-    for (int k = 0; k < c->n_objectives; k++) {
+    for (int k = 0; k < c->n_scored; k++) {
         json_array_append_new(objectives, json_string(in->objective_hash[k]));
         json_array_append_new(minimize, json_boolean(c->objective[k].minimize));
         if (in->head[k][0])
@@ -391,7 +391,7 @@ static pr_status_t make_inputs(const pr_config_t *c, bool sketched, pr_inputs_t 
     if (c->train_prompts) // not needed when every objective brings its expert
         PR_TRY(read_prompts(in, c->train_prompts, pr_sweep_training_tokens(c), NULL, in->train, err));
     PR_TRY(read_prompts(in, c->eval_prompts, c->evaluate.max_new_tokens, &in->n_eval, in->eval, err));
-    for (int k = 0; k < c->n_objectives; k++)
+    for (int k = 0; k < c->n_scored; k++)
         PR_TRY(read_objective(in, k, err));
     add_task(in);
     return PR_OK;

@@ -44,7 +44,7 @@ static pr_status_t outline_search(pr_outliner_t *o, int prompts, pr_error_t *err
 pr_status_t pr_sweep_outline(const pr_inputs_t *in, int prompts, pr_outline_fn each, void *self, pr_error_t *err)
 {
     pr_outliner_t o = {.in = in, .each = each, .self = self};
-    for (int k = 0; k < in->config->n_objectives; k++)
+    for (int k = 0; k < in->config->n_scored; k++)
         if (in->head[k][0])
             PR_TRY(tell(&o, pr_inputs_fit(in, k), pr_inputs_how_fit(in, k), err));
     for (int i = 0; i < in->config->n_searches; i++) {

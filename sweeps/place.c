@@ -32,12 +32,12 @@ static pr_status_t each_objective(pr_config_t *c, int k, pr_input_fn fn, void *s
     pr_objective_config_t *o = &c->objective[k];
     const pr_objective_type_t *type = pr_objective_type(o->type);
     pr_input_t in = {.kind = INPUT_ADAPTER, .path = &o->adapter, .objective = k};
-    snprintf(in.key, sizeof in.key, "objectives.[%d].adapter", k);
+    snprintf(in.key, sizeof in.key, "objectives.[%d].adapter", o->place);
     if (o->adapter)
         PR_TRY(fn(self, c, &in, err));
     for (const pr_option_t *opt = type ? type->options : NULL; opt && opt->key; opt++) {
         in = (pr_input_t){.kind = INPUT_OPTION, .objective = k, .option = opt};
-        snprintf(in.key, sizeof in.key, "objectives.[%d].%s", k, opt->key);
+        snprintf(in.key, sizeof in.key, "objectives.[%d].%s", o->place, opt->key);
         bool named = opt->kind == PR_OPT_FILE || opt->kind == PR_OPT_DIR || opt->kind == PR_OPT_COMMAND;
         if (named && json_object_get(o->options, opt->key))
             PR_TRY(fn(self, c, &in, err));
@@ -53,7 +53,7 @@ static pr_status_t each_input(pr_config_t *c, pr_input_fn fn, void *self, pr_err
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (*plain[i].path)
             PR_TRY(fn(self, c, &plain[i], err));
-    for (int k = 0; k < c->n_objectives; k++)
+    for (int k = 0; k < c->n_scored; k++)
         PR_TRY(each_objective(c, k, fn, self, err));
     for (int i = 0; i < c->n_searches; i++) {
         pr_input_t in = {.kind = INPUT_FILE, .path = &c->search[i].file};
@@ -428,7 +428,7 @@ static pr_status_t place_command(const pr_move_t *m, pr_config_t *c, const pr_in
 static bool overridden(const pr_move_t *m, pr_config_t *c, const pr_input_t *in)
 {
     if (in->kind == INPUT_OPTION)
-        return in->objective >= m->before->n_objectives ||
+        return in->objective >= m->before->n_scored ||
                !json_equal(json_object_get(c->objective[in->objective].options, in->option->key),
                            json_object_get(m->before->objective[in->objective].options, in->option->key));
     // The same field of the other configuration.

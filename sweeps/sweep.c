@@ -295,7 +295,7 @@ static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
 /* The heads of objectives, which all other jobs score with. */
 static void make_heads(pr_sweep_t *s)
 {
-    for (int k = 0; k < s->config->n_objectives; k++) {
+    for (int k = 0; k < s->config->n_scored; k++) {
         if (!s->inputs->head[k][0])
             continue;
         pr_buf_t label = {0};
@@ -357,7 +357,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .inputs = inputs, .workers = workers, .began = pr_time_monotonic()};
-    s->fold = pr_fold_new(config->n_objectives);
+    s->fold = pr_fold_new(config->n_scored);
     s->said = json_object();
     s->kept = json_object();
     s->pending = json_array();
@@ -472,6 +472,7 @@ pr_status_t pr_sweep_event(pr_sweep_t *s, const pr_who_t *who, const char *event
 {
     (void)who;
     PR_TRY(check_lock(s, err));
+    s->scored = s->scored || strcmp(event, "step") == 0;
     return pr_sweep_tell_now(s, event, json_copy((json_t *)(uintptr_t)fields), false, err);
 }
 
@@ -481,17 +482,17 @@ static bool is_result(const pr_sweep_t *s, const pr_job_record_t *r, const json_
     double value[2 * PR_MAX_OBJECTIVES + 1];
     const pr_node_t *n = pr_graph_find_node(s, r);
     if (!n)
-        return pr_job_kind_evaluating()->is_result(result) && pr_fold_value(s->config->n_objectives, result, value);
+        return pr_job_kind_evaluating()->is_result(result) && pr_fold_value(s->config->n_scored, result, value);
     return json_is_object(result) && (!n->kind->is_result || n->kind->is_result(result)) &&
            (n->kind->artifact == PR_ARTIFACT_NONE || json_is_string(json_object_get(result, "artifact")));
 }
 
 /* Is another try worth it? What is wrong with the configuration stays wrong, and so does what went wrong twice in the
- * same words. */
+ * same words, and an objective that fails on its first sample while nobody has scored any. */
 static bool worth_a_try(const pr_sweep_t *s, const pr_job_record_t *r, pr_status_t why, const char *text)
 {
-    return r->tries <= s->config->retries && r->failure != pr_fold_failure(pr_status_reason(why), text) &&
-           why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
+    return r->tries <= s->config->retries && !(why == PR_ERR_FIRST_SAMPLE && !s->scored) &&
+           r->failure != pr_fold_failure(pr_status_reason(why), text) && why != PR_ERR_CONFIG && why != PR_ERR_USAGE;
 }
 
 /* costs: what the job said beside its failure, {"seconds", "tokens"}, or NULL. */
@@ -540,6 +541,7 @@ pr_status_t pr_sweep_finished(pr_sweep_t *s, const char *job, const pr_who_t *wh
         json_object_del(s->said, job);
         s->asked_again = false;
     }
+    s->scored = s->scored || pr_graph_find_evaluation(s, r);
     json_t *line = job_line(s, job, who);
     json_object_set(line, "result", (json_t *)(uintptr_t)result);
     pr_sweep_tell(s, "job_done", line);
@@ -565,7 +567,7 @@ bool pr_sweep_job_value(const json_t *message, const json_t *result, double *val
                  *minimize = json_object_get(json_object_get(message, "how"), "minimize");
     const char *job = json_string_value(json_object_get(message, "id"));
     size_t k_n = json_array_size(minimize); // 0 where a job may be a part of a point's prompts only
-    if (!job || k_n == 0 || k_n > PR_MAX_OBJECTIVES || json_array_size(mean) != k_n)
+    if (!job || k_n == 0 || k_n > PR_MAX_OBJECTIVES || json_array_size(mean) < k_n)
         return false;
     for (size_t k = 0; k < k_n; k++)
         value[k] = (json_is_true(json_array_get(minimize, k)) ? -1 : 1) * json_number_value(json_array_get(mean, k));

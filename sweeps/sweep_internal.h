@@ -136,6 +136,7 @@ struct pr_sweep {
     json_t *kept;                 // the lines of a finished samples.jsonl by search, seed and point, once read
     pr_evaluation_t **again;      // [n_again] those that are done again
     size_t n_again;
+    bool scored;      // anything has been, in this run
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
@@ -284,6 +285,8 @@ pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t
 /* Mean and standard error [K] of request number `asked` from its ranges; false when one is missing. */
 bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
                      pr_track_sum_t *sum);
+/* The same of the objectives that are only reported [n_scored - K]. */
+bool pr_track_reported(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se);
 /* The latest request of each point of a track, in canonical order: indices into t->asked. Caller frees. */
 uint32_t *pr_track_points(const pr_sweep_t *s, const pr_track_t *t, size_t *n);
 

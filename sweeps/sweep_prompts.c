@@ -39,14 +39,15 @@ pr_status_t pr_sweep_read_evaluation(const pr_sweep_t *s, const pr_evaluation_t 
 
 pr_status_t pr_sweep_read_prompts(const pr_sweep_t *s, const pr_evaluation_t *e, double *out, pr_error_t *err)
 {
-    size_t n = (size_t)e->count * (size_t)s->config->n_objectives;
+    size_t k_n = (size_t)s->config->n_objectives, scored = (size_t)s->config->n_scored, n = (size_t)e->count;
     pr_record_t r;
     char *where;
     const void *scores;
     pr_status_t status = PR_OK;
     PR_GO(pr_sweep_read_evaluation(s, e, &r, &where, err));
-    PR_GO(pr_record_section(&r, where, "scores", sizeof(double), n, &scores, err));
-    memcpy(out, scores, n * sizeof *out);
+    PR_GO(pr_record_section(&r, where, "scores", sizeof(double), n * scored, &scores, err));
+    for (size_t i = 0; i < n; i++)
+        memcpy(out + i * k_n, (const double *)scores + i * scored, k_n * sizeof *out);
 done:
     pr_record_clear(&r);
     free(where);

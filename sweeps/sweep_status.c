@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The state of a sweep as its journal tells it, for other shells. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "report/text.h"
 #include "store/journal.h"
@@ -42,6 +43,8 @@ static pr_status_t nothing_started(const char *dir, const char *damage, pr_error
                        ": tells of no sweep, but %s is there: put the journal back, or move the results "
                        "away to begin anew",
                        dir, what);
+    if (!pr_dir_exists(dir))
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", dir);
     return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no sweep has been started in this directory", dir);
 }
 

@@ -39,30 +39,45 @@ pr_evaluation_t *pr_track_range(const pr_sweep_t *s, const pr_track_t *t, size_t
     return pr_sweep_eval(s, t->asked_eval[asked * (size_t)t->max_range + (size_t)range]);
 }
 
-bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
-                     pr_track_sum_t *sum)
+/* Of the objectives from `first` on, n_k of them: the others stay unread. */
+static bool result_of(const pr_sweep_t *s, const pr_track_t *t, size_t asked, int first, int n_k, double *mean,
+                      double *se, pr_track_sum_t *sum)
 {
-    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds), k_n = s->config->n_objectives;
+    int bounds[PR_MAX_LIST + 2], n = pr_track_ranges(t, t->asked_prompts[asked], bounds), scored = s->config->n_scored;
     *sum = (pr_track_sum_t){0};
     for (int i = 0; i < n; i++) {
         const pr_evaluation_t *e = pr_track_range(s, t, asked, i);
         const double *value = e->job->value;
         if (!value)
             return false;
-        for (int k = 0; k < k_n; k++) {
+        for (int k = 0; k < n_k; k++) {
+            double more = value[first + k], error = value[scored + first + k];
             if (i == 0) {
-                mean[k] = value[k];
-                se[k] = value[k_n + k];
+                mean[k] = more;
+                se[k] = error;
             } else {
-                join(&mean[k], &se[k], bounds[i], value[k], value[k_n + k], e->count);
+                join(&mean[k], &se[k], bounds[i], more, error, e->count);
             }
         }
-        sum->cut += value[2 * k_n] * e->count / t->asked_prompts[asked];
+        sum->cut += value[2 * scored] * e->count / t->asked_prompts[asked];
         sum->tokens += e->job->tokens;
         sum->seconds += e->job->seconds;
         sum->job = e->job;
     }
     return true;
+}
+
+bool pr_track_result(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se,
+                     pr_track_sum_t *sum)
+{
+    return result_of(s, t, asked, 0, s->config->n_objectives, mean, se, sum);
+}
+
+bool pr_track_reported(const pr_sweep_t *s, const pr_track_t *t, size_t asked, double *mean, double *se)
+{
+    pr_track_sum_t sum;
+    int k_n = s->config->n_objectives;
+    return result_of(s, t, asked, k_n, s->config->n_scored - k_n, mean, se, &sum);
 }
 
 /* ---- what the search is told ---- */

@@ -18,6 +18,7 @@
     X(PR_ERR_NUMERIC, 1, "numeric")         /* NaN, infinity, a matrix that is not positive definite */                \
     X(PR_ERR_SCORER, 1, "scorer")           /* an objective's program crashed or answered nonsense */                  \
     X(PR_ERR_TIMEOUT, 1, "timeout")                                                                                    \
+    X(PR_ERR_FIRST_SAMPLE, 1, "first-sample") /* an objective failed before it had ever scored anything */             \
     X(PR_ERR_USAGE, 2, "usage")                                                                                        \
     X(PR_ERR_CONFIG, 2, "configuration")                                                                               \
     X(PR_ERR_FORMAT, 3, "bad-file")         /* a file's content is not what its format says */                         \

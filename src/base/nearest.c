@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,39 +15,55 @@ static size_t min3(size_t a, size_t b, size_t c)
     return m < c ? m : c;
 }
 
-// Levenshtein distance with one row of the table; row [m+1], m = strlen(b).
+static bool same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+// Edits from a to b: the optimal string alignment, with three rows of the table: row [3,m+1], m = strlen(b).
 static size_t distance(const char *a, const char *b, size_t *row)
 {
-    size_t m = strlen(b);
+    size_t m = strlen(b), *before = row, *last = row + m + 1, *now = row + 2 * (m + 1);
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        now[j] = j;
     for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
+        size_t *spare = before;
+        before = last;
+        last = now;
+        now = spare;
+        now[0] = i + 1;
         for (size_t j = 0; j < m; j++) {
-            size_t differs = tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]);
-            size_t d = min3(diagonal + differs, row[j] + 1, row[j + 1] + 1);
-            diagonal = row[j + 1];
-            row[j + 1] = d;
+            now[j + 1] = min3(last[j] + !same(a[i], b[j]), last[j + 1] + 1, now[j] + 1);
+            if (i > 0 && j > 0 && same(a[i], b[j - 1]) && same(a[i - 1], b[j]) && before[j - 1] + 1 < now[j + 1])
+                now[j + 1] = before[j - 1] + 1;
         }
     }
-    return row[m];
+    return now[m];
+}
+
+// What a dotted key is beside the groups that both are in.
+static size_t own_part(const char *a, const char *b)
+{
+    size_t own = 0;
+    for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+        if (a[i] == '.')
+            own = i + 1;
+    return own;
 }
 
 const char *pr_nearest(const char *word, const char *const *list, size_t n)
 {
-    size_t len = strlen(word), best = len / 2 > 2 ? len / 2 : 2;
+    size_t len = strlen(word), best = 0;
     const char *found = NULL;
     if (len > LONGEST)
         return NULL;
     for (size_t i = 0; i < n; i++) {
-        size_t m = strlen(list[i]);
+        size_t m = strlen(list[i]), own = own_part(word, list[i]), most = (len - own) / 3;
         if (m > 2 * LONGEST)
             continue;
-        size_t *row = pr_alloc(m + 1, sizeof *row);
-        size_t d = distance(word, list[i], row);
+        size_t *row = pr_alloc(3 * (m + 1), sizeof *row), d = distance(word + own, list[i] + own, row);
         free(row);
-        if (d < best || (d == best && !found)) {
+        if (d <= (most > 1 ? most : 1) && d < (len > m ? len : m) - own && (!found || d < best)) {
             best = d;
             found = list[i];
         }

@@ -7,9 +7,10 @@
 
 #include <stddef.h>
 
-/* The word of list [n] with the smallest edit distance (Levenshtein 1966; letters compare without case) to word, the
- * first of equals. NULL when even that is further than half of the word's length (but at least 2), as such a suggestion
- * would only confuse. Points into list. */
+/* The word of list [n] with the smallest edit distance (Levenshtein 1966, and two neighbours that are swapped are one
+ * edit; letters compare without case) to word, the first of equals. NULL when even that is further than a third of what
+ * the word has beside the groups ("finetune.") that it shares with it, but at least 1, or nothing of it is alike, as such a
+ * suggestion would only confuse. Points into list. */
 const char *pr_nearest(const char *word, const char *const *list, size_t n);
 
 /* PR_ERR_CONFIG with "unknown WHAT 'LABELWORD'" and the nearest of names [n]; where none is near, what shows them all

@@ -251,7 +251,7 @@ static pr_status_t run(options_t *o, pr_error_t *err)
     pr_config_t *c = NULL;
     PR_TRY(find_mix(o, err));
     if (!pr_dir_exists(o->dir))
-        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: not a results directory", o->dir);
+        return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", o->dir);
     PR_TRY(pr_sweep_config_read(o->dir, o->set.item, o->set.n, PR_PLACE_POLICY, &c, err));
     pr_status_t status = export(c, o, err);
     pr_config_free(&c);

@@ -52,7 +52,7 @@ enum { MAX_ROWS = 16, STRIDE = MAX_ROWS + 2 };
 typedef struct front {
     json_t *root, *points; // the points of the front, then the base model and the experts alone
     const char *name[PR_MAX_OBJECTIVES];
-    double *numbers; // [n][STRIDE * K]: means, standard errors, rows of weights
+    double *numbers; // [n][STRIDE * K + 2 reported]: means, standard errors, rows of weights; those reported
     pr_table_point_t *point;
     const char **sample; // [n], NULL where there is none; into samples
     json_t *samples;     // array of the lines of samples.jsonl
@@ -69,30 +69,41 @@ static void front_clear(front_t *f)
     free(f->sample);
 }
 
-static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
+// The names of a list, after the n that there are. *added: how many.
+static pr_status_t add_names(front_t *f, const char *path, const char *key, size_t n, size_t least, size_t *added,
+                             pr_error_t *err)
 {
-    const json_t *names = json_object_get(f->root, "objectives");
-    size_t k = json_array_size(names);
-    if (k < 1 || k > PR_MAX_OBJECTIVES)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: expected a list of 1 to %d names", path, PR_MAX_OBJECTIVES);
-    for (size_t i = 0; i < k; i++) {
-        f->name[i] = json_string_value(json_array_get(names, i));
-        if (!f->name[i])
-            return pr_fail(err, PR_ERR_FORMAT, "%s: objectives: element %zu: found %s, expected a string", path, i,
+    const json_t *names = json_object_get(f->root, key);
+    *added = json_array_size(names);
+    if (*added < least || *added > PR_MAX_OBJECTIVES - n)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %s: expected a list of %zu to %zu names", path, key, least,
+                       PR_MAX_OBJECTIVES - n);
+    for (size_t i = 0; i < *added; i++) {
+        f->name[n + i] = json_string_value(json_array_get(names, i));
+        if (!f->name[n + i])
+            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: element %zu: found %s, expected a string", path, key, i,
                            pr_json_type_name(json_array_get(names, i)));
     }
-    f->table = (pr_table_t){.k = (int)k, .objective = f->name};
+    return PR_OK;
+}
+
+static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
+{
+    size_t k, reported;
+    PR_TRY(add_names(f, path, "objectives", 0, 1, &k, err));
+    PR_TRY(add_names(f, path, "reported", k, 0, &reported, err));
+    f->table = (pr_table_t){.k = (int)k, .objective = f->name, .n_report = (int)reported, .report = f->name + k};
     return PR_OK;
 }
 
 // {"a": 1, "b": 2} -> out [K]; null stands for a number that JSON does not have.
-static pr_status_t read_numbers(const front_t *f, const json_t *object, const char *key, const char *where, double *out,
-                                pr_error_t *err)
+static pr_status_t read_numbers(const char *const *name, int n, const json_t *object, const char *key, const char *where,
+                                double *out, pr_error_t *err)
 {
-    for (int i = 0; i < f->table.k; i++) {
-        const json_t *v = json_object_get(object, f->name[i]);
+    for (int i = 0; i < n; i++) {
+        const json_t *v = json_object_get(object, name[i]);
         if (!v || (!json_is_number(v) && !json_is_null(v)))
-            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: '%s': found %s, expected a number", where, key, f->name[i],
+            return pr_fail(err, PR_ERR_FORMAT, "%s: %s: '%s': found %s, expected a number", where, key, name[i],
                            pr_json_type_name(v));
         out[i] = json_is_number(v) ? json_number_value(v) : NAN;
     }
@@ -107,8 +118,8 @@ static pr_status_t read_weights(const front_t *f, const json_t *weights, const c
     if (*rows < 1 || *rows > MAX_ROWS)
         return pr_fail(err, PR_ERR_FORMAT, "%s: weights: found a list of %d, expected 1 to %d", where, *rows, MAX_ROWS);
     for (int r = 0; r < *rows; r++)
-        PR_TRY(read_numbers(f, json_is_array(weights) ? json_array_get(weights, (size_t)r) : weights, "weights", where,
-                            out + r * f->table.k, err));
+        PR_TRY(read_numbers(f->name, f->table.k, json_is_array(weights) ? json_array_get(weights, (size_t)r) : weights,
+                            "weights", where, out + r * f->table.k, err));
     return PR_OK;
 }
 
@@ -116,15 +127,18 @@ static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where
 {
     const json_t *point = json_array_get(f->points, i);
     size_t k = (size_t)f->table.k;
-    double *x = f->numbers + i * STRIDE * k;
-    int rows;
+    int n_k = f->table.k, n_r = f->table.n_report, rows;
+    double *x = f->numbers + i * (STRIDE * k + 2 * (size_t)n_r), *r = x + STRIDE * k;
+    const json_t *mean = json_object_get(point, "mean"), *se = json_object_get(point, "se");
     int64_t seed, level, prompts;
     const char *search;
     if (!json_is_object(point))
         return pr_fail(err, PR_ERR_FORMAT, "%s: found %s, expected an object", where, pr_json_type_name(point));
-    PR_TRY(read_numbers(f, json_object_get(point, "mean"), "mean", where, x, err));
-    PR_TRY(read_numbers(f, json_object_get(point, "se"), "se", where, x + k, err));
+    PR_TRY(read_numbers(f->name, n_k, mean, "mean", where, x, err));
+    PR_TRY(read_numbers(f->name, n_k, se, "se", where, x + k, err));
     PR_TRY(read_weights(f, json_object_get(point, "weights"), where, x + 2 * k, &rows, err));
+    PR_TRY(read_numbers(f->table.report, n_r, mean, "mean", where, r, err));
+    PR_TRY(read_numbers(f->table.report, n_r, se, "se", where, r + n_r, err));
     PR_TRY(pr_json_get_string(point, "search", "", &search, where, err));
     PR_TRY(pr_json_get_int(point, "seed", 0, &seed, where, err));
     PR_TRY(pr_json_get_int(point, "level", 0, &level, where, err));
@@ -138,6 +152,8 @@ static pr_status_t read_point(front_t *f, size_t i, bool base, const char *where
                                      .params = json_object_get(point, "params"),
                                      .mean = x,
                                      .se = x + k,
+                                     .reported = r,
+                                     .reported_se = r + n_r,
                                      .n_prompts = (int)prompts,
                                      .job = "",
                                      .front = !base,
@@ -157,7 +173,7 @@ static pr_status_t read_front(const char *path, front_t *f, pr_error_t *err)
     f->points = json_copy(points);
     json_array_extend(f->points, base);
     size_t n = json_array_size(f->points), n_front = json_array_size(points);
-    f->numbers = pr_alloc(n * STRIDE * (size_t)f->table.k, sizeof *f->numbers);
+    f->numbers = pr_alloc(n * (STRIDE * (size_t)f->table.k + 2 * (size_t)f->table.n_report), sizeof *f->numbers);
     f->point = pr_alloc(n, sizeof *f->point);
     f->sample = pr_alloc(n, sizeof *f->sample);
     pr_buf_t where = {0};
@@ -275,7 +291,9 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     char *now = pr_results_path(o->dir, PR_FILE_FRONT_NOW);
     pr_status_t status;
     bool so_far = pr_file_exists(now) && !o->csv;
-    if (so_far) {
+    if (!pr_dir_exists(o->dir)) {
+        status = pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", o->dir);
+    } else if (so_far) {
         free(json);
         json = now;
         now = NULL;

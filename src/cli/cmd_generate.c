@@ -38,7 +38,8 @@ static const pr_option_t args[] = {
     PR_ARG_DEFAULT("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "40", "Longest continuation.",
                    .min = 1, .max = INT_MAX),
     PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
-           "End at this text; may be repeated. The text printed ends before it. So it is with the stop_strings of the "
+           "End at this text, in which \\n, \\t, \\r and \\\\ stand for what they do in C; may be repeated. The text "
+           "printed ends before it. So it is with the stop_strings of the "
            "model's generation_config.json."),
     PR_ARG("--ignore-eos", BOOL, offsetof(options_t, ignore_eos), NULL, "Continue after end-of-text tokens."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
@@ -87,7 +88,8 @@ static pr_status_t batch_make(const pr_cli_engine_t *e, const options_t *o, batc
     b->start = pr_alloc((size_t)n + 1, sizeof *b->start);
     for (int i = 0; i < n; i++)
         if (batch_add(e, &o->ids, b->file ? b->file->text[i] : o->prompt, b, err) != PR_OK)
-            return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1) : err->status;
+            return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1)
+                           : pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids");
     return PR_OK;
 }
 
@@ -115,7 +117,9 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const p
     memcpy(all + n_prompt, d->ids + d->start[i], n_new * sizeof *all);
     json_t *v = json_object();
     if (b->file)
-        json_object_set_new(v, "id", pr_cli_text_json(b->file->id[i], strlen(b->file->id[i])));
+        json_object_set_new(v, "id",
+                            b->file->numbered[i] ? json_integer(strtoll(b->file->id[i], NULL, 10))
+                                                 : pr_cli_text_json(b->file->id[i], strlen(b->file->id[i])));
     if (b->file)
         json_object_set_new(v, "prompt", pr_cli_text_json(b->file->text[i], strlen(b->file->text[i])));
     json_object_set_new(v, "ids", pr_cli_ids_json(all, n_prompt + n_new));
@@ -183,6 +187,19 @@ done:
     return status;
 }
 
+/* A text with what its backslashes say, as a shell hands them on. Caller frees. */
+static char *unescape(const char *text)
+{
+    static const char name[] = "ntr\\", stands[] = "\n\t\r\\";
+    char *out = pr_alloc(strlen(text) + 1, 1), *to = out;
+    for (const char *p = text; *p; p++) {
+        const char *known = *p == '\\' && p[1] ? strchr(name, p[1]) : NULL;
+        *to++ = known ? stands[known - name] : *p;
+        p += known != NULL;
+    }
+    return out;
+}
+
 static int check_usage(const options_t *o)
 {
     if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) != 1)
@@ -203,9 +220,13 @@ int pr_cmd_generate(int argc, char **argv)
     pr_error_t err;
     int code;
     if (pr_cli_parse(&pr_command_generate, argc, argv, &o, &code)) {
+        for (int i = 0; i < o.stop.n; i++)
+            o.stop.item[i] = unescape(o.stop.item[i]);
         code = check_usage(&o);
         if (code == 0 && run(&o, &e, &err) != PR_OK)
             code = pr_cli_fail(argv[0], &err);
+        for (int i = 0; i < o.stop.n; i++)
+            free((char *)(uintptr_t)o.stop.item[i]);
     }
     pr_cli_engine_close(&e);
     pr_cli_free(&pr_command_generate, &o);

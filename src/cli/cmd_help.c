@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank help: the verbs, one verb, the configuration's keys, what registries have; all of it as a man page. */
 #include "base/mem.h"
+#include "cli/fold.h"
+#include "cli/glossary.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
 #include "method/method.h"
@@ -19,7 +21,10 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb, or config, objectives, methods, mixes or searches."),
+           "A verb; config, objectives, methods, mixes, searches or glossary (the indicators); or the name of one of "
+           "them, such as "
+           "brevity, "
+           "finetune.steps or hypervolume."),
     PR_ARG("--man", BOOL, offsetof(options_t, man), NULL, "The manual page, in roff."),
     PR_ARG("--markdown", BOOL, offsetof(options_t, markdown), NULL,
            "With config, objectives, methods, mixes and searches: as Markdown."),
@@ -28,9 +33,9 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | methods | mixes | searches] [--man]",
-    .summary = "Print this list, a verb's help, the configuration's keys, or the objectives, methods, mixes and "
-               "searches there are.",
+    .synopsis = "[VERB | config | objectives | methods | mixes | searches | glossary | NAME] [--man]",
+    .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
+               "indicators there are, or what one of them is.",
     .help = "",
     .args = args,
 };
@@ -44,6 +49,12 @@ const pr_command_t pr_command_help = {
 static void print_and_free(pr_buf_t *b)
 {
     fputs(b->data, stdout);
+    pr_buf_free(b);
+}
+
+static void fold_and_free(pr_buf_t *b)
+{
+    pr_cli_put_folded(b->data, pr_cli_help_columns());
     pr_buf_free(b);
 }
 
@@ -68,7 +79,10 @@ static void print_keys(bool markdown)
             "objectives.[0].words=9.\n\n");
         pr_options_help(&b, pr_config_keys, "");
     }
-    print_and_free(&b);
+    if (markdown)
+        print_and_free(&b);
+    else
+        fold_and_free(&b);
 }
 
 /* ---- registries ---- */
@@ -117,33 +131,104 @@ static bool search_entry(size_t i, entry_t *out)
     return i < n;
 }
 
+static bool indicator_entry(size_t i, entry_t *out)
+{
+    const pr_indicator_help_t *h = &pr_indicator_helps[i];
+    if (h->name)
+        *out = (entry_t){h->name, h->help, h->formula, NULL, no_options};
+    return h->name != NULL;
+}
+
 typedef struct topic {
-    const char *name, *title;              // "mixes"; of the manual page's section
+    const char *name, *title, *one;        // "mixes"; of the manual page's section; "mix"
     bool (*entry)(size_t i, entry_t *out); // false: there are no more
-    char *(*page)(void);                   // as Markdown; the caller frees
+    char *(*page)(void);                   // as Markdown; the caller frees. NULL: it has none
 } topic_t;
 
 static const topic_t topics[] = {
-    {"objectives", "OBJECTIVES", objective_entry, pr_objective_page},
-    {"methods", "METHODS", method_entry, pr_method_page},
-    {"mixes", "MIXES", mix_entry, pr_mix_page},
-    {"searches", "SEARCHES", search_entry, pr_search_page},
+    {"objectives", "OBJECTIVES", "objective", objective_entry, pr_objective_page},
+    {"methods", "METHODS", "method", method_entry, pr_method_page},
+    {"mixes", "MIXES", "mix", mix_entry, pr_mix_page},
+    {"searches", "SEARCHES", "search", search_entry, pr_search_page},
+    {"glossary", "INDICATORS", "indicator", indicator_entry, NULL}, // `indicators` is a verb
 };
 enum { TOPICS = sizeof topics / sizeof *topics };
+
+/* kind: of which it is one, or NULL where that is plain. */
+static void put_entry(pr_buf_t *b, const entry_t *e, const char *kind)
+{
+    pr_buf_printf(b, "%s%s", b->len > 0 ? "\n" : "", e->name);
+    if (kind)
+        pr_buf_printf(b, " (%s)", kind);
+    pr_buf_printf(b, "\n    %s\n", e->help);
+    if (e->formula)
+        pr_buf_printf(b, "    = %s\n", e->formula);
+    if (e->keys)
+        pr_buf_printf(b, "    Keys that it reads: %s.\n", e->keys);
+    pr_options_help(b, e->options, "    ");
+}
 
 static void print_entries(const topic_t *t)
 {
     pr_buf_t b = {0};
     entry_t e;
-    for (size_t i = 0; t->entry(i, &e); i++) {
-        pr_buf_printf(&b, "%s%s\n    %s\n", i ? "\n" : "", e.name, e.help);
-        if (e.formula)
-            pr_buf_printf(&b, "    = %s\n", e.formula);
-        if (e.keys)
-            pr_buf_printf(&b, "    Keys that it reads: %s.\n", e.keys);
-        pr_options_help(&b, e.options, "    ");
+    for (size_t i = 0; t->entry(i, &e); i++)
+        put_entry(&b, &e, NULL);
+    fold_and_free(&b);
+}
+
+/* All that has a name: one of a registry's, keys. Returns whether there is any. */
+static bool print_name(const char *name)
+{
+    pr_buf_t b = {0};
+    entry_t e;
+    for (size_t t = 0; t < TOPICS; t++)
+        for (size_t i = 0; topics[t].entry(i, &e); i++)
+            if (strcmp(e.name, name) == 0)
+                put_entry(&b, &e, topics[t].one);
+    size_t before = b.len;
+    pr_buf_t keys = {0};
+    if (pr_options_help_of(&keys, pr_config_keys, name) > 0)
+        pr_buf_printf(&b, "%s%s", before ? "\n" : "", keys.data);
+    pr_buf_free(&keys);
+    if (b.len == 0)
+        return false;
+    fold_and_free(&b);
+    return true;
+}
+
+/* ---- names that there are, for those that there are not ---- */
+
+typedef struct known {
+    char **name;
+    size_t n;
+} known_t;
+
+static void add_known(void *self, const char *name)
+{
+    known_t *k = self;
+    k->name = pr_realloc(k->name, k->n + 1, sizeof *k->name);
+    k->name[k->n++] = pr_strdup(name);
+}
+
+static int unknown_topic(const char *topic)
+{
+    known_t k = {0};
+    entry_t e;
+    add_known(&k, "config");
+    for (const pr_verb_t *v = pr_verbs; v->name; v++)
+        add_known(&k, v->name);
+    for (size_t t = 0; t < TOPICS; t++) {
+        add_known(&k, topics[t].name);
+        for (size_t i = 0; topics[t].entry(i, &e); i++)
+            add_known(&k, e.name);
     }
-    print_and_free(&b);
+    pr_options_each(pr_config_keys, add_known, &k);
+    int code = pr_cli_unknown("topic", topic, (const char *const *)k.name, k.n);
+    for (size_t i = 0; i < k.n; i++)
+        free(k.name[i]);
+    free(k.name);
+    return code;
 }
 
 static void print_page(const topic_t *t)
@@ -212,41 +297,36 @@ static void print_man(void)
 
 static void print_verbs(void)
 {
-    printf("usage: paretorank VERB [arguments]\n       mpirun -n N paretorank run SWEEP.cfg\n\n");
+    pr_buf_t b = {0};
+    pr_buf_puts(&b, "usage: paretorank VERB [arguments]\n       mpirun -n N paretorank run SWEEP.cfg\n\n");
     for (const pr_verb_t *v = pr_verbs; v->name; v++)
-        printf("  %-14s%s\n", v->name, v->command->summary);
-    printf(
-        "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration,\n"
-        "paretorank help objectives (methods, mixes, searches) what there is of each. paretorank --version prints the "
-        "version.\n"
-        "Exit codes: " EXIT_CODES ".\n");
+        pr_buf_printf(&b, "  %-14s%s\n", v->name, v->command->summary);
+    pr_buf_puts(
+        &b, "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
+            "paretorank help objectives (methods, mixes, searches, glossary) what there is of each, paretorank help "
+            "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
+            "Exit codes: " EXIT_CODES ".\n");
+    fold_and_free(&b);
 }
 
 static int print_topic(const char *topic, bool markdown)
 {
-    enum { MAX = 64 };
     char *help[] = {NULL, "--help", NULL};
-    const char *names[MAX] = {"config"};
-    size_t n = 1;
+    const pr_verb_t *verb = pr_verb_find(topic);
     if (strcmp(topic, "config") == 0) {
         print_keys(markdown);
         return 0;
     }
-    for (size_t i = 0; i < TOPICS; i++) {
-        names[n++] = topics[i].name;
+    if (verb) {
+        help[0] = (char *)(uintptr_t)verb->name;
+        return verb->run(2, help);
+    }
+    for (size_t i = 0; i < TOPICS; i++)
         if (strcmp(topic, topics[i].name) == 0) {
-            (markdown ? print_page : print_entries)(&topics[i]);
+            (markdown && topics[i].page ? print_page : print_entries)(&topics[i]);
             return 0;
         }
-    }
-    const pr_verb_t *verb = pr_verb_find(topic);
-    if (!verb) {
-        for (const pr_verb_t *v = pr_verbs; v->name && n < MAX; v++)
-            names[n++] = v->name;
-        return pr_cli_unknown("topic", topic, names, n);
-    }
-    help[0] = (char *)(uintptr_t)verb->name;
-    return verb->run(2, help);
+    return print_name(topic) ? 0 : unknown_topic(topic);
 }
 
 int pr_cmd_help(int argc, char **argv)

@@ -104,7 +104,9 @@ static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
     bool tokenizer = o->prompt || !o->json;
     pr_status_t status;
     PR_GO(pr_cli_engine_open(&o->engine, tokenizer, e, err));
-    PR_GO(pr_cli_engine_ids(e, &o->ids, o->prompt, &ids, &n, err));
+    status = pr_cli_engine_ids(e, &o->ids, o->prompt, &ids, &n, err);
+    if (status != PR_OK)
+        PR_GO(pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids"));
     size_t rows = o->all ? n : 1;
     int start[2] = {0, (int)n}, v = e->model->config.vocab;
     logits = pr_alloc_matrix(rows * (size_t)v, sizeof *logits);

@@ -7,9 +7,11 @@
 #include "cli/plan.h"
 #include "jobs/job.h"
 #include "objective/objective.h"
+#include "report/text.h"
 #include "store/results.h"
 #include "sweeps/place.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +33,10 @@ static const pr_option_t args[] = {
            .min = 1, .max = 1000000),
     PR_ARG("--dump", BOOL, offsetof(options_t, dump), NULL,
            "Print the resolved configuration, every key with its value, and check nothing else."),
-    PR_ARG("--load", BOOL, offsetof(options_t, load), NULL,
-           "Also load the model and start every objective, as a rank would. (The model is loaded for the time that the "
-           "sweep takes too, unless it has more than 1 GiB.)"),
+    PR_ARG(
+        "--load", BOOL, offsetof(options_t, load), NULL,
+        "Also load the model, start every objective, as a rank would, and print what each says of two responses of the "
+        "base model. (The model is loaded for the time that the sweep takes too, unless it has more than 1 GiB.)"),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL, "Print JSON."),
     {0},
 };
@@ -97,11 +100,13 @@ static bool empty_is_best(const pr_objective_config_t *o)
 static json_t *objectives_json(const pr_plan_t *p)
 {
     json_t *list = json_array();
-    for (int k = 0; k < p->config->n_objectives; k++) {
+    for (int k = 0; k < p->config->n_scored; k++) {
         const pr_objective_config_t *o = &p->config->objective[k];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:b, s:b}", "name", o->name, "type", o->type, "minimize",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:[o, o], s:b, s:b, s:b}", "name", o->name, "type", o->type,
+                                              "range", pr_json_real(p->lo[k]), pr_json_real(p->hi[k]), "minimize",
                                               o->minimize, "empty_is_best", empty_is_best(o), "finetune",
-                                              o->adapter == NULL));
+                                              !o->adapter && !o->report));
+        json_object_set_new(json_array_get(list, (size_t)k), "role", json_string(o->report ? "report" : "optimise"));
     }
     return list;
 }
@@ -154,7 +159,25 @@ static double memory_of_all(const pr_plan_t *p, int ranks)
            (ranks - n) * (double)PR_PLAN_RANK;
 }
 
-static void print_json(const pr_plan_t *p, int ranks)
+/* samples (NULL: none were asked for) as pr_job_env_try has them, with the objectives' names. New reference. */
+static json_t *samples_json(const pr_plan_t *p, const pr_inputs_t *in, const json_t *samples)
+{
+    json_t *list = json_array(), *one;
+    size_t i;
+    json_array_foreach((json_t *)(uintptr_t)samples, i, one)
+    {
+        json_t *v = json_copy(one), *scores = json_object();
+        for (int k = 0; k < p->config->n_scored; k++)
+            json_object_set(scores, p->config->objective[k].name,
+                            json_object_get(json_object_get(one, "scores"), in->objective_hash[k]));
+        json_object_set_new(v, "scores", scores);
+        json_array_append_new(list, v);
+    }
+    return list;
+}
+
+/* samples: NULL where none were asked for. */
+static void print_json(const pr_plan_t *p, int ranks, const json_t *samples)
 {
     const pr_config_t *c = p->config;
     json_t *v = json_pack("{s:s, s:s, s:{s:s, s:I, s:I}, s:{s:i, s:i}}", "name", c->name, "results", c->results,
@@ -185,6 +208,7 @@ static void print_json(const pr_plan_t *p, int ranks)
                                         pr_json_real(p->learn_rate))
                             : json_null());
     json_object_set_new(v, "memory_one_node", json_integer((json_int_t)memory_of_all(p, ranks)));
+    json_object_set(v, "samples", (json_t *)(uintptr_t)samples); // a missing list is not set
     pr_cli_print_json(v);
     json_decref(v);
 }
@@ -296,7 +320,8 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     printf("evaluate    at most %lld points (%d seed%s)", (long long)p->evaluate_points, c->n_seeds,
            c->n_seeds == 1 ? "" : "s");
     if (p->base_points > 1)
-        printf(", before them the base model and %lld experts alone,", (long long)p->base_points - 1);
+        printf(", before them the base model and %lld expert%s alone,", (long long)p->base_points - 1,
+               p->base_points == 2 ? "" : "s");
     else if (p->base_points > 0)
         printf(", before them the base model,");
     printf(" on %d prompts, at most %.3g tokens\n", p->prompts, (double)p->evaluate_tokens);
@@ -310,15 +335,34 @@ static void print_jobs(const pr_plan_t *p, int ranks)
     print_memory(p, ranks);
 }
 
+/* The declared range. Where an end is missing, the base model's scores say what counts as far. */
+static void print_range(double lo, double hi)
+{
+    if (isfinite(lo) && isfinite(hi))
+        printf("[%g, %g]", lo, hi);
+    else if (isfinite(lo))
+        printf("%g or more (scaled by the base model's scores)", lo);
+    else if (isfinite(hi))
+        printf("at most %g (scaled by the base model's scores)", hi);
+    else
+        printf("any number (scaled by the base model's scores)");
+}
+
 static void print_objective(const pr_plan_t *p, int k)
 {
     const pr_objective_config_t *o = &p->config->objective[k];
     printf("objective   %s", o->name);
     if (strcmp(o->name, o->type) != 0)
         printf(" (%s)", o->type);
-    printf(": %s, %s; ", pr_objective_type(o->type)->range, o->minimize ? "minimized" : "maximized");
-    printf(o->adapter ? "expert %s\n" : "to be fine-tuned\n", o->adapter);
-    if (empty_is_best(o))
+    printf(": ");
+    print_range(p->lo[k], p->hi[k]);
+    if (o->report)
+        printf(", %s is better; reported, not optimised\n", o->minimize ? "smaller" : "larger");
+    else if (o->adapter)
+        printf(", %s; expert %s\n", o->minimize ? "minimized" : "maximized", o->adapter);
+    else
+        printf(", %s; to be fine-tuned\n", o->minimize ? "minimized" : "maximized");
+    if (empty_is_best(o) && !o->report)
         printf("            minimized, an empty response has the best value that there is\n");
 }
 
@@ -331,6 +375,34 @@ static void print_reference(const pr_config_t *c)
     printf("%s\n", c->n_reference ? ""
                                   : "the declared worst values; of objectives that declare none, from the base model's "
                                     "scores, with which no other sweep's hypervolumes compare");
+}
+
+/* What the base model said, and what it scores. */
+static void print_samples(const json_t *samples)
+{
+    json_t *one, *score;
+    size_t i;
+    const char *name;
+    int columns = pr_cli_columns() - 22;
+    json_array_foreach((json_t *)(uintptr_t)samples, i, one)
+    {
+        pr_buf_t prompt = {0}, response = {0};
+        bool first = true;
+        pr_text_cut(&prompt, json_string_value(json_object_get(one, "prompt")), columns > 20 ? columns : 20);
+        pr_text_cut(&response, json_string_value(json_object_get(one, "response")), columns > 20 ? columns : 20);
+        printf("sample      prompt    %s\n            response  %s%s\n            scores    ", prompt.data,
+               response.len ? response.data : "(empty)",
+               json_is_true(json_object_get(one, "cut")) ? " (cut at evaluate.max_new_tokens)" : "");
+        json_object_foreach(json_object_get(one, "scores"), name, score)
+        {
+            printf("%s%s ", first ? "" : ", ", name);
+            json_is_number(score) ? printf("%.4g", json_number_value(score)) : printf("(its head is yet to be fitted)");
+            first = false;
+        }
+        printf("\n");
+        pr_buf_free(&prompt);
+        pr_buf_free(&response);
+    }
 }
 
 static void print_text(const pr_plan_t *p, int ranks, const char *why)
@@ -351,7 +423,7 @@ static void print_text(const pr_plan_t *p, int ranks, const char *why)
     if (c->train_prompts)
         printf("%d for fine-tuning (%.1f tokens, at most %d), ", p->n_train, p->mean_train, p->longest_train);
     printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
-    for (int k = 0; k < c->n_objectives; k++)
+    for (int k = 0; k < c->n_scored; k++)
         print_objective(p, k);
     print_reference(c);
     print_searches(p);
@@ -363,15 +435,22 @@ static void print_text(const pr_plan_t *p, int ranks, const char *why)
 
 /* ---- the verb ---- */
 
-static pr_status_t load(const pr_config_t *c, pr_error_t *err)
+/* *samples: what the base model said, and what it scores. New reference. */
+static pr_status_t load(const pr_plan_t *p, json_t **samples, pr_error_t *err)
 {
+    enum { SAMPLES = 2 };
+    const pr_config_t *c = p->config;
     pr_inputs_t in;
+    json_t *said = NULL;
     pr_job_env_t *env = NULL;
     pr_status_t status = pr_inputs_read(c, &in, err);
     if (status == PR_OK) {
         env = pr_job_env_new(in.content, pr_team_local());
-        status = pr_job_env_load(env, err);
+        status = pr_job_env_try(env, in.task, SAMPLES, &said, err);
     }
+    if (status == PR_OK)
+        *samples = samples_json(p, &in, said);
+    json_decref(said);
     pr_job_env_free(&env);
     pr_inputs_clear(&in);
     return status;
@@ -384,6 +463,7 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
 {
     pr_config_t *c = NULL;
     pr_plan_t plan = {0};
+    json_t *samples = NULL;
     pr_status_t status;
     PR_TRY(pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &c, err));
     if (o->dump) {
@@ -397,17 +477,20 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     int ranks = o->ranks > 0 ? o->ranks : least_ranks(&plan);
     PR_GO(pr_sweep_check_ranks(c, ranks, err));
     if (o->load)
-        PR_GO(load(c, err));
+        PR_GO(load(&plan, &samples, err));
     pr_error_t why = {.text = "the model is large: --load measures it"};
     if (o->load)
         PR_GO(pr_plan_time(&plan, ranks, err));
     else if (plan.file_bytes <= MEASURED)
         pr_plan_time(&plan, ranks, &why); // a plan is one without it too
-    if (o->json)
-        print_json(&plan, ranks);
-    else
+    if (o->json) {
+        print_json(&plan, ranks, samples);
+    } else {
         print_text(&plan, ranks, why.text);
+        print_samples(samples);
+    }
 done:
+    json_decref(samples);
     pr_plan_clear(&plan);
     pr_config_free(&c);
     return status;

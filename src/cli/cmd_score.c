@@ -157,7 +157,8 @@ static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
     int32_t *ids = NULL;
     size_t n;
     PR_TRY(pr_cli_engine_open(&o->engine, o->text != NULL, e, err));
-    PR_TRY(pr_cli_engine_ids(e, &o->ids, o->text, &ids, &n, err));
+    if (pr_cli_engine_ids(e, &o->ids, o->text, &ids, &n, err) != PR_OK)
+        return pr_fail_in(err, "%s", o->text ? "--text" : "--ids");
     pr_status_t status = e->model->config.n_label > 0 ? classify(e, ids, n, o->json, err)
                                                       : log_probabilities(e, ids, (int)n, o->json, err);
     free(ids);

@@ -12,6 +12,8 @@
 
 pr_status_t pr_cli_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_error_t *err)
 {
+    if (!pr_file_exists(dir))
+        PR_TRY(pr_model_dir_check(dir, err));
     char *path = pr_file_exists(dir) ? pr_strdup(dir) : pr_path_join(dir, "tokenizer.json");
     pr_status_t status = pr_tokenizer_load(path, out, err);
     free(path);
@@ -241,7 +243,8 @@ pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, 
     }
     pr_status_t status = PR_OK;
     if (*n == 0 && e->model->config.n_label == 0)
-        status = pr_fail(err, PR_ERR_FORMAT, "found no token, expected one or more");
+        status = pr_fail(err, PR_ERR_FORMAT, "found %sno token, expected one or more",
+                         text && !*text ? "an empty text, of which the tokenizer makes " : "");
     for (size_t i = 0; i < *n && status == PR_OK; i++)
         if ((*ids)[i] < 0 || (*ids)[i] >= vocab)
             status = pr_fail(err, PR_ERR_FORMAT, "token %zu: found the id %d, expected 0 to %d, as the model has them",

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "cli/fold.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +29,9 @@ static int store(const pr_command_t *command, const pr_option_t *arg, const char
         *(bool *)at = true;
         return 0;
     }
+    bool free_text = !arg->value || strstr(arg->value, "TEXT"); // else it names something, which "" cannot
+    if (!*text && !free_text && (arg->kind == PR_OPT_STRING || arg->kind == PR_OPT_STRINGS) && !arg->choices)
+        return pr_cli_usage(command, "%s: found an empty text, expected %s", arg->key, arg->value);
     if (arg->kind == PR_OPT_STRINGS) {
         pr_texts_t *list = at;
         list->item = pr_realloc(list->item, (size_t)list->n + 1, sizeof *list->item);
@@ -168,56 +172,37 @@ void pr_cli_free(const pr_command_t *command, void *out)
 
 /* ---- help ---- */
 
-enum { HELP_COLUMN = 28, HELP_WIDTH = 100 };
+enum { HELP_COLUMN = 28, NARROW = 70, NARROW_COLUMN = 6 };
 
-// Words of text from column on, continued at column on further lines.
-static void print_wrapped(const char *text, int column)
+/* Name, value and help of an option, to be folded: beside each other where there is room. */
+static void put_row(pr_buf_t *b, const char *name, const char *value, const char *help, int columns)
 {
-    int at = column;
-    while (*text) {
-        int n = (int)strcspn(text, " \n");
-        if (at > column && at + 1 + n > HELP_WIDTH) {
-            printf("\n%*s", column, "");
-            at = column;
-        }
-        printf("%s%.*s", at > column ? " " : "", n, text);
-        at += n + (at > column);
-        text += n;
-        if (*text == '\n') {
-            printf("\n%*s", column, "");
-            at = column;
-        }
-        text += *text != 0;
-    }
-    putchar('\n');
-}
-
-static void print_row(const char *name, const char *value, const char *help)
-{
-    int n = printf("  %s%s%s", name, value ? " " : "", value ? value : "");
-    if (n < HELP_COLUMN)
-        printf("%*s", HELP_COLUMN - n, "");
+    size_t from = b->len, column = columns < NARROW ? NARROW_COLUMN : HELP_COLUMN;
+    pr_buf_printf(b, "  %s%s%s", name, value ? " " : "", value ? value : "");
+    size_t n = b->len - from;
+    if (columns >= NARROW && n + 2 <= column)
+        pr_buf_printf(b, "%*s%s\n", (int)(column - n), "", help);
     else
-        printf("\n%*s", HELP_COLUMN, "");
-    print_wrapped(help, HELP_COLUMN);
+        pr_buf_printf(b, "\n%*s%s\n", (int)column, "", help);
 }
 
 void pr_cli_print_help(const pr_command_t *command)
 {
-    printf("usage: paretorank %s %s\n\n", command->name, command->synopsis);
-    print_wrapped(command->summary, 0);
-    if (command->help[0]) {
-        putchar('\n');
-        print_wrapped(command->help, 0);
-    }
-    putchar('\n');
+    int columns = pr_cli_help_columns();
+    pr_buf_t b = {0};
+    pr_buf_printf(&b, "usage: paretorank %s %s\n\n%s\n", command->name, command->synopsis, command->summary);
+    if (command->help[0])
+        pr_buf_printf(&b, "\n%s\n", command->help);
+    pr_buf_puts(&b, "\n");
     for (const pr_option_t *arg = command->args; arg->key; arg++) {
         pr_buf_t help = {0};
         pr_option_say(&help, arg);
-        print_row(arg->key, is_option(arg) ? arg->value : NULL, help.data);
+        put_row(&b, arg->key, is_option(arg) ? arg->value : NULL, help.data, columns);
         pr_buf_free(&help);
     }
-    print_row("--help", NULL, "Print this.");
+    put_row(&b, "--help", NULL, "Print this.", columns);
+    pr_cli_put_folded(b.data, columns);
+    pr_buf_free(&b);
 }
 
 void pr_cli_man(pr_buf_t *b, const pr_command_t *command)

@@ -82,8 +82,13 @@ static pr_status_t measure_prompts(const pr_plan_t *p, const char *path, int new
                                    double *mean, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
-    pr_prompt_reader_t reader = {p->tokenizer, &p->model, path, new_tokens, 0, 0};
     PR_TRY(pr_prompts_load(path, &prompts, err));
+    pr_prompt_reader_t reader = {.tokenizer = p->tokenizer,
+                                 .model = &p->model,
+                                 .file = path,
+                                 .new_tokens = new_tokens,
+                                 .n = prompts->n,
+                                 .text = (const char *const *)prompts->text};
     double total = 0;
     pr_status_t status = PR_OK;
     for (int i = 0; i < prompts->n; i++) {
@@ -214,11 +219,17 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
     pr_status_t status = PR_OK;
-    for (int k = 0; k < c->n_objectives && status == PR_OK; k++) {
+    for (int k = 0; k < c->n_scored && status == PR_OK; k++) {
         const pr_objective_config_t *o = &c->objective[k];
         json_t *resolved;
         PR_TRY(pr_objective_resolve(o->name, o->type, o->options, c->dir, &resolved, err));
         const char *head = pr_objective_head_file(o->type, resolved);
+        pr_objective_tell(o->name, o->type, resolved);
+        status = pr_objective_bounds(o->name, o->type, resolved, c->dir, &p->lo[k], &p->hi[k], err);
+        if (status != PR_OK) {
+            json_decref(resolved);
+            return status;
+        }
         if (pr_objective_needs_fit(o->type, resolved))
             status = check_fit(p, k, resolved, err);
         else if (head)
@@ -241,20 +252,14 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     const pr_config_t *c = p->config;
     const pr_search_spec_t *spec = &c->search[i];
     pr_plan_search_t *out = &p->search[i];
-    // Ranges are not known before objectives are opened; the first points do not depend on them.
-    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES];
-    for (int k = 0; k < c->n_objectives; k++) {
-        lo[k] = -INFINITY;
-        hi[k] = INFINITY;
-    }
     pr_search_t s = {.spec = spec,
                      .k = c->n_objectives,
                      .domain = &p->inputs.policy[i].domain,
                      .n_prompts = p->prompts,
                      .seed = c->seed,
-                     .lo = lo,
-                     .hi = hi,
-                     .reference = lo};
+                     .lo = p->lo,
+                     .hi = p->hi,
+                     .reference = p->lo};
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);

@@ -57,11 +57,12 @@ typedef struct pr_plan {
     int64_t params, given_params;             // of the model, of all adapters that objectives bring
     pr_model_config_t own[PR_MAX_OBJECTIVES]; // of the models that objectives bring
     bool have_own[PR_MAX_OBJECTIVES];
-    int64_t batch_tokens[PR_MAX_OBJECTIVES]; // of the objectives that run a model; 0: of the others
-    int n_train, n_eval;                     // prompts of the files
-    int prompts;                             // evaluation prompts used
-    int longest_train, longest_eval;         // in tokens
-    double mean_train, mean_eval;            // tokens a prompt
+    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // declared ranges, by the options in force
+    int64_t batch_tokens[PR_MAX_OBJECTIVES];             // of the objectives that run a model; 0: of the others
+    int n_train, n_eval;                                 // prompts of the files
+    int prompts;                                         // evaluation prompts used
+    int longest_train, longest_eval;                     // in tokens
+    double mean_train, mean_eval;                        // tokens a prompt
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int n_training;

@@ -32,7 +32,7 @@ static double resident_bytes(const pr_plan_t *p, const pr_team_config_t *t)
     double n = (double)PR_PLAN_RANK + fmin(KERNEL, 4.0 * (double)p->params) * (c->threads > 1 ? c->threads : 1);
     n += TOKENIZER * file_size(tokenizer) + TEXTS * (file_size(c->train_prompts) + file_size(c->eval_prompts));
     n += 4.0 * (double)p->params / t->cols + 4.0 * (double)p->given_params;
-    for (int k = 0; k < c->n_objectives; k++) {
+    for (int k = 0; k < c->n_scored; k++) {
         pr_memory_shape_t s = pr_memory_shape(p->have_own[k] ? &p->own[k] : &p->model, t->cols);
         if (p->have_own[k])
             n += 4.0 * (double)pr_model_config_params(&p->own[k]) / t->cols;
@@ -99,7 +99,7 @@ static double shared_bytes(const pr_plan_t *p)
     for (int i = 0; i < p->n_phase; i++)
         if (p->phase[i].team.cols > 1)
             return 0;
-    for (int k = 0; k < p->config->n_objectives; k++)
+    for (int k = 0; k < p->config->n_scored; k++)
         if (p->have_own[k])
             n += 4 * (double)pr_model_config_params(&p->own[k]);
     return n;
@@ -110,7 +110,7 @@ static double point_bytes(const pr_plan_t *p)
     bool race = false;
     for (int i = 0; i < p->config->n_searches; i++)
         race = race || p->config->search[i].n_fidelity > 0;
-    double k = p->config->n_objectives;
+    double k = p->config->n_scored;
     return (double)(p->evaluate_points + p->base_points) * (POINT + 16 * k + (race ? 8 * k * p->prompts : 0));
 }
 

@@ -51,7 +51,7 @@ static pr_status_t check_columns(const pr_config_t *c, int i, const char *key, p
                     "%s: %s: found \"%s\": its column \"%s\" of cells.csv would have the name of one that every "
                     "sweep has; expected another name",
                     c->path, key, name, column);
-        for (int j = 0; j < c->n_objectives; j++)
+        for (int j = 0; j < c->n_scored; j++)
             for (int other = 0; other < PREFIXES && j != i; other++)
                 if (is_column(c->objective[j].name, other, column))
                     return pr_fail(
@@ -83,8 +83,8 @@ static pr_status_t check_train_prompts(const pr_config_t *c, pr_error_t *err)
 static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
 {
     char key[48];
-    for (int i = 0; i < c->n_objectives; i++) {
-        snprintf(key, sizeof key, "objectives[%d].name", i);
+    for (int i = 0; i < c->n_scored; i++) {
+        snprintf(key, sizeof key, "objectives[%d].name", c->objective[i].place);
         PR_TRY(check_name(c, key, c->objective[i].name, err));
         for (int j = 0; j < i; j++) {
             if (strcmp(c->objective[i].name, c->objective[j].name) == 0)
@@ -99,8 +99,8 @@ static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
                     c->path, key, c->objective[i].name, c->objective[j].name);
         }
     }
-    for (int i = 0; i < c->n_objectives; i++) {
-        snprintf(key, sizeof key, "objectives[%d].name", i);
+    for (int i = 0; i < c->n_scored; i++) {
+        snprintf(key, sizeof key, "objectives[%d].name", c->objective[i].place);
         PR_TRY(check_columns(c, i, key, err));
     }
     return check_train_prompts(c, err);
@@ -286,7 +286,8 @@ pr_status_t pr_config_check(pr_config_t *c, pr_error_t *err)
     PR_TRY(check_objectives(c, err));
     PR_TRY(check_seeds(c, err));
     if (c->n_reference != 0 && c->n_reference != c->n_objectives)
-        return pr_fail(err, PR_ERR_CONFIG, "%s: reference: found %d numbers, expected %d, one per objective", c->path,
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: reference: found %d numbers, expected %d, one per objective that is optimised", c->path,
                        c->n_reference, c->n_objectives);
     PR_TRY(check_jobs(c, err));
     return check_searches(c, err);

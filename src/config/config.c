@@ -59,6 +59,21 @@ static pr_status_t read_objective(const pr_node_t *node, int i, const char *dir,
     return PR_OK;
 }
 
+/* Those that are optimised first, both kinds in the file's order. */
+static void reports_last(pr_config_t *c)
+{
+    pr_objective_config_t sorted[PR_MAX_OBJECTIVES];
+    int n = 0;
+    for (int report = 0; report < 2; report++) {
+        for (int i = 0; i < c->n_scored; i++)
+            if (c->objective[i].report == (report == 1))
+                sorted[n++] = c->objective[i];
+        if (report == 0)
+            c->n_objectives = n;
+    }
+    memcpy(c->objective, sorted, (size_t)n * sizeof *sorted);
+}
+
 static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
 {
     const pr_node_t *list = pr_node_member(root, "objectives");
@@ -68,9 +83,19 @@ static pr_status_t read_objectives(const pr_node_t *root, pr_config_t *c, pr_err
     if (list->kind != PR_NODE_LIST || list->n < 1 || list->n > PR_MAX_OBJECTIVES)
         return pr_key_wrong(list, "", "objectives", "a list of 1 to 16 groups", err);
     for (int i = 0; i < list->n; i++) {
-        c->n_objectives = i + 1; // pr_config_free clears what a failure leaves behind
+        c->n_scored = i + 1; // pr_config_free clears what a failure leaves behind
         PR_TRY(read_objective(list->child[i], i, c->dir, &c->objective[i], err));
+        c->objective[i].place = i;
+        if (c->objective[i].report && c->objective[i].adapter)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: objectives[%d].adapter: found beside role = \"report\", which has no expert",
+                           list->child[i]->where, i);
     }
+    reports_last(c);
+    if (c->n_objectives == 0)
+        return pr_fail(err, PR_ERR_CONFIG,
+                       "%s: objectives: found only such with role = \"report\", expected one or more to optimise",
+                       list->where);
     return PR_OK;
 }
 
@@ -189,28 +214,51 @@ static pr_status_t check_aggregate(const pr_node_t *node, const char *label, pr_
     return PR_OK;
 }
 
-// The name given, with the aggregation where it says which of several this is; else the aggregation. Numbers make it
-// unique among the searches before it.
-static void name_search(pr_config_t *c, pr_search_spec_t *s, bool several)
+/* A search with a name of its own, which is kept, when it is made for one policy only; with the policy's or aggregation's
+ * where it says which of several this is. */
+static void name_search(const pr_config_t *c, pr_search_spec_t *s, bool several)
 {
-    pr_buf_t base = {0}, name = {0};
-    bool given = s->name != NULL;
-    pr_buf_printf(&base, "%s%s%s", given ? s->name : "", given && several ? "-" : "",
-                  given && !several ? ""
-                  : s->policy >= 0  ? c->policy[s->policy].name
-                                    : s->aggregate);
-    pr_buf_puts(&name, base.data);
-    for (int number = 2, i = 0; i < c->n_searches - 1 && !(given && !several); i++) {
-        if (strcmp(c->search[i].name, name.data) != 0)
-            continue;
-        name.len = 0;
-        pr_buf_printf(&name, "%s-%d", base.data, number++);
-        i = -1;
-    }
+    const char *policy = s->policy >= 0 ? c->policy[s->policy].name : s->aggregate;
+    pr_buf_t name = {0};
+    if (!s->name || !several)
+        return;
+    pr_buf_printf(&name, "%s-%s", s->name, policy);
     free(s->name);
-    s->name = pr_strdup(name.data);
-    pr_buf_free(&base);
-    pr_buf_free(&name);
+    s->name = name.data;
+}
+
+static int same_names(const pr_config_t *c, int n, const char *name)
+{
+    int same = 0;
+    for (int i = 0; i < n; i++)
+        same += c->search[i].name && strcmp(c->search[i].name, name) == 0;
+    return same;
+}
+
+/* Names for those without: the policy's or aggregation's, with the strategy's where that tells several apart; numbers make
+ * what is still the same unique. own: has it a name of its own? */
+static void name_others(pr_config_t *c, const bool *own)
+{
+    const char *first[PR_MAX_SEARCHES];
+    for (int i = 0; i < c->n_searches; i++)
+        first[i] = c->search[i].policy >= 0 ? c->policy[c->search[i].policy].name : c->search[i].aggregate;
+    for (int i = 0; i < c->n_searches; i++) {
+        pr_search_spec_t *s = &c->search[i];
+        pr_buf_t base = {0}, name = {0};
+        bool tells = false; // there is another of this policy, by another strategy
+        if (own[i])
+            continue;
+        for (int j = 0; j < c->n_searches; j++)
+            tells = tells || (!own[j] && strcmp(first[i], first[j]) == 0 && strcmp(s->type, c->search[j].type) != 0);
+        pr_buf_printf(&base, tells ? "%s-%s" : "%s", first[i], s->type);
+        pr_buf_puts(&name, base.data);
+        for (int number = 2; same_names(c, c->n_searches, name.data) > 0; number++) {
+            name.len = 0;
+            pr_buf_printf(&name, "%s-%d", base.data, number);
+        }
+        s->name = name.data;
+        pr_buf_free(&base);
+    }
 }
 
 /* Is name one of "a, b, c"? */
@@ -376,12 +424,16 @@ static pr_status_t read_search(const pr_node_t *root, const pr_node_t *group, in
 static pr_status_t read_searches(const pr_node_t *root, pr_config_t *c, pr_error_t *err)
 {
     const pr_node_t *node = pr_node_member(root, "search");
-    if (!node || node->kind != PR_NODE_LIST)
-        return read_search(root, node, 0, c, err);
-    if (node->n == 0)
+    bool own[PR_MAX_SEARCHES];
+    if (node && node->kind == PR_NODE_LIST && node->n == 0)
         return pr_key_wrong(node, "", "search", "a group, or a list of one group or more", err);
-    for (int i = 0; i < node->n; i++)
+    if (!node || node->kind != PR_NODE_LIST)
+        PR_TRY(read_search(root, node, 0, c, err));
+    for (int i = 0; node && node->kind == PR_NODE_LIST && i < node->n; i++)
         PR_TRY(read_search(root, node->child[i], i, c, err));
+    for (int i = 0; i < c->n_searches; i++)
+        own[i] = c->search[i].name != NULL;
+    name_others(c, own);
     return PR_OK;
 }
 
@@ -536,7 +588,7 @@ void pr_config_free(pr_config_t **config)
     pr_config_t *c = *config;
     if (!c)
         return;
-    for (int i = 0; i < c->n_objectives; i++) {
+    for (int i = 0; i < c->n_scored; i++) {
         pr_options_clear(pr_objective_keys, &c->objective[i]);
         json_decref(c->objective[i].options);
     }

@@ -20,6 +20,8 @@ typedef struct pr_objective_config {
     char *name, *type;
     char *adapter;   // a PEFT directory to use as this objective's expert instead of fine-tuning one, or NULL
     bool minimize;   // fronts and searches treat smaller as better
+    bool report;     // scored and tabled at every point, but no aim: no expert, no weight, not in the front
+    int place;       // in the file's list
     json_t *options; // the type's own keys, not yet resolved against the registry
 } pr_objective_config_t;
 
@@ -112,7 +114,8 @@ typedef struct pr_config {
     char *model_name;                   // what adapters call it
     char *train_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
     char *results;                      // directory
-    int n_objectives;
+    int n_objectives;                   // K: those that are optimised, which come first
+    int n_scored;                       // and those that are only reported, after them
     pr_objective_config_t objective[PR_MAX_OBJECTIVES];
     int n_seeds;
     int64_t seeds[PR_MAX_SEEDS]; // one set of experts each

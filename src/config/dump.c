@@ -52,8 +52,10 @@ static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
 json_t *pr_config_json(const pr_config_t *c)
 {
     json_t *object = pr_options_json(pr_config_keys, c), *list = json_array();
-    for (int i = 0; i < c->n_objectives; i++)
-        json_array_append_new(list, objective_json(&c->objective[i]));
+    for (int place = 0; place < c->n_scored; place++)
+        for (int i = 0; i < c->n_scored; i++)
+            if (c->objective[i].place == place)
+                json_array_append_new(list, objective_json(&c->objective[i]));
     json_object_set_new(object, "objectives", list);
     list = json_array();
     for (int i = 0; i < c->n_policies; i++)

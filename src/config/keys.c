@@ -106,12 +106,19 @@ const pr_option_t pr_objective_keys[] = {
     DIR_NAME("adapter", O(adapter), "",
              "A PEFT LoRA directory to use as this objective's expert instead of fine-tuning one."),
     BOOL("minimize", O(minimize), "false", "Is smaller better?"),
+    SWITCH(
+        "role", O(report), "\"optimise\"", "optimise|report",
+        "report: scored and tabled at every point, but never optimised. It has no expert and no weight, and does not "
+        "count for the front, hypervolumes, indicators or searches: a held-out judge, a guard. Adding one evaluates "
+        "the points again and trains nothing again."),
     {0},
 };
 
 const pr_option_t pr_search_keys[] = {
-    TEXT("name", S(name), "",
-         "Names the search in the results. Default: its policy's name, or its aggregation, made unique."),
+    TEXT(
+        "name", S(name), "",
+        "Names the search in the results. Default: its policy's name, or its aggregation; with its type after it where "
+        "there are several of different types (states-grid)."),
     ELSEWHERE(STRINGS, "policy", "", "Which of policies. Several: the search with each. Default: all of them."),
     ELSEWHERE(STRINGS, "aggregate", "", "Instead of the file's own aggregate, where there are no policies."),
     INT("layer", S(layer), "-1", -1, INT_MAX,

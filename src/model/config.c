@@ -311,6 +311,17 @@ static pr_status_t load_object(const char *path, json_t **out, pr_error_t *err)
     return PR_ERR_FORMAT;
 }
 
+pr_status_t pr_model_dir_check(const char *dir, pr_error_t *err)
+{
+    if (pr_dir_exists(dir))
+        return PR_OK;
+    return pr_fail(
+        err, PR_ERR_NOT_FOUND,
+        "%s: %s; a model is a local directory with config.json, tokenizer.json and model.safetensors, such as "
+        "`hf download NAME --local-dir DIR` makes",
+        dir, pr_file_exists(dir) ? "not a directory" : "no such directory");
+}
+
 pr_status_t pr_model_config_read(const char *dir, pr_model_config_t *out, pr_error_t *err)
 {
     pr_status_t status;
@@ -318,6 +329,7 @@ pr_status_t pr_model_config_read(const char *dir, pr_model_config_t *out, pr_err
     json_t *root = NULL, *generation = NULL;
     const family_t *family = NULL;
     char *path = pr_path_join(dir, "config.json"), *generation_path = pr_path_join(dir, "generation_config.json");
+    PR_GO(pr_model_dir_check(dir, err));
     PR_GO(load_object(path, &root, err));
     if (pr_file_exists(generation_path))
         PR_GO(load_object(generation_path, &generation, err));

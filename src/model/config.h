@@ -50,6 +50,8 @@ typedef struct pr_model_config {
     char arch_name[64];         // architectures[0], such as "LlamaForCausalLM"
 } pr_model_config_t;
 
+/* PR_ERR_NOT_FOUND, saying what a model is, where there is no such directory. */
+pr_status_t pr_model_dir_check(const char *dir, pr_error_t *err);
 /* Reads DIR/config.json (and DIR/generation_config.json where present). The caller clears it with
  * pr_model_config_clear. Errors: PR_ERR_NOT_FOUND, PR_ERR_FORMAT (missing or impossible sizes), PR_ERR_UNSUPPORTED. */
 pr_status_t pr_model_config_read(const char *dir, pr_model_config_t *out, pr_error_t *err);

@@ -8,12 +8,14 @@
 #include "model/config.h"
 #include "tokenizer/tokenizer.h"
 
-/* One file's prompts; set up with the first four. */
+/* One file's prompts; set up with the first six. */
 typedef struct pr_prompt_reader {
     const pr_tokenizer_t *tokenizer;
     const pr_model_config_t *model;
     const char *file;
     int new_tokens; // that must fit after a prompt
+    int n;          // all prompts of the file, for the largest number that would fit
+    const char *const *text;
     /* Prompts that begin with the token that the tokenizer puts before every text itself: how many, and the first of
      * them, counted from 1. */
     int n_doubled, first_doubled;

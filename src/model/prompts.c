@@ -14,10 +14,12 @@ static void add(pr_prompts_t *p, const char *text, const json_t *id)
         size_t room = p->n ? 2 * (size_t)p->n : 1;
         p->text = pr_realloc(p->text, room, sizeof *p->text);
         p->id = pr_realloc(p->id, room, sizeof *p->id);
+        p->numbered = pr_realloc(p->numbered, room, sizeof *p->numbered);
     }
     snprintf(number, sizeof number, "%lld", json_is_integer(id) ? (long long)json_integer_value(id) : p->n);
     p->text[p->n] = pr_strdup(text);
     p->id[p->n] = pr_strdup(json_is_string(id) ? json_string_value(id) : number);
+    p->numbered[p->n] = !json_is_string(id);
     p->n++;
 }
 
@@ -73,6 +75,7 @@ void pr_prompts_free(pr_prompts_t **prompts)
     }
     free(p->text);
     free(p->id);
+    free(p->numbered);
     free(p);
     *prompts = NULL;
 }

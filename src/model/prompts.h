@@ -6,14 +6,16 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { PR_MAX_PROMPT_BYTES = 1 << 20, PR_MAX_PROMPTS = 10000000 };
 
 typedef struct pr_prompts {
     int n;
-    char **text; // [n] UTF-8 without NUL
-    char **id;   // [n] the file's id, or the prompt's number counted from 0
+    char **text;    // [n] UTF-8 without NUL
+    char **id;      // [n] the file's id, or the prompt's number counted from 0
+    bool *numbered; // [n] the id is the integer that it reads as
 } pr_prompts_t;
 
 /* Reads a file; there is at least one prompt in the result. Caller frees with pr_prompts_free. Errors:

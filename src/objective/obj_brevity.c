@@ -24,8 +24,6 @@ static pr_status_t brevity_open(pr_objective_t *o, const json_t *opt, const pr_o
     (void)err;
     brevity_t *self = o->self = pr_alloc(1, sizeof *self);
     *self = (brevity_t){pr_option_int(opt, "words"), pr_option_int(opt, "min_words")};
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

@@ -19,8 +19,6 @@ static pr_status_t distinct_open(pr_objective_t *o, const json_t *opt, const pr_
     (void)err;
     distinct_t *self = o->self = pr_alloc(1, sizeof *self);
     self->n = (size_t)pr_option_int(opt, "n");
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

@@ -80,8 +80,6 @@ static void empathy_close(pr_objective_t *o)
 static pr_status_t empathy_open(pr_objective_t *o, const json_t *opt, const pr_objective_env_t *env, pr_error_t *err)
 {
     o->self = pr_alloc(1, sizeof(phrases_t));
-    o->lo = 0;
-    o->hi = 1;
     pr_status_t status = read_phrases(opt, env->dir, o->self, err);
     if (status != PR_OK)
         empathy_close(o);

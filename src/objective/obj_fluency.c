@@ -28,8 +28,6 @@ static pr_status_t fluency_open(pr_objective_t *o, const json_t *opt, const pr_o
     self->model = env->model;
     self->la = env->la;
     self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
-    o->lo = 0;
-    o->hi = 1;
     pr_status_t status = pr_run_new(self->model, self->la, false, &self->run, err);
     if (status != PR_OK)
         free(self);

@@ -39,9 +39,23 @@ static pr_status_t length_open(pr_objective_t *o, const json_t *opt, const pr_ob
     self->width = pr_option_given(opt, "width") ? pr_option_real(opt, "width") : self->target;
     self->unit = *pr_option_string(opt, "unit");
     self->trim = pr_option_bool(opt, "trim");
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
+}
+
+static char *length_odd(const json_t *opt)
+{
+    double target = pr_option_int(opt, "words"),
+           width = pr_option_given(opt, "width") ? pr_option_real(opt, "width") : 0;
+    const char *unit = pr_option_string(opt, "unit");
+    pr_buf_t b = {0};
+    if (!(width > target))
+        return NULL;
+    pr_buf_printf(
+        &b,
+        "width = %g is more than words = %g, so that a response without any %.*s scores %.3g (an empty one, or "
+        "for words one of nothing but symbols): a width of at most %g scores it 0",
+        width, target, (int)strlen(unit) - 1, unit, 1 - target / width, target);
+    return b.data;
 }
 
 static double length_of(const length_target_t *self, const pr_sample_t *s)
@@ -77,6 +91,7 @@ const pr_objective_type_t pr_objective_length_target = {
             "empty response has length 0, which scores 0 unless width is larger than the target.",
     .empty_is_lowest = true,
     .options = options,
+    .odd = length_odd,
     .open = length_open,
     .score = length_score,
     .close = pr_objective_free_self,

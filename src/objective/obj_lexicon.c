@@ -94,12 +94,20 @@ static pr_status_t read_lexicon(const json_t *opt, const char *dir, lexicon_t *s
     return status;
 }
 
-static pr_status_t lexicon_check(const json_t *opt, const char *dir, pr_error_t *err)
+static pr_status_t lexicon_bounds(const json_t *opt, const char *dir, double *lo, double *hi, pr_error_t *err)
 {
     lexicon_t self = {0};
     pr_status_t status = read_lexicon(opt, dir, &self, err);
+    *lo = self.lo;
+    *hi = self.hi;
     pr_dict_free(&self.weight);
     return status;
+}
+
+static pr_status_t lexicon_check(const json_t *opt, const char *dir, pr_error_t *err)
+{
+    double lo, hi;
+    return lexicon_bounds(opt, dir, &lo, &hi, err);
 }
 
 static void lexicon_close(pr_objective_t *o)
@@ -113,8 +121,6 @@ static pr_status_t lexicon_open(pr_objective_t *o, const json_t *opt, const pr_o
 {
     lexicon_t *self = o->self = pr_alloc(1, sizeof *self);
     pr_status_t status = read_lexicon(opt, env->dir, self, err);
-    o->lo = self->lo;
-    o->hi = self->hi;
     if (status != PR_OK)
         lexicon_close(o);
     return status;
@@ -167,6 +173,7 @@ const pr_objective_type_t pr_objective_lexicon = {
         "scores 0.",
     .options = options,
     .check = lexicon_check,
+    .bounds = lexicon_bounds,
     .open = lexicon_open,
     .score = lexicon_score,
     .close = lexicon_close,

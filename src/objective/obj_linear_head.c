@@ -52,7 +52,8 @@ static const pr_option_t options[] = {
     {.key = "template",
      .kind = PR_OPT_STRING,
      .dflt = "",
-     .help = "the text that is scored; {prompt} and {response} stand for the sample's. Default: what the head was "
+     .help = "the text that is scored; {prompt} and {response} stand for the sample's, and another "
+             "word in braces is refused. Default: what the head was "
              "fitted with; for data \"{prompt}{response}\""},
     {.key = "max_tokens",
      .kind = PR_OPT_INT,
@@ -138,6 +139,15 @@ static pr_status_t linear_check(const json_t *opt, const char *dir, pr_error_t *
     return status;
 }
 
+static pr_status_t linear_bounds(const json_t *opt, const char *dir, double *lo, double *hi, pr_error_t *err)
+{
+    bool any = strcmp(pr_option_string(opt, "transform"), "none") == 0;
+    (void)dir, (void)err;
+    *lo = any ? -INFINITY : 0;
+    *hi = any ? INFINITY : 1;
+    return PR_OK;
+}
+
 /* ---- life ---- */
 static void linear_close(pr_objective_t *o)
 {
@@ -182,8 +192,6 @@ static pr_status_t linear_open(pr_objective_t *o, const json_t *opt, const pr_ob
     self->options = json_incref((json_t *)(uintptr_t)opt);
     self->transform = *pr_option_string(opt, "transform");
     self->batch_tokens = (size_t)pr_option_int(opt, "batch_tokens");
-    o->lo = self->transform == 'n' ? -INFINITY : 0;
-    o->hi = self->transform == 'n' ? INFINITY : 1;
     pr_status_t status = pr_run_new(self->model, self->la, false, &self->run, err);
     if (status == PR_OK && !linear_needs_fit(opt)) {
         char *path = pr_option_path(opt, "head", env->dir);
@@ -252,6 +260,7 @@ const pr_objective_type_t pr_objective_linear_head = {
     .needs_model = true,
     .collective = true,
     .check = linear_check,
+    .bounds = linear_bounds,
     .open = linear_open,
     .score = linear_score,
     .close = linear_close,

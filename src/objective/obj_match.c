@@ -83,8 +83,6 @@ static pr_status_t match_open(pr_objective_t *o, const json_t *opt, const pr_obj
     pcre2_set_match_limit(self->context, limit);
     pcre2_set_depth_limit(self->context, limit);
     pcre2_set_heap_limit(self->context, HEAP_KIB);
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

@@ -12,10 +12,9 @@ static pr_status_t readability_open(pr_objective_t *o, const json_t *opt, const 
                                     pr_error_t *err)
 {
     (void)opt;
+    (void)o;
     (void)env;
     (void)err;
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

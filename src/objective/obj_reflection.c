@@ -80,8 +80,6 @@ static pr_status_t reflection_open(pr_objective_t *o, const json_t *opt, const p
     self->to = pr_strdup(pr_option_string(opt, "to"));
     self->min_letters = (size_t)pr_option_int(opt, "min_letters");
     self->prefix = (size_t)pr_option_int(opt, "prefix");
-    o->lo = 0;
-    o->hi = 1;
     char *path = pr_option_path(opt, "stopwords", env->dir);
     if (path)
         status = pr_read_lines(path, add_line, &self->stop, err);

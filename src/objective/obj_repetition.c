@@ -28,8 +28,6 @@ static pr_status_t repetition_open(pr_objective_t *o, const json_t *opt, const p
     (void)err;
     repetition_t *self = o->self = pr_alloc(1, sizeof *self);
     *self = (repetition_t){(size_t)pr_option_int(opt, "n"), pr_option_bool(opt, "prompt")};
-    o->lo = 0;
-    o->hi = 1;
     return PR_OK;
 }
 

@@ -34,7 +34,8 @@ static const pr_option_t options[] = {
     {.key = "template",
      .kind = PR_OPT_STRING,
      .dflt = "\"{prompt}{response}\"",
-     .help = "the text that is scored; {prompt} and {response} stand for the sample's"},
+     .help = "the text that is scored; {prompt} and {response} stand for the sample's, and another "
+             "word in braces is refused"},
     {.key = "transform",
      .kind = PR_OPT_STRING,
      .dflt = "\"none\"",
@@ -94,8 +95,7 @@ static pr_status_t check_dir(const char *model_dir, int label, pr_error_t *err)
 
 static pr_status_t reward_check(const json_t *opt, const char *dir, pr_error_t *err)
 {
-    if (!strstr(pr_option_string(opt, "template"), "{response}"))
-        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
+    PR_TRY(pr_templated_check_template(pr_option_string(opt, "template"), err));
     char *model_dir = pr_option_path(opt, "model", dir);
     pr_status_t status = check_dir(model_dir, pr_option_int(opt, "label"), err);
     free(model_dir);
@@ -131,6 +131,15 @@ static pr_status_t reward_check_prompts(const json_t *opt, const char *dir, int 
     pr_model_config_clear(&c);
     free(model_dir);
     return status;
+}
+
+static pr_status_t reward_bounds(const json_t *opt, const char *dir, double *lo, double *hi, pr_error_t *err)
+{
+    bool any = strcmp(pr_option_string(opt, "transform"), "none") == 0;
+    (void)dir, (void)err;
+    *lo = any ? -INFINITY : 0;
+    *hi = any ? INFINITY : 1;
+    return PR_OK;
 }
 
 /* ---- life ---- */
@@ -178,8 +187,6 @@ static pr_status_t reward_open(pr_objective_t *o, const json_t *opt, const pr_ob
         return status;
     }
     pr_templated_fit(&self->text, &self->model->config);
-    o->lo = self->transform == 'n' ? -INFINITY : 0;
-    o->hi = self->transform == 'n' ? INFINITY : 1;
     return PR_OK;
 }
 
@@ -249,6 +256,7 @@ const pr_objective_type_t pr_objective_reward_model = {
     .options = options,
     .collective = true,
     .check = reward_check,
+    .bounds = reward_bounds,
     .model_option = "model",
     .check_prompts = reward_check_prompts,
     .open = reward_open,

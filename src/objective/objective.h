@@ -39,6 +39,7 @@ typedef struct pr_objective {
     const pr_objective_type_t *type;
     char *name;    // its name in the sweep
     double lo, hi; // declared range (may be infinite)
+    bool scored;   // it has given a good score before; set by whoever scores, a type may do so within a call
     void *self;    // the type's own state
 } pr_objective_t;
 
@@ -56,10 +57,14 @@ struct pr_objective_type {
                      // samples
     /* Checks values and small files beyond what the options table says, without opening anything heavy; may be NULL. */
     pr_status_t (*check)(const json_t *options, const char *dir, pr_error_t *err);
+    /* The range by resolved options, which check has passed; NULL: [0, 1]. Nothing heavy is opened. */
+    pr_status_t (*bounds)(const json_t *options, const char *dir, double *lo, double *hi, pr_error_t *err);
+    /* What is odd about resolved options, to be warned of: a text that the caller frees, or NULL. May be NULL. */
+    char *(*odd)(const json_t *options);
     /* Of types with a model and a tokenizer of their own; NULL for the others. Can all prompts [n] be read by the
      * model, as far as its tokenizer and configuration tell? Errors name the prompt, counted from 1. */
     pr_status_t (*check_prompts)(const json_t *options, const char *dir, int n, char *const *prompt, pr_error_t *err);
-    /* Sets o->self, o->lo, o->hi from resolved options. After an error close is not called. */
+    /* Sets o->self from resolved options; o->lo and o->hi are set. After an error close is not called. */
     pr_status_t (*open)(pr_objective_t *o, const json_t *options, const pr_objective_env_t *env, pr_error_t *err);
     /* scores [n], finite. Errors: PR_ERR_SCORER, PR_ERR_TIMEOUT, PR_ERR_NUMERIC. */
     pr_status_t (*score)(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err);
@@ -96,6 +101,12 @@ pr_status_t pr_objective_identity(const char *type, const json_t *resolved, cons
  * objective. */
 pr_status_t pr_objective_open(const char *name, const char *type, const json_t *resolved, const pr_objective_env_t *env,
                               pr_objective_t **out, pr_error_t *err);
+/* The declared range (either end may be infinite) by the options, as configured or resolved, without opening anything
+ * heavy. Errors name the objective. */
+pr_status_t pr_objective_bounds(const char *name, const char *type, const json_t *options, const char *dir, double *lo,
+                                double *hi, pr_error_t *err);
+/* A warning of options that make sense, but hardly the one that was meant. options: as configured or resolved. */
+void pr_objective_tell(const char *name, const char *type, const json_t *options);
 /* Can the objective's own model, where it has one, read all prompts [n] of a file? options: resolved or as configured.
  * Nothing heavy is opened. Errors name the objective, the file and the prompt. */
 pr_status_t pr_objective_check_prompts(const char *name, const char *type, const json_t *options, const char *dir,
@@ -110,7 +121,9 @@ pr_status_t pr_objective_check_fit(const char *name, const char *type, const jso
                                    pr_error_t *err);
 /* Gives an objective that needs it the fitted head in `file`. Errors name the objective. */
 pr_status_t pr_objective_attach(pr_objective_t *o, const char *file, pr_error_t *err);
-/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective. */
+/* Scores n samples; checks that every score is finite and within the declared range. Errors name the objective; a program that
+ * fails before it has ever scored anything, and a first score that is none, are PR_ERR_FIRST_SAMPLE, as another try would
+ * end alike. */
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores,
                                pr_error_t *err);
 void pr_objective_close(pr_objective_t **o);

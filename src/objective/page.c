@@ -17,9 +17,17 @@ static const char intro[] =
     ");\n"
     "```\n"
     "\n"
+    "With `role = \"report\"` an objective is scored and tabled at every point but never optimised, and not in the "
+    "front: a "
+    "held-out judge, a guard.\n"
+    "\n"
+    "`paretorank plan --load` starts them all and prints what each says of two responses of the base model.\n"
+    "\n"
     "File names are relative to the sweep file. Every score is checked to be a finite number within the range; one "
     "that "
-    "is not fails the job with a message that names the objective and the sample. Texts are UTF-8; lower case is "
+    "is not fails the job with a message that names the objective and the sample. What fails before it has scored any "
+    "sample "
+    "is not tried again. Texts are UTF-8; lower case is "
     "Unicode's full mapping.\n";
 
 static void add_type(pr_buf_t *b, const pr_objective_type_t *t)

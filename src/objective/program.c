@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -276,21 +277,16 @@ static bool has_ended(const pr_program_t *p)
     return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
 }
 
-// Waits for what can be done on any pipe and does it. Something that the program left behind may hold its pipes open,
-// so silence after its end counts as the end of its output.
-static pr_status_t serve(pr_program_t *p, double deadline, pr_error_t *err)
+/* What poll is to wait for of one program. */
+static void watch(const pr_program_t *p, struct pollfd fds[3])
 {
-    bool ended = has_ended(p);
-    double left = deadline - pr_time_monotonic();
-    int wait_ms = ended ? 0 : left <= 0 ? 0 : left * 1000 < POLL_MS ? (int)(left * 1000) + 1 : POLL_MS;
-    struct pollfd fds[3] = {{.fd = p->out, .events = POLLIN},
-                            {.fd = p->err, .events = POLLIN},
-                            {.fd = p->to_send.len ? p->in : -1, .events = POLLOUT}};
-    int ready = poll(fds, 3, wait_ms);
-    if (ready < 0 && errno != EINTR)
-        return pr_fail(err, PR_ERR_ENV, "poll: %s", strerror(errno));
-    if (ready < 0)
-        return PR_OK;
+    fds[0] = (struct pollfd){.fd = p->out, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = p->err, .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = p->to_send.len ? p->in : -1, .events = POLLOUT};
+}
+
+static void serve_one(pr_program_t *p, const struct pollfd fds[3], bool ended)
+{
     if (fds[1].revents)
         read_stderr(p);
     if (fds[2].revents)
@@ -299,22 +295,59 @@ static pr_status_t serve(pr_program_t *p, double deadline, pr_error_t *err)
         read_some(&p->out, &p->got);
     else if (ended)
         close_fd(&p->out);
+}
+
+// Waits for what can be done on any pipe and does it. Something that a program left behind may hold its pipes open, so
+// silence after its end counts as the end of its output.
+static pr_status_t serve(pr_program_t *const *p, int n, double deadline, pr_error_t *err)
+{
+    struct pollfd fds[3 * PR_MAX_PROGRAMS];
+    bool ended[PR_MAX_PROGRAMS], any = false;
+    for (int i = 0; i < n; i++) {
+        watch(p[i], fds + 3 * i);
+        any |= ended[i] = has_ended(p[i]);
+    }
+    double left = deadline - pr_time_monotonic();
+    int wait_ms = any ? 0 : left <= 0 ? 0 : left * 1000 < POLL_MS ? (int)(left * 1000) + 1 : POLL_MS;
+    int ready = poll(fds, 3 * (nfds_t)n, wait_ms);
+    if (ready < 0 && errno != EINTR)
+        return pr_fail(err, PR_ERR_ENV, "poll: %s", strerror(errno));
+    for (int i = 0; i < n && ready >= 0; i++)
+        serve_one(p[i], fds + 3 * i, ended[i]);
     return PR_OK;
 }
 
-pr_status_t pr_program_line(pr_program_t *p, double deadline, const char **line, size_t *len, pr_error_t *err)
+// Of the programs from *which + 1 on, round to *which: one that has a line, or has ended.
+static bool take_any(pr_program_t *const *p, int n, int *which, const char **line, size_t *len)
 {
+    for (int i = 1; i <= n; i++) {
+        int at = (*which + i) % n;
+        if (take_line(p[at], line, len) || p[at]->out < 0) {
+            *which = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+pr_status_t pr_programs_line(pr_program_t *const *p, int n, double deadline, int *which, const char **line, size_t *len,
+                             pr_error_t *err)
+{
+    assert(n > 0 && n <= PR_MAX_PROGRAMS && *which >= 0 && *which < n);
     *line = NULL;
     *len = 0;
-    while (!take_line(p, line, len)) {
-        if (p->out < 0)
-            return PR_OK;
-        if (pr_time_monotonic() >= deadline)
+    for (bool late = false; !take_any(p, n, which, line, len);) {
+        if (late)
             return pr_fail(err, PR_ERR_TIMEOUT, "no answer in time");
-        drop_taken(p);
-        if (p->got.len > MAX_LINE)
-            return pr_fail(err, PR_ERR_SCORER, "answered a line of over %d bytes", MAX_LINE);
-        PR_TRY(serve(p, deadline, err));
+        for (int i = 0; i < n; i++) {
+            drop_taken(p[i]);
+            if (p[i]->got.len > MAX_LINE) {
+                *which = i;
+                return pr_fail(err, PR_ERR_SCORER, "answered a line of over %d bytes", MAX_LINE);
+            }
+        }
+        late = pr_time_monotonic() >= deadline; // what lies in the pipes by then is in time
+        PR_TRY(serve(p, n, deadline, err));
     }
     return PR_OK;
 }
@@ -325,6 +358,11 @@ const char *pr_program_stderr(const pr_program_t *p)
 }
 
 /* ---- ending ---- */
+void pr_program_end_input(pr_program_t *p)
+{
+    close_fd(&p->in);
+}
+
 static void sleep_ms(long ms)
 {
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);

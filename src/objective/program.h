@@ -17,13 +17,18 @@ typedef struct pr_program pr_program_t;
  * names start there. Errors: PR_ERR_SCORER (cannot be started; the message says why). */
 pr_status_t pr_program_start(const char *const *argv, const char *dir, pr_program_t **out, pr_error_t *err);
 
-/* Queues bytes for its standard input; they are written while pr_program_line waits. */
+/* Queues bytes for its standard input; they are written while pr_programs_line waits. */
 void pr_program_send(pr_program_t *p, const void *bytes, size_t n);
 
-/* The next line of its standard output, without the newline, valid until the next call; *line is NULL when the program
- * has ended or closed its output. deadline by pr_time_monotonic. Errors: PR_ERR_TIMEOUT; PR_ERR_SCORER (a line over 1
- * MiB); PR_ERR_ENV. */
-pr_status_t pr_program_line(pr_program_t *p, double deadline, const char **line, size_t *len, pr_error_t *err);
+enum { PR_MAX_PROGRAMS = 64 };
+/* The next line of any of the programs [n], 1 to PR_MAX_PROGRAMS, without the newline, valid until the next call; *line
+ * is NULL when one has ended or closed its output. *which: whose; in: the one to ask last, so that all have their turn.
+ * deadline by pr_time_monotonic. Errors: PR_ERR_TIMEOUT; PR_ERR_SCORER (*which wrote a line over 1 MiB); PR_ERR_ENV. */
+pr_status_t pr_programs_line(pr_program_t *const *p, int n, double deadline, int *which, const char **line, size_t *len,
+                             pr_error_t *err);
+
+/* Closes its input, upon which a program may leave while others are still asked to. */
+void pr_program_end_input(pr_program_t *p);
 
 /* The last line it wrote on stderr that is not blank; "" for none. */
 const char *pr_program_stderr(const pr_program_t *p);

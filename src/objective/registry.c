@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "base/log.h"
 #include "base/mem.h"
 #include "objective/type.h"
 
@@ -22,6 +23,37 @@ const pr_objective_type_t *pr_objective_type(const char *name)
         if (strcmp(types[i]->name, name) == 0)
             return types[i];
     return NULL;
+}
+
+static pr_status_t bounds_of(const pr_objective_type_t *type, const json_t *resolved, const char *dir, double *lo,
+                             double *hi, pr_error_t *err)
+{
+    *lo = 0;
+    *hi = 1;
+    return type->bounds ? type->bounds(resolved, dir ? dir : "", lo, hi, err) : PR_OK;
+}
+
+pr_status_t pr_objective_bounds(const char *name, const char *type, const json_t *options, const char *dir, double *lo,
+                                double *hi, pr_error_t *err)
+{
+    json_t *resolved = NULL;
+    PR_TRY(pr_objective_resolve(name, type, options, dir, &resolved, err));
+    pr_status_t status = bounds_of(pr_objective_type(type), resolved, dir, lo, hi, err);
+    json_decref(resolved);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "objective '%s' (%s)", name, type);
+}
+
+void pr_objective_tell(const char *name, const char *type, const json_t *options)
+{
+    const pr_objective_type_t *t = pr_objective_type(type);
+    json_t *resolved = NULL;
+    char *odd = NULL;
+    if (t && t->odd && pr_options_resolve(t->options, options, NULL, &resolved, NULL) == PR_OK)
+        odd = t->odd(resolved);
+    if (odd)
+        pr_log(PR_LOG_WARN, "objective '%s' (%s): %s", name, type, odd);
+    free(odd);
+    json_decref(resolved);
 }
 
 static pr_status_t check_env(const pr_objective_type_t *type, const pr_objective_env_t *env, pr_error_t *err)
@@ -49,6 +81,10 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
     o->name = pr_strdup(name);
     pr_status_t status = check_env(o->type, env, err);
     if (status == PR_OK)
+        status = bounds_of(o->type, resolved, env->dir, &o->lo, &o->hi, err);
+    if (known->collective && env->la)
+        status = env->la->agree(env->la, status, err);
+    if (status == PR_OK)
         status = o->type->open(o, resolved, env, err);
     json_decref(resolved);
     if (status != PR_OK) {
@@ -61,9 +97,10 @@ pr_status_t pr_objective_open(const char *name, const char *type, const json_t *
     return PR_OK;
 }
 
-static pr_status_t check_scores(const pr_objective_t *o, const double *scores, size_t n, pr_error_t *err)
+/* good: how many at the beginning are. */
+static pr_status_t check_scores(const pr_objective_t *o, const double *scores, size_t n, size_t *good, pr_error_t *err)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++, ++*good) {
         if (!isfinite(scores[i]))
             return pr_fail(err, PR_ERR_NUMERIC, "sample %zu: the score is %g, expected a finite number", i, scores[i]);
         if (scores[i] < o->lo || scores[i] > o->hi)
@@ -71,6 +108,14 @@ static pr_status_t check_scores(const pr_objective_t *o, const double *scores, s
                            scores[i], o->lo, o->hi);
     }
     return PR_OK;
+}
+
+pr_status_t pr_objective_never_scored(pr_error_t *err)
+{
+    pr_fail_in(err, "on its very first sample");
+    if (err)
+        err->status = PR_ERR_FIRST_SAMPLE;
+    return PR_ERR_FIRST_SAMPLE;
 }
 
 pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, size_t n, double *scores, pr_error_t *err)
@@ -83,10 +128,16 @@ pr_status_t pr_objective_score(pr_objective_t *o, const pr_sample_t *samples, si
         if (measured[i].response && measured[i].response_len == 0)
             measured[i].response_len = strlen(measured[i].response);
     }
+    bool before = o->scored;
+    size_t good = 0;
     pr_status_t status = o->type->score(o, measured, n, scores, err);
     free(measured);
-    if (status == PR_OK)
-        status = check_scores(o, scores, n, err);
+    if (status == PR_OK) {
+        status = check_scores(o, scores, n, &good, err);
+        o->scored = before || good > 0;
+        if (status != PR_OK && !o->scored)
+            status = pr_objective_never_scored(err);
+    }
     if (status != PR_OK)
         pr_fail_in(err, "objective '%s' (%s)", o->name, o->type->name);
     return status;

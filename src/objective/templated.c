@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "objective/templated.h"
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "model/tokens.h"
 #include "objective/text.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +128,38 @@ static pr_status_t parse_bool(char **text, int setting, const char *where, bool 
     return PR_OK;
 }
 
+// What stands in braces as a placeholder does: a word, blanks around it left aside. 0: nothing of the kind begins here.
+static size_t placeholder(const char *p, pr_span_t *word)
+{
+    static const char blanks[] = " \t";
+    size_t before = 1 + strspn(p + 1, blanks), n = 0, after;
+    while (isalnum((unsigned char)p[before + n]) || p[before + n] == '_')
+        n++;
+    after = strspn(p + before + n, blanks);
+    *word = (pr_span_t){p + before, n};
+    return n > 0 && p[before + n + after] == '}' ? before + n + after + 1 : 0;
+}
+
+pr_status_t pr_templated_check_template(const char *template, pr_error_t *err)
+{
+    static const char *const names[] = {"{prompt}", "{response}"};
+    pr_span_t word;
+    size_t len;
+    for (const char *p = template; (p = strchr(p, '{')); p += len ? len : 1) {
+        len = placeholder(p, &word);
+        if (len == 0 ||
+            (len == word.len + 2 && (strncmp(p, "{prompt}", len) == 0 || strncmp(p, "{response}", len) == 0)))
+            continue;
+        char *found = pr_strndup(p, len < 60 ? len : 60);
+        (void)pr_unknown("placeholder", "", found, names, 2, NULL, err);
+        free(found);
+        return pr_fail_in(err, "template");
+    }
+    if (!strstr(template, "{response}"))
+        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
+    return PR_OK;
+}
+
 static pr_status_t parse_settings(char **text, const char *where, pr_templated_t *out, pr_error_t *err)
 {
     char *end;
@@ -140,9 +174,7 @@ static pr_status_t parse_settings(char **text, const char *where, pr_templated_t
                        text[TRUNCATE]);
     PR_TRY(parse_bool(text, SPECIAL_TOKENS, where, &out->special, err));
     PR_TRY(parse_bool(text, TRIM, where, &out->trim, err));
-    if (!strstr(text[TEMPLATE], "{response}"))
-        return pr_fail(err, PR_ERR_CONFIG, "template: found no {response} in it");
-    return PR_OK;
+    return pr_templated_check_template(text[TEMPLATE], err);
 }
 
 pr_status_t pr_templated_read(const json_t *options, const json_t *metadata, const char *where, pr_templated_t *out,

@@ -32,6 +32,8 @@ pr_status_t pr_templated_add(const pr_templated_t *t, const pr_tokenizer_t *toke
 pr_status_t pr_templated_check(const pr_templated_t *t, const pr_tokenizer_t *tokenizer, const pr_model_config_t *c,
                                const char *prompt, const char *response, size_t response_len, pr_error_t *err);
 
+/* Has a template the response in it, and no placeholder ("{word}") but {prompt} and {response}? Errors: PR_ERR_CONFIG. */
+pr_status_t pr_templated_check_template(const char *template, pr_error_t *err);
 /* The settings "template", "max_tokens", "truncate", "special_tokens" and "trim" of resolved options (a key may be
  * absent), else of a head's metadata (texts; may be NULL), else their defaults. A setting that both have and that
  * differs is an error. The template is allocated; cleared with pr_templated_clear. where: a head's file, for messages.

@@ -31,6 +31,9 @@ PR_OBJECTIVE_LIST(PR_OBJECTIVE_DECLARE)
 typedef pr_status_t (*pr_line_fn)(void *self, const char *path, size_t number, pr_span_t line, pr_error_t *err);
 pr_status_t pr_read_lines(const char *path, pr_line_fn each, void *self, pr_error_t *err);
 
+/* Makes a failure one of an objective that has never scored anything, and returns its status. */
+pr_status_t pr_objective_never_scored(pr_error_t *err);
+
 /* For types whose state is one block: frees o->self. */
 void pr_objective_free_self(pr_objective_t *o);
 

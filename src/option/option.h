@@ -143,6 +143,11 @@ void pr_option_say(pr_buf_t *b, const pr_option_t *o);
 /* A table's rows: for a terminal, indented; as Markdown, with this heading over the keys; for a manual page, with what
  * the words of a command line stand for in place of the facts. Keys of groups follow them, as "groups[].key". */
 void pr_options_help(pr_buf_t *b, const pr_option_t *table, const char *indent);
+/* The same of the rows alone whose key this is, whole ("finetune.steps", "objectives.name") or from a dot on ("steps").
+ * Returns how many. */
+int pr_options_help_of(pr_buf_t *b, const pr_option_t *table, const char *key);
+/* Calls each() with every row's whole key, "objectives[].name". */
+void pr_options_each(const pr_option_t *table, void (*each)(void *self, const char *key), void *self);
 void pr_options_markdown(pr_buf_t *b, const pr_option_t *table, const char *heading);
 void pr_options_roff(pr_buf_t *b, const pr_option_t *table, bool command_line);
 /* Text with what roff would take for its own escaped. */

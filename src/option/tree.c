@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "option/tree.h"
 #include "base/mem.h"
+#include "option/syntax.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -99,35 +100,6 @@ static pr_status_t widen_token(const char *token, size_t len, const char *path, 
     return status;
 }
 
-// The length of the string or comment that starts at p, or 0. libconfig loses memory over one that does not end.
-static size_t opaque_length(const char *p, bool *closed)
-{
-    *closed = true;
-    if (*p == '"') {
-        size_t i = 1;
-        while (p[i] && p[i] != '"')
-            i += p[i] == '\\' && p[i + 1] ? 2 : 1;
-        *closed = p[i] != 0;
-        return i + (p[i] != 0);
-    }
-    if (*p == '#' || (p[0] == '/' && p[1] == '/'))
-        return strcspn(p, "\n");
-    if (p[0] == '/' && p[1] == '*') {
-        const char *end = strstr(p + 2, "*/");
-        *closed = end != NULL;
-        return end ? (size_t)(end - p) + 2 : strlen(p);
-    }
-    return 0;
-}
-
-static size_t token_length(const char *p)
-{
-    size_t i = 0;
-    while (isalnum((unsigned char)p[i]) || (p[i] && strchr("_.*+-", p[i])))
-        i++;
-    return i;
-}
-
 /* libconfig 1.5 calls a comma too many in a list a syntax error and says no more; 1.7 takes one. last: what stands
  * before p that is neither blank nor comment. */
 static pr_status_t check_comma(char last, const char *p, const char *path, int line, pr_error_t *err)
@@ -150,7 +122,7 @@ static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, 
     bool opened = false; // an array, whose first element is to come
     for (const char *p = text; *p;) {
         bool closed;
-        size_t n = opaque_length(p, &closed);
+        size_t n = pr_syntax_opaque(p, &closed);
         if (!closed)
             return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found a %s that does not end", path, line,
                            *p == '"' ? "string" : "comment");
@@ -164,7 +136,7 @@ static pr_status_t normalise(const char *text, const char *path, pr_buf_t *out, 
         }
         if (n > 0) {
             pr_buf_add(out, p, n);
-        } else if ((n = token_length(p)) > 0) {
+        } else if ((n = pr_syntax_token(p)) > 0) {
             PR_TRY(widen_token(p, n, path, line, out, err));
         } else if (*p == '@') {
             return pr_fail(err, PR_ERR_CONFIG, "%s:%d: found '@', expected a setting (@include is not supported)", path,
@@ -264,16 +236,20 @@ pr_status_t pr_node_from_text(const char *text, const char *path, pr_node_t **ou
     pr_buf_t wide = {0};
     if (strncmp(text, mark, sizeof mark - 1) == 0)
         text += sizeof mark - 1;
-    pr_status_t status = normalise(text, path, &wide, err);
+    pr_status_t status = pr_syntax_begins(text, path, err);
+    if (status == PR_OK)
+        status = normalise(text, path, &wide, err);
     if (status != PR_OK) {
         pr_buf_free(&wide);
         return status;
     }
     config_init(&config);
-    if (config_read_string(&config, wide.data))
+    if (config_read_string(&config, wide.data)) {
         status = from_setting(config_root_setting(&config), path, 0, out, err);
-    else
-        status = pr_fail(err, PR_ERR_CONFIG, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
+    } else {
+        (void)pr_syntax_refused(text, path, config_error_line(&config), config_error_text(&config), err);
+        status = PR_ERR_CONFIG;
+    }
     config_destroy(&config);
     pr_buf_free(&wide);
     return status;

@@ -186,6 +186,62 @@ void pr_options_help(pr_buf_t *b, const pr_option_t *table, const char *indent)
     each_row(b, table, "", indent, put_help);
 }
 
+/* Is it the row's whole key, or what stands after a dot of it? "[]" need not be said. */
+static bool is_named(const char *key, const char *name)
+{
+    pr_buf_t plain = {0};
+    bool same = false;
+    pr_buf_puts(&plain, "");
+    for (const char *p = key; *p; p++)
+        if (*p != '[' && *p != ']')
+            pr_buf_add(&plain, p, 1);
+    for (const char *p = plain.data; p && !same; p = strchr(p, '.') ? strchr(p, '.') + 1 : NULL)
+        same = strcmp(p, name) == 0;
+    same = same || strcmp(key, name) == 0;
+    pr_buf_free(&plain);
+    return same;
+}
+
+typedef struct pr_wanted {
+    const char *key;
+    int *found;
+} pr_wanted_t;
+
+static void put_wanted(pr_buf_t *b, const pr_option_t *o, const char *key, const void *self)
+{
+    const pr_wanted_t *w = self;
+    if (!is_named(key, w->key))
+        return;
+    put_help(b, o, key, "");
+    ++*w->found;
+}
+
+int pr_options_help_of(pr_buf_t *b, const pr_option_t *table, const char *key)
+{
+    int found = 0;
+    pr_wanted_t w = {key, &found};
+    each_row(b, table, "", &w, put_wanted);
+    return found;
+}
+
+typedef struct pr_teller {
+    void (*each)(void *self, const char *key);
+    void *self;
+} pr_teller_t;
+
+static void tell_key(pr_buf_t *b, const pr_option_t *o, const char *key, const void *self)
+{
+    const pr_teller_t *t = self;
+    (void)b, (void)o;
+    t->each(t->self, key);
+}
+
+void pr_options_each(const pr_option_t *table, void (*each)(void *self, const char *key), void *self)
+{
+    pr_teller_t t = {each, self};
+    each_row(NULL, table, "", &t, tell_key);
+}
+
 // A '|' would end the table's cell.
 static void put_cell(pr_buf_t *b, const char *text)
 {

@@ -11,7 +11,7 @@ static json_t *text_value(const char *bytes, size_t len)
     return pr_text_json_string(bytes, len ? len : strlen(bytes));
 }
 
-static void put_sample(pr_buf_t *b, int k, const char *const *objective, const pr_sample_line_t *s)
+static void put_sample(pr_buf_t *b, int k, int n_scored, const char *const *objective, const pr_sample_line_t *s)
 {
     if (s->line) {
         pr_buf_puts(b, s->line);
@@ -24,7 +24,7 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
         json_object_set(line, "params", (json_t *)(uintptr_t)s->params);
     json_t *rest = json_pack("{s:o, s:o, s:s?, s:o}", "prompt", text_value(s->prompt, s->prompt_len), "response",
                              text_value(s->response, s->response_len), "finish", s->finish, "scores",
-                             pr_weights_json(k, objective, 1, s->score));
+                             pr_weights_json(n_scored, objective, 1, s->score));
     json_object_update(line, rest);
     json_decref(rest);
     pr_text_json(b, line, 0);
@@ -32,13 +32,13 @@ static void put_sample(pr_buf_t *b, int k, const char *const *objective, const p
     json_decref(line);
 }
 
-pr_status_t pr_write_samples(const char *path, int k, const char *const *objective, const pr_sample_line_t *sample,
-                             size_t n, pr_error_t *err)
+pr_status_t pr_write_samples(const char *path, int k, int n_scored, const char *const *objective,
+                             const pr_sample_line_t *sample, size_t n, pr_error_t *err)
 {
     pr_buf_t b = {0};
     pr_buf_add(&b, "", 0);
     for (size_t i = 0; i < n; i++)
-        put_sample(&b, k, objective, &sample[i]);
+        put_sample(&b, k, n_scored, objective, &sample[i]);
     pr_status_t status = pr_file_write(path, b.data, b.len, err);
     pr_buf_free(&b);
     return status;

@@ -59,10 +59,10 @@ static void put_heading(pr_buf_t *b, const char *prefix, const char *name, int b
     pr_buf_free(&text);
 }
 
-static void put_headings(pr_buf_t *b, const pr_table_t *t, const char *prefix, int block)
+static void put_headings(pr_buf_t *b, int n, const char *const *names, const char *prefix, int block)
 {
-    for (int i = 0; i < t->k; i++)
-        put_heading(b, prefix, t->objective[i], block);
+    for (int i = 0; i < n; i++)
+        put_heading(b, prefix, names[i], block);
 }
 
 static void put_heading_line(pr_buf_t *b, const pr_table_t *t, const pr_choice_columns_t *c)
@@ -72,13 +72,15 @@ static void put_heading_line(pr_buf_t *b, const pr_table_t *t, const pr_choice_c
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         pr_buf_printf(b, "%s%s", i ? "," : "", first[i]);
     if (c->one_row)
-        put_headings(b, t, prefix[0], -1);
+        put_headings(b, t->k, t->objective, prefix[0], -1);
     for (int block = 0; block < c->blocks; block++)
-        put_headings(b, t, prefix[0], block);
+        put_headings(b, t->k, t->objective, prefix[0], block);
     for (size_t i = 0; i < json_array_size(c->params); i++)
         put_heading(b, "", json_string_value(json_array_get(c->params, i)), -1);
     for (size_t i = 1; i < sizeof prefix / sizeof *prefix; i++)
-        put_headings(b, t, prefix[i], -1);
+        put_headings(b, t->k, t->objective, prefix[i], -1);
+    for (size_t i = 1; i < sizeof prefix / sizeof *prefix; i++) // no weights
+        put_headings(b, t->n_report, t->report, prefix[i], -1);
     for (size_t i = 0; i < sizeof last / sizeof *last; i++)
         pr_buf_printf(b, ",%s", last[i]);
     pr_buf_puts(b, "\n");
@@ -143,6 +145,8 @@ static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_choice_columns_t 
     put_choice(b, t, c, p);
     put_numbers(b, p->mean, t->k);
     put_known(b, p->se, t->k);
+    put_numbers(b, p->reported, t->n_report);
+    put_known(b, p->reported_se, t->n_report);
     pr_buf_printf(b, ",%d,%ld", p->n_prompts, p->tokens);
     put_known(b, &p->cut, 1);
     pr_buf_printf(b, ",%d,", p->front);
@@ -183,26 +187,38 @@ static json_t *text_value(const char *text)
     return pr_text_json_string(text, strlen(text));
 }
 
-/* {"name": value, ...} */
-static json_t *by_objective(int k, const char *const *objective, const double *values)
+static void put_named(json_t *object, int n, const char *const *names, const double *values)
 {
-    json_t *object = json_object();
-    for (int i = 0; i < k; i++) {
-        json_t *name = text_value(objective[i]);
+    for (int i = 0; i < n; i++) {
+        json_t *name = text_value(names[i]);
         json_object_set_new(object, json_string_value(name), pr_json_real(values[i]));
         json_decref(name);
     }
+}
+
+/* {"name": value, ...}; reported: of the objectives that are only reported, or NULL. */
+static json_t *by_objective(const pr_table_t *t, const double *values, const double *reported)
+{
+    json_t *object = json_object();
+    put_named(object, t->k, t->objective, values);
+    if (reported)
+        put_named(object, t->n_report, t->report, reported);
     return object;
 }
 
 json_t *pr_weights_json(int k, const char *const *objective, int rows, const double *w)
 {
-    if (rows <= 1)
-        return by_objective(k, objective, w);
     json_t *list = json_array();
-    for (int r = 0; r < rows; r++)
-        json_array_append_new(list, by_objective(k, objective, w + r * k));
-    return list;
+    for (int r = 0; r < (rows > 0 ? rows : 1); r++) {
+        json_t *row = json_object();
+        put_named(row, k, objective, w + r * k);
+        json_array_append_new(list, row);
+    }
+    if (rows > 1)
+        return list;
+    json_t *one = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    return one;
 }
 
 static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
@@ -212,8 +228,8 @@ static json_t *point_value(const pr_table_t *t, const pr_table_point_t *p)
     if (p->params)
         json_object_set(v, "params", (json_t *)(uintptr_t)p->params);
     json_t *rest =
-        json_pack("{s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "mean", by_objective(t->k, t->objective, p->mean), "se",
-                  by_objective(t->k, t->objective, p->se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens,
+        json_pack("{s:o, s:o, s:i, s:I, s:o, s:o, s:o}", "mean", by_objective(t, p->mean, p->reported), "se",
+                  by_objective(t, p->se, p->reported_se), "prompts", p->n_prompts, "tokens", (json_int_t)p->tokens,
                   "cut", pr_json_real(p->cut), "point", text_value(p->id), "job", text_value(p->job));
     json_object_update(v, rest);
     json_decref(rest);
@@ -235,6 +251,12 @@ pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_
         json_array_append_new(seeds, json_integer(t->seed[i]));
     json_t *front = json_pack("{s:o, s:o, s:o, s:o, s:o}", "objectives", names, "searches", searches, "seeds", seeds,
                               "points", points, "base", base);
+    if (t->n_report > 0) {
+        json_t *reported = json_array();
+        for (int i = 0; i < t->n_report; i++)
+            json_array_append_new(reported, text_value(t->report[i]));
+        json_object_set_new(front, "reported", reported);
+    }
     pr_status_t status = pr_text_json_write(path, front, 2, err);
     json_decref(front);
     return status;

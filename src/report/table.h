@@ -26,6 +26,7 @@ typedef struct pr_table_point {
     const char *job;      // identity of the job that evaluated it
     bool front;           // no point dominates it; of several points with equal values all are on the front
     bool base;            // the base model, or an expert alone: beside the points, never on the front
+    const double *reported, *reported_se; // [n_report] as mean and se, of objectives that nothing aims at
     int rows;             // of weights, one per block of layers; 0 counts as 1
     const json_t *params; // what else a search chose, {name: value}; NULL: nothing
 } pr_table_point_t;
@@ -38,10 +39,13 @@ typedef struct pr_table {
     int n_searches, n_seeds;   // of the sweep, whether rows are of them all or not; 0: as many as the rows are of
     const char *const *search; // [n_searches] for front.json, or NULL
     const int64_t *seed;       // [n_seeds] likewise
+    int n_report;              // objectives that are only reported
+    const char *const *report; // [n_report] names
 } pr_table_t;
 
 /* cells.csv: every point in the order given, with the columns
- *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,prompts,new_tokens,cut,front,point,job
+ *   search,seed,level,w_<objective>...,<objective>...,se_<objective>...,<reported>...,se_<reported>...,prompts,
+ *   new_tokens,cut,front,point,job
  * Where points have a row of weights per block of layers, the columns w_<objective>.<block> follow those of weights (which
  * are there only where a point has one row), blocks from 0; then a column per searched parameter, by its name. What a
  * point has not is an empty field.
@@ -51,9 +55,9 @@ typedef struct pr_table {
  * quoting, a leading ' before = + - @). Atomic. Errors: PR_ERR_IO. */
 pr_status_t pr_write_cells_csv(const char *path, const pr_table_t *t, pr_error_t *err);
 pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t *err);
-/* front.json: {"objectives": [...], "searches": [names of all], "seeds": [...], "points": [{"search", "seed", "weights": {name: w}, "params": {...}, "mean": {...}, "se": {...},
+/* front.json: {"objectives": [...], "reported": [...] (where there are any), "searches": [names of all], "seeds": [...], "points": [{"search", "seed", "weights": {name: w}, "params": {...}, "mean": {...}, "se": {...},
  * ...}], "base": [the same of the base model and the experts alone]}. "weights" is a list of such objects where there is a
- * row per block; "params" is there where a search chose any. */
+ * row per block; mean and se have those that are only reported too; "params" is there where a search chose any. */
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err);
 
 /* {"name": w, ...}; a list of them where there are several rows. New reference. */

@@ -54,8 +54,26 @@ static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l
     pr_grid_set(g, 0, col++, "weights", MAX_HEADING);
     for (int i = 0; i < t->k; i++)
         pr_grid_set(g, 0, col++, t->objective[i], MAX_HEADING);
+    for (int i = 0; i < t->n_report; i++) {
+        pr_buf_t name = {0};
+        pr_buf_printf(&name, "(%.*s)", MAX_HEADING - 2, t->report[i]); // as nothing aims at it
+        pr_grid_set(g, 0, col++, name.data, MAX_HEADING);
+        pr_buf_free(&name);
+    }
     if (l->cut)
         pr_grid_set(g, 0, col++, "cut", MAX_HEADING);
+}
+
+static void set_number(pr_grid_t *g, int row, int col, double mean, double se, const pr_layout_t *l)
+{
+    pr_buf_t b = {0};
+    pr_buf_printf(&b, "%.3f", mean);
+    if (l->se && isfinite(se))
+        pr_buf_printf(&b, " ± %.3f", se);
+    else if (l->se)
+        pr_buf_puts(&b, " ± –");
+    pr_grid_set(g, row, col, b.data, 1 << 16);
+    pr_buf_free(&b);
 }
 
 static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
@@ -75,15 +93,10 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
     }
     choice_text(&b, p, t->k);
     pr_grid_set(g, row, col++, b.data ? b.data : "", 1 << 16);
-    for (int i = 0; i < t->k; i++) {
-        b.len = 0;
-        pr_buf_printf(&b, "%.3f", p->mean[i]);
-        if (l->se && isfinite(p->se[i]))
-            pr_buf_printf(&b, " ± %.3f", p->se[i]);
-        else if (l->se)
-            pr_buf_puts(&b, " ± –");
-        pr_grid_set(g, row, col++, b.data, 1 << 16);
-    }
+    for (int i = 0; i < t->k; i++)
+        set_number(g, row, col++, p->mean[i], p->se[i], l);
+    for (int i = 0; i < t->n_report; i++)
+        set_number(g, row, col++, p->reported[i], p->reported_se[i], l);
     if (l->cut) {
         b.len = 0;
         if (isfinite(p->cut))
@@ -95,7 +108,7 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
 
 static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_grid_t g = pr_grid_new(l->rows + 1, 1 + l->search + l->seed + 1 + t->k + l->cut);
+    pr_grid_t g = pr_grid_new(l->rows + 1, 1 + l->search + l->seed + 1 + t->k + t->n_report + l->cut);
     set_headings(&g, t, l);
     for (int i = 0; i < l->rows; i++)
         set_row(&g, i + 1, t, &t->point[l->shown[i]], l);

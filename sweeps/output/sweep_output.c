@@ -25,6 +25,7 @@ typedef struct pr_output {
     size_t stride;                // 2K and the most weights that a point has
     double *values;               // [n][stride]: means, standard errors, rows of weights
     json_t **params;              // [n] what else was chosen, or NULL
+    double *reported;             // [n][2R]: means and standard errors of the objectives that are only reported
     double *turned;               // [n,K] means, larger is better
     const pr_evaluation_t **eval; // [n] of the first range of prompts, for samples
     char (*id)[PR_HASH_HEX];      // [2n] of the first and the last range's job
@@ -42,6 +43,8 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
     pr_track_result(s, t, asked, v, v + k_n, &sum);
     for (size_t k = 0; k < k_n; k++)
         o->turned[i * k_n + k] = pr_sweep_sign(s, (int)k) * v[k];
+    double *reported = o->reported + i * 2 * (size_t)o->table.n_report;
+    pr_track_reported(s, t, asked, reported, reported + o->table.n_report);
     o->eval[i] = pr_track_range(s, t, asked, 0);
     pr_job_record_id(o->eval[i]->job, o->id[2 * i]);
     pr_job_record_id(sum.job, o->id[2 * i + 1]);
@@ -54,6 +57,8 @@ static void fill_row(const pr_sweep_t *s, const pr_track_t *t, size_t asked, pr_
                                    .params = o->params[i],
                                    .mean = v,
                                    .se = v + k_n,
+                                   .reported = reported,
+                                   .reported_se = reported + o->table.n_report,
                                    .n_prompts = t->asked_prompts[asked],
                                    .tokens = sum.tokens,
                                    .cut = sum.cut,
@@ -72,7 +77,7 @@ static size_t count_asked(const pr_sweep_t *s)
 
 static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
 {
-    size_t k_n = (size_t)s->config->n_objectives, weights = k_n;
+    size_t k_n = (size_t)s->config->n_objectives, scored = (size_t)s->config->n_scored, weights = k_n;
     for (int i = 0; i < s->n_track + s->n_base; i++) {
         size_t own = (size_t)pr_domain_weights(&s->track[i].policy->domain);
         weights = own > weights ? own : weights;
@@ -84,11 +89,12 @@ static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
                        .turned = pr_alloc(most * k_n, sizeof(double)),
                        .eval = pr_alloc(most, sizeof *o->eval),
                        .id = pr_alloc(2 * most, sizeof *o->id),
-                       .name = pr_alloc(k_n, sizeof *o->name),
+                       .reported = pr_alloc(most * 2 * (scored - k_n), sizeof(double)),
+                       .name = pr_alloc(scored, sizeof *o->name),
                        .search = pr_alloc((size_t)s->config->n_searches, sizeof *o->search)};
     for (int i = 0; i < s->config->n_searches; i++)
         o->search[i] = s->config->search[i].name;
-    for (size_t k = 0; k < k_n; k++)
+    for (size_t k = 0; k < scored; k++)
         o->name[k] = s->config->objective[k].name;
     o->table = (pr_table_t){.k = (int)k_n,
                             .objective = o->name,
@@ -96,7 +102,9 @@ static void make_room(const pr_sweep_t *s, size_t most, pr_output_t *o)
                             .n_searches = s->config->n_searches,
                             .n_seeds = s->config->n_seeds,
                             .search = o->search,
-                            .seed = s->config->seeds};
+                            .seed = s->config->seeds,
+                            .n_report = (int)(scored - k_n),
+                            .report = o->name + k_n};
 }
 
 /* base: with the rows of the base model and the experts alone. */
@@ -119,6 +127,7 @@ static void output_clear(pr_output_t *o)
     free(o->params);
     free(o->row);
     free(o->values);
+    free(o->reported);
     free(o->turned);
     free(o->eval);
     free(o->id);
@@ -212,13 +221,13 @@ void pr_sweep_each_front(const pr_sweep_t *s, pr_row_fn each, void *self)
 
 /* ---- samples ---- */
 
-/* scores [front_samples,K]: room for the numbers of this row. */
+/* scores [front_samples,K + reported]: room for the numbers of this row. */
 static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, const json_t *said,
                         const pr_prompts_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
 {
     const json_t *lines = json_object_get(said, "lines"), *texts = json_object_get(said, "responses"),
                  *endings = json_object_get(said, "finish"), *numbers = json_object_get(said, "scores");
-    int k_n = s->config->n_objectives;
+    int k_n = s->config->n_scored;
     for (int i = 0; i < e->count && i < s->config->front_samples; i++) {
         for (int k = 0; k < k_n; k++)
             scores[i * k_n + k] = json_number_value(json_array_get(json_array_get(numbers, (size_t)i), (size_t)k));
@@ -260,20 +269,21 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
     for (size_t i = 0; i < o->table.n; i++)
         rows += o->row[i].front || o->row[i].base;
     pr_sample_line_t *line = pr_alloc(rows * each, sizeof *line);
-    double *scores = pr_alloc(rows * each * (size_t)o->table.k, sizeof *scores);
+    size_t scored = (size_t)s->config->n_scored;
+    double *scores = pr_alloc(rows * each * scored, sizeof *scores);
     for (size_t i = 0; i < o->table.n; i++) {
         pr_error_t why;
         if ((!o->row[i].front && !o->row[i].base) || s->config->front_samples == 0)
             continue;
         const json_t *said = pr_sweep_said(s, &o->row[i], o->eval[i], &why);
         if (said)
-            add_samples(s, &o->row[i], o->eval[i], said, prompts, scores + n * (size_t)o->table.k, line, &n);
+            add_samples(s, &o->row[i], o->eval[i], said, prompts, scores + n * scored, line, &n);
         else
             pr_log(PR_LOG_WARN, "no samples of a %s: %s",
                    o->row[i].base ? "row of the base model or an expert" : "front point", why.text);
     }
     char *path = pr_results_path(pr_sweep_dir(s), PR_FILE_SAMPLES);
-    pr_status_t status = pr_write_samples(path, o->table.k, o->name, line, n, err);
+    pr_status_t status = pr_write_samples(path, o->table.k, (int)scored, o->name, line, n, err);
     free(path);
     free(line);
     free(scores);

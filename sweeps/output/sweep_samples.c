@@ -55,7 +55,7 @@ static json_t *ending_name(char letter)
 /* The first responses and scores of an evaluation as its job saved them. New reference. */
 static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json_t **out, pr_error_t *err)
 {
-    size_t k_n = (size_t)s->config->n_objectives;
+    size_t k_n = (size_t)s->config->n_scored;
     char *path;
     pr_record_t c;
     json_t *responses = NULL;

@@ -44,6 +44,8 @@ static void content_key(const pr_sweep_t *s, char out[PR_HASH_HEX])
     for (int k = 0; k < s->config->n_objectives; k++)
         json_array_append_new(objectives, json_pack("{s:s, s:b}", "name", s->config->objective[k].name, "minimize",
                                                     s->config->objective[k].minimize));
+    for (int k = s->config->n_objectives; k < s->config->n_scored; k++)
+        json_array_append_new(objectives, json_pack("{s:s, s:b}", "name", s->config->objective[k].name, "report", 1));
     json_t *all =
         json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:b}", "version", PR_VERSION, "task", s->inputs->task,
                   "policies", policies, "made", made, "objectives", objectives, "seeds", seeds, "search", search,

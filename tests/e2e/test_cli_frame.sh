@@ -50,7 +50,7 @@ expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt
 expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
 expect 2 "--all goes with --json" logits "$fixtures/gpt2" --ids 1 --all
 expect 2 "--keep-special goes with --decode" tokenize "$fixtures/gpt2" --keep-special
-expect 3 "No such file or directory" generate "$work/nowhere" --prompt x
+expect 3 "no such directory; a model is a local directory" generate "$work/nowhere" --prompt x
 expect 2 "unexpected argument '--prompt'" generate -- "$fixtures/gpt2" --prompt
 
 # Output that was not written is not success.

@@ -77,7 +77,7 @@ expect 2 "--weights: found 2 numbers, expected 1" generate "$fixtures/gpt2" --pr
 expect 2 "--weights: found 1 numbers, expected 0" generate "$fixtures/gpt2" --prompt x --weights 1
 expect 2 "layer" generate "$fixtures/gpt2" --prompt x --adapter "$fixtures/gpt2/adapters/alpha" --layer 9
 expect 3 "token 1: found the id 600, expected 0 to 599" generate "$fixtures/gpt2" --ids 1,600
-expect 3 "found no token" generate "$fixtures/gpt2" --prompt ""
+expect 3 "--prompt: found an empty text, of which the tokenizer makes no token" generate "$fixtures/gpt2" --prompt ""
 expect 3 "adapter" generate "$fixtures/gpt2" --prompt x --adapter "$work"
 expect 3 "adapters/alpha" generate "$fixtures/llama" --prompt x --adapter "$fixtures/gpt2/adapters/alpha"
 printf '{"prompt": "a"}\n{"prompt": 3}\n' >"$work/bad.jsonl"

@@ -47,6 +47,25 @@ more=$(($(memory 'aggregate=("params","regmean")' "$lora" $little $less) - $(mem
 # states at layer 0 is params, and so is what it takes; at a layer in between the layers behind it have all adapters.
 [ "$(memory 'aggregate="states"' layer=0 $little $less)" = "$(memory 'aggregate="params"' seed=1 $little $less)" ] || fail "memory of states at layer 0"
 expect 0 "" plan "$cfg" --load
+[ "$(grep -c '^            scores    reflection [0-9.]*, empathy [0-9.]*, brevity [0-9.]*$' "$work/out")" = 2 ] || fail "plan --load: not two samples: $(cat "$work/out")"
+
+# The ranges that the options give, not all that the type could have.
+ranges='objectives=({name="a";type="command";command="cat";lo=-2.0;hi=3.0;},{name="b";type="command";command="cat";lo=0.0;},{name="c";type="command";command="cat";})'
+expect 0 "" plan "$cfg" --set "$ranges"
+holds "objective   a (command): [-2, 3], maximized"
+holds "objective   b (command): 0 or more (scaled by the base model's scores), maximized"
+holds "objective   c (command): any number (scaled by the base model's scores), maximized"
+expect 0 "" plan "$cfg" --json --set "$ranges"
+python3 -c 'import json, sys; assert [o["range"] for o in json.load(open(sys.argv[1]))["objectives"]] == [[-2, 3], [0, None], [None, None]]' "$work/out" || fail "ranges of plan --json"
+# A scorer that cannot answer is told before anything is spent, in one line.
+expect 1 "objective 'a' (command): on its very first sample: answered 'what', expected a line of JSON" plan "$cfg" --load --set 'objectives=({name="a";type="command";command="read x; echo what";})'
+cat >"$work/seven.sh" <<'S'
+while IFS= read -r x; do
+  x=${x#*:}
+  echo "{\"id\": ${x%%,*}, \"score\": 7}"
+done
+S
+expect 1 "objective 'a' (command): on its very first sample: sample 0: score 7 is outside the declared range [0, 1]" plan "$cfg" --load --set "objectives=({name=\"a\";type=\"command\";command=[\"sh\",\"$work/seven.sh\"];lo=0.0;hi=1.0;})"
 
 # Teams: how many, who is left over, and what a rank's share of the model takes.
 expect 0 "" plan "$cfg" --ranks 6 --set finetune.team.rows=2 --set finetune.team.cols=2 --set evaluate.team.cols=3

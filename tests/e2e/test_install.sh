@@ -21,3 +21,4 @@ expect 0 mpirun -n 2 "$installed" run "$prefix/share/paretorank/sweeps/counsel/s
 expect 0 "$installed" bench team --shape hidden=64,layers=2,heads=4,kv_heads=2,mlp=96,vocab=512 --tokens 64 --length 16 --rounds 1 --json
 grep -q '"bytes_sent": [0-9]' "$work/out" || fail "the installed command does not find its library: $(cat "$work/err")"
 expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"
+PYTHONDONTWRITEBYTECODE=1 expect 0 "$installed" plan "$prefix/share/paretorank/examples/scorers.cfg" --load --set evaluate.max_new_tokens=4

@@ -61,7 +61,7 @@ same_results "$work/one-1x2" "$results"
 
 # A scorer that fails takes its jobs down, not the sweep.
 expect 1 teams 3 "$work/scorer" 1x2 2x1 --set retries=0 --set 'objectives=({name="brevity";},{name="bad";type="command";command="exit 3";lo=0.0;hi=1.0;})'
-grep -q '"reason":"scorer"' "$work/scorer/journal.jsonl" || fail "the scorer's failure is not in the journal"
+grep -q '"reason":"first-sample"' "$work/scorer/journal.jsonl" || fail "the scorer's failure is not in the journal"
 
 # What cannot be.
 expect 2 teams 2 "$work/few" 1x1 2x2

@@ -292,9 +292,9 @@ static pr_status_t run_configured(const grid_t *g, tj_options_t o, int job, pr_e
 static void scorer_that_fails(const grid_t *g)
 {
     pr_error_t err;
-    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, STATES, &err) == PR_ERR_SCORER);
+    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, STATES, &err) == PR_ERR_FIRST_SAMPLE);
     CHECK(strstr(err.text, "program"));
-    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, TRAIN, &err) == PR_ERR_SCORER);
+    CHECK(run_configured(g, (tj_options_t){.program = "exit 3; "}, TRAIN, &err) == PR_ERR_FIRST_SAMPLE);
     CHECK(run_configured(g, (tj_options_t){.lr = 1e30}, TRAIN, &err) == PR_ERR_NUMERIC);
     CHECK(strstr(err.text, "step"));
 }

@@ -154,7 +154,8 @@ START_TEST(searches_times_aggregations)
     pr_config_t *c = parse(MINIMAL "aggregate = (\"states\", \"params\"); layer = 2; norm = \"before\";\n"
                                    "search = ( { type = \"grid\"; }, { levels = 2; }, { name = \"x\"; levels = 4; },\n"
                                    "  { name = \"y\"; aggregate = \"probs\"; } );\n");
-    const char *names[] = {"states", "params", "states-2", "params-2", "x-states", "x-params", "y"};
+    const char *names[] = {
+        "states-grid", "params-grid", "states-hierarchical", "params-hierarchical", "x-states", "x-params", "y"};
     ck_assert_int_eq(c->n_searches, 7);
     for (int i = 0; i < 7; i++)
         ck_assert_str_eq(c->search[i].name, names[i]);
@@ -202,7 +203,18 @@ START_TEST(wrong_values_are_located)
     refuse("\n/* name", "a.cfg:4: found a comment that does not end");
     refuse("name = = 3;", "a.cfg:3: syntax error");
     refuse("name = \"\xff\";", "not UTF-8");
-    refuse("retries = 1; retries = 2;", "duplicate");
+    refuse("retries = 1; retries = 2;", "a.cfg:3: found 'retries' a second time in its group, expected each key once");
+    refuse("finetune = { steps = 1; # steps = 2;\n lora = { r = 2; }; kl = 0.1;\n steps : 3; }; evaluate = { steps = "
+           "1; };",
+           "a.cfg:5: found 'steps' a second time in its group");
+    refuse("search = ( { type = \"grid\"; }, { type = \"grid\"; }, { points = 1; type = \"a = b;\"; points = 2; } );",
+           "a.cfg:3: found 'points' a second time in its group");
+    refuse_with("\n# a comment\n{\"model\": \"m\"}", NULL,
+                "a.cfg:3: found '{', as JSON begins; expected libconfig's syntax: key = value;");
+    refuse_with("[sweep]\nmodel = \"m\"", NULL, "a.cfg:1: found '[', as JSON or a section of TOML begins; expected");
+    refuse_with("model: m\nseed: 1\n", NULL, "syntax error: found what looks like YAML, expected libconfig's syntax");
+    refuse_with("---\nmodel: m\n", NULL, "found what looks like YAML");
+    refuse_with("model = m;", NULL, "a.cfg:1: syntax error");
     refuse("@include \"/etc/passwd\"", "@include is not supported");
     refuse("search = ();", "search: found a list of 0");
     refuse("search = 3;", "search: found the integer 3");
@@ -326,6 +338,35 @@ START_TEST(distributions_that_do_not_go_together)
         pr_config_t *c = parse_with(MINIMAL, set, 3);
         pr_config_free(&c);
     }
+}
+END_TEST
+
+/* Those that are only reported come after the others, and the file's order is kept all the same. */
+START_TEST(reported_objectives)
+{
+    static const char text[] = "model = \"m\"; prompts = { train = \"t.jsonl\"; eval = \"e.jsonl\"; };\n"
+                               "objectives = ( { name = \"fluency\"; role = \"report\"; }, { name = \"brevity\"; }, "
+                               "{ name = \"distinct\"; role = \"report\"; }, { name = \"empathy\"; } );\n";
+    static const char *const order[] = {"brevity", "empathy", "fluency", "distinct"};
+    static const int place[] = {1, 3, 0, 2};
+    pr_config_t *c = parse(text), *again;
+    ck_assert_int_eq(c->n_objectives, 2);
+    ck_assert_int_eq(c->n_scored, 4);
+    for (int k = 0; k < 4; k++) {
+        ck_assert_str_eq(c->objective[k].name, order[k]);
+        ck_assert_int_eq(c->objective[k].place, place[k]);
+        ck_assert(c->objective[k].report == (k >= 2));
+    }
+    char *dump = pr_config_dump(c);
+    again = parse(dump);
+    same_json(c, again);
+    ck_assert_str_eq(again->objective[2].name, "fluency");
+    free(dump);
+    pr_config_free(&again);
+    pr_config_free(&c);
+    refuse_with(text, "objectives.[2].name=\"Brevity\"", "objectives[2].name: found \"Brevity\" beside \"brevity\"");
+    refuse_with(text, "objectives.[0].adapter=\"a\"", "objectives[0].adapter: found beside role = \"report\"");
+    refuse_with(text, "reference=(0.0,0.0,0.0)", "reference: found 3 numbers, expected 2");
 }
 END_TEST
 
@@ -645,6 +686,7 @@ int main(void)
     tcase_add_test(tcase, ranges_have_two_ends);
     tcase_add_test(tcase, distributions_that_do_not_go_together);
     tcase_add_test(tcase, unknown_keys_name_the_nearest);
+    tcase_add_test(tcase, reported_objectives);
     tcase_add_test(tcase, objectives_are_checked);
     tcase_add_test(tcase, overrides);
     tcase_add_test(tcase, dump_reads_back);

@@ -609,7 +609,7 @@ START_TEST(scorers_that_crash)
     json_t *message = evaluate_job(c, 1, 0, 0, 6), *result;
     pr_error_t err;
     job_t j = {0};
-    ck_assert_int_eq(run(c, message, &j, &result, &err), PR_ERR_SCORER);
+    ck_assert_int_eq(run(c, message, &j, &result, &err), PR_ERR_FIRST_SAMPLE);
     ck_assert_ptr_nonnull(strstr(err.text, "bad"));
     ck_assert_uint_eq(count_evaluations(c), 0);
     json_decref(message);

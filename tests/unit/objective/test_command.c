@@ -202,26 +202,104 @@ START_TEST(test_death_between_batches)
 }
 END_TEST
 
+// Lines of so many samples, dealt to so many copies.
+START_TEST(test_batches_and_copies)
+{
+    static const int batch[] = {2, 5, 64}, copies[] = {1, 2, 3, 7};
+    char mode[40], more[60];
+    for (size_t b = 0; b < sizeof batch / sizeof *batch; b++)
+        for (size_t c = 0; c < sizeof copies / sizeof *copies; c++) {
+            snprintf(mode, sizeof mode, "batches', '%d", batch[b]);
+            snprintf(more, sizeof more, ", 'batch': %d, 'copies': %d", batch[b], copies[c]);
+            pr_objective_t *o = open_scorer(mode, more);
+            check_honest(o, 1);
+            check_honest(o, 64);
+            check_honest(o, 501);
+            pr_objective_close(&o);
+        }
+    pr_objective_t *o = open_scorer("good", ", 'copies': 4");
+    check_honest(o, 2);
+    check_honest(o, 1000);
+    pr_objective_close(&o);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+END_TEST
+
+// Line i goes to copy i modulo 3, whoever is faster; a line has 4 samples but the last.
+START_TEST(test_who_scores_what)
+{
+    pr_objective_t *o = open_scorer("places", ", 'batch': 4, 'copies': 3");
+    enum { N = 30 };
+    double scores[N], pid[3];
+    pr_error_t err = {0};
+    for (int again = 0; again < 2; again++) {
+        ck_assert_msg(score_many(o, N, scores, &err) == PR_OK, "%s", err.text);
+        for (int i = 0; i < N; i++) {
+            double *mine = &pid[i / 4 % 3], place = (i % 4) / 64.0;
+            if (again == 0 && i < 12 && i % 4 == 0)
+                *mine = scores[i];
+            ck_assert_double_eq(scores[i], *mine + place);
+        }
+        ck_assert(pid[0] != pid[1] && pid[1] != pid[2] && pid[0] != pid[2]);
+    }
+    pr_objective_close(&o);
+}
+END_TEST
+
+// A copy that ends is started again, and asked for its own lines only; the others go on.
+START_TEST(test_a_copy_is_started_again)
+{
+    char marker[] = "/tmp/paretorank-test-XXXXXX", options[400];
+    close(mkstemp(marker));
+    unlink(marker);
+    snprintf(options, sizeof options, "{'command': ['python3', 'scorer.py', 'crash-once', '%s'], 'copies': 2}", marker);
+    pr_objective_t *o = open_objective("command", options, fixtures);
+    check_honest(o, 50);
+    pr_objective_close(&o);
+    unlink(marker);
+}
+END_TEST
+
+// How much of a batch, and in how many processes, changes no score: it is no part of what the objective is.
+START_TEST(test_batch_is_no_identity)
+{
+    json_t *plain = NULL, *many = NULL, *one = json_pack("{s:[s,s]}", "command", "python3", "scorer.py"),
+           *two = json_pack("{s:[s,s], s:i, s:i}", "command", "python3", "scorer.py", "batch", 32, "copies", 4);
+    ck_assert_int_eq(pr_objective_identity("command", one, fixtures, &plain, NULL), PR_OK);
+    ck_assert_int_eq(pr_objective_identity("command", two, fixtures, &many, NULL), PR_OK);
+    ck_assert(json_equal(plain, many));
+    json_decref(plain);
+    json_decref(many);
+    json_decref(one);
+    json_decref(two);
+}
+END_TEST
+
 static const struct {
     const char *mode, *more;
     pr_status_t status;
     const char *says;
 } failures[] = {
-    {"crash", "", PR_ERR_SCORER, "exited with status 1; its last line on stderr: 'cannot find the weights'"},
-    {"crash", "", PR_ERR_SCORER, "with 3 of 3 samples not scored (started 3 times)"},
-    {"crash", ", 'retries': 0", PR_ERR_SCORER, "(started 1 times)"},
-    {"segfault", ", 'retries': 0", PR_ERR_SCORER, "was killed by signal 11 (Segmentation fault)"},
-    {"no such mode", ", 'retries': 0", PR_ERR_SCORER, "unknown mode"},
-    {"garbage", "", PR_ERR_SCORER, "answered 'Loading checkpoint shards: 100%', expected a line of JSON"},
-    {"nan", "", PR_ERR_SCORER, "NaN"},
-    {"text", "", PR_ERR_SCORER, "expected a finite number as \"score\""},
-    {"wrong-id", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
+    {"crash", "", PR_ERR_FIRST_SAMPLE,
+     "on its very first sample: python3 exited with status 1; its last line on stderr: 'cannot find the weights'"},
+    {"late-crash", ", 'retries': 0", PR_ERR_SCORER, "'out of memory', with 2 of 3 samples not scored (started 1 time)"},
+    {"late-crash", ", 'retries': 1", PR_ERR_SCORER, "with 1 of 3 samples not scored (started 2 times)"},
+    {"short-list", ", 'batch': 2", PR_ERR_FIRST_SAMPLE, "expected a list of 2 finite numbers as \"scores\""},
+    {"good", ", 'batch': 2", PR_ERR_FIRST_SAMPLE, "KeyError"},
+    {"twice", ", 'copies': 2", PR_ERR_SCORER, "expected the \"id\" of a request"},
+    {"crash", ", 'copies': 2", PR_ERR_FIRST_SAMPLE, "on its very first sample"},
+    {"segfault", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "was killed by signal 11 (Segmentation fault)"},
+    {"no such mode", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "unknown mode"},
+    {"garbage", "", PR_ERR_FIRST_SAMPLE, "answered 'Loading checkpoint shards: 100%', expected a line of JSON"},
+    {"nan", "", PR_ERR_FIRST_SAMPLE, "NaN"},
+    {"text", "", PR_ERR_FIRST_SAMPLE, "expected a finite number as \"score\""},
+    {"wrong-id", "", PR_ERR_FIRST_SAMPLE, "expected the \"id\" of a request"},
     {"twice", "", PR_ERR_SCORER, "expected the \"id\" of a request"},
-    {"report", "", PR_ERR_SCORER, "reports an error: no GPU here"},
-    {"endless-line", "", PR_ERR_SCORER, "a line of over"},
-    {"huge", ", 'lo': 0, 'hi': 1", PR_ERR_SCORER, "outside the declared range [0, 1]"},
-    {"hang-deaf", ", 'timeout': '200ms'", PR_ERR_TIMEOUT, "no reply within"},
-    {"grandchild", ", 'retries': 0", PR_ERR_SCORER, "gone, but not my child"},
+    {"report", "", PR_ERR_FIRST_SAMPLE, "reports an error: no GPU here"},
+    {"endless-line", "", PR_ERR_FIRST_SAMPLE, "a line of over"},
+    {"huge", ", 'lo': 0, 'hi': 1", PR_ERR_FIRST_SAMPLE, "outside the declared range [0, 1]"},
+    {"hang-deaf", ", 'timeout': '200ms'", PR_ERR_FIRST_SAMPLE, "no reply within"},
+    {"grandchild", ", 'retries': 0", PR_ERR_FIRST_SAMPLE, "gone, but not my child"},
 };
 
 START_TEST(test_failures)
@@ -237,8 +315,16 @@ END_TEST
 START_TEST(test_time_limit)
 {
     pr_objective_t *o = open_timed("loading", ", 'timeout': '500ms'");
-    check_fails(o, PR_ERR_TIMEOUT,
-                "no reply within 0.5 s (3 of 3 samples wait); its last line on stderr: 'still loading'");
+    check_fails(o, PR_ERR_FIRST_SAMPLE,
+                "no reply within 0.5 s (3 of 3 samples wait; does it flush its output?); its last line on stderr: "
+                "'still loading'");
+    close_timed(o);
+    o = open_scorer("mute", ", 'timeout': '200ms'");
+    check_fails(o, PR_ERR_FIRST_SAMPLE, "(3 of 3 samples wait; does it flush its output?)");
+    pr_objective_close(&o);
+    o = open_timed("one-and-mute", ", 'timeout': '500ms'");
+    score_of(o, "", "x"); // that it flushes is known from here on
+    check_fails(o, PR_ERR_TIMEOUT, "(3 of 3 samples wait)");
     close_timed(o);
 }
 END_TEST
@@ -253,7 +339,7 @@ START_TEST(test_not_a_program)
     chmod(path, 0755);
     pr_objective_t *o = open_objective("command", options, "");
     unlink(path); // gone between the check and the run
-    ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, &err), PR_ERR_SCORER);
+    ck_assert_int_eq(pr_objective_score(o, &s, 1, &score, &err), PR_ERR_FIRST_SAMPLE);
     ck_assert_msg(strstr(err.text, "cannot start") && strstr(err.text, "No such file"), "%s", err.text);
     pr_objective_close(&o);
     free(path);
@@ -320,7 +406,7 @@ START_TEST(test_broken_pipe_signal_stays_away)
         open_objective("command", "{'command': 'exec 0<&-; sleep 0.3; exit 4', 'retries': 0}", fixtures);
     double *scores = pr_alloc(20000, sizeof *scores);
     pr_error_t err;
-    ck_assert_int_eq(score_many(o, 20000, scores, &err), PR_ERR_SCORER);
+    ck_assert_int_eq(score_many(o, 20000, scores, &err), PR_ERR_FIRST_SAMPLE);
     ck_assert_msg(strstr(err.text, "exited with status 4"), "%s", err.text);
     sigset_t pending;
     sigpending(&pending);
@@ -380,6 +466,10 @@ int main(void)
     tcase_add_test(t, test_slow);
     tcase_add_test(t, test_restart);
     tcase_add_test(t, test_death_between_batches);
+    tcase_add_test(t, test_batches_and_copies);
+    tcase_add_test(t, test_who_scores_what);
+    tcase_add_test(t, test_a_copy_is_started_again);
+    tcase_add_test(t, test_batch_is_no_identity);
     tcase_add_loop_test(t, test_failures, 0, (int)(sizeof failures / sizeof *failures));
     tcase_add_test(t, test_time_limit);
     tcase_add_test(t, test_not_a_program);

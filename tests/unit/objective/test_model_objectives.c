@@ -312,7 +312,7 @@ START_TEST(test_reward_template)
     check_template("{'model': 'reward-gpt2'}", "How", " are you?", "How are you?");
     check_template("{'model': 'reward-gpt2', 'template': 'Q: {prompt} A: {response}!'}", "why", "so", "Q: why A: so!");
     check_template("{'model': 'reward-gpt2', 'template': '{response}'}", "why", "so", "so");
-    check_template("{'model': 'reward-gpt2', 'template': '{x}{response}{'}", "why", "{prompt}", "{x}{prompt}{");
+    check_template("{'model': 'reward-gpt2', 'template': '{x-y}{response}{}{'}", "why", "{prompt}", "{x-y}{prompt}{}{");
     check_template("{'model': 'reward-gpt2'}", "Well said", "<|pad|><|pad|>", "Well said");
     check_template("{'model': 'reward-gpt2', 'template': '{response}'}", "", "", "<|endoftext|>");
 }

@@ -50,6 +50,12 @@ static const struct {
     {"command", "{'command': 'cat', 'lo': 1, 'hi': 1}", PR_ERR_CONFIG, "expected more than lo"},
     {"reward_model", "{'model': '/no/such/dir'}", PR_ERR_NOT_FOUND, "/no/such/dir: no such directory"},
     {"reward_model", "{'model': '/tmp', 'template': '{prompt}'}", PR_ERR_CONFIG, "no {response}"},
+    {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'template': '{promt}{response}'}", PR_ERR_CONFIG,
+     "template: unknown placeholder '{promt}'; the nearest known one is '{prompt}'"},
+    {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'template': '{prompt} { response }'}", PR_ERR_CONFIG,
+     "template: unknown placeholder '{ response }'; the nearest known one is '{response}'"},
+    {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'template': '{response}{history}'}", PR_ERR_CONFIG,
+     "template: unknown placeholder '{history}'; there are: {prompt}, {response}"},
     {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'label': 1}", PR_ERR_CONFIG, "has 1 label"},
     {"reward_model", "{'model': 'tests/fixtures/gpt2'}", PR_ERR_CONFIG, "expected a sequence classification model"},
     {"lexicon", "{}", PR_ERR_CONFIG, "words: missing; expected a file"},
@@ -104,6 +110,36 @@ START_TEST(test_bad_lists)
 }
 END_TEST
 
+/* The range that the options give, before anything is opened. */
+START_TEST(test_bounds)
+{
+    static const struct {
+        const char *type, *options;
+        double lo, hi;
+    } cases[] = {{"brevity", "{}", 0, 1},
+                 {"command", "{'command': 'cat'}", -INFINITY, INFINITY},
+                 {"command", "{'command': 'cat', 'lo': -2, 'hi': 3.5}", -2, 3.5},
+                 {"reward_model", "{'model': 'tests/fixtures/reward-gpt2'}", -INFINITY, INFINITY},
+                 {"reward_model", "{'model': 'tests/fixtures/reward-gpt2', 'transform': 'sigmoid'}", 0, 1}};
+    char *dir = source_file("."), *list = temporary_file("good 2\nbad -0.5\n", 16), options[200];
+    double lo = 0, hi = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *o = options_of(cases[i].options);
+        ck_assert_int_eq(pr_objective_bounds("it", cases[i].type, o, dir, &lo, &hi, NULL), PR_OK);
+        ck_assert_msg(lo == cases[i].lo && hi == cases[i].hi, "%s %s: %g %g", cases[i].type, cases[i].options, lo, hi);
+        json_decref(o);
+    }
+    snprintf(options, sizeof options, "{'words': '%s'}", list);
+    json_t *o = options_of(options);
+    ck_assert_int_eq(pr_objective_bounds("it", "lexicon", o, dir, &lo, &hi, NULL), PR_OK);
+    ck_assert(lo == -0.5 && hi == 2);
+    json_decref(o);
+    unlink(list);
+    free(list);
+    free(dir);
+}
+END_TEST
+
 START_TEST(test_resolved_is_stable)
 {
     json_t *once, *twice;
@@ -111,8 +147,8 @@ START_TEST(test_resolved_is_stable)
     ck_assert_int_eq(pr_objective_resolve("c", "command", options, NULL, &once, NULL), PR_OK);
     ck_assert_int_eq(pr_objective_resolve("c", "command", once, "", &twice, NULL), PR_OK);
     ck_assert(json_equal(once, twice));
-    json_t *want = options_of(
-        "{'command': ['/bin/sh', '-c', 'cat | cat'], 'timeout': 90.0, 'retries': 2, 'trim': false, 'lo': -1.0}");
+    json_t *want = options_of("{'command': ['/bin/sh', '-c', 'cat | cat'], 'timeout': 90.0, 'retries': 2, 'batch': 1, "
+                              "'copies': 1, 'trim': false, 'lo': -1.0}");
     ck_assert(json_equal(once, want));
     json_decref(want);
     json_decref(once);
@@ -195,6 +231,12 @@ START_TEST(test_nearest)
     ck_assert_str_eq(pr_nearest("sede", words, 4), "seed");
     ck_assert_str_eq(pr_nearest("objective", words, 4), "objectives");
     ck_assert_ptr_null(pr_nearest("temperature", words, 4));
+    const char *const keys[] = {"finetune.kl", "finetune.lr", "finetune.steps", "go", "r"};
+    ck_assert_str_eq(pr_nearest("finetune.stpes", keys, 5), "finetune.steps"); // swapped neighbours are one edit
+    ck_assert_str_eq(pr_nearest("fintune.steps", keys, 5), "finetune.steps");
+    ck_assert_ptr_null(pr_nearest("finetune.foo", keys, 5)); // what is alike is the group
+    ck_assert_ptr_null(pr_nearest("foo", keys, 5));
+    ck_assert_ptr_null(pr_nearest("x", keys, 5));
     ck_assert_ptr_null(pr_nearest("x", words, 0));
     ck_assert_ptr_null(pr_nearest("", words, 4));
     char *longest = pr_alloc(100001, 1);
@@ -244,6 +286,7 @@ int main(void)
     tcase_add_test(t, test_resolved_is_stable);
     tcase_add_test(t, test_identity);
     tcase_add_test(t, test_nearest);
+    tcase_add_test(t, test_bounds);
     tcase_add_test(t, test_registry);
     tcase_add_test(t, test_page);
     suite_add_tcase(s, t);

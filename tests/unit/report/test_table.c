@@ -14,9 +14,9 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
-                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, 0, NULL},
-                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, 0, NULL}};
+static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL, 0, NULL},
+                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, NULL, NULL, 0, NULL},
+                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, NULL, NULL, 0, NULL}};
 static const pr_table_t table = {.k = 3, .objective = names, .point = points, .n = 3};
 
 /* Checks one row of a csv against its point. */
@@ -143,7 +143,7 @@ START_TEST(writing_fails_clearly)
     ck_assert_int_eq(pr_write_front_csv(missing, &table, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_front_json(missing, &table, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_costs_csv(missing, NULL, 0, &err), PR_ERR_IO);
-    ck_assert_int_eq(pr_write_samples(missing, 0, NULL, NULL, 0, &err), PR_ERR_IO);
+    ck_assert_int_eq(pr_write_samples(missing, 0, 0, NULL, NULL, 0, &err), PR_ERR_IO);
     ck_assert_int_eq(pr_write_metrics(missing, object, &err), PR_ERR_IO);
     ck_assert_ptr_nonnull(strstr(err.text, missing));
     json_decref(object);
@@ -219,9 +219,9 @@ static int columns_between(const char *s, const char *end)
  * base model and the experts have none; what is left out is said, and where it is to be seen. */
 START_TEST(front_table_cannot_be_misread)
 {
-    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, m1, 128, 4096, 0, "j0", true, false, 0, NULL},
-                                         {"p1", "states", 1, 2, w1, m0, m1, 128, 4096, 0, "j1", true, false, 0, NULL},
-                                         {"p2", "base", 1, 0, w1, m1, m1, 64, 50, 0, "j2", false, true, 0, NULL}};
+    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, m1, 128, 4096, 0, "j0", true, false, NULL, NULL, 0, NULL},
+                                         {"p1", "states", 1, 2, w1, m0, m1, 128, 4096, 0, "j1", true, false, NULL, NULL, 0, NULL},
+                                         {"p2", "base", 1, 0, w1, m1, m1, 64, 50, 0, "j2", false, true, NULL, NULL, 0, NULL}};
     const pr_table_t t = {.k = 3, .objective = names, .point = p, .n = 2, .n_searches = 2, .n_seeds = 2};
     char *text = pr_front_table(&t, NULL, 120, 0, "results/x");
     ck_assert_ptr_nonnull(strstr(text, "search  seed  weights"));
@@ -255,7 +255,7 @@ START_TEST(front_table_of_many_objectives)
         w[k] = 0.001 * (k + 11);
         m[k] = 0.001 * (k + 211);
     }
-    const pr_table_point_t p = {"p", "states", 1, 0, w, m, m, 9, 9, 0, "j", true, false, 0, NULL};
+    const pr_table_point_t p = {"p", "states", 1, 0, w, m, m, 9, 9, 0, "j", true, false, NULL, NULL, 0, NULL};
     const pr_table_t t = {.k = K, .objective = wide, .point = &p, .n = 1};
     for (int columns = 40; columns < 300; columns += 13) {
         char *text = pr_front_table(&t, NULL, columns, 0, NULL), word[16];
@@ -271,11 +271,44 @@ START_TEST(front_table_of_many_objectives)
 }
 END_TEST
 
+/* What is only reported has no weight, and stands after the objectives, with its error. */
+START_TEST(reported_objectives)
+{
+    static const double w[] = {0.25, 0.75}, m[] = {1, 2}, se[] = {0.1, NAN}, r[] = {5, -1}, r_se[] = {0.5, NAN};
+    static const pr_table_point_t p[] = {{"p0", "params", 1, 0, w, m, se, 8, 9, 0, "j0", true, false, r, r_se, 0, NULL}};
+    static const char *const two[] = {"a", "b"}, *const judges[] = {"judge", "a guard of many letters"};
+    const pr_table_t t = {.k = 2, .objective = two, .point = p, .n = 1, .n_report = 2, .report = judges};
+    char file[] = "/tmp/paretorank-test-XXXXXX", *text;
+    size_t len;
+    close(mkstemp(file));
+    ck_assert_int_eq(pr_write_front_csv(file, &t, NULL), PR_OK);
+    ck_assert_int_eq(pr_file_read(file, 0, &text, &len, NULL), PR_OK);
+    ck_assert_str_eq(text, "search,seed,level,w_a,w_b,a,b,se_a,se_b,judge,a guard of many letters,se_judge,"
+                           "se_a guard of many letters,prompts,new_tokens,cut,front,point,job\n"
+                           "params,1,0,0.25,0.75,1,2,0.1,,5,-1,0.5,,8,9,0,1,p0,j0\n");
+    free(text);
+    ck_assert_int_eq(pr_write_front_json(file, &t, NULL), PR_OK);
+    json_t *v = json_load_file(file, 0, NULL), *point = json_array_get(json_object_get(v, "points"), 0),
+           *mean = json_object_get(point, "mean");
+    ck_assert_uint_eq(json_array_size(json_object_get(v, "objectives")), 2);
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(v, "reported"), 0)), "judge");
+    ck_assert_uint_eq(json_object_size(json_object_get(point, "weights")), 2);
+    ck_assert_double_eq(json_number_value(json_object_get(mean, "judge")), 5);
+    ck_assert(json_is_null(json_object_get(json_object_get(point, "se"), judges[1])));
+    json_decref(v);
+    unlink(file);
+    text = pr_front_table(&t, NULL, 120, 0, NULL);
+    ck_assert_msg(strstr(text, "weights") && strstr(text, "(judge)") && strstr(text, "(a guard of man)"), "%s", text);
+    ck_assert_msg(strstr(text, "5.000 ± 0.500") && strstr(text, "-1.000 ± –"), "%s", text);
+    free(text);
+}
+END_TEST
+
 START_TEST(front_table_aligns)
 {
     static const pr_table_point_t p[] = {
-        {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, 0, NULL},
-        {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false, 0, NULL}};
+        {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL, 0, NULL},
+        {"p2", "states", 1, 0, w1, m1, s0, 64, 50, 0, "j1", true, false, NULL, NULL, 0, NULL}};
     static const char *const wide[] = {"reflection of it", "日本", "e\xCC\x81"};
     static const char *const said[] = {"first row", "second row"};
     static const char *const mark[] = {"sample", "first row", "second row"};
@@ -320,7 +353,7 @@ START_TEST(samples_jsonl)
         {"states", 1, w0, "How\nare \"you\"?", 0, "a\0b\xff\x1b", 5, "stop", m0, NULL, 0, NULL},
         {"+params", 2, w1, "", 0, "", 0, NULL, s1, NULL, 0, NULL},
         {.line = "{\"kept\": 1}"}};
-    ck_assert_int_eq(pr_write_samples(path, 3, names, sample, 3, &err), PR_OK);
+    ck_assert_int_eq(pr_write_samples(path, 3, 3, names, sample, 3, &err), PR_OK);
     char *text = get_text(), *second = strchr(text, '\n') + 1;
     json_t *a = json_loadb(text, (size_t)(second - text), JSON_ALLOW_NUL, NULL),
            *b = json_loads(second, JSON_DISABLE_EOF_CHECK, NULL);
@@ -339,7 +372,7 @@ START_TEST(samples_jsonl)
     json_decref(a);
     json_decref(b);
     free(text);
-    ck_assert_int_eq(pr_write_samples(path, 3, names, NULL, 0, &err), PR_OK);
+    ck_assert_int_eq(pr_write_samples(path, 3, 3, names, NULL, 0, &err), PR_OK);
     text = get_text();
     ck_assert_str_eq(text, "");
     free(text);
@@ -384,6 +417,7 @@ int main(void)
     tcase_add_test(tcase, front_table_cannot_be_misread);
     tcase_add_test(tcase, front_table_of_many_objectives);
     tcase_add_test(tcase, front_table_aligns);
+    tcase_add_test(tcase, reported_objectives);
     tcase_add_test(tcase, costs_csv);
     tcase_add_test(tcase, samples_jsonl);
     tcase_add_test(tcase, metrics_json);

@@ -112,6 +112,41 @@ START_TEST(retries_are_bounded)
 }
 END_TEST
 
+static bool first_sample(const json_t *spec, int attempt, pr_status_t *why)
+{
+    (void)spec;
+    *why = attempt == 1 ? PR_ERR_FIRST_SAMPLE : PR_OK;
+    return *why != PR_OK;
+}
+
+static bool first_sample_of_b(const json_t *spec, int attempt, pr_status_t *why)
+{
+    bool b = strcmp(json_string_value(json_object_get(spec, "label")), "states (0,1,0)") == 0;
+    *why = b && attempt == 1 ? PR_ERR_FIRST_SAMPLE : PR_OK;
+    return *why != PR_OK;
+}
+
+/* An objective that fails on its first sample is not tried again while none has scored any; once they have, it is a matter
+ * of that rank. */
+START_TEST(first_samples)
+{
+    for (int late = 0; late < 2; late++) {
+        pr_config_t *c =
+            play_config(late ? "first-late" : "first", "retries = 3; search = { type = \"grid\"; divisions = 1; };");
+        play_t p = {.workers = 1, .fails = late ? first_sample_of_b : first_sample};
+        pr_status_t end;
+        pr_error_t err;
+        const char *results = late ? "first-late" : "first";
+        play_all(&p, c, &end, &err);
+        ck_assert_int_eq(end, late ? PR_OK : PR_ERR_INCOMPLETE);
+        ck_assert_int_eq(play_count(results, "journal.jsonl", "\"retry\":true"), late);
+        ck_assert_int_gt(play_count(results, "journal.jsonl", "\"reason\":\"first-sample\""), 0);
+        play_close(&p);
+        pr_config_free(&c);
+    }
+}
+END_TEST
+
 static bool fail_expert_b(const json_t *spec, int attempt, pr_status_t *why)
 {
     (void)attempt;
@@ -690,6 +725,7 @@ int main(void)
     tcase_add_test(t, order_of_jobs);
     tcase_add_test(t, points_overlap_with_experts);
     tcase_add_test(t, retries_are_bounded);
+    tcase_add_test(t, first_samples);
     tcase_add_test(t, an_expert_that_fails);
     tcase_add_test(t, a_point_that_fails);
     tcase_add_test(t, the_environment_fails);
