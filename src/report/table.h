@@ -46,7 +46,7 @@ pr_status_t pr_write_front_csv(const char *path, const pr_table_t *t, pr_error_t
  * ...}], "base": [the same of the base model and the experts alone]}. */
 pr_status_t pr_write_front_json(const char *path, const pr_table_t *t, pr_error_t *err);
 
-/* The front as a table for a terminal of `columns` width: weights, objectives ± standard error, and a sample response a
+/* The front as a table for a terminal of `columns` width: the first digits of the points' ids, weights, objectives ± standard error, and a sample response a
  * point, cut to fit (sample[i] belongs to point i of t and may be NULL). At most max_rows rows (0: all), and how many
  * were left out; then the base model and the experts alone. Control characters in samples are replaced; UTF-8 is cut at character bounds by display width. Caller
  * frees. */

@@ -10,7 +10,7 @@
 
 #define GAP 2 // columns between two cells
 
-enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 12 };
+enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 12, ID_DIGITS = 8 };
 
 /* A table as text: cells[row * cols + col]; row 0 holds the headings. */
 typedef struct pr_table_grid {
@@ -58,8 +58,8 @@ static void end_line(pr_buf_t *b)
 }
 
 /* One row of cells; where they do not fit side by side, the rest goes on indented lines below. Cells have the same
- * places in every row. */
-static void put_cells(pr_buf_t *b, const pr_table_grid_t *g, int row, int columns)
+ * places in every row. Returns the columns used of the last line, as many in every row. */
+static int put_cells(pr_buf_t *b, const pr_table_grid_t *g, int row, int columns)
 {
     int used = 0;
     for (int i = 0; i < g->cols; i++) {
@@ -75,11 +75,13 @@ static void put_cells(pr_buf_t *b, const pr_table_grid_t *g, int row, int column
         put_spaces(b, most - pr_text_cut(b, text, most));
         used += indent + most;
     }
+    return used;
 }
 
 // ---- what stands in it ----
 
 typedef struct pr_layout {
+    bool id;           // points have ids: the beginning, which commands take for the whole
     bool search, seed; // more than one of them in the table
     bool se;           // with standard errors
     bool cut;          // some responses were cut
@@ -106,6 +108,8 @@ static void set_headings(pr_table_grid_t *g, const pr_table_t *t, const pr_layou
         set_cell(g, 0, col++, t->objective[i], MAX_HEADING);
     if (l->cut)
         set_cell(g, 0, col++, "cut", MAX_HEADING);
+    if (l->id)
+        set_cell(g, 0, col++, "point", MAX_HEADING);
 }
 
 static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_table_point_t *p, const pr_layout_t *l)
@@ -136,12 +140,17 @@ static void set_row(pr_table_grid_t *g, int row, const pr_table_t *t, const pr_t
             pr_buf_printf(&b, "%.0f %%", 100 * p->cut);
         set_cell(g, row, col++, b.len > 0 ? b.data : "–", MAX_HEADING);
     }
+    if (l->id) {
+        b.len = 0;
+        pr_buf_printf(&b, "%.*s", ID_DIGITS, p->id);
+        set_cell(g, row, col++, b.data, MAX_HEADING);
+    }
     pr_buf_free(&b);
 }
 
 static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_table_grid_t g = {.rows = l->rows + 1, .cols = l->search + l->seed + 1 + t->k + l->cut};
+    pr_table_grid_t g = {.rows = l->rows + 1, .cols = l->id + l->search + l->seed + 1 + t->k + l->cut};
     g.width = pr_alloc((size_t)g.cols, sizeof *g.width);
     g.cell = pr_alloc((size_t)g.cols * (size_t)g.rows, sizeof *g.cell);
     set_headings(&g, t, l);
@@ -152,14 +161,14 @@ static pr_table_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 
 // ---- putting it out ----
 
-/* The row, and the sample after it where there is room, or indented below. */
-static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *sample, int columns)
+/* The row, and the sample, or its heading, after it where there is room; else a sample is indented below. */
+static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *sample, const char *heading,
+                    int columns)
 {
-    int room = columns - grid_width(g) - GAP;
-    put_cells(b, g, row, columns);
-    if (sample && room >= MIN_INLINE_SAMPLE) {
+    int room = columns - put_cells(b, g, row, columns) - GAP;
+    if ((sample || heading) && room >= MIN_INLINE_SAMPLE) {
         put_spaces(b, GAP);
-        pr_text_cut(b, sample, room);
+        pr_text_cut(b, sample ? sample : heading, room);
     } else if (sample) {
         end_line(b);
         put_spaces(b, 2 * GAP);
@@ -171,12 +180,11 @@ static void put_row(pr_buf_t *b, const pr_table_grid_t *g, int row, const char *
 static void put_grid(pr_buf_t *b, const pr_table_grid_t *g, const pr_layout_t *l, const char *const *sample,
                      int columns, size_t left_out)
 {
-    bool inline_sample = sample && columns - grid_width(g) - GAP >= MIN_INLINE_SAMPLE;
-    put_row(b, g, 0, inline_sample ? "sample" : NULL, columns);
+    put_row(b, g, 0, NULL, sample ? "sample" : NULL, columns);
     for (int i = 0; i < l->rows; i++) {
         if (i == l->front && left_out > 0)
             pr_buf_printf(b, "... and %zu more\n", left_out);
-        put_row(b, g, i + 1, sample ? sample[l->shown[i]] : NULL, columns);
+        put_row(b, g, i + 1, sample ? sample[l->shown[i]] : NULL, NULL, columns);
     }
     if (l->rows == l->front && left_out > 0)
         pr_buf_printf(b, "... and %zu more\n", left_out);
@@ -195,6 +203,7 @@ static void choose_rows(const pr_table_t *t, bool base, int most, pr_layout_t *l
         const pr_table_point_t *p = &t->point[i], *first = &t->point[l->rows > 0 ? shown[0] : i];
         if (!belongs(p, base))
             continue;
+        l->id |= p->id[0] != 0;
         l->search |= strcmp(p->search, first->search) != 0;
         l->seed |= p->seed != first->seed;
         l->cut |= p->cut > 0;
@@ -223,7 +232,8 @@ char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns
     columns = columns > MIN_COLUMNS ? columns : MIN_COLUMNS;
     pr_layout_t l = choose(t, shown, max_rows, &left_out);
     pr_table_grid_t g = make_grid(t, &l);
-    if (grid_width(&g) > columns) {
+    int most = grid_width(&g) - (l.id ? g.width[g.cols - 1] + GAP : 0); // an id may stand below
+    if (most > columns) {
         free_grid(&g);
         l.se = false;
         g = make_grid(t, &l);
