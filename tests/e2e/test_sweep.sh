@@ -53,7 +53,7 @@ same_file "$work/n1/cells.csv" "$work/n4/cells.csv"
 expect 0 "$paretorank" status "$work/n1"
 grep -q finished "$work/out" || fail "status: not finished"
 expect 0 "$paretorank" front "$work/n1"
-expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --out "$work/merged"
+expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --aggregate params --out "$work/merged"
 prompt='Client: I lost my job.
 Counselor:'
 expect 0 "$paretorank" generate "$PARETORANK_SOURCE_DIR/sweeps/counsel/model" --prompt "$prompt" --greedy --max-new-tokens 12 \
