@@ -122,6 +122,34 @@ expect 2 "--weights: found 2 numbers, expected 3" export "$dir" --weights 1,0 --
 expect 2 "at least one that is not 0" export "$dir" --weights 0,0,0 --out "$work/o"
 expect 2 "--weights: found '1,-1,0'" export "$dir" --weights 1,-1,0 --out "$work/o"
 expect 2 "not one of the sweep's seeds" export "$dir" --weights 1,0,0 --out "$work/o" --seed 3
+# A whole model, of every architecture and type, in one file or in shards: its logits are those of the unmerged policy, as
+# far as the type that its weights are rounded to holds them.
+for name in gpt2 llama qwen2 smollm2 extra-gpt2-wide extra-mistral extra-qwen3; do
+  m=$fixtures/$name
+  mapfile -t adapters < <(ls "$m/adapters" | head -2)
+  mkdir -p "$work/given-$name"
+  cat >"$work/given-$name/sweep.cfg" <<C
+name = "x"; model = "$m"; prompts = { eval = "$work/p.jsonl"; };
+objectives = ( { name = "one"; type = "brevity"; adapter = "$m/adapters/${adapters[0]}"; }, { name = "two"; type = "brevity"; adapter = "$m/adapters/${adapters[1]}"; } );
+C
+  expect 0 "a model" export "$work/given-$name" --weights 0.7,0.4 --aggregate params --out "$work/model-$name" --as model
+  expect 0 "" logits "$work/model-$name" --ids 42,100,258 --json
+  cp "$work/out" "$work/one.json"
+  expect 0 "" logits "$m" --ids 42,100,258 --json
+  cp "$work/out" "$work/two.json"
+  expect 0 "" logits "$m" --ids 42,100,258 --adapter "$m/adapters/${adapters[0]}" --adapter "$m/adapters/${adapters[1]}" --weights 0.7,0.4 --aggregate params --json
+  python3 - "$m" "$work/one.json" "$work/two.json" "$work/out" <<'P' || fail "the merged model of $name"
+import glob, json, struct, sys
+merged, base, policy = (json.load(open(p))["logits"] for p in sys.argv[2:])
+name = sorted(glob.glob(sys.argv[1] + "/model*.safetensors"))[0]
+d = open(name, "rb").read()
+types = {v["dtype"] for k, v in json.loads(d[8 : 8 + struct.unpack("<Q", d[:8])[0]]).items() if k != "__metadata__"}
+most = {"F32": 1e-4, "F16": 0.02, "BF16": 0.15}[max(types, key=lambda t: {"F32": 0, "F16": 1, "BF16": 2}[t])]
+far = max(abs(x - y) for x, y in zip(base, policy))
+near = max(abs(x - y) for x, y in zip(merged, policy))
+assert near < most and near < far / 4, (types, near, far)
+P
+done
 rm "$dir/experts/gamma-s7/adapter_model.safetensors"
 unchecked 3 "gamma-s7" export "$dir" --weights 1,0,1 --aggregate params --out "$work/o"
 [ -e "$work/o" ] && fail "a failed export left something"
