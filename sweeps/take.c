@@ -20,18 +20,27 @@ enum { DIGITS = 8, NAMED = 4 }; // of an id in messages; points that one names
 /* ---- what the journal says ---- */
 
 typedef struct journal {
-    const char *prefix; // of the points that are kept
-    json_t *found;      // id -> {"search", "seed", "count", "policy", "mean", "se", "version", "model"}
-    json_t *labels;     // job -> what people call it, of jobs that leave something
-    json_t *start;      // the last run's
+    const char *const *wanted; // [n_wanted] ids of points, or what they begin with
+    size_t n_wanted;
+    json_t *found; // id -> {"search", "seed", "count", "policy", "mean", "se", "version", "model"}
+    json_t *made;  // job -> {"label", "kind", "artifact": hash}, of jobs that leave something
+    json_t *start; // the last run's
 } journal_t;
 
 static void journal_clear(journal_t *j)
 {
     json_decref(j->found);
-    json_decref(j->labels);
+    json_decref(j->made);
     json_decref(j->start);
     *j = (journal_t){0};
+}
+
+static bool is_wanted(const journal_t *j, const char *id)
+{
+    for (size_t i = 0; i < j->n_wanted; i++)
+        if (strncmp(id, j->wanted[i], strlen(j->wanted[i])) == 0)
+            return true;
+    return false;
 }
 
 /* A point is known by the job of its first prompts. */
@@ -39,7 +48,7 @@ static void note_evaluation(journal_t *j, const char *id, const json_t *line)
 {
     const json_t *result = json_object_get(line, "result"),
                  *model = json_object_get(json_object_get(j->start, "inputs"), "model");
-    if (json_integer_value(json_object_get(line, "first")) != 0 || strncmp(id, j->prefix, strlen(j->prefix)) != 0)
+    if (json_integer_value(json_object_get(line, "first")) != 0 || !is_wanted(j, id))
         return;
     json_t *kept = json_object();
     static const char *const of_line[] = {"search", "seed", "count"}, *const of_result[] = {"policy", "mean", "se"};
@@ -65,15 +74,18 @@ static pr_status_t note_line(void *self, const char *event, const json_t *line, 
     if (pr_job_kind(kind)->evaluates)
         note_evaluation(j, id, line);
     else
-        json_object_set(j->labels, id, json_object_get(line, "label"));
+        json_object_set_new(j->made, id,
+                            json_pack("{s:O*, s:O*, s:O*}", "label", json_object_get(line, "label"), "kind",
+                                      json_object_get(line, "kind"), "artifact",
+                                      json_object_get(json_object_get(line, "result"), "artifact")));
     return PR_OK;
 }
 
-/* prefix: "" keeps every point, and no text that is an id's keeps none. */
-static pr_status_t read_journal(const pr_config_t *c, const char *prefix, journal_t *out, pr_error_t *err)
+static pr_status_t read_journal(const pr_config_t *c, const char *const *wanted, size_t n, journal_t *out,
+                                pr_error_t *err)
 {
     char *path = pr_results_path(c->results, PR_FILE_JOURNAL);
-    *out = (journal_t){.prefix = prefix, .found = json_object(), .labels = json_object()};
+    *out = (journal_t){.wanted = wanted, .n_wanted = n, .found = json_object(), .made = json_object()};
     pr_status_t status = pr_journal_read(path, note_line, out, NULL, err);
     free(path);
     return status;
@@ -83,27 +95,30 @@ static pr_status_t read_journal(const pr_config_t *c, const char *prefix, journa
 static pr_status_t find_id(const pr_config_t *c, const char *wanted, const journal_t *j, char id[PR_HASH_HEX],
                            pr_error_t *err)
 {
-    size_t n = json_object_size(j->found), named = 0;
+    size_t n = 0;
     pr_buf_t names = {0};
     const char *key;
     json_t *value;
-    if (n == 0)
-        return pr_fail(err, PR_ERR_NOT_FOUND,
-                       "--point: found \"%s\", expected an id of a point that %s has evaluated, or what one begins "
-                       "with (the column point of " PR_FILE_CELLS " and of `paretorank front`)",
-                       wanted, c->results);
     json_object_foreach(j->found, key, value)
     {
-        if (n == 1)
-            snprintf(id, PR_HASH_HEX, "%s", key);
-        else if (named++ < NAMED)
-            pr_buf_printf(&names, "%s%s", named > 1 ? ", " : "", key);
+        if (strncmp(key, wanted, strlen(wanted)) != 0)
+            continue;
+        if (n++ < NAMED)
+            pr_buf_printf(&names, "%s%s", n > 1 ? ", " : "", key);
+        snprintf(id, PR_HASH_HEX, "%s", key);
     }
+    pr_status_t status = PR_OK;
+    if (n == 0)
+        status = pr_fail(err, PR_ERR_NOT_FOUND,
+                         "--point: found \"%s\", expected an id of a point that %s has evaluated, or what one begins "
+                         "with (the column point of " PR_FILE_CELLS " and of `paretorank front`)",
+                         wanted, c->results);
     if (n > 1)
-        pr_fail(err, PR_ERR_USAGE, "--point: found \"%s\", which %zu points begin with (%s%s); expected more digits",
-                wanted, n, names.data, n > NAMED ? ", ..." : "");
+        status = pr_fail(err, PR_ERR_USAGE,
+                         "--point: found \"%s\", which %zu points begin with (%s%s); expected more digits", wanted, n,
+                         names.data, n > NAMED ? ", ..." : "");
     pr_buf_free(&names);
-    return n > 1 ? PR_ERR_USAGE : PR_OK;
+    return status;
 }
 
 /* ---- what the tables say ---- */
@@ -120,23 +135,24 @@ static json_t *numbers_of(const pr_config_t *c, const pr_csv_line_t *line, const
     return v;
 }
 
-typedef struct row {
+/* Rows of the points that were found. */
+typedef struct rows {
     const pr_config_t *c;
-    const char *point;
-    json_t *weights, *mean, *se, *prompts;
-} row_t;
+    const json_t *found; // ids are its keys
+    json_t *row;         // id -> {"weights", "mean", "se", "prompts"}
+} rows_t;
 
-static pr_status_t find_row(void *self, const pr_csv_line_t *line, pr_error_t *err)
+static pr_status_t note_row(void *self, const pr_csv_line_t *line, pr_error_t *err)
 {
-    row_t *r = self;
+    rows_t *r = self;
     const char *id = pr_csv_field(line, "point"), *prompts = pr_csv_field(line, "prompts");
     (void)err;
-    if (r->weights || !id || strcmp(id, r->point) != 0)
+    if (!id || !json_object_get(r->found, id) || json_object_get(r->row, id))
         return PR_OK;
-    r->weights = numbers_of(r->c, line, "w_");
-    r->mean = numbers_of(r->c, line, "");
-    r->se = numbers_of(r->c, line, "se_");
-    r->prompts = json_integer(prompts ? atoi(prompts) : 0);
+    json_object_set_new(r->row, id,
+                        json_pack("{s:o, s:o, s:o, s:i}", "weights", numbers_of(r->c, line, "w_"), "mean",
+                                  numbers_of(r->c, line, ""), "se", numbers_of(r->c, line, "se_"), "prompts",
+                                  prompts ? atoi(prompts) : 0));
     return PR_OK;
 }
 
@@ -156,10 +172,15 @@ static pr_status_t read_cells(const pr_config_t *c, pr_csv_fn fn, void *self, pr
 
 /* ---- its parts ---- */
 
+/* What a training left, if it is what its job wrote, in the place of the job. */
 static pr_status_t find_trained(const pr_config_t *c, const journal_t *j, pr_policy_part_t *part, pr_taken_part_t *out,
                                 pr_error_t *err)
 {
-    const char *label = json_string_value(json_object_get(j->labels, part->source));
+    const json_t *made = json_object_get(j->made, part->source);
+    const char *label = json_string_value(json_object_get(made, "label")),
+               *kind = json_string_value(json_object_get(made, "kind")),
+               *written = json_string_value(json_object_get(made, "artifact"));
+    char hash[PR_HASH_HEX];
     out->dir = pr_artifact_path(c->results, PR_ARTIFACT_ADAPTER, part->source);
     out->name = label ? pr_strdup(label) : pr_strndup(part->source, DIGITS);
     if (!pr_dir_exists(out->dir))
@@ -168,7 +189,16 @@ static pr_status_t find_trained(const pr_config_t *c, const journal_t *j, pr_pol
             "%s: missing; the sweep has trained nothing for these weights (it has for the points in " PR_FILE_CELLS
             "), or it is lost: `paretorank run` on the results directory makes it again",
             out->dir);
-    PR_TRY(pr_artifact_adapter_hash(out->dir, part->source, err));
+    PR_TRY(pr_adapter_hash(out->dir, hash, err));
+    if (!written)
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: the journal has no job that wrote it, so that nothing tells whether it is whole", out->dir);
+    if (strcmp(hash, written) != 0)
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: not what its %s job wrote (its hash is %s, the journal says %s); `paretorank run` on the "
+                       "results directory makes it again",
+                       out->dir, kind, hash, written);
+    memcpy(part->source, hash, sizeof hash);
     part->job = false;
     return PR_OK;
 }
@@ -212,8 +242,6 @@ static pr_status_t find_parts(const pr_config_t *c, const journal_t *j, pr_taken
 }
 
 /* ---- policies by their searches ---- */
-
-static pr_status_t name_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
 
 /* Who asks which job makes an adapter. */
 typedef struct trainer {
@@ -299,7 +327,7 @@ static json_t *by_objective(const pr_config_t *c, const json_t *list)
 }
 
 /* parts is taken over. */
-static void tell(const pr_config_t *c, pr_taken_t *t, json_t *parts, const json_t *found, const row_t *row,
+static void tell(const pr_config_t *c, pr_taken_t *t, json_t *parts, const json_t *found, const json_t *row,
                  const journal_t *j)
 {
     json_t *a = t->about = json_object();
@@ -315,15 +343,15 @@ static void tell(const pr_config_t *c, pr_taken_t *t, json_t *parts, const json_
     if (json_object_size(t->spec.options) > 0)
         json_object_set(a, "mix_options", t->spec.options);
     json_object_set_new(a, "parts", parts);
-    json_object_set(a, "weights", row->weights); // a missing value is not set
-    if (found && !row->mean) {                   // before the tables are written
+    json_object_set(a, "weights", json_object_get(row, "weights")); // a missing value is not set
+    if (found && !row) {                                            // before the tables are written
         json_object_set_new(a, "mean", by_objective(c, json_object_get(found, "mean")));
         json_object_set_new(a, "se", by_objective(c, json_object_get(found, "se")));
         json_object_set(a, "prompts", json_object_get(found, "count"));
     }
-    json_object_set(a, "mean", row->mean);
-    json_object_set(a, "se", row->se);
-    json_object_set(a, "prompts", row->prompts);
+    json_object_set(a, "mean", json_object_get(row, "mean"));
+    json_object_set(a, "se", json_object_get(row, "se"));
+    json_object_set(a, "prompts", json_object_get(row, "prompts"));
     json_object_set_new(a, "base_model", json_string(c->model_name));
     const json_t *hash = json_object_get(json_object_get(json_object_get(j->start, "inputs"), "model"), "hash"),
                  *version = json_object_get(j->start, "version");
@@ -332,39 +360,48 @@ static void tell(const pr_config_t *c, pr_taken_t *t, json_t *parts, const json_
     json_object_set_new(a, "taken_by", json_string(PR_VERSION));
 }
 
-static void row_clear(row_t *r)
-{
-    json_decref(r->weights);
-    json_decref(r->mean);
-    json_decref(r->se);
-    json_decref(r->prompts);
-}
+/* ---- points ---- */
 
-/* ---- a point ---- */
-
-static pr_status_t take_point(const pr_config_t *c, const char *wanted, pr_taken_t *t, pr_error_t *err)
+static pr_status_t take_found(const pr_config_t *c, const journal_t *j, const json_t *row, pr_taken_t *t,
+                              pr_error_t *err)
 {
-    journal_t j;
-    row_t row = {.c = c, .point = t->point};
+    const json_t *found = json_object_get(j->found, t->point);
+    const char *search = json_string_value(json_object_get(found, "search"));
     json_t *parts = json_array();
     pr_status_t status;
-    PR_GO(read_journal(c, wanted, &j, err));
-    PR_GO(find_id(c, wanted, &j, t->point, err));
-    PR_GO(read_cells(c, find_row, &row, err));
-    const json_t *found = json_object_get(j.found, t->point);
-    const char *search = json_string_value(json_object_get(found, "search"));
     t->search = pr_strdup(search ? search : "");
     t->seed = json_integer_value(json_object_get(found, "seed"));
     t->method = method_of(c, t->search);
     if (json_object_get(found, "policy"))
         PR_GO(pr_policy_parse(json_object_get(found, "policy"), &t->spec, err));
     else
-        PR_GO(policy_by_identity(c, found, row.weights, t, err));
-    PR_GO(find_parts(c, &j, t, parts, err));
-    tell(c, t, json_incref(parts), found, &row, &j);
+        PR_GO(policy_by_identity(c, found, json_object_get(row, "weights"), t, err));
+    if (t->spec.condition)
+        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "point %s: its policy is told its weights, which is not supported here",
+                      t->point));
+    PR_GO(find_parts(c, j, t, parts, err));
+    tell(c, t, json_incref(parts), found, row, j);
 done:
     json_decref(parts);
-    row_clear(&row);
+    return status;
+}
+
+pr_status_t pr_take_points(const pr_config_t *c, size_t n, const char *const *wanted, pr_taken_t *out, pr_error_t *err)
+{
+    journal_t j;
+    rows_t rows = {.c = c, .row = json_object()};
+    pr_status_t status;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (pr_taken_t){.seed = 0};
+    PR_GO(read_journal(c, wanted, n, &j, err));
+    for (size_t i = 0; i < n; i++)
+        PR_GO(find_id(c, wanted[i], &j, out[i].point, err));
+    rows.found = j.found;
+    PR_GO(read_cells(c, note_row, &rows, err));
+    for (size_t i = 0; i < n; i++)
+        PR_GO(take_found(c, &j, json_object_get(rows.row, out[i].point), &out[i], err));
+done:
+    json_decref(rows.row);
     journal_clear(&j);
     return status;
 }
@@ -534,8 +571,7 @@ static pr_status_t take_weights(const pr_config_t *c, const pr_take_wish_t *wish
 {
     near_t near = {.c = c, .wish = wish, .at = json_object(), .distance = INFINITY};
     journal_t j = {0};
-    json_t *parts = json_array();
-    row_t row = {.c = c};
+    json_t *parts = json_array(), *weights = json_object(), *row = json_pack("{s:o}", "weights", weights);
     pr_status_t status;
     PR_GO(check_weights(c, wish, err));
     PR_GO(pick_seed(c, wish->seed, &t->seed, err));
@@ -545,20 +581,20 @@ static pr_status_t take_weights(const pr_config_t *c, const pr_take_wish_t *wish
     if (json_object_size(near.at) > 1)
         PR_GO(several(&near, err));
     if (json_object_size(near.at) == 1) {
-        status = take_point(c, json_object_iter_key(json_object_iter(near.at)), t, err);
+        const char *id = json_object_iter_key(json_object_iter(near.at));
+        status = pr_take_points(c, 1, &id, t, err);
         goto done;
     }
-    PR_GO(read_journal(c, "-", &j, err));
+    PR_GO(read_journal(c, NULL, 0, &j, err));
     PR_GO(wish->mix ? take_experts(c, wish, t, err) : take_searched(c, &near, t, err));
     if (!t->search)
         t->search = pr_strdup("");
     PR_GO(find_parts(c, &j, t, parts, err));
-    row.weights = json_object();
     for (int k = 0; k < c->n_objectives; k++)
-        json_object_set_new(row.weights, c->objective[k].name, pr_json_real(wish->weights[k]));
-    tell(c, t, json_incref(parts), NULL, &row, &j);
+        json_object_set_new(weights, c->objective[k].name, pr_json_real(wish->weights[k]));
+    tell(c, t, json_incref(parts), NULL, row, &j);
 done:
-    row_clear(&row);
+    json_decref(row);
     json_decref(parts);
     json_decref(near.at);
     journal_clear(&j);
@@ -568,7 +604,7 @@ done:
 pr_status_t pr_take(const pr_config_t *c, const pr_take_wish_t *wish, pr_taken_t *out, pr_error_t *err)
 {
     *out = (pr_taken_t){.seed = 0};
-    return wish->point ? take_point(c, wish->point, out, err) : take_weights(c, wish, out, err);
+    return wish->point ? pr_take_points(c, 1, &wish->point, out, err) : take_weights(c, wish, out, err);
 }
 
 void pr_taken_clear(pr_taken_t *t)

@@ -46,6 +46,9 @@ typedef struct pr_taken {
  * that is not there), PR_ERR_USAGE (several points, or several searches that make different policies of the weights;
  * weights that do not fit), PR_ERR_FORMAT (a table or an adapter that is not what was written). */
 pr_status_t pr_take(const pr_config_t *c, const pr_take_wish_t *wish, pr_taken_t *out, pr_error_t *err);
+/* Of several points, out [n], each to be cleared, also after an error: the journal and the table are read once. Errors:
+ * those of pr_take. */
+pr_status_t pr_take_points(const pr_config_t *c, size_t n, const char *const *wanted, pr_taken_t *out, pr_error_t *err);
 void pr_taken_clear(pr_taken_t *t);
 
 /* Is it one adapter, exactly: by its mix, or as one part of weight 1 is alone? */
