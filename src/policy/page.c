@@ -11,8 +11,8 @@ static const char intro[] =
     "A mix says how experts and weights make one policy. A sweep names it as `aggregate`, or as `mix` of one of its "
     "`policies`; `generate`, `logits` and "
     "`score` take it as `--aggregate`, with options after it: `--aggregate \"states; layer=2\"`; `export` writes "
-    "those "
-    "that are one adapter. In the formulas w are the weights, p_k the next-token distribution of expert k, z_k its "
+    "those that are one adapter as one, and the parts of the others. In the formulas w are the weights, p_k the "
+    "next-token distribution of expert k, z_k its "
     "hidden state after the last layer, H the language-model head, and s_k B_k A_k what its adapter adds to a "
     "weight.\n";
 

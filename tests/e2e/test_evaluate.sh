@@ -91,6 +91,7 @@ hold_at journal:job_done 2
 pid=$!
 held "$pid"
 kill -TERM "$pid"
+let_go
 code=0
 wait "$pid" || code=$?
 [ "$code" -eq 1 ] || fail "SIGTERM: exit code $code, expected 1"

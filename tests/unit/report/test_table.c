@@ -235,7 +235,7 @@ START_TEST(front_table_aligns)
     }
     ck_assert_int_eq(column, 5 + 2 + 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2);
     ck_assert_ptr_nonnull(strstr(text, "25 %  p0     first row\n"));
-    ck_assert_ptr_nonnull(strstr(text, "0 %   second row\n"));
+    ck_assert_ptr_nonnull(strstr(text, "0 %   p2     second row\n"));
     ck_assert_ptr_nonnull(strstr(text, " ± –"));
     ck_assert_str_eq(line, "");
     free(text);
