@@ -21,11 +21,11 @@ static bool find_slot(const pr_model_config_t *c, const pr_adapter_t *a, const c
 {
     for (int i = 0; a && i < c->n_layer; i++)
         for (int s = 0; s < PR_N_SLOT; s++) {
-            char whole[160];
+            char module[128], whole[160];
             if (pr_adapter_at(a, i, (pr_slot_t)s)->r == 0)
                 continue;
-            pr_slot_module(c, i, (pr_slot_t)s, whole, sizeof whole - 8);
-            strcat(whole, ".weight");
+            pr_slot_module(c, i, (pr_slot_t)s, module, sizeof module);
+            snprintf(whole, sizeof whole, "%s.weight", module);
             if (strcmp(name, whole) == 0 || strcmp(name, strchr(whole, '.') + 1) == 0) {
                 *layer = i;
                 *slot = (pr_slot_t)s;
