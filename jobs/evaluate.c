@@ -330,10 +330,10 @@ static json_t *summarise(const pr_evaluate_run_t *e, const pr_segment_place_t *p
         json_array_append_new(means, pr_json_real(e->mean[k]));
         json_array_append_new(errors, pr_json_real(e->se[k]));
     }
-    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o, s:o}", "mean", means, "se", errors, "n", e->in.count, "cut",
-                     pr_json_real(pr_responses_cut(&e->responses)), "tokens", (json_int_t)e->decoded.generated,
+    return json_pack("{s:o, s:o, s:i, s:o, s:I, s:I, s:o, s:o, s:O}", "mean", means, "se", errors, "n", e->in.count,
+                     "cut", pr_json_real(pr_responses_cut(&e->responses)), "tokens", (json_int_t)e->decoded.generated,
                      "prefilled", (json_int_t)e->decoded.prefilled, "seconds", pr_json_real(seconds), "place",
-                     pr_segment_place_json(place));
+                     pr_segment_place_json(place), "policy", e->in.policy);
 }
 
 static pr_status_t evaluate_run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,

@@ -2,8 +2,9 @@
 /* The evaluate job: what a policy scores on a range of the evaluation prompts.
  *
  * Result: {"mean": [K], "se": [K] (null: of one prompt), "n": prompts, "cut": share of the responses that
- * max_new_tokens cut, "tokens", "prefilled", "seconds"}; prompts' own scores and responses are in a checkpoint
- * (store/layout.h) of sections "scores" double [count,K], "responses" a JSON list of the first response to each,
+ * max_new_tokens cut, "tokens", "prefilled", "seconds", "place": where its record is (segment.h), "policy": that of the
+ * inputs, as whoever takes the policy home finds it in the journal}; prompts' own scores and responses are in that
+ * record, of sections "scores" double [count,K], "responses" a JSON list of the first response to each,
  * "finish" a letter each. */
 #ifndef PR_JOBS_EVALUATE_H
 #define PR_JOBS_EVALUATE_H

@@ -192,37 +192,63 @@ static const json_t *named(const json_t *list, const char *name, size_t *index)
 
 /* ---- objectives, policies, searches ---- */
 
+static bool is_reported(const json_t *objective)
+{
+    return strcmp(text_of(objective, "role"), "report") == 0;
+}
+
 static char *names_of(const json_t *list)
 {
     pr_buf_t b = {0};
     size_t i;
     json_t *one;
     pr_buf_puts(&b, "");
-    json_array_foreach((json_t *)(uintptr_t)list, i, one)
-        pr_buf_printf(&b, "%s%s", i ? ", " : "", text_of(one, "name"));
+    json_array_foreach((json_t *)(uintptr_t)list, i, one) if (!is_reported(one))
+        pr_buf_printf(&b, "%s%s", b.len ? ", " : "", text_of(one, "name"));
     return b.data;
 }
 
-/* Points are vectors of the objectives, in their order. */
+static const json_t *objective_named(const json_t *list, const char *name)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(text_of(json_array_get(list, i), "name"), name) == 0)
+            return json_array_get(list, i);
+    return NULL;
+}
+
+static void compare_objective(pr_comparing_t *c, const json_t *a, const json_t *b)
+{
+    const pr_objective_type_t *type = pr_objective_type(text_of(b, "type"));
+    bool typed = type && strcmp(text_of(a, "type"), text_of(b, "type")) == 0;
+    pr_rows_of_t rows = {pr_objective_keys, typed ? type->options : NULL};
+    pr_buf_t shown = {0};
+    pr_buf_printf(&shown, "objectives.%s.", text_of(b, "name"));
+    compare_groups(c, &rows, "", "objectives[].", shown.data, a, b, NULL);
+    pr_buf_free(&shown);
+}
+
+/* Points are vectors of the objectives, in their order. One that is only reported is a column: a further one adds work. */
 static void compare_objectives(pr_comparing_t *c)
 {
     const json_t *before = json_object_get(c->before->config, "objectives"),
-                 *after = json_object_get(c->after->config, "objectives");
+                 *after = json_object_get(c->after->config, "objectives"), *a;
     char *from = names_of(before), *to = names_of(after);
     bool same = strcmp(from, to) == 0;
     if (!same)
         tell_text(c, "objectives", from, to);
     free(from);
     free(to);
-    for (size_t i = 0; same && i < json_array_size(after); i++) {
-        const json_t *a = json_array_get(before, i), *b = json_array_get(after, i);
-        const pr_objective_type_t *type = pr_objective_type(text_of(b, "type"));
-        bool typed = type && strcmp(text_of(a, "type"), text_of(b, "type")) == 0;
-        pr_rows_of_t rows = {pr_objective_keys, typed ? type->options : NULL};
-        pr_buf_t shown = {0};
-        pr_buf_printf(&shown, "objectives.%s.", text_of(b, "name"));
-        compare_groups(c, &rows, "", "objectives[].", shown.data, a, b, NULL);
-        pr_buf_free(&shown);
+    for (size_t i = 0; same && i < json_array_size(after); i++)
+        if ((a = objective_named(before, text_of(json_array_get(after, i), "name"))))
+            compare_objective(c, a, json_array_get(after, i));
+    for (size_t i = 0; i < json_array_size(before); i++) {
+        const char *name = text_of(json_array_get(before, i), "name");
+        if (is_reported(json_array_get(before, i)) && !objective_named(after, name)) {
+            pr_buf_t key = {0};
+            pr_buf_printf(&key, "objectives.%s", name);
+            tell_text(c, key.data, "reported", "left out");
+            pr_buf_free(&key);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ typedef int (*pr_verb_fn)(int argc, char **argv);
     X(run, "run", true)                                                                                                \
     X(status, "status", false)                                                                                         \
     X(front, "front", false)                                                                                           \
+    X(evaluate, "evaluate", true)                                                                                      \
     X(export, "export", false)                                                                                         \
     X(clean, "clean", false)                                                                                           \
     X(tokenize, "tokenize", false)                                                                                     \

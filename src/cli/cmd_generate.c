@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PLAIN_TOKENS = 40 }; // new ones, where nothing says how many
+
 typedef struct options {
     pr_cli_engine_options_t engine;
     const char *prompt, *prompts;
@@ -18,12 +20,12 @@ typedef struct options {
     bool greedy, ignore_eos, json;
     double temperature, top_p; // negative: not given
     int64_t seed;              // negative: not given
-    int max_new_tokens;
+    int max_new_tokens;        // 0: not given
     pr_texts_t stop;
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_CLI_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_PLACE(options_t, engine),
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The prompt as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
     PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
@@ -35,8 +37,8 @@ static const pr_option_t args[] = {
     PR_ARG("--top-p", REAL, offsetof(options_t, top_p), "P",
            "Draw from the fewest tokens that hold this probability. Default: 1, all.", .min = 1e-6, .max = 1),
     PR_ARG("--seed", INT64, offsetof(options_t, seed), "S", "Seed of the draws. Default: 1.", .min = 0, .max = 0x1p63),
-    PR_ARG_DEFAULT("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "40", "Longest continuation.",
-                   .min = 1, .max = INT_MAX),
+    PR_ARG("--max-new-tokens", INT, offsetof(options_t, max_new_tokens), "N", "Longest continuation. Default: 40.",
+           .min = 1, .max = INT_MAX),
     PR_ARG("--stop", STRINGS, offsetof(options_t, stop), "TEXT",
            "End at this text, in which \\n, \\t, \\r and \\\\ stand for what they do in C; may be repeated. The text "
            "printed ends before it. So it is with the stop_strings of the "
@@ -50,9 +52,12 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_generate = {
     .name = "generate",
-    .synopsis = "MODEL_DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
-    .summary = "Continue prompts with a model, or with the policy that adapters and weights make.",
-    .help = "",
+    .synopsis = "DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
+    .summary = "Continue prompts with a model, with the policy that adapters and weights make, or with one of a sweep.",
+    .help =
+        "With a sweep's results directory it speaks as the sweep evaluates: what is not given of --greedy, "
+        "--temperature, --top-p and --max-new-tokens is as its `evaluate` says, and its `stop` texts end a response "
+        "too. A policy speaks by its own mix; each adapter is compared with what its job wrote.",
     .args = args,
 };
 
@@ -156,32 +161,61 @@ static bool stop(void *self, int seq, const int32_t *ids, int n)
     return pr_stops_hit(self, ids, n);
 }
 
+// How it is drawn: as was asked for, else as the sweep evaluates, else by plain sampling.
+static pr_sampling_t sampling_of(const options_t *o, const pr_config_t *sweep)
+{
+    bool drawn = o->temperature >= 0 || o->top_p >= 0 || o->seed >= 0;
+    pr_sampling_t s = {o->greedy, 1, 1};
+    if (sweep)
+        s = (pr_sampling_t){o->greedy || (sweep->evaluate.greedy && !drawn), sweep->evaluate.temperature,
+                            sweep->evaluate.top_p};
+    s.temperature = o->temperature < 0 ? s.temperature : o->temperature;
+    s.top_p = o->top_p < 0 ? s.top_p : o->top_p;
+    return s;
+}
+
+// Those that were given and the sweep's. The caller frees the list.
+static const char **given_stops(const options_t *o, const pr_config_t *sweep, int *n)
+{
+    int more = sweep ? sweep->stop.n : 0;
+    const char **text = pr_alloc((size_t)(o->stop.n + more), sizeof *text);
+    *n = 0;
+    for (int i = 0; i < o->stop.n; i++)
+        text[(*n)++] = o->stop.item[i];
+    for (int i = 0; i < more; i++)
+        text[(*n)++] = sweep->stop.item[i];
+    return text;
+}
+
 static pr_status_t run(const options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
     batch_t b = {0};
     pr_decoded_t d = {0};
     pr_stops_t stops = {0};
-    const char **stop_text = NULL;
-    int n_stop;
+    const char **stop_text = NULL, **given = NULL;
+    int n_stop, n_given;
     pr_status_t status;
     PR_GO(pr_cli_engine_open(&o->engine, true, e, err));
     PR_GO(batch_make(e, o, &b, err));
-    stop_text = pr_stop_texts(&e->model->config, o->stop.n, o->stop.item, &n_stop);
+    given = given_stops(o, e->sweep, &n_given);
+    stop_text = pr_stop_texts(&e->model->config, n_given, given, &n_stop);
     PR_GO(pr_stops_init(&stops, e->tokenizer, n_stop, stop_text, err));
-    pr_decode_options_t decode = {
-        .sampling = {o->greedy, o->temperature < 0 ? 1 : o->temperature, o->top_p < 0 ? 1 : o->top_p},
-        .samples = 1,
-        .max_new_tokens = o->max_new_tokens,
-        .ignore_eos = o->ignore_eos,
-        .key = pr_rng_key((uint64_t)(o->seed < 0 ? 1 : o->seed), "generate", ""),
-        .stop = n_stop > 0 ? stop : NULL,
-        .self = &stops};
+    pr_decode_options_t decode = {.sampling = sampling_of(o, e->sweep),
+                                  .samples = 1,
+                                  .max_new_tokens = o->max_new_tokens ? o->max_new_tokens
+                                                    : e->sweep        ? e->sweep->evaluate.max_new_tokens
+                                                                      : PLAIN_TOKENS,
+                                  .ignore_eos = o->ignore_eos,
+                                  .key = pr_rng_key((uint64_t)(o->seed < 0 ? 1 : o->seed), "generate", ""),
+                                  .stop = n_stop > 0 ? stop : NULL,
+                                  .self = &stops};
     double begin = pr_time_monotonic();
     PR_GO(pr_decode(&e->policy, 1, e->w, b.n, b.start, b.ids, &decode, &d, err));
     status = print_all(o, &b, &stops, &d, pr_time_monotonic() - begin, err);
 done:
     pr_stops_clear(&stops);
     free(stop_text);
+    free(given);
     pr_decoded_clear(&d);
     batch_clear(&b);
     return status;
@@ -219,6 +253,7 @@ int pr_cmd_generate(int argc, char **argv)
     pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
+    o.engine.sweeps = true;
     if (pr_cli_parse(&pr_command_generate, argc, argv, &o, &code)) {
         for (int i = 0; i < o.stop.n; i++)
             o.stop.item[i] = unescape(o.stop.item[i]);

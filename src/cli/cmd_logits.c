@@ -17,7 +17,7 @@ typedef struct options {
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_CLI_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_PLACE(options_t, engine),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The sequence as token ids."),
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The sequence as text."),
     PR_CLI_ENGINE_ARGS(options_t, engine),
@@ -30,7 +30,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_logits = {
     .name = "logits",
-    .synopsis = "MODEL_DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
+    .synopsis = "DIR (--ids 1,2,3 | --prompt TEXT) [--adapter DIR --weights A,B,...] [--all] --json",
     .summary = "Print the logits of the next token.",
     .help = "With experts: params and states print the head's output for the combined state, logits the sum of w log p "
             "over "
@@ -130,6 +130,7 @@ int pr_cmd_logits(int argc, char **argv)
     pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
+    o.engine.sweeps = true;
     if (pr_cli_parse(&pr_command_logits, argc, argv, &o, &code)) {
         if ((o.ids.n > 0) == (o.prompt != NULL))
             code = pr_cli_usage(&pr_command_logits, "expected --ids or --prompt");

@@ -5,13 +5,12 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "mpi/launch.h"
+#include "cli/together.h"
 #include "mpi/transport.h"
 #include "run/run.h"
 #include "sweeps/phases.h"
 #include "sweeps/place.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,35 +61,6 @@ const pr_command_t pr_command_run = {
         "command continues it.",
     .args = args,
 };
-
-static volatile sig_atomic_t signalled;
-
-static void on_signal(int number)
-{
-    signalled = number;
-}
-
-/* Signals get a stack of their own: oneDNN's kernels use the stack pointer for their work space, and what the kernel
- * puts there when a signal comes would fall on the heap below it. */
-static void catch_signals(void)
-{
-    static char stack[1 << 16] __attribute__((aligned(64)));
-    static const int caught[] = {SIGTERM, SIGINT, SIGUSR1};
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
-    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
-    sigemptyset(&a.sa_mask);
-    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
-        sigaddset(&a.sa_mask, caught[i]); // one at a time on that stack
-    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
-        sigaction(caught[i], &a, NULL);
-    signal(SIGPIPE, SIG_IGN); // a scorer or a terminal that goes away is an error to report, not an end
-}
-
-static bool stopping(void *self)
-{
-    (void)self;
-    return signalled != 0;
-}
 
 typedef struct screen {
     bool live; // a line that is written over; else a line every ten seconds
@@ -146,22 +116,6 @@ static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
     fflush(stdout);
 }
 
-/* Do all ranks have a command line that they can use? One that had not must not leave the others waiting for it.
- * *mixed: some have and some have not. */
-static pr_status_t agree_on_options(pr_world_t *w, bool usable, bool *mixed, pr_error_t *err)
-{
-    pr_status_t status = PR_OK, any = pr_world_agree(w, usable ? PR_ERR_USAGE : PR_OK, NULL);
-    if (!usable)
-        status =
-            pr_fail(err, PR_ERR_USAGE,
-                    "rank %d on %s was given a command line that is wrong or asks for help only, while others were "
-                    "not; all must be given the same",
-                    pr_world_rank(w), pr_world_host(w));
-    status = pr_world_agree(w, status, err);
-    *mixed = status != PR_OK && any != PR_OK;
-    return status;
-}
-
 /* code: of the command line, where it says that there is nothing to run; -1: run. */
 static int run(const options_t *o, int code, int *argc, char ***argv)
 {
@@ -171,14 +125,14 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     bool other = pr_world_is_other(), mixed;
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
-    catch_signals(); // after MPI's own
+    pr_cli_catch_signals(); // after MPI's own
     screen_t screen = {.live = isatty(STDERR_FILENO) || getenv(PR_LAUNCH_TERMINAL),
                        .quiet = o->quiet,
                        .last = pr_time_monotonic(),
                        .rows = o->rows};
-    pr_run_hooks_t hooks = {stopping, show_progress, show_front, &screen, show_started, o->replace};
+    pr_run_hooks_t hooks = {pr_cli_stopping, show_progress, show_front, &screen, show_started, o->replace};
     bool first = pr_world_rank(w) == 0;
-    pr_status_t status = agree_on_options(w, code < 0, &mixed, &err);
+    pr_status_t status = pr_cli_agree_on_options(w, code < 0, &mixed, &err);
     if (status == PR_OK) {
         if (first)
             status = pr_sweep_config_read(o->config, o->set.item, o->set.n, PR_PLACE_ALL, &config, &err);
@@ -200,25 +154,6 @@ int pr_cmd_run_none(int code)
     char name[] = "paretorank", *words[] = {name, NULL}, **argv = words;
     int argc = 1;
     return pr_world_processes() > 1 ? run(&(options_t){0}, code, &argc, &argv) : code;
-}
-
-/* Every process reads the same command line; what is wrong with it, or its help, is said by the first. */
-static bool parse(int argc, char **argv, options_t *o, int *code)
-{
-    int keep[2] = {-1, -1}, null = pr_world_is_other() ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
-    for (int i = 0; i < 2 && null >= 0; i++) {
-        keep[i] = dup(STDOUT_FILENO + i);
-        dup2(null, STDOUT_FILENO + i);
-    }
-    bool ok = pr_cli_parse(&pr_command_run, argc, argv, o, code);
-    fflush(stdout);
-    for (int i = 0; i < 2 && keep[i] >= 0; i++) {
-        dup2(keep[i], STDOUT_FILENO + i);
-        close(keep[i]);
-    }
-    if (null >= 0)
-        close(null);
-    return ok;
 }
 
 /* ---- --ranks ---- */
@@ -302,7 +237,7 @@ int pr_cmd_run(int argc, char **argv)
 {
     options_t o = {0};
     int code;
-    if (!parse(argc, argv, &o, &code))
+    if (!pr_cli_parse_together(&pr_command_run, argc, argv, &o, &code))
         code = pr_cmd_run_none(code);
     else if (!launched(&o, argc, argv, &code))
         code = run(&o, -1, &argc, &argv);

@@ -17,7 +17,7 @@ typedef struct options {
 } options_t;
 
 static const pr_option_t args[] = {
-    PR_CLI_ENGINE_MODEL(options_t, engine),
+    PR_CLI_ENGINE_PLACE(options_t, engine),
     PR_ARG("--text", STRING, offsetof(options_t, text), "TEXT", "What is scored, as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "What is scored, as token ids."),
     PR_CLI_ENGINE_ARGS(options_t, engine),
@@ -27,7 +27,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_score = {
     .name = "score",
-    .synopsis = "MODEL_DIR (--text TEXT | --ids 1,2,3) [--adapter DIR --weights A,B,...] [--json]",
+    .synopsis = "DIR (--text TEXT | --ids 1,2,3) [--adapter DIR --weights A,B,...] [--json]",
     .summary = "Print log-probabilities of a text's tokens, or the scores of a classification model.",
     .help =
         "JSON of a language model: ids; logprobs, one for every token but the first, given those before it; their sum, "
@@ -171,6 +171,7 @@ int pr_cmd_score(int argc, char **argv)
     pr_cli_engine_t e = {0};
     pr_error_t err;
     int code;
+    o.engine.sweeps = true;
     if (pr_cli_parse(&pr_command_score, argc, argv, &o, &code)) {
         if ((o.ids.n > 0) == (o.text != NULL))
             code = pr_cli_usage(&pr_command_score, "expected --text or --ids");

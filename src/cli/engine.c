@@ -26,7 +26,7 @@ static pr_status_t check_weights(const pr_cli_engine_options_t *o, pr_error_t *e
     if (k > 1 && n == 0)
         return pr_fail(err, PR_ERR_USAGE, "%d adapters: expected --weights with one number each", k);
     if (n > 0 && n != k)
-        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one an --adapter", n, k);
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one per --adapter", n, k);
     return PR_OK;
 }
 
@@ -70,7 +70,7 @@ static pr_status_t set_option(const pr_mix_t *mix, json_t *options, const char *
 
 static pr_status_t read_mix(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
-    if (pr_mix_parse(o->mix, &e->policy.mix, &e->mix_options, err) != PR_OK)
+    if (pr_mix_parse(o->mix ? o->mix : "states", &e->policy.mix, &e->mix_options, err) != PR_OK)
         return pr_fail_in(err, "--aggregate");
     e->policy.mix_options = e->mix_options;
     if (o->layer != PR_CLI_ENGINE_NO_LAYER)
@@ -196,6 +196,15 @@ done:
 pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out, pr_error_t *err)
 {
     *out = (pr_cli_engine_t){.one = 1};
+    if (o->sweeps && pr_cli_engine_is_sweep(o->model))
+        return pr_cli_engine_open_sweep(o, tokenizer, out, err);
+    if (o->point || o->search || o->experts >= 0 || o->set.n > 0)
+        return pr_fail(err, PR_ERR_USAGE, "%s goes with a sweep's results directory, which %s is not",
+                       o->point          ? "--point"
+                       : o->search       ? "--search"
+                       : o->experts >= 0 ? "--experts"
+                                         : "--set",
+                       o->model);
     PR_TRY(check_weights(o, err));
     PR_TRY(read_mix(o, out, err));
     PR_TRY(pr_linalg_start(o->threads, err));
@@ -226,6 +235,8 @@ void pr_cli_engine_close(pr_cli_engine_t *e)
         pr_tokenizer_free(&e->tokenizer);
     if (e->model)
         pr_model_free(&e->model);
+    pr_taken_clear(&e->taken);
+    pr_config_free(&e->sweep);
     *e = (pr_cli_engine_t){0};
 }
 

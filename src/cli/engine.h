@@ -5,7 +5,9 @@
 #define PR_CLI_ENGINE_H
 
 #include "cli/cli.h"
+#include "config/config.h"
 #include "policy/policy.h"
+#include "sweeps/take.h"
 #include "tokenizer/tokenizer.h"
 
 #include <limits.h>
@@ -13,12 +15,17 @@
 
 typedef struct pr_cli_engine_options {
     const char *model; // directory
+    bool sweeps;       // it may be a sweep's results directory
     pr_texts_t adapters;
     pr_reals_t weights;
-    const char *mix;          // "NAME; KEY=VALUE; ..."
+    const char *mix;          // "NAME; KEY=VALUE; ..."; NULL: not given
     const char *norm;         // option "norm" of it; NULL: not given
     int layer;                // option "layer" of it; PR_CLI_ENGINE_NO_LAYER: not given
     const char *gram_prompts; // file, or NULL
+    const char *point;        // of a results directory; NULL: not given
+    const char *search;       // likewise
+    int64_t experts;          // seed of its experts; negative: not given
+    pr_texts_t set;           // overrides of its configuration
     int threads;
 } pr_cli_engine_options_t;
 
@@ -26,24 +33,43 @@ enum { PR_CLI_ENGINE_NO_LAYER = -2 };
 /* Before options are parsed. */
 #define PR_CLI_ENGINE_DEFAULTS                                                                                         \
     {                                                                                                                  \
-        .mix = "states", .layer = PR_CLI_ENGINE_NO_LAYER, .threads = 1                                                 \
+        .layer = PR_CLI_ENGINE_NO_LAYER, .experts = -1, .threads = 1                                                   \
     }
 
 /* Rows of a verb's table: type is the verb's structure, member its pr_cli_engine_options_t. */
 #define PR_CLI_ENGINE_MODEL(type, member)                                                                              \
     PR_ARG_REQUIRED("MODEL_DIR", STRING, offsetof(type, member.model), "DIR",                                          \
                     "A Hugging Face model directory: config.json, safetensors, tokenizer.json.")
+/* The same of verbs that have PR_CLI_ENGINE_ARGS. */
+#define PR_CLI_ENGINE_PLACE(type, member)                                                                              \
+    PR_ARG_REQUIRED("DIR", STRING, offsetof(type, member.model), "DIR",                                                \
+                    "A Hugging Face model directory: config.json, safetensors, tokenizer.json; or a sweep's results "  \
+                    "directory, of which --point or --weights says which policy.")
 #define PR_CLI_ENGINE_NAME(name) " " #name
 #define PR_CLI_ENGINE_ARGS(type, member)                                                                               \
     PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
            "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
-        PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
-               "Preference weights, one an adapter, in their order. Default for one adapter: 1.", .min = 0,            \
-               .max = 1e9),                                                                                            \
-        PR_ARG_DEFAULT("--aggregate", STRING, offsetof(type, member.mix), "MIX", "states",                             \
-                       "How experts and weights make one policy, one of" PR_MIX_LIST(                                  \
-                           PR_CLI_ENGINE_NAME) "; with options of its own behind it such as \"states; layer=1\" "      \
-                                               "(paretorank help mixes)."),                                            \
+        PR_ARG(                                                                                                        \
+            "--weights", REALS, offsetof(type, member.weights), "A,B,...",                                             \
+            "Preference weights, one per adapter, or per objective of a results directory, in their order. Default "   \
+            "for one adapter: 1.",                                                                                     \
+            .min = 0, .max = 1e9),                                                                                     \
+        PR_ARG("--aggregate", STRING, offsetof(type, member.mix), "MIX",                                               \
+               "How experts and weights make one policy, one of" PR_MIX_LIST(                                          \
+                   PR_CLI_ENGINE_NAME) "; with options of its own after it such as \"states; layer=1\" "               \
+                                       "(paretorank help mixes). Default: states; of a results directory, as the "     \
+                                       "search has it."),                                                              \
+        PR_ARG("--point", STRING, offsetof(type, member.point), "ID",                                                  \
+               "Of a results directory: the policy of this point, by its own mix: an id of the column point of "       \
+               "cells.csv and of `paretorank front`, or what only one of them begins with."),                          \
+        PR_ARG("--search", STRING, offsetof(type, member.search), "NAME",                                              \
+               "Of a results directory with --weights: the policy that this search of the sweep makes of them."),      \
+        PR_ARG("--experts", INT64, offsetof(type, member.experts), "S",                                                \
+               "Of a results directory with --weights: the experts of this seed. Default: the first of seeds.",        \
+               .min = 0, .max = INT32_MAX),                                                                            \
+        PR_ARG("--set", STRINGS, offsetof(type, member.set), "KEY=VALUE",                                              \
+               "Of a results directory: overrides a key of the sweep's configuration, such as a model that has "       \
+               "moved; may be repeated."),                                                                             \
         PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
                "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; "     \
                "every expert's inputs on the first of them and on its greedy responses, of as many tokens as "         \
@@ -68,8 +94,27 @@ typedef struct pr_cli_engine {
     const double *w; // of the policy's adapters: the options', or the default
     double one;
     pr_policy_t policy;
+    /* Of a results directory. */
+    pr_config_t *sweep; // NULL: it is none
+    pr_taken_t taken;
+    double coefficient[PR_MAX_PARTS];
 } pr_cli_engine_t;
 
+/* Does it hold a sweep's results, and no model? */
+bool pr_cli_engine_is_sweep(const char *dir);
+/* pr_cli_engine_open of such a directory. */
+pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out,
+                                     pr_error_t *err);
+/* What the options of a verb say of a policy of a results directory; the texts are the command line's. */
+typedef struct pr_cli_take {
+    const char *point, *search, *mix; // NULL: not given
+    const pr_reals_t *weights;
+    int64_t seed; // negative: not given
+    const pr_texts_t *set;
+} pr_cli_take_t;
+/* The caller frees *sweep and clears *out, also after an error; both are all zero before. Errors: those of
+ * pr_sweep_config_read and pr_take, PR_ERR_CONFIG (the mix). */
+pr_status_t pr_cli_take(const char *dir, const pr_cli_take_t *o, pr_config_t **sweep, pr_taken_t *out, pr_error_t *err);
 /* Loads what the options name. Errors: PR_ERR_USAGE (weights and adapters do not fit), those of loading. The caller
  * clears the engine with pr_cli_engine_close, also after an error. */
 pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out, pr_error_t *err);

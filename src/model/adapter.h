@@ -8,6 +8,7 @@
 #define PR_MODEL_ADAPTER_H
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/rng.h"
 #include "model/config.h"
 
@@ -78,6 +79,9 @@ pr_status_t pr_adapter_read(const char *dir, const pr_model_config_t *c, pr_adap
  * alpha_pattern where slots differ). base is put into base_model_name_or_path (may be NULL). */
 pr_status_t pr_adapter_write(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c, const char *base,
                              pr_error_t *err);
+/* The same with metadata of one's own in the safetensors file: an object of texts, borrowed; NULL: none. */
+pr_status_t pr_adapter_write_with(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c, const char *base,
+                                  const json_t *metadata, pr_error_t *err);
 /* The adapter that is exactly sum_k w_k * adapter_k, by concatenating ranks: r = sum r_k, A stacked, B stacked with w_k
  * s_k folded in, scale 1. Adapters with w_k = 0 are left out. n >= 1. */
 pr_status_t pr_adapter_concat(const pr_adapter_t *const *adapters, const double *w, int n, const pr_model_config_t *c,

@@ -26,7 +26,8 @@ static void add_matrix(pr_tensor_t *t, const char *module, const char *which, in
                        .data = (const unsigned char *)data};
 }
 
-static pr_status_t write_tensors(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c, pr_error_t *err)
+static pr_status_t write_tensors(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c,
+                                 const json_t *metadata, pr_error_t *err)
 {
     pr_tensor_t *t = pr_alloc(2 * (size_t)a->n_layer * PR_N_SLOT, sizeof *t);
     size_t n = 0;
@@ -42,7 +43,7 @@ static pr_status_t write_tensors(const char *dir, const pr_adapter_t *a, const p
             add_matrix(&t[n++], module, "lora_B", out, l->r, l->b);
         }
     char *path = pr_path_join(dir, "adapter_model.safetensors");
-    pr_status_t status = pr_safetensors_write(path, t, n, err);
+    pr_status_t status = pr_safetensors_write_with(path, t, n, metadata, err);
     free(path);
     for (size_t i = 0; i < n; i++)
         free((void *)(uintptr_t)t[i].name);
@@ -183,10 +184,16 @@ static pr_status_t write_config(const char *dir, const pr_adapter_t *a, const pr
 pr_status_t pr_adapter_write(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c, const char *base,
                              pr_error_t *err)
 {
+    return pr_adapter_write_with(dir, a, c, base, NULL, err);
+}
+
+pr_status_t pr_adapter_write_with(const char *dir, const pr_adapter_t *a, const pr_model_config_t *c, const char *base,
+                                  const json_t *metadata, pr_error_t *err)
+{
     const pr_lora_t *dflt = usual(a);
     if (!dflt)
         return pr_fail(err, PR_ERR_CONFIG, "%s: an adapter that adapts nothing cannot be written", dir);
     PR_TRY(pr_mkdirs(dir, err));
-    PR_TRY(write_tensors(dir, a, c, err));
+    PR_TRY(write_tensors(dir, a, c, metadata, err));
     return write_config(dir, a, c, base, dflt, err);
 }

@@ -70,6 +70,9 @@ size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 /* Converts n elements from element `first` on to float (exact for F32, F16, BF16; F64 is rounded). Errors:
  * PR_ERR_UNSUPPORTED dtype. */
 pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
+/* The way back: n floats as elements of a dtype, rounded to the nearest, of two the even one. Errors: PR_ERR_NUMERIC (a
+ * finite number that the dtype has no place for: its index in *at), PR_ERR_UNSUPPORTED dtype (*at is then n). */
+pr_status_t pr_tensor_from_float(pr_dtype_t dtype, const float *in, int64_t n, void *out, int64_t *at);
 /* PR_ERR_FORMAT, naming file, tensor and element, when one of values [n], elements `first` on of the tensor, is NaN or
  * an infinity. One pass at the speed of memory. */
 pr_status_t pr_tensor_check_finite(const pr_tensor_t *t, int64_t first, int64_t n, const float *values,

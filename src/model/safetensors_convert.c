@@ -75,6 +75,63 @@ pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, f
     }
 }
 
+static uint32_t bits_of(float f)
+{
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+// Below the normal numbers, adding a half rounds at the last bit of a subnormal.
+static uint16_t to_half(float f)
+{
+    uint32_t word = bits_of(f), sign = word >> 16 & 0x8000u, size = word & 0x7fffffffu;
+    if (size >= 0x7f800000u)
+        return (uint16_t)(sign | 0x7c00u | (size > 0x7f800000u ? 0x200u : 0));
+    if (size >= 0x47800000u)
+        return (uint16_t)(sign | 0x7c00u);
+    if (size < 0x38800000u)
+        return (uint16_t)(sign | (bits_of(from_bits(size) + 0.5f) - bits_of(0.5f)));
+    return (uint16_t)(sign | ((size - (112u << 23) + 0xfffu + (size >> 13 & 1u)) >> 13));
+}
+
+static uint16_t to_bf16(float f)
+{
+    uint32_t word = bits_of(f);
+    if ((word & 0x7fffffffu) > 0x7f800000u)
+        return (uint16_t)(word >> 16 | 0x40u);
+    return (uint16_t)((word + 0x7fffu + (word >> 16 & 1u)) >> 16);
+}
+
+pr_status_t pr_tensor_from_float(pr_dtype_t dtype, const float *in, int64_t n, void *out, int64_t *at)
+{
+    char *to = out;
+    *at = n;
+    for (int64_t i = 0; i < n; i++) {
+        double d = (double)in[i];
+        uint16_t h = dtype == PR_DTYPE_F16 ? to_half(in[i]) : to_bf16(in[i]);
+        switch (dtype) {
+        case PR_DTYPE_F32:
+            memcpy(to + 4 * i, &in[i], 4);
+            break;
+        case PR_DTYPE_F64:
+            memcpy(to + 8 * i, &d, 8);
+            break;
+        case PR_DTYPE_F16:
+        case PR_DTYPE_BF16:
+            memcpy(to + 2 * i, &h, 2);
+            if (isfinite(in[i]) && (h & 0x7fffu) == (dtype == PR_DTYPE_F16 ? 0x7c00u : 0x7f80u)) {
+                *at = i;
+                return PR_ERR_NUMERIC;
+            }
+            break;
+        default:
+            return PR_ERR_UNSUPPORTED;
+        }
+    }
+    return PR_OK;
+}
+
 // Bits of all exponents, so that the loop has no branch: a number is not finite when all of its exponent's are set.
 static bool all_finite(const float *x, size_t n)
 {

@@ -159,3 +159,8 @@ void pr_mix_sum(const pr_mix_plan_t *plan, const pr_mix_rows_t *r, float *out)
     for (int j = 0; j < r->n; j++)
         pr_k_axpy(r->width, (float)r->w[j], r->x + (size_t)j * (size_t)r->width, out);
 }
+
+const char *pr_mix_sum_python(const pr_mix_plan_t *plan, const pr_model_config_t *model)
+{
+    return plan->split == model->n_layer && !plan->norm_behind ? "(w[:, None, None] * p).sum(0)" : NULL;
+}

@@ -108,6 +108,10 @@ struct pr_mix {
      * pr_policy_logits, which have been checked. NULL: nothing is left out. */
     pr_status_t (*with_constant)(const struct pr_policy *p, int n_seq, const int *seq_start, const int32_t *ids,
                                  const double *w, bool all_positions, float *out, pr_error_t *err);
+    /* For a policy that is taken home: an expression of Python that makes one row of log-probabilities, up to a
+     * constant, of the tensors w [n] and p [n,batch,vocabulary], the parts' weights and log-probabilities. NULL, or what
+     * it returns, for a policy that is no function of these. */
+    const char *(*python)(const pr_mix_plan_t *plan, const pr_model_config_t *model);
 };
 
 /* ---- the registry ---- */
@@ -143,5 +147,8 @@ pr_status_t pr_mix_memory(const pr_mix_t *mix, const json_t *options, const pr_m
                           pr_mix_memory_t *out, pr_error_t *err);
 /* For combine: out = sum w_k x_k, in the order of the parts. */
 void pr_mix_sum(const pr_mix_plan_t *plan, const pr_mix_rows_t *r, float *out);
+/* For python, of a mix that is sum w_k log p_k: `logits`, and what is the same with a linear head and no norm after it.
+ */
+const char *pr_mix_sum_python(const pr_mix_plan_t *plan, const pr_model_config_t *model);
 
 #endif

@@ -55,5 +55,6 @@ const pr_mix_t pr_mix_logits = {
     .options = options,
     .plan = logits_plan,
     .combine = pr_mix_sum,
+    .python = pr_mix_sum_python,
     .with_constant = logits_with_constant,
 };

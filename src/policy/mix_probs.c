@@ -31,6 +31,12 @@ static void probs_combine(const pr_mix_plan_t *plan, const pr_mix_rows_t *r, flo
         out[i] = logf(out[i]);
 }
 
+static const char *probs_python(const pr_mix_plan_t *plan, const pr_model_config_t *model)
+{
+    (void)plan, (void)model;
+    return "torch.logsumexp(p + (w / w.sum()).log()[:, None, None], 0)";
+}
+
 const pr_mix_t pr_mix_probs = {
     .name = "probs",
     .formula = "sum (w_k / sum w) p_k",
@@ -38,4 +44,5 @@ const pr_mix_t pr_mix_probs = {
     .options = options,
     .plan = probs_plan,
     .combine = probs_combine,
+    .python = probs_python,
 };

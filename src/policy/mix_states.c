@@ -39,4 +39,5 @@ const pr_mix_t pr_mix_states = {
     .options = options,
     .plan = states_plan,
     .combine = pr_mix_sum,
+    .python = pr_mix_sum_python,
 };

@@ -67,7 +67,7 @@ json_t *pr_weights_json(int k, const char *const *objective, int rows, const dou
  * which is then said, where they do not fit), and a sample response per point, cut to fit (sample[i] belongs to point i
  * of t and may be NULL). At most max_rows rows (0: all), and how many were left out, with dir (NULL: not known) as where
  * to see them; then the base model and the experts alone. Control characters in samples are replaced; UTF-8 is cut at
- * character bounds by display width. Caller frees. */
+ * character bounds by display width. The last column is the first digits of the points' ids. Caller frees. */
 char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns, int max_rows, const char *dir);
 
 #endif

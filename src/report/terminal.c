@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 24 };
+enum { MIN_COLUMNS = 20, MIN_INLINE_SAMPLE = 24, MAX_HEADING = 16, MAX_SEARCH = 24, ID_DIGITS = 8 };
 
 // ---- what stands in it ----
 
 typedef struct pr_layout {
+    bool id;           // points have ids: the beginning, which commands take for the whole
     bool search, seed; // more than one of them in the table
     bool se;           // with standard errors
     bool cut;          // some responses were cut
@@ -62,6 +63,8 @@ static void set_headings(pr_grid_t *g, const pr_table_t *t, const pr_layout_t *l
     }
     if (l->cut)
         pr_grid_set(g, 0, col++, "cut", MAX_HEADING);
+    if (l->id)
+        pr_grid_set(g, 0, col++, "point", MAX_HEADING);
 }
 
 static void set_number(pr_grid_t *g, int row, int col, double mean, double se, const pr_layout_t *l)
@@ -103,12 +106,17 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
             pr_buf_printf(&b, "%.0f %%", 100 * p->cut);
         pr_grid_set(g, row, col++, b.len > 0 ? b.data : "–", MAX_HEADING);
     }
+    if (l->id) {
+        b.len = 0;
+        pr_buf_printf(&b, "%.*s", ID_DIGITS, p->id);
+        pr_grid_set(g, row, col++, b.data, MAX_HEADING);
+    }
     pr_buf_free(&b);
 }
 
 static pr_grid_t make_grid(const pr_table_t *t, const pr_layout_t *l)
 {
-    pr_grid_t g = pr_grid_new(l->rows + 1, 1 + l->search + l->seed + 1 + t->k + t->n_report + l->cut);
+    pr_grid_t g = pr_grid_new(l->rows + 1, 1 + l->search + l->seed + 1 + t->k + t->n_report + l->cut + l->id);
     set_headings(&g, t, l);
     for (int i = 0; i < l->rows; i++)
         set_row(&g, i + 1, t, &t->point[l->shown[i]], l);
@@ -174,6 +182,7 @@ static void choose_rows(const pr_table_t *t, bool base, int most, pr_layout_t *l
         const pr_table_point_t *p = &t->point[i], *first = &t->point[l->rows > 0 ? shown[0] : i];
         if (!belongs(p, base))
             continue;
+        l->id |= p->id[0] != 0;
         l->search |= strcmp(p->search, first->search) != 0;
         l->seed |= p->seed != first->seed;
         l->cut |= p->cut > 0;

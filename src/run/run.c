@@ -3,32 +3,10 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "jobs/job.h"
-#include "sweeps/phases.h"
+#include "run/run_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What a rank holds during a run. */
-typedef struct pr_run_state {
-    const pr_transport_t *t;
-    const pr_run_hooks_t *hooks;
-    const pr_config_t *config;
-    pr_config_t *received;          // on ranks but 0
-    pr_inputs_t inputs;             // on rank 0
-    const pr_content_t *content;    // what jobs name by hash
-    pr_content_t *content_received; // on ranks but 0
-    pr_sweep_t *sweep;              // on rank 0
-    pr_team_t *team;                // on ranks that are in one; NULL for one rank alone
-    pr_phase_spec_t phase[PR_MAX_PHASES];
-    int n_phase;
-    pr_team_config_t shape; // of the teams there are
-    bool idle;              // a rank that no team has use for
-    pr_job_env_t *env;      // on ranks that work
-    pr_archive_t *archive;  // of the points evaluated here
-    bool interrupted;       // rank 0: a signal came to some rank
-    double last_progress;
-} pr_run_state_t;
 
 /* ---- rank 0: jobs come from the sweep ---- */
 
@@ -72,7 +50,7 @@ static void source_signalled(void *self)
     r->interrupted = true;
 }
 
-static bool stopping(void *self)
+bool pr_run_stopping(void *self)
 {
     pr_run_state_t *r = self;
     return r->interrupted || (r->hooks->stopping && r->hooks->stopping(r->hooks->self));
@@ -93,8 +71,7 @@ static void source_tick(void *self)
 
 /* ---- ranks that work ---- */
 
-static pr_status_t run_job(void *self, const json_t *message, const pr_runner_hooks_t *h, json_t **result,
-                           pr_error_t *err)
+pr_status_t pr_run_job(void *self, const json_t *message, const pr_runner_hooks_t *h, json_t **result, pr_error_t *err)
 {
     pr_run_state_t *r = self;
     pr_job_hooks_t hooks = {h->cancel, h->event, h->self};
@@ -110,7 +87,7 @@ static pr_status_t run_job(void *self, const json_t *message, const pr_runner_ho
 /* ---- the phases ---- */
 
 /* JSON of rank 0 to the others: mine is rank 0's, *theirs a new reference on the others. */
-static pr_status_t share_json(const pr_run_state_t *r, const char *what, const json_t *mine, json_t **theirs,
+pr_status_t pr_run_share_json(const pr_run_state_t *r, const char *what, const json_t *mine, json_t **theirs,
                               pr_error_t *err)
 {
     char *text = r->t->rank == 0 ? pr_json_canonical(mine) : NULL;
@@ -126,7 +103,7 @@ static pr_status_t share_json(const pr_run_state_t *r, const char *what, const j
 static pr_status_t share_config(pr_run_state_t *r, pr_error_t *err)
 {
     json_t *v = r->t->rank == 0 ? pr_config_json(r->config) : NULL;
-    pr_status_t status = share_json(r, "configuration from rank 0", v, &v, err);
+    pr_status_t status = pr_run_share_json(r, "configuration from rank 0", v, &v, err);
     if (status == PR_OK && r->t->rank != 0) {
         status = pr_config_from_json(v, &r->received, err);
         r->config = r->received;
@@ -149,7 +126,7 @@ static void view_of(const pr_run_state_t *r, pr_view_t *out)
 
 /* Is what the ranks of other nodes will open what rank 0 hashed? Of those that see the same, and are not on rank 0's host
  * seeing what it has hashed itself, the first looks. */
-static pr_status_t check_content(pr_run_state_t *r, pr_error_t *err)
+pr_status_t pr_run_check_content(pr_run_state_t *r, pr_error_t *err)
 {
     int size = r->t->size;
     pr_view_t mine, *view = r->t->rank == 0 ? pr_alloc((size_t)size, sizeof *view) : NULL;
@@ -187,14 +164,15 @@ static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
     PR_TRY(r->t->agree(r->t->self, first ? read_inputs(r, err) : PR_OK, err));
     if (first)
         r->content = r->inputs.content;
-    pr_status_t status = share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
+    pr_status_t status =
+        pr_run_share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
     if (status == PR_OK && !first) {
         status = pr_content_from_json(v, &r->content_received, err);
         r->content = r->content_received;
     }
     json_decref(v);
     PR_TRY(r->t->agree(r->t->self, status, err));
-    return r->t->size > 1 ? check_content(r, err) : PR_OK;
+    return r->t->size > 1 ? pr_run_check_content(r, err) : PR_OK;
 }
 
 static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
@@ -207,7 +185,7 @@ static void tell_idle(const pr_run_state_t *r, const pr_team_config_t *t)
 
 /* Teams of that shape out of all ranks but 0, in place of those there are. Models, tokenizer, objectives and prompts on
  * every rank that works, so that bad input ends the run before its first job. */
-static pr_status_t form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_error_t *err)
+pr_status_t pr_run_form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
     pr_team_t *old = r->team;
@@ -240,7 +218,7 @@ static pr_status_t load(pr_run_state_t *r, pr_error_t *err)
     if (r->t->rank == 0)
         status = pr_sweep_check_ranks(c, r->t->size, err);
     PR_TRY(r->t->agree(r->t->self, status, err));
-    PR_TRY(form_teams(r, &r->phase[0].team, err));
+    PR_TRY(pr_run_form_teams(r, &r->phase[0].team, err));
     if (r->env && r->t->rank <= 1) // rank 0 has none where others work
         pr_job_env_tell(r->env);
     return PR_OK;
@@ -289,12 +267,12 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
 
 static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *err)
 {
-    pr_runner_t runner = {run_job, stopping, r};
+    pr_runner_t runner = {pr_run_job, pr_run_stopping, r};
     pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
     pr_status_t status = PR_OK;
     pr_source_t source = {source_next,     source_started,   source_event,
                           source_finished, source_commit,    source_tick,
-                          stopping,        source_signalled, r};
+                          pr_run_stopping, source_signalled, r};
     o.team = r->shape.rows * r->shape.cols;
     if (r->sweep)
         pr_sweep_set_phase(r->sweep, phase);
@@ -309,7 +287,7 @@ static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *er
 static bool goes_on(pr_run_state_t *r, bool ask)
 {
     pr_status_t status = PR_OK;
-    if (r->t->rank == 0 && (stopping(r) || (ask && !pr_sweep_has_more(r->sweep))))
+    if (r->t->rank == 0 && (pr_run_stopping(r) || (ask && !pr_sweep_has_more(r->sweep))))
         status = PR_ERR_INTERRUPTED;
     return r->t->agree(r->t->self, status, NULL) == PR_OK;
 }
@@ -321,7 +299,7 @@ static pr_status_t work(pr_run_state_t *r, pr_error_t *err)
     PR_TRY(one_phase(r, r->phase[0].phase, err));
     for (int i = 1; r->n_phase > 1 && goes_on(r, i % r->n_phase == 0); i++) {
         const pr_phase_spec_t *p = &r->phase[i % r->n_phase];
-        PR_TRY(form_teams(r, &p->team, err));
+        PR_TRY(pr_run_form_teams(r, &p->team, err));
         PR_TRY(one_phase(r, p->phase, err));
     }
     return PR_OK;
@@ -339,8 +317,8 @@ static pr_status_t finish(pr_run_state_t *r, pr_error_t *err)
     PR_TRY(r->t->reduce(r->t->self, r->archive, err));
     pr_status_t status = PR_OK;
     if (r->sweep) {
-        bool interrupted = stopping(r);
-        pr_sweep_set_end_hooks(r->sweep, &(pr_end_hooks_t){stopping, source_tick, r});
+        bool interrupted = pr_run_stopping(r);
+        pr_sweep_set_end_hooks(r->sweep, &(pr_end_hooks_t){pr_run_stopping, source_tick, r});
         status = pr_sweep_write(r->sweep, pr_archive_points(r->archive), pr_archive_size(r->archive), err);
         if (status == PR_OK)
             status = pr_sweep_end(r->sweep, interrupted, err);

@@ -31,7 +31,7 @@ expect 2 "unknown option '--versio'" --versio
 expect 2 "unknown option '--weight'; the nearest known one is '--weights'" generate --weight 1 "$fixtures/gpt2"
 expect 2 "unknown topic 'confg'; the nearest known one is 'config'" help confg
 expect 2 "unknown bench 'modle'; the nearest known one is 'model'" bench modle
-expect 2 "missing MODEL_DIR" generate --prompt x
+expect 2 "missing DIR" generate --prompt x
 expect 2 "unexpected argument 'b'" front a b
 expect 2 "--max-new-tokens: found '0', expected an integer 1 to 2147483647" generate "$fixtures/gpt2" --prompt x --max-new-tokens 0
 expect 2 "--max-new-tokens: found '1x'" generate "$fixtures/gpt2" --prompt x --max-new-tokens=1x

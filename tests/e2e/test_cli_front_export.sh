@@ -74,7 +74,7 @@ cat >"$dir/sweep.cfg" <<C
 name = "x"; model = "$g"; prompts = { train = "$work/p.jsonl"; eval = "$work/p.jsonl"; }; seeds = [ 7 ];
 objectives = ( { name = "alpha"; type = "brevity"; }, { name = "beta"; type = "brevity"; }, { name = "gamma"; type = "brevity"; } );
 C
-unchecked 0 "3 experts" export "$dir" --weights 0.5,0.3,0.2 --out "$work/merged"
+unchecked 0 "3 adapters of mix params" export "$dir" --weights 0.5,0.3,0.2 --aggregate params --out "$work/merged"
 expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/merged" --json
 cp "$work/out" "$work/one.json"
 expect 0 "" logits "$g" --ids 42,316,258 --adapter "$g/adapters/alpha" --adapter "$g/adapters/beta" --adapter "$g/adapters/gamma" \
@@ -84,9 +84,9 @@ import json, sys
 a, b = (json.load(open(p))["logits"] for p in sys.argv[1:])
 assert len(a) == len(b) == 600 and max(abs(x - y) for x, y in zip(a, b)) < 1e-4
 P
-expect 2 "holds an adapter; --force overwrites it" export "$dir" --weights 1,0,0 --out "$work/merged"
+unchecked 2 "holds an adapter; --force overwrites it" export "$dir" --weights 1,0,0 --aggregate params --out "$work/merged"
 cmp -s "$work/merged/adapter_model.safetensors" "$g/adapters/alpha/adapter_model.safetensors" && fail "overwritten"
-unchecked 0 "1 expert" export "$dir" --weights 1,0,0 --out "$work/merged" --force --seed 7
+unchecked 0 "1 adapter of mix params" export "$dir" --weights 1,0,0 --aggregate params --out "$work/merged" --force --seed 7
 expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/merged" --json
 cp "$work/out" "$work/one.json"
 expect 0 "" logits "$g" --ids 42,316,258 --adapter "$g/adapters/alpha" --json
@@ -97,7 +97,7 @@ assert max(abs(x - y) for x, y in zip(a, b)) < 1e-4
 P
 # regmean: what the sweep would evaluate at the point, and what the command makes of the same prompts.
 printf '{"prompt": "The work was"}\n{"prompt": "I feel tired and"}\n' >"$work/p.jsonl"
-expect 0 "3 experts" export "$dir" --weights 0.5,0.3,0.2 --out "$work/regmean" --aggregate regmean
+unchecked 0 "3 adapters of mix regmean" export "$dir" --weights 0.5,0.3,0.2 --out "$work/regmean" --aggregate regmean
 expect 0 "" logits "$g" --ids 42,316,258 --adapter "$work/regmean" --json
 cp "$work/out" "$work/one.json"
 three=(--adapter "$g/adapters/alpha" --adapter "$g/adapters/beta" --adapter "$g/adapters/gamma" --weights 5,3,2)
@@ -121,15 +121,44 @@ expect 3 "nothing.jsonl" logits "$g" --ids 1 "${three[@]}" --aggregate regmean -
 sed 's/train = "[^"]*";//; s/type = "brevity"/type = "brevity"; adapter = "x"/g' "$dir/sweep.cfg" >"$work/without.cfg"
 mkdir -p "$work/without"
 sed "s|adapter = \"x\"|adapter = \"$g/adapters/alpha\"|g" "$work/without.cfg" >"$work/without/sweep.cfg"
-expect 2 "--aggregate: a policy of states is not one adapter" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate states
+unchecked 2 "--as lora: this policy is not one adapter" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate states --as lora
+expect 3 "the sweep has trained nothing for these weights" export "$dir" --weights 1,1,0 --out "$work/o"
 expect 2 "--aggregate: unknown mix 'param'; the nearest known one is 'params'" export "$dir" --weights 1,1,0 --out "$work/o" --aggregate param
 expect 2 "prompts.train: missing" export "$work/without" --weights 1,1,0 --out "$work/o" --aggregate regmean
 expect 2 "--weights: found 2 numbers, expected 3" export "$dir" --weights 1,0 --out "$work/o"
 expect 2 "at least one that is not 0" export "$dir" --weights 0,0,0 --out "$work/o"
 expect 2 "--weights: found '1,-1,0'" export "$dir" --weights 1,-1,0 --out "$work/o"
 expect 2 "not one of the sweep's seeds" export "$dir" --weights 1,0,0 --out "$work/o" --seed 3
+# A whole model, of every architecture and type, in one file or in shards: its logits are those of the unmerged policy, as
+# far as the type that its weights are rounded to holds them.
+for name in gpt2 llama qwen2 smollm2 extra-gpt2-wide extra-mistral extra-qwen3; do
+  m=$fixtures/$name
+  mapfile -t adapters < <(ls "$m/adapters" | head -2)
+  mkdir -p "$work/given-$name"
+  cat >"$work/given-$name/sweep.cfg" <<C
+name = "x"; model = "$m"; prompts = { eval = "$work/p.jsonl"; };
+objectives = ( { name = "one"; type = "brevity"; adapter = "$m/adapters/${adapters[0]}"; }, { name = "two"; type = "brevity"; adapter = "$m/adapters/${adapters[1]}"; } );
+C
+  expect 0 "a model" export "$work/given-$name" --weights 0.7,0.4 --aggregate params --out "$work/model-$name" --as model
+  expect 0 "" logits "$work/model-$name" --ids 42,100,258 --json
+  cp "$work/out" "$work/one.json"
+  expect 0 "" logits "$m" --ids 42,100,258 --json
+  cp "$work/out" "$work/two.json"
+  expect 0 "" logits "$m" --ids 42,100,258 --adapter "$m/adapters/${adapters[0]}" --adapter "$m/adapters/${adapters[1]}" --weights 0.7,0.4 --aggregate params --json
+  python3 - "$m" "$work/one.json" "$work/two.json" "$work/out" <<'P' || fail "the merged model of $name"
+import glob, json, struct, sys
+merged, base, policy = (json.load(open(p))["logits"] for p in sys.argv[2:])
+name = sorted(glob.glob(sys.argv[1] + "/model*.safetensors"))[0]
+d = open(name, "rb").read()
+types = {v["dtype"] for k, v in json.loads(d[8 : 8 + struct.unpack("<Q", d[:8])[0]]).items() if k != "__metadata__"}
+most = {"F32": 1e-4, "F16": 0.02, "BF16": 0.15}[max(types, key=lambda t: {"F32": 0, "F16": 1, "BF16": 2}[t])]
+far = max(abs(x - y) for x, y in zip(base, policy))
+near = max(abs(x - y) for x, y in zip(merged, policy))
+assert near < most and near < far / 4, (types, near, far)
+P
+done
 rm "$dir/experts/gamma-s7/adapter_model.safetensors"
-unchecked 3 "gamma-s7" export "$dir" --weights 1,0,1 --out "$work/o"
+unchecked 3 "gamma-s7" export "$dir" --weights 1,0,1 --aggregate params --out "$work/o"
 [ -e "$work/o" ] && fail "a failed export left something"
 expect 3 "sweep.cfg" export "$work" --weights 1 --out "$work/o"
 finish

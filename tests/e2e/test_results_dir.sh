@@ -124,9 +124,9 @@ cp -rL "$work/whole" "$work/flat"
 expect 0 "$paretorank" run "$work/flat" --quiet
 same_tables "$work/whole" "$work/flat"
 [ "$(jobs "$work/flat")" -eq 16 ] || fail "a copy without links was done again"
-expect 0 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter"
+expect 0 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --aggregate params --out "$work/flat-adapter"
 printf x >>"$work/flat/experts/empathy-s1/adapter_config.json"
-expect 3 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --out "$work/flat-adapter" --force
+expect 3 "$paretorank" export "$work/flat" --weights 0.4,0.3,0.3 --aggregate params --out "$work/flat-adapter" --force
 grep -q "flat/experts/empathy-s1: not what its train job wrote" "$work/err" || fail "a damaged copy: $(cat "$work/err")"
 
 # clean: frees what may go, and says so; the same command still finds all done.
@@ -157,13 +157,13 @@ d = bytearray(open(sys.argv[1], "rb").read())
 d[-1000] ^= 1
 open(sys.argv[1], "wb").write(d)
 P
-for way in "export $d --weights 0.4,0.3,0.3 --out $work/e" "export $d --weights 0.4,0.3,0.3 --aggregate regmean --out $work/e" \
+for way in "export $d --weights 0.4,0.3,0.3 --aggregate params --out $work/e" "export $d --weights 0.4,0.3,0.3 --aggregate regmean --out $work/e" \
   "generate $PARETORANK_SOURCE_DIR/sweeps/counsel/model --prompt x --adapter $d/experts/empathy-s1"; do
   expect 3 "$paretorank" $way
   grep -q "experts/empathy-s1: not what its train job wrote" "$work/err" || fail "$way: $(cat "$work/err")"
 done
 [ ! -e "$work/e" ] || fail "a damaged expert was exported"
-expect 0 "$paretorank" export "$d" --weights 0,1,1 --out "$work/e" # which does not use it
+expect 0 "$paretorank" export "$d" --weights 0,1,1 --aggregate params --out "$work/e" # which does not use it
 sed -i '0,/[1-9]/s/[1-9]/0/' "$d/front.json"
 expect 3 "$paretorank" front "$d"
 grep -q "front.json: not what the sweep wrote" "$work/err" || fail "front: $(cat "$work/err")"

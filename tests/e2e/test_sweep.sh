@@ -53,9 +53,9 @@ same_file "$work/n1/cells.csv" "$work/n4/cells.csv"
 expect 0 "$paretorank" status "$work/n1"
 grep -q finished "$work/out" || fail "status: not finished"
 expect 0 "$paretorank" front "$work/n1"
-expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --out "$work/merged"
+expect 0 "$paretorank" export "$work/n1" --weights 0.5,0.25,0.25 --aggregate params --out "$work/merged"
 ! grep -q 'their sum' "$work/err" || fail "export: $(cat "$work/err")"
-expect 0 "$paretorank" export "$work/n1" --weights 1,1,1 --out "$work/off" # weights that no point of the sweep has
+expect 0 "$paretorank" export "$work/n1" --weights 1,1,1 --aggregate params --out "$work/off" # weights that no point of the sweep has
 grep -q -- "--weights: their sum is 3, while the sweep's weights sum to 1; they are taken as they are" "$work/err" || fail "export: $(cat "$work/err")"
 prompt='Client: I lost my job.
 Counselor:'

@@ -113,8 +113,11 @@ expect 0 "$paretorank" generate "$counsel/model" --adapter "$work/policies/exper
   --prompt "Client: I am sad." --greedy --max-new-tokens 8
 same_file "$work/said" "$work/out"
 expect 0 "$paretorank" export "$work/policies" --search soup --weights 1/2,1/2 --out "$work/soup"
-expect 0 "$paretorank" export "$work/policies" --weights 1/2,1/2 --out "$work/sum"
-same_file "$work/soup/adapter_model.safetensors" "$work/sum/adapter_model.safetensors"
+expect 0 "$paretorank" export "$work/policies" --weights 1/2,1/2 --aggregate params --out "$work/sum"
+tensors() { python3 -c 'import struct, sys; d = open(sys.argv[1], "rb").read(); sys.stdout.buffer.write(d[8 + struct.unpack("<Q", d[:8])[0]:])' "$work/$1/adapter_model.safetensors" >"$work/$1.data"; }
+tensors soup
+tensors sum
+same_file "$work/soup.data" "$work/sum.data"
 said() { grep -qF -- "$1" "$work/err" || fail "stderr has $(cat "$work/err"), expected $1"; }
 expect 3 "$paretorank" export "$work/policies" --search each --weights 0.3,0.7 --out "$work/o"
 said "has trained nothing for these weights"

@@ -3,7 +3,7 @@
 #include "unit/jobs/jobs_play.h"
 
 #include "jobs/evaluate.h"
-#include "sweeps/merge.h"
+#include "sweeps/take.h"
 
 START_TEST(means_are_those_of_the_prompts)
 {
@@ -209,8 +209,12 @@ START_TEST(regmean_is_its_adapter)
     pr_model_t *m = NULL;
     pr_error_t err;
     char path[96];
-    ck_assert_msg(pr_sweep_merge(c, &pr_mix_regmean, 1, (double[]){0.25, 0.75}, &a, &err) == PR_OK, "%s", err.text);
+    pr_taken_t t;
+    pr_take_wish_t wish = {.n_weights = 2, .weights = (double[]){0.25, 0.75}, .mix = &pr_mix_regmean, .seed = 1};
     ck_assert_int_eq(pr_model_load(c->model, &m, &err), PR_OK);
+    ck_assert_msg(pr_take(c, &wish, &t, &err) == PR_OK, "%s", err.text);
+    ck_assert_msg(pr_taken_adapter(c, &t, &m->config, &a, &err) == PR_OK, "%s", err.text);
+    pr_taken_clear(&t);
     snprintf(path, sizeof path, "%s/merged", dir);
     ck_assert_int_eq(pr_mkdirs(path, &err), PR_OK);
     ck_assert_int_eq(pr_adapter_write(path, a, &m->config, "", &err), PR_OK);

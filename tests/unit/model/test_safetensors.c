@@ -17,6 +17,53 @@ static pr_safetensors_t *open_fixture(const char *name)
     return st;
 }
 
+/* Every value of 16 bits comes back as itself, what lies between two as the nearer, in the middle as the even one. */
+START_TEST(floats_are_rounded_to_halves)
+{
+    static const pr_dtype_t types[] = {PR_DTYPE_F16, PR_DTYPE_BF16};
+    pr_dtype_t type = types[_i];
+    uint32_t infinite = type == PR_DTYPE_F16 ? 0x7c00 : 0x7f80;
+    for (uint32_t h = 0; h < infinite - 1; h++)
+        for (uint32_t sign = 0; sign <= 0x8000; sign += 0x8000) {
+            uint16_t two[2] = {(uint16_t)(h | sign), (uint16_t)((h + 1) | sign)}, back[5];
+            pr_tensor_t t = {.dtype = type, .n = 2, .data = (const unsigned char *)two};
+            float x[2];
+            int64_t at;
+            ck_assert_int_eq(pr_tensor_to_float(&t, 0, 2, x, NULL), PR_OK);
+            float middle = x[0] / 2 + x[1] / 2;
+            const float in[5] = {x[0], x[1], middle, nextafterf(middle, x[0]), nextafterf(middle, x[1])};
+            if (middle == x[0] || middle == x[1] || in[3] == x[0]) // as small as a float can be
+                continue;
+            ck_assert_int_eq(pr_tensor_from_float(type, in, 5, back, &at), PR_OK);
+            ck_assert(back[0] == two[0] && back[1] == two[1] && back[2] == two[h % 2] && back[3] == two[0] &&
+                      back[4] == two[1]);
+            ck_assert_int_eq(at, 5);
+        }
+}
+END_TEST
+
+START_TEST(what_has_no_place_is_told)
+{
+    const float in[] = {1, 65519, 65520, -INFINITY}, large[] = {3.3e38f, 3.4e38f, NAN};
+    uint16_t out[4];
+    double wide[3];
+    int64_t at;
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_F16, in, 2, out, &at), PR_OK);
+    ck_assert_uint_eq(out[1], 0x7bff);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_F16, in, 3, out, &at), PR_ERR_NUMERIC);
+    ck_assert_int_eq(at, 2);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_F16, in + 3, 1, out, &at), PR_OK);
+    ck_assert_uint_eq(out[0], 0xfc00);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_BF16, large, 2, out, &at), PR_ERR_NUMERIC);
+    ck_assert_int_eq(at, 1);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_BF16, large + 2, 1, out, &at), PR_OK);
+    ck_assert_uint_eq(out[0] & 0x7fc0, 0x7fc0);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_F64, in, 3, wide, &at), PR_OK);
+    ck_assert_double_eq(wide[2], 65520);
+    ck_assert_int_eq(pr_tensor_from_float(PR_DTYPE_I32, in, 3, wide, &at), PR_ERR_UNSUPPORTED);
+}
+END_TEST
+
 START_TEST(reads_a_file)
 {
     pr_safetensors_t *st = open_fixture("gpt2");
@@ -377,6 +424,8 @@ int main(void)
     TCase *t = tcase_create("files");
     tcase_add_checked_fixture(t, scratch_make, scratch_remove);
     tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, floats_are_rounded_to_halves, 0, 2);
+    tcase_add_test(t, what_has_no_place_is_told);
     tcase_add_test(t, reads_a_file);
     tcase_add_test(t, reads_shards);
     tcase_add_test(t, reads_integers_but_does_not_convert_them);

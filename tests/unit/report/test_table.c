@@ -176,6 +176,7 @@ START_TEST(front_table_at_every_width)
         ck_assert(columns < 24 || strstr(text, "I hear you. It"));
         ck_assert(columns < 84 || strstr(text, "0.912 ± 0.010"));
         ck_assert(columns < 80 || strstr(text, "0.333 0.500 0.167"));
+        ck_assert_ptr_nonnull(strstr(text, "p0"));
         // Where there is no room side by side, all numbers are there all the same.
         ck_assert_ptr_nonnull(strstr(text, "0.912"));
         ck_assert_ptr_nonnull(strstr(text, "-0.250"));
@@ -191,8 +192,8 @@ START_TEST(front_table_without_samples_and_rows)
     ck_assert_ptr_nonnull(strstr(text, "… and 1 more\n"));
     ck_assert_ptr_null(strstr(text, "sample"));
     ck_assert_ptr_nonnull(strstr(text, "   search  seed  weights"));
-    ck_assert_ptr_nonnull(strstr(text, "cut\n"));
-    ck_assert_ptr_nonnull(strstr(text, "25 %\n"));
+    ck_assert_ptr_nonnull(strstr(text, "cut   point\n"));
+    ck_assert_ptr_nonnull(strstr(text, "25 %  p0\n"));
     free(text);
     const pr_table_t empty = {.k = 3, .objective = names};
     text = pr_front_table(&empty, NULL, 100, 0, NULL);
@@ -323,9 +324,9 @@ START_TEST(front_table_aligns)
         column = columns_between(line, at);
         line = end + 1;
     }
-    ck_assert_int_eq(column, 1 + 2 + 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2);
-    ck_assert_ptr_nonnull(strstr(text, "25 %  first row\n"));
-    ck_assert_ptr_nonnull(strstr(text, "0 %   second row\n"));
+    ck_assert_int_eq(column, 1 + 2 + 17 + 2 + 16 + 2 + 14 + 2 + 9 + 2 + 4 + 2 + 5 + 2);
+    ck_assert_ptr_nonnull(strstr(text, "25 %  p0     first row\n"));
+    ck_assert_ptr_nonnull(strstr(text, "0 %   p2     second row\n"));
     ck_assert_ptr_nonnull(strstr(text, " ± –"));
     ck_assert_str_eq(line, "");
     free(text);

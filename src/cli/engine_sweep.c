@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The engine on a policy of a sweep's results directory. */
+#include "base/file.h"
+#include "cli/engine.h"
+#include "store/layout.h"
+#include "sweeps/place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool pr_cli_engine_is_sweep(const char *dir)
+{
+    char *model = pr_path_join(dir, "config.json"), *sweep = pr_results_path(dir, PR_FILE_CONFIG),
+         *journal = pr_results_path(dir, PR_FILE_JOURNAL);
+    bool is = !pr_file_exists(model) && (pr_file_exists(sweep) || pr_file_exists(journal));
+    free(model);
+    free(sweep);
+    free(journal);
+    return is;
+}
+
+static pr_status_t check_options(const pr_cli_engine_options_t *o, pr_error_t *err)
+{
+    const char *odd = o->adapters.n > 0                    ? "--adapter"
+                      : o->gram_prompts                    ? "--gram-prompts"
+                      : o->layer != PR_CLI_ENGINE_NO_LAYER ? "--layer"
+                      : o->norm                            ? "--norm"
+                      : o->point && o->weights.n > 0       ? "--weights"
+                      : o->point && o->mix                 ? "--aggregate"
+                      : o->point && o->search              ? "--search"
+                      : o->point && o->experts >= 0        ? "--experts"
+                      : o->search && o->mix                ? "--aggregate"
+                                                           : NULL;
+    if (odd)
+        return pr_fail(err, PR_ERR_USAGE, "%s: found beside %s, which says it already", odd,
+                       o->point    ? "--point"
+                       : o->search ? "--search"
+                                   : "a results directory");
+    if (!o->point && o->weights.n == 0)
+        return pr_fail(err, PR_ERR_USAGE, "%s is a sweep's results directory: expected --point ID or --weights A,B,...",
+                       o->model);
+    return PR_OK;
+}
+
+pr_status_t pr_cli_take(const char *dir, const pr_cli_take_t *o, pr_config_t **sweep, pr_taken_t *out, pr_error_t *err)
+{
+    json_t *options = NULL;
+    pr_take_wish_t wish = {.point = o->point,
+                           .n_weights = o->weights->n,
+                           .weights = o->weights->item,
+                           .search = o->search,
+                           .seed = o->seed};
+    if (o->mix && pr_mix_parse(o->mix, &wish.mix, &options, err) != PR_OK)
+        return pr_fail_in(err, "--aggregate");
+    if (o->mix && strchr(o->mix, ';')) // else as the configuration has it
+        wish.mix_options = options;
+    pr_status_t status = pr_sweep_config_read(dir, o->set->item, o->set->n, PR_PLACE_POLICY, sweep, err);
+    if (status == PR_OK)
+        status = pr_take(*sweep, &wish, out, err);
+    json_decref(options);
+    return status;
+}
+
+pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out,
+                                     pr_error_t *err)
+{
+    pr_cli_take_t take = {.point = o->point,
+                          .weights = &o->weights,
+                          .search = o->search,
+                          .mix = o->mix,
+                          .seed = o->experts,
+                          .set = &o->set};
+    pr_adapter_t *merged = NULL;
+    PR_TRY(check_options(o, err));
+    PR_TRY(pr_cli_take(o->model, &take, &out->sweep, &out->taken, err));
+    const pr_policy_spec_t *spec = &out->taken.spec;
+    PR_TRY(pr_linalg_start(o->threads, err));
+    PR_TRY(pr_model_load(out->sweep->model, &out->model, err));
+    if (tokenizer)
+        PR_TRY(pr_cli_engine_tokenizer(out->sweep->model, &out->tokenizer, err));
+    out->policy =
+        (pr_policy_t){.model = out->model, .la = pr_linalg_local(), .mix = spec->mix, .mix_options = spec->options};
+    out->w = out->coefficient;
+    if ((spec->mix->merge || pr_policy_blocks(spec) > 1) && spec->n > 0) { // it runs as params
+        PR_TRY(pr_taken_adapter(out->sweep, &out->taken, &out->model->config, &merged, err));
+        out->merged = merged;
+        out->policy.adapter = &out->merged;
+        out->policy.n_expert = 1;
+        out->policy.mix = &pr_mix_params;
+        out->policy.mix_options = NULL;
+        out->coefficient[0] = 1;
+        return PR_OK;
+    }
+    out->adapter = pr_alloc((size_t)spec->n, sizeof(pr_adapter_t *));
+    for (; out->n_adapter < spec->n; out->n_adapter++) {
+        int i = out->n_adapter;
+        PR_TRY(pr_adapter_read(out->taken.part[i].dir, &out->model->config, &out->adapter[i], err));
+        out->coefficient[i] = spec->part[i].coefficient[0];
+    }
+    out->policy.adapter = (const pr_adapter_t *const *)out->adapter;
+    out->policy.n_expert = spec->n;
+    return PR_OK;
+}
