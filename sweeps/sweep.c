@@ -230,7 +230,9 @@ static void make_track(pr_sweep_t *s, int index)
                               .seed = c->seed,
                               .lo = s->lo,
                               .hi = s->hi,
-                              .reference = t->reference};
+                              .reference = t->reference,
+                              .stopping = s->hooks.stopping,
+                              .self = s->hooks.self};
     t->max_range = t->spec->n_fidelity + 1;
 }
 
@@ -254,11 +256,13 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, pr_sweep_t **out, pr_error_t *err)
+                          const double *hi, const pr_sweep_hooks_t *hooks, pr_sweep_t **out, pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .inputs = inputs, .workers = workers, .began = pr_time_monotonic()};
+    if (hooks)
+        s->hooks = *hooks;
     s->fold = pr_fold_new(config->n_objectives);
     s->said = json_object();
     s->kept = json_object();

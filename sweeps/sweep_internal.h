@@ -139,12 +139,13 @@ struct pr_sweep {
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
-    double began, checked;    // monotonic: the start, and the last look at the lock
-    size_t running;           // jobs
-    pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
-    pr_end_hooks_t end_hooks; // what the end asks and tells
+    double began, checked; // monotonic: the start, and the last look at the lock
+    size_t running;        // jobs
+    pr_status_t why;       // why jobs were given up: INCOMPLETE when there is more than one reason
+    pr_sweep_hooks_t hooks;
     long end_done, end_total;
     bool end_stopped;   // the hooks said stop before everything was computed
+    bool ask_stopped;   // the hooks said stop while a search chose its next points
     json_t *indicators; // as written, or NULL
     json_t *warnings;   // texts: what the rows of the base model and the experts say, as written
 };

@@ -247,7 +247,13 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
         lo[k] = -INFINITY;
         hi[k] = INFINITY;
     }
-    pr_search_t s = {spec, c->n_objectives, p->prompts, c->seed, lo, hi, lo};
+    pr_search_t s = {.spec = spec,
+                     .k = c->n_objectives,
+                     .n_prompts = p->prompts,
+                     .seed = c->seed,
+                     .lo = lo,
+                     .hi = hi,
+                     .reference = lo};
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);

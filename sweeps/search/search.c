@@ -159,9 +159,13 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
 {
     PR_TRY(check(s, err));
     pr_replay_t r;
+    bool stopped = false;
     pr_replay_init(&r, s, obs, n);
+    r.stopped = &stopped;
     pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
-    if (status == PR_OK) {
+    if (stopped) {
+        status = pr_fail(err, PR_ERR_INTERRUPTED, "stopped while points were being chosen");
+    } else if (status == PR_OK) {
         assert(r.n_want > 0 || r.n_settled == r.points.n);
         *out = (pr_requests_t){.item = r.want, .n = r.n_want, .done = r.n_want == 0};
         pr_search_end(s->spec, (int64_t)r.points.n, r.core_seconds, out);

@@ -74,8 +74,10 @@ typedef struct pr_search {
     int k;         // objectives = weights
     int n_prompts; // all evaluation prompts
     int64_t seed;
-    const double *lo, *hi;   // [K] declared ranges after turning (may be infinite)
-    const double *reference; // [K] hypervolume reference after turning
+    const double *lo, *hi;        // [K] declared ranges after turning (may be infinite)
+    const double *reference;      // [K] hypervolume reference after turning
+    bool (*stopping)(void *self); // asked again and again while points are chosen; NULL: nothing stops it
+    void *self;
 } pr_search_t;
 
 typedef struct pr_requests {
@@ -88,7 +90,8 @@ typedef struct pr_requests {
 
 /* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
  * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter,
- * and observations of other points have no effect. Errors: PR_ERR_CONFIG; for a list PR_ERR_NOT_FOUND, PR_ERR_FORMAT.
+ * and observations of other points have no effect. Errors: PR_ERR_CONFIG; for a list PR_ERR_NOT_FOUND, PR_ERR_FORMAT;
+ * PR_ERR_INTERRUPTED once `stopping` has said so: nothing is chosen, and who asks again gets what he would have got.
  * O(n log n) in the number of points, but for the ranking of cells. */
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
                            pr_error_t *err);

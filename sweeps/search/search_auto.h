@@ -41,6 +41,7 @@ typedef struct pr_auto_part {
 
 /* Of each objective a mixture of processes, whose variance is corrected where they were surprised. */
 typedef struct pr_auto_model {
+    const pr_replay_t *r;
     const pr_search_t *s;
     int n, k;
     double *w;                                                  // [n,k] the points that are modelled
@@ -56,7 +57,8 @@ typedef struct pr_auto_model {
 } pr_auto_model_t;
 
 /* Of the settled points; hyperparameters are those of the first n_fit of the replay. room: points that will be believed.
- * Needs two settled points. The caller clears. */
+ * Needs two settled points. The caller clears. Once pr_replay_stops(r) it is in pieces, and can be cleared only; so with
+ * what is predicted and believed. */
 void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room);
 void pr_auto_model_clear(pr_auto_model_t *m);
 /* w [n,k]: means and standard deviations [n,k] in the objectives' units. */
@@ -73,7 +75,7 @@ typedef struct pr_auto_choice {
                  // the model is doubted; INFINITY: not known
 } pr_auto_choice_t;
 
-/* The next n points, each knowing those before it: of more, the first are the same. */
+/* The next n points, each knowing those before it: of more, the first are the same. None once pr_replay_stops(r). */
 void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t *out);
 
 #endif

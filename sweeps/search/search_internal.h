@@ -18,6 +18,7 @@ typedef struct pr_obs_index {
 struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
+    bool *stopped; // has pr_replay_stops been true? Borrowed; NULL: nobody is asked
     int k;
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
@@ -37,6 +38,9 @@ struct pr_replay {
 
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n);
 void pr_replay_free(pr_replay_t *r);
+/* Is choosing to stop? Asked between pieces of work that take some milliseconds. Once it is true it stays, and what a
+ * strategy's run returns after that is not looked at: it may end in any way that frees what it holds. */
+bool pr_replay_stops(const pr_replay_t *r);
 /* Wants a point; its id. A point wanted before keeps its level. */
 size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level);
 /* True when every wanted point has its results at every fidelity that it is due; else r->want holds what is missing. */

@@ -106,6 +106,13 @@ void pr_replay_free(pr_replay_t *r)
     *r = (pr_replay_t){0};
 }
 
+bool pr_replay_stops(const pr_replay_t *r)
+{
+    if (r->stopped && !*r->stopped && r->s->stopping)
+        *r->stopped = r->s->stopping(r->s->self);
+    return r->stopped && *r->stopped;
+}
+
 static void reserve(pr_replay_t *r)
 {
     if (r->points.n < r->cap)
