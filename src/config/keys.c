@@ -146,10 +146,9 @@ const pr_option_t pr_search_keys[] = {
         INTS, "fidelity", S(fidelity), S(n_fidelity), PR_MAX_LIST, "[ ]", 1, INT_MAX,
         "Prompts a point is evaluated on, rising: points that lose early are not evaluated on more. A point loses when "
         "one of the front is surely at least as good in every objective and better in one: by Student's test of the "
-        "prompts' differences at 5 % / (other points x (fidelities - 1)), with a spread of at least the objective's "
-        "range / prompts; of equal policies at most 5 % are dropped in all. Fewer than 5 prompts drop nothing. "
-        "Default: "
-        "all."),
+        "prompts' differences at 5 % / (other points x (fidelities - 1)), with a spread of at least that of all points "
+        "and the objective's range / prompts; of equal policies at most 5 % are dropped in all. Fewer than 5 prompts "
+        "drop nothing. Default: all."),
     ROW(REALS, "scalar", S(scalar), "[ ]",
         "Weights of the objectives in the scalar score of select = \"best\", one each. Default: equal.",
         .count = S(n_scalar), .max_n = PR_MAX_OBJECTIVES, .min = 1e-30, .max = 1e30, .or_0 = true),

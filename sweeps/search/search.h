@@ -35,8 +35,8 @@
  *   one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else
  *   with sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all
  *   equal at most 5 % are expected to be dropped over the whole race; the spread of the differences is taken to be at least
- *   the declared range (where it is not finite, that of all scores so far) over the number of prompts, and fewer than 5
- *   prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all
+ *   that of all points (what the two-way layout of points and prompts leaves) and the declared range (where it is not
+ *   finite, that of all scores so far) over the number of prompts, and fewer than 5 prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all
  *   points so far. Decisions use a point's results at its highest fidelity. */
 #ifndef PR_SWEEPS_SEARCH_H
 #define PR_SWEEPS_SEARCH_H
