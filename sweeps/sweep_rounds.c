@@ -51,6 +51,8 @@ static pr_status_t keys_json(const pr_track_t *t, json_t **out, pr_error_t *err)
     *out = pr_search_spec_json(t->spec);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         json_object_del(*out, others[i]);
+    if (t->spec->recheck == 0) // as if there were no such key, so that what was asked for before it came stands
+        json_object_del(*out, "recheck");
     json_object_set_new(*out, "file", json_string(hash));
     return PR_OK;
 }

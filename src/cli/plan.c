@@ -260,7 +260,9 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
     out->proposed = pr_search_proposal(&s) > 0;
     for (int level = 0; level < out->levels; level++)
         out->total += out->points[level];
+    out->prompts = pr_search_prompts(&s, out->total);
     p->evaluate_points += out->total * c->n_seeds;
+    p->evaluate_prompts += out->prompts * c->n_seeds;
     return PR_OK;
 }
 
@@ -308,7 +310,7 @@ static void count_trainings(pr_plan_t *p)
     }
     p->base_points = pr_sweep_base_rows(&p->inputs);
     p->evaluate_tokens =
-        (p->evaluate_points + p->base_points) * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
+        (p->evaluate_prompts + p->base_points * p->prompts) * c->evaluate.samples * c->evaluate.max_new_tokens;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)

@@ -469,6 +469,8 @@ void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t 
     chooser_init(&c, r, n_fit, n);
     *out = (pr_auto_choice_t){.point = pr_alloc((size_t)n, sizeof *out->point), .gain = INFINITY};
     double volume = c.rays ? pr_rays_volume(c.rays) : 0;
+    if (r->chosen)
+        out->n_again = pr_auto_doubtful(&c.model, &out->again);
     if (volume > 0)
         out->gain = doubted_gain(&c) / volume;
     for (; c.chosen < n && !pr_replay_stops(r); c.chosen++) {

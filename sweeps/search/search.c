@@ -112,6 +112,18 @@ bool pr_search_asks_once(const pr_search_spec_t *spec)
     return strategy && strategy->asks_once && spec->n_fidelity == 0 && spec->budget_core_hours == 0;
 }
 
+int pr_search_most_prompts(const pr_search_t *s)
+{
+    int last = s->spec->n_fidelity > 0 ? s->spec->fidelity[s->spec->n_fidelity - 1] : s->n_prompts;
+    return last < s->n_prompts ? last : s->n_prompts;
+}
+
+int64_t pr_search_prompts(const pr_search_t *s, int64_t points)
+{
+    const pr_search_strategy_t *strategy = find_strategy(s->spec->type);
+    return strategy && strategy->prompts ? strategy->prompts(s) : points * pr_search_most_prompts(s);
+}
+
 int64_t pr_search_proposal(const pr_search_t *s)
 {
     const pr_search_strategy_t *strategy = find_strategy(s->spec->type);
@@ -168,7 +180,7 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
     } else if (status == PR_OK) {
         assert(r.n_want > 0 || r.n_settled == r.points.n);
         *out = (pr_requests_t){.item = r.want, .n = r.n_want, .done = r.n_want == 0};
-        pr_search_end(s->spec, (int64_t)r.points.n, r.core_seconds, out);
+        pr_search_end(s->spec, pr_replay_used(&r), r.core_seconds, out);
         if (r.why[0])
             snprintf(out->why, sizeof out->why, "%s", r.why);
         if (!out->done)

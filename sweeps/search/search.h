@@ -103,6 +103,9 @@ pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
 
+/* How many prompts the evaluations of all its points take at most, of which the forecast says that there are so many. */
+int64_t pr_search_prompts(const pr_search_t *s, int64_t points);
+
 /* How many points a search takes at most that was given no budget, where its strategy says so; else 0. */
 int64_t pr_search_proposal(const pr_search_t *s);
 /* Fills in why and left of a search that has ended after so many points, by what every strategy shares. */
@@ -124,6 +127,8 @@ typedef struct pr_search_strategy {
                       // takes all results as they are. Otherwise a sweep of another budget asks it anew
     /* How many points it takes where no budget is said; NULL: what its settings make. */
     int64_t (*propose)(const pr_search_t *s);
+    /* The prompts of all its evaluations at most; NULL: every point may have all. */
+    int64_t (*prompts)(const pr_search_t *s);
     /* Its settings, by arithmetic. */
     pr_status_t (*check)(const pr_search_t *s, pr_error_t *err);
     /* Adds points and settles them (search_internal.h), having checked its settings. Returns PR_OK when it has come to

@@ -66,11 +66,19 @@ void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *m
 /* Takes a point to be evaluated with the result that is expected: means stay, standard deviations near it fall. */
 void pr_auto_believe(pr_auto_model_t *m, const double *w);
 
+/* ---- which again ---- */
+
+/* The modelled points of which it is in doubt whether they are on the front and that can go on to more prompts, those that
+ * the means put there first, and of these the most doubtful: ids of the replay, [n] and caller frees. None once pr_replay_stops. */
+int pr_auto_doubtful(const pr_auto_model_t *m, size_t **out);
+
 /* ---- which next ---- */
 
 typedef struct pr_auto_choice {
     pr_point_t *point; // [n] the caller frees
     int n;
+    size_t *again; // [n_again] where r->chosen: pr_auto_doubtful; the caller frees
+    int n_again;
     double gain; // the greatest expected gain of one point in the first place, as a share of the volume so far, where
                  // the model is doubted; INFINITY: not known
 } pr_auto_choice_t;

@@ -82,6 +82,7 @@ static const pr_observation_t *look_up(const pr_replay_t *r, const pr_point_t *p
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n)
 {
     *r = (pr_replay_t){.s = s, .spec = s->spec, .k = s->k, .points = {.k = s->k}};
+    r->n_results = n;
     index_init(&r->index, obs, n, s->k);
     for (int i = 0; i < s->spec->n_fidelity; i++) {
         int prompts = s->spec->fidelity[i] < s->n_prompts ? s->spec->fidelity[i] : s->n_prompts;
@@ -98,6 +99,8 @@ void pr_replay_free(pr_replay_t *r)
     pr_pointset_free(&r->points);
     free(r->level);
     free(r->fidelity);
+    free(r->due);
+    free(r->due_level);
     free(r->obs);
     free(r->mean);
     free(r->se);
@@ -120,6 +123,8 @@ static void reserve(pr_replay_t *r)
     r->cap = r->cap ? 2 * r->cap : 64;
     r->level = pr_realloc(r->level, r->cap, sizeof r->level[0]);
     r->fidelity = pr_realloc(r->fidelity, r->cap, sizeof r->fidelity[0]);
+    r->due = pr_realloc(r->due, r->cap, sizeof r->due[0]);
+    r->due_level = pr_realloc(r->due_level, r->cap, sizeof r->due_level[0]);
     r->obs = pr_realloc(r->obs, r->cap, sizeof(void *));
     r->mean = pr_realloc(r->mean, r->cap * (size_t)r->k, sizeof r->mean[0]);
     r->se = pr_realloc(r->se, r->cap * (size_t)r->k, sizeof r->se[0]);
@@ -134,12 +139,36 @@ size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level)
     if (is_new) {
         r->level[id] = level;
         r->fidelity[id] = -1;
+        r->due[id] = 0;
+        r->due_level[id] = level;
         r->obs[id] = NULL;
         r->ok[id] = false;
         memset(&r->mean[id * (size_t)r->k], 0, (size_t)r->k * sizeof r->mean[0]);
         memset(&r->se[id * (size_t)r->k], 0, (size_t)r->k * sizeof r->se[0]);
     }
     return id;
+}
+
+void pr_replay_go_on(pr_replay_t *r, size_t id, int level)
+{
+    if (r->fidelity[id] + 1 >= r->n_fidelity)
+        return;
+    r->due[id] = r->fidelity[id] + 1;
+    r->due_level[id] = level;
+}
+
+int64_t pr_replay_prompts(const pr_replay_t *r)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < r->points.n; i++)
+        sum += r->prompts[r->due[i]];
+    return sum;
+}
+
+int64_t pr_replay_used(const pr_replay_t *r)
+{
+    int64_t most = pr_replay_most_prompts(r);
+    return r->chosen ? (pr_replay_prompts(r) + most - 1) / most : (int64_t)r->points.n;
 }
 
 static void want(pr_replay_t *r, size_t id, int fidelity)
@@ -150,6 +179,8 @@ static void want(pr_replay_t *r, size_t id, int fidelity)
     }
     r->want[r->n_want++] =
         (pr_request_t){.point = r->points.item[id], .level = r->level[id], .n_prompts = r->prompts[fidelity]};
+    if (r->chosen)
+        r->want[r->n_want - 1].level = r->due_level[id];
 }
 
 void pr_prefix_moments(const pr_observation_t *o, int n, int k, double *mean, double *se)
@@ -220,26 +251,41 @@ static bool out_of_time(const pr_replay_t *r)
     return r->spec->budget_core_hours > 0 && r->core_seconds >= r->spec->budget_core_hours * 3600;
 }
 
+/* [points.n]; caller frees. */
+static bool *chosen_for(const pr_replay_t *r, int fidelity)
+{
+    bool *is = pr_alloc(r->points.n, sizeof *is);
+    for (size_t i = 0; i < r->points.n; i++)
+        is[i] = r->due[i] >= fidelity;
+    return is;
+}
+
 bool pr_replay_settle(pr_replay_t *r)
 {
     size_t *id = pr_alloc(r->points.n, sizeof id[0]);
     bool settled = settle_at(r, id, standing_at(r, -1, NULL, id), 0);
-    for (int f = 1; settled && f < r->n_fidelity && !out_of_time(r); f++) {
-        bool *maybe = pr_replay_race(r);
-        settled = settle_at(r, id, standing_at(r, f - 1, maybe, id), f);
-        free(maybe);
+    for (int f = 1; settled && f < r->n_fidelity && (r->chosen || !out_of_time(r)); f++) {
+        bool *stays = r->chosen ? chosen_for(r, f) : pr_replay_race(r);
+        settled = settle_at(r, id, standing_at(r, f - 1, stays, id), f);
+        free(stays);
     }
     free(id);
     return settled;
 }
 
+int64_t pr_replay_room_of(const pr_replay_t *r, int64_t budget)
+{
+    int64_t left = budget - (int64_t)r->points.n;
+    if (r->chosen)
+        left = (budget * pr_replay_most_prompts(r) - pr_replay_prompts(r)) / r->prompts[0];
+    return left > 0 ? left : 0;
+}
+
 int64_t pr_replay_room(const pr_replay_t *r)
 {
     int64_t room = INT64_MAX;
-    if (r->spec->budget > 0) {
-        int64_t left = r->spec->budget - (int64_t)r->points.n;
-        room = left > 0 ? left : 0;
-    }
+    if (r->spec->budget > 0)
+        room = pr_replay_room_of(r, r->spec->budget);
     if (r->spec->budget_core_hours > 0 && r->core_seconds > 0) {
         double left = r->spec->budget_core_hours * 3600 - r->core_seconds;
         double points = floor(left / (r->core_seconds / (double)r->n_settled));
