@@ -221,6 +221,7 @@ static void make_track(pr_sweep_t *s, int index)
     const pr_base_t *base = index < s->n_track ? NULL : &s->base[index - s->n_track];
     t->index = index;
     t->base = base;
+    t->sweep = s;
     t->spec = base ? &base->spec : &c->search[index / c->n_seeds];
     t->policy = base ? &base->policy : &s->inputs->policy[index / c->n_seeds];
     t->seed_index = base ? base->seed_index : index % c->n_seeds;
@@ -233,6 +234,11 @@ static void make_track(pr_sweep_t *s, int index)
                               .reference = t->reference,
                               .stopping = s->hooks.stopping,
                               .self = s->hooks.self};
+    if (!base && t->policy->method->per_point) {
+        t->search.making = pr_training_prompts(c, t->policy->set);
+        t->search.made = pr_graph_expert_makes;
+        t->search.of = t;
+    }
     t->max_range = t->spec->n_fidelity + 1;
 }
 
@@ -284,6 +290,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
             PR_GO(pr_track_begin(s, &s->track[s->n_track + i], err));
     for (int i = 0; i < s->n_track; i++)
         PR_GO(pr_track_begin(s, &s->track[i], err));
+    s->graph.n_first = s->graph.n_node;
     PR_GO(advance_all(s, err));
     PR_GO(pr_sweep_commit(s, err));
     *out = s;

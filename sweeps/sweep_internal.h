@@ -62,6 +62,7 @@ typedef struct pr_graph {
     pr_heap_t ready_node, ready_evaluation;
     size_t n_evaluated, n_given_up; // of the evaluations
     size_t n_made;                  // nodes that are done
+    size_t n_first;                 // the first nodes: heads and experts, asked for before any search
 } pr_graph_t;
 
 /* Trainings that the points of a track have asked for. */
@@ -87,6 +88,7 @@ typedef struct pr_base {
 typedef struct pr_track {
     int index;
     const pr_base_t *base; // NULL: it is a search's
+    pr_sweep_t *sweep;
     const pr_search_spec_t *spec;
     const pr_sweep_policy_t *policy;
     int seed_index;
@@ -178,6 +180,8 @@ void pr_graph_done(pr_sweep_t *s, const pr_job_record_t *job);
 /* It waits to be given again. */
 void pr_graph_again(pr_sweep_t *s, const pr_job_record_t *job);
 /* Seconds of the trainings that made the parts of a request's policy. */
+/* Is the training of a point of this track one that is made whatever searches find: an expert's? of: a track. */
+bool pr_graph_expert_makes(const void *of, const pr_point_t *p);
 double pr_graph_training_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t asked);
 /* The message of a job that is ready, in the phase; NULL: none is. New reference. */
 json_t *pr_graph_next(pr_sweep_t *s);

@@ -254,6 +254,9 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
                      .lo = lo,
                      .hi = hi,
                      .reference = lo};
+    const pr_sweep_policy_t *policy = &p->inputs.policy[i];
+    if (policy->method->per_point)
+        s.making = pr_training_prompts(c, policy->set);
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);

@@ -78,6 +78,11 @@ typedef struct pr_search {
     const double *reference;      // [K] hypervolume reference after turning
     bool (*stopping)(void *self); // asked again and again while points are chosen; NULL: nothing stops it
     void *self;
+    /* Where a point is a training of its own: what that costs beside an evaluation, in prompts; and whether others make
+     * it whatever this search finds. made may be NULL: they make none. */
+    int64_t making;
+    bool (*made)(const void *of, const pr_point_t *p);
+    const void *of;
 } pr_search_t;
 
 typedef struct pr_requests {

@@ -166,15 +166,15 @@ static int64_t prompts_for(const pr_replay_t *r, const pr_point_t *p)
 {
     size_t id = pr_pointset_find(&r->points, p);
     if (id == PR_NO_POINT)
-        return r->prompts[0];
+        return pr_replay_new(r, p);
     int f = r->fidelity[id];
     return f + 1 < r->n_fidelity ? r->prompts[f + 1] - r->prompts[f] : 0;
 }
 
-/* Prompts that the budget still has. */
+/* Prompts that the budget still has, with what making policies counts. */
 static int64_t prompts_left(const pr_replay_t *r)
 {
-    return budget_of(r->s) * pr_replay_most_prompts(r) - pr_replay_prompts(r);
+    return budget_of(r->s) * pr_replay_whole(r) - pr_replay_prompts(r, NULL);
 }
 
 /* Adds the points of a round: those that were asked for before, then of what is chosen now, in its order, as many as are
@@ -238,7 +238,7 @@ static void begin(pr_replay_t *r, const history_t *h)
 static void mix_round(const pr_replay_t *r, int64_t size, bool fresh, pr_auto_choice_t *c)
 {
     pr_point_t *mixed = pr_alloc((size_t)size, sizeof *mixed);
-    int64_t all = pr_replay_prompts(r), more = all - (int64_t)r->points.n * r->prompts[0];
+    int64_t more = 0, all = pr_replay_prompts(r, &more);
     int n = 0, next = 0, again = 0;
     while (n < size && (again < c->n_again || (fresh && next < c->n))) {
         const pr_point_t *p = again < c->n_again ? &r->points.item[c->again[again]] : NULL;
@@ -248,8 +248,8 @@ static void mix_round(const pr_replay_t *r, int64_t size, bool fresh, pr_auto_ch
             more += prompts;
             again++;
         } else if (fresh && next < c->n) {
-            prompts = r->prompts[0];
             p = &c->point[next++];
+            prompts = pr_replay_new(r, p);
         } else {
             break;
         }
@@ -297,7 +297,7 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
         int64_t room = room_of(r), size = batch_of(r->s) < room ? batch_of(r->s) : room;
         if (r->points.n <= OFTEN || (double)r->points.n >= 1.1 * (double)n_fit)
             n_fit = r->points.n;
-        int64_t before = pr_replay_prompts(r);
+        int64_t before = pr_replay_prompts(r, NULL);
         size_t first = round < h.rounds ? h.first[round] : 0;
         size_t given = round < h.rounds ? h.first[round + 1] - first : 0;
         pr_auto_choice_t c = {0};
@@ -306,7 +306,7 @@ static pr_status_t auto_run(pr_replay_t *r, pr_error_t *err)
             add_round(r, round, size, h.point + first, given, &c);
         free(c.point);
         free(c.again);
-        if (!chosen || pr_replay_prompts(r) == before)
+        if (!chosen || pr_replay_prompts(r, NULL) == before)
             break;
     }
     if (room_of(r) == 0 && r->spec->budget == 0 && r->spec->budget_core_hours == 0)
@@ -322,7 +322,7 @@ static int auto_forecast(const pr_search_t *s, int64_t *counts, int max)
     (void)max;
     counts[0] = budget_of(s);
     if (s->spec->recheck > 0 && s->spec->n_fidelity > 0 && s->spec->fidelity[0] < most)
-        counts[0] = counts[0] * most / s->spec->fidelity[0]; // all of it may go to new points
+        counts[0] = counts[0] * (s->making + most) / (s->making + s->spec->fidelity[0]); // all may go to new points
     return 1;
 }
 

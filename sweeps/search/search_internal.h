@@ -29,6 +29,7 @@ struct pr_replay {
     int *level, *fidelity; // fidelity: index into prompts, -1 before any result
     bool chosen;           // the strategy says which points go on to more prompts, in place of the race
     int *due, *due_level;  // where it is: the fidelity that each is to have, and the level of that request
+    int64_t *making;       // where it is: prompts that each counts beside its own
     const pr_observation_t **obs;
     double *mean, *se;
     bool *ok;            // false: the evaluation failed for good (a mean that is not finite)
@@ -48,12 +49,15 @@ bool pr_replay_stops(const pr_replay_t *r);
 size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level);
 /* Where r->chosen: wants the next fidelity of a settled point, at a level of its own. */
 void pr_replay_go_on(pr_replay_t *r, size_t id, int level);
-/* The prompts of all that is wanted; a whole point has pr_replay_most_prompts. */
-int64_t pr_replay_prompts(const pr_replay_t *r);
-static inline int pr_replay_most_prompts(const pr_replay_t *r)
+/* The prompts of all that is wanted, and what making their policies counts; more: those beyond each point's first, or NULL.
+ * A whole point has pr_replay_whole. */
+int64_t pr_replay_prompts(const pr_replay_t *r, int64_t *more);
+static inline int64_t pr_replay_whole(const pr_replay_t *r)
 {
-    return r->prompts[r->n_fidelity - 1];
+    return r->s->making + r->prompts[r->n_fidelity - 1];
 }
+/* What a new point counts before it is looked at again. */
+int64_t pr_replay_new(const pr_replay_t *r, const pr_point_t *p);
 /* What of a budget of points is used: each counts once, or where r->chosen by its prompts, rounded up at the end. */
 int64_t pr_replay_used(const pr_replay_t *r);
 /* True when every wanted point has its results at every fidelity that it is due; else r->want holds what is missing. */

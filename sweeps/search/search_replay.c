@@ -101,6 +101,7 @@ void pr_replay_free(pr_replay_t *r)
     free(r->fidelity);
     free(r->due);
     free(r->due_level);
+    free(r->making);
     free(r->obs);
     free(r->mean);
     free(r->se);
@@ -125,6 +126,7 @@ static void reserve(pr_replay_t *r)
     r->fidelity = pr_realloc(r->fidelity, r->cap, sizeof r->fidelity[0]);
     r->due = pr_realloc(r->due, r->cap, sizeof r->due[0]);
     r->due_level = pr_realloc(r->due_level, r->cap, sizeof r->due_level[0]);
+    r->making = pr_realloc(r->making, r->cap, sizeof r->making[0]);
     r->obs = pr_realloc(r->obs, r->cap, sizeof(void *));
     r->mean = pr_realloc(r->mean, r->cap * (size_t)r->k, sizeof r->mean[0]);
     r->se = pr_realloc(r->se, r->cap * (size_t)r->k, sizeof r->se[0]);
@@ -141,6 +143,7 @@ size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level)
         r->fidelity[id] = -1;
         r->due[id] = 0;
         r->due_level[id] = level;
+        r->making[id] = r->chosen ? pr_replay_new(r, p) - r->prompts[0] : 0;
         r->obs[id] = NULL;
         r->ok[id] = false;
         memset(&r->mean[id * (size_t)r->k], 0, (size_t)r->k * sizeof r->mean[0]);
@@ -157,18 +160,28 @@ void pr_replay_go_on(pr_replay_t *r, size_t id, int level)
     r->due_level[id] = level;
 }
 
-int64_t pr_replay_prompts(const pr_replay_t *r)
+int64_t pr_replay_prompts(const pr_replay_t *r, int64_t *more)
 {
-    int64_t sum = 0;
-    for (size_t i = 0; i < r->points.n; i++)
-        sum += r->prompts[r->due[i]];
-    return sum;
+    int64_t first = 0, beyond = 0;
+    for (size_t i = 0; i < r->points.n; i++) {
+        first += r->making[i] + r->prompts[0];
+        beyond += r->prompts[r->due[i]] - r->prompts[0];
+    }
+    if (more)
+        *more = beyond;
+    return first + beyond;
+}
+
+int64_t pr_replay_new(const pr_replay_t *r, const pr_point_t *p)
+{
+    bool making = r->s->making > 0 && !(r->s->made && r->s->made(r->s->of, p));
+    return r->prompts[0] + (making ? r->s->making : 0);
 }
 
 int64_t pr_replay_used(const pr_replay_t *r)
 {
-    int64_t most = pr_replay_most_prompts(r);
-    return r->chosen ? (pr_replay_prompts(r) + most - 1) / most : (int64_t)r->points.n;
+    int64_t whole = pr_replay_whole(r);
+    return r->chosen ? (pr_replay_prompts(r, NULL) + whole - 1) / whole : (int64_t)r->points.n;
 }
 
 static void want(pr_replay_t *r, size_t id, int fidelity)
@@ -277,7 +290,7 @@ int64_t pr_replay_room_of(const pr_replay_t *r, int64_t budget)
 {
     int64_t left = budget - (int64_t)r->points.n;
     if (r->chosen)
-        left = (budget * pr_replay_most_prompts(r) - pr_replay_prompts(r)) / r->prompts[0];
+        left = (budget * pr_replay_whole(r) - pr_replay_prompts(r, NULL)) / (r->s->making + r->prompts[0]);
     return left > 0 ? left : 0;
 }
 

@@ -208,6 +208,38 @@ START_TEST(nothing_new)
 }
 END_TEST
 
+static bool corner_is_made(const void *of, const pr_point_t *p)
+{
+    (void)of;
+    return p->den == 1;
+}
+
+/* Where each point is a training, that counts too, unless others make it; more prompts cost little beside it. */
+START_TEST(trainings_count)
+{
+    enum { MAKING = 100 };
+    size_t points[2];
+    for (int shared = 0; shared < 2; shared++) {
+        sim_t s = sim_of(SIM_CONCAVE, 3, 12, 0.5);
+        int64_t counts[64];
+        s.noise = 1.5;
+        s.search.spec = &s.spec;
+        s.search.making = MAKING;
+        s.search.made = shared ? corner_is_made : NULL;
+        ck_assert_int_eq(pr_search_forecast(&s.search, counts, 64), 1);
+        ck_assert_int_eq(counts[0], 12 * (MAKING + MOST) / (MAKING + FEW));
+        sim_run(&s);
+        int64_t made = (int64_t)s.asked.n - (shared ? 3 : 0), used = all_prompts(&s) + made * MAKING;
+        ck_assert_int_le(used, 12 * (MAKING + MOST));
+        ck_assert_int_gt(used, 11 * (MAKING + MOST));
+        ck_assert_double_gt(share_of_more(&s), 0.4); // far from half of the budget: all that are in doubt
+        points[shared] = s.asked.n;
+        sim_free(&s);
+    }
+    ck_assert_uint_eq(points[1], points[0] + 2);
+}
+END_TEST
+
 START_TEST(refused)
 {
     pr_error_t err;
@@ -235,6 +267,7 @@ int main(void)
     tcase_add_test(t, the_doubtful);
     tcase_add_loop_test(t, budgets_share_their_requests, 0, 3);
     tcase_add_test(t, nothing_new);
+    tcase_add_test(t, trainings_count);
     tcase_add_test(t, refused);
     suite_add_tcase(suite, t);
     return sim_main(suite);
