@@ -304,6 +304,43 @@ pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     return status;
 }
 
+/* What a training would be called; nothing is asked for. */
+static pr_status_t training_id(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
+{
+    const pr_asker_t *a = self;
+    json_t *inputs = pr_inputs_train(a->s->inputs, a->t->policy->set, wish, a->s->config->seeds[a->t->seed_index]);
+    (void)err;
+    pr_json_hash(inputs, id);
+    json_decref(inputs);
+    return PR_OK;
+}
+
+bool pr_graph_expert_makes(const void *of, const pr_point_t *p)
+{
+    pr_track_t *t = (pr_track_t *)(uintptr_t)of;
+    pr_asker_t asker = {t->sweep, t};
+    double w[PR_MAX_COORDINATES];
+    json_t *params = NULL;
+    const pr_domain_t *d = &t->policy->domain;
+    pr_policy_spec_t policy;
+    int alone = 0;
+    pr_point_weights(p, pr_domain_weights(d), w);
+    for (int k = 0; k < pr_domain_weights(d); k++)
+        alone += w[k] != 0;
+    if (alone != 1) // no expert is of several
+        return false;
+    pr_domain_choice(d, p, w, &params);
+    pr_choice_t at = {.k = d->k, .rows = d->rows, .w = w, .params = params};
+    bool made = pr_sweep_policy_at(t->sweep->inputs, t->policy, &at, training_id, &asker, &policy, NULL) == PR_OK;
+    json_decref(params);
+    for (int i = 0; made && i < policy.n; i++) {
+        const pr_job_record_t *job = policy.part[i].job ? pr_fold_find(t->sweep->fold, policy.part[i].source) : NULL;
+        made = !policy.part[i].job || (job && job->owner > 0 && job->owner <= t->sweep->graph.n_first);
+    }
+    pr_policy_spec_clear(&policy);
+    return made;
+}
+
 /* The nodes that make a policy's parts, and the heads of objectives. Returns how many. */
 static int needs_of(const pr_sweep_t *s, const pr_policy_spec_t *p, uint32_t *needs)
 {

@@ -12,6 +12,7 @@
 #include "objective/objective.h"
 #include "store/layout.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -500,6 +501,15 @@ json_t *pr_inputs_how_evaluate(const pr_inputs_t *in)
         json_array_append_new(minimize, json_boolean(c->objective[k].minimize));
     json_object_set_new(how, "minimize", minimize);
     return how;
+}
+
+/* ---- what things cost ---- */
+
+int64_t pr_training_prompts(const pr_config_t *c, const pr_finetune_config_t *f)
+{
+    enum { LEARNED = 2 };
+    double tokens = (double)f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
+    return llround(fmin(ceil(LEARNED * tokens / ((double)c->evaluate.samples * c->evaluate.max_new_tokens)), 1e9));
 }
 
 /* ---- names ---- */

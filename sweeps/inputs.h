@@ -79,6 +79,9 @@ json_t *pr_inputs_evaluate(const pr_inputs_t *in, const pr_policy_spec_t *policy
 json_t *pr_inputs_how_fit(const pr_inputs_t *in, int objective);
 json_t *pr_inputs_how_train(const pr_inputs_t *in, const pr_finetune_config_t *set);
 json_t *pr_inputs_how_evaluate(const pr_inputs_t *in);
+/* What a training of these settings costs, in evaluations of one prompt, by the most tokens of both: a model, the same on
+ * every machine. A token that is learned from counts as two that are sampled only. */
+int64_t pr_training_prompts(const pr_config_t *c, const pr_finetune_config_t *set);
 /* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", or with a prefix (NULL: none) before it.
  * Caller frees. */
 char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_training_wish_t *wish, int64_t seed);

@@ -318,6 +318,7 @@ static void make_track(pr_sweep_t *s, int index)
     const pr_base_t *base = index < s->n_track ? NULL : &s->base[index - s->n_track];
     t->index = index;
     t->base = base;
+    t->sweep = s;
     t->spec = base ? &base->spec : &c->search[index / c->n_seeds];
     t->policy = base ? &base->policy : &s->inputs->policy[index / c->n_seeds];
     t->seed_index = base ? base->seed_index : index % c->n_seeds;
@@ -328,7 +329,14 @@ static void make_track(pr_sweep_t *s, int index)
                               .seed = c->seed,
                               .lo = s->lo,
                               .hi = s->hi,
-                              .reference = t->reference};
+                              .reference = t->reference,
+                              .stopping = s->hooks.stopping,
+                              .self = s->hooks.self};
+    if (!base && t->policy->method->per_point) {
+        t->search.making = pr_training_prompts(c, t->policy->set);
+        t->search.made = pr_graph_expert_makes;
+        t->search.of = t;
+    }
     t->max_range = t->spec->n_fidelity + 1;
 }
 
@@ -352,11 +360,13 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err)
+                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out, pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;
     *s = (pr_sweep_t){.config = config, .inputs = inputs, .workers = workers, .began = pr_time_monotonic()};
+    if (hooks)
+        s->hooks = *hooks;
     s->fold = pr_fold_new(config->n_scored);
     s->said = json_object();
     s->kept = json_object();
@@ -377,6 +387,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
             PR_GO(pr_track_begin(s, &s->track[s->n_track + i], err));
     for (int i = 0; i < s->n_track; i++)
         PR_GO(pr_track_begin(s, &s->track[i], err));
+    s->graph.n_first = s->graph.n_node;
     PR_GO(advance_all(s, err));
     PR_GO(pr_sweep_commit(s, err));
     *out = s;

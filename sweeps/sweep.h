@@ -5,7 +5,7 @@
  * on as if it had not been. Local to rank 0.
  *
  *   pr_inputs_read(config, &inputs, err);
- *   pr_sweep_open(config, &inputs, workers, lo, hi, false, &s, err);
+ *   pr_sweep_open(config, &inputs, workers, lo, hi, hooks, false, &s, err);
  *   while (pr_sweep_next(s, &message) == PR_NEXT_JOB) {
  *       pr_sweep_started(s, ...);                              it is handed out
  *       pr_sweep_finished(s, ...);                             its result is there, or its error
@@ -33,12 +33,22 @@ typedef struct pr_who {
     const char *host;
 } pr_who_t;
 
+/* What a sweep asks and tells while it computes what may take seconds: which points a search wants next, and its end.
+ * stopping: leave it, what is missing is computed by a later run. tick: a good moment, in the end, to show
+ * pr_sweep_progress(). Both may be NULL. */
+typedef struct pr_sweep_hooks {
+    bool (*stopping)(void *self);
+    void (*tick)(void *self);
+    void *self;
+} pr_sweep_hooks_t;
+
 /* Opens the sweep's results directory (lock, resolved configuration, journal) and folds the journal into the state.
  * config and inputs are borrowed. workers: how many jobs can run at once, for estimates. lo, hi [K]: declared ranges.
+ * hooks: copied; NULL: none.
  * A configuration that makes other results than those that are there (sweeps/changes.h) is refused, and nothing is
  * touched; with may_replace the tables are moved aside first. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, bool may_replace, pr_sweep_t **out, pr_error_t *err);
+                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out, pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 
@@ -89,15 +99,6 @@ void pr_sweep_points_clear(pr_sweep_points_t *p);
 /* The turned objectives and number of one evaluate job's result, as a worker knows them. value [K]. false: not a whole
  * point, or not to be told from one. */
 bool pr_sweep_job_value(const json_t *message, const json_t *result, double *value, int64_t *id);
-
-/* What a sweep asks and tells while its end is computed, which may take seconds. stopping: end it, what is missing is
- * computed by a later run. tick: a good moment to show pr_sweep_progress(). Both may be NULL. */
-typedef struct pr_end_hooks {
-    bool (*stopping)(void *self);
-    void (*tick)(void *self);
-    void *self;
-} pr_end_hooks_t;
-void pr_sweep_set_end_hooks(pr_sweep_t *s, const pr_end_hooks_t *hooks);
 
 /* Indicators of every search, over its seeds, as pr_sweep_write() found them (an empty list when it was stopped
  * before): [{"search", "seeds", "points", "front" (means over the seeds), "joint_front": of them

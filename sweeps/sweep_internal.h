@@ -62,6 +62,7 @@ typedef struct pr_graph {
     pr_heap_t ready_node, ready_evaluation;
     size_t n_evaluated, n_given_up; // of the evaluations
     size_t n_made;                  // nodes that are done
+    size_t n_first;                 // the first nodes: heads and experts, asked for before any search
 } pr_graph_t;
 
 /* Trainings that the points of a track have asked for. */
@@ -87,6 +88,7 @@ typedef struct pr_base {
 typedef struct pr_track {
     int index;
     const pr_base_t *base; // NULL: it is a search's
+    pr_sweep_t *sweep;
     const pr_search_spec_t *spec;
     const pr_sweep_policy_t *policy;
     int seed_index;
@@ -145,9 +147,10 @@ struct pr_sweep {
     size_t shown;             // evaluations that were done when it was
     size_t running;           // jobs
     pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
-    pr_end_hooks_t end_hooks; // what the end asks and tells
+    pr_sweep_hooks_t hooks;
     long end_done, end_total;
     bool end_stopped;   // the hooks said stop before everything was computed
+    bool ask_stopped;   // the hooks said stop while a search chose its next points
     json_t *indicators; // as written, or NULL
     json_t *warnings;   // texts: what the rows of the base model and the experts say, as written
 };
@@ -182,6 +185,8 @@ void pr_graph_done(pr_sweep_t *s, const pr_job_record_t *job);
 /* It waits to be given again. */
 void pr_graph_again(pr_sweep_t *s, const pr_job_record_t *job);
 /* Seconds of the trainings that made the parts of a request's policy. */
+/* Is the training of a point of this track one that is made whatever searches find: an expert's? of: a track. */
+bool pr_graph_expert_makes(const void *of, const pr_point_t *p);
 double pr_graph_training_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t asked);
 /* The message of a job that is ready, in the phase; NULL: none is. New reference. */
 json_t *pr_graph_next(pr_sweep_t *s);

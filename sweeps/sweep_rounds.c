@@ -51,6 +51,8 @@ static pr_status_t keys_json(const pr_track_t *t, json_t **out, pr_error_t *err)
     *out = pr_search_spec_json(t->spec);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         json_object_del(*out, others[i]);
+    if (t->spec->recheck == 0) // as if there were no such key, so that what was asked for before it came stands
+        json_object_del(*out, "recheck");
     json_object_set_new(*out, "file", json_string(hash));
     return PR_OK;
 }
@@ -69,6 +71,8 @@ pr_status_t pr_rounds_begin(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     json_t *all = json_pack("{s:o, s:I, s:i, s:o, s:o, s:o, s:o}", "keys", keys, "seed", (json_int_t)t->search.seed,
                             "prompts", t->search.n_prompts, "signs", signs, "lo", pr_json_reals(s->lo, (size_t)k), "hi",
                             pr_json_reals(s->hi, (size_t)k), "reference", pr_json_reals(s->reference, (size_t)k));
+    if (t->spec->recheck > 0) // how many points a budget begins with
+        json_object_set_new(all, "making", json_integer((json_int_t)t->search.making));
     if (!pr_search_goes_on(t->spec))
         json_object_set_new(all, "budget", budget_json(s, t));
     pr_json_hash(all, t->basis);

@@ -357,7 +357,7 @@ pr_status_t pr_track_first(const pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     return status == PR_OK ? PR_OK : pr_fail_in(err, "search \"%s\"", t->spec->name);
 }
 
-/* Sets n_new or done. */
+/* Sets n_new or done; neither when it is told to stop (PR_ERR_INTERRUPTED). */
 static pr_status_t next_round(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_requests_t r = {0};
@@ -402,8 +402,14 @@ pr_status_t pr_track_advance(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
     while (!t->done && all_settled(s, t)) {
         if (waits_for_scale(s, t))
             break;
-        if (t->n_new == 0)
-            PR_TRY(next_round(s, t, err));
+        if (t->n_new == 0) {
+            pr_status_t status = next_round(s, t, err);
+            if (status == PR_ERR_INTERRUPTED) { // its points are chosen by a later run
+                s->ask_stopped = true;
+                break;
+            }
+            PR_TRY(status);
+        }
         if (t->n_new == 0)
             continue;
         PR_TRY(take_requests(s, t, err));

@@ -72,7 +72,7 @@ static pr_status_t open_sweep(const pr_config_t *c, pr_inputs_t *in, pr_sweep_t 
     double begin = pr_time_monotonic();
     pr_status_t status = pr_inputs_read(c, in, err);
     if (status == PR_OK)
-        status = pr_sweep_open(c, in, BATCH, lo, hi, false, out, err);
+        status = pr_sweep_open(c, in, BATCH, lo, hi, NULL, false, out, err);
     *seconds = pr_time_monotonic() - begin;
     return status;
 }

@@ -2,6 +2,7 @@
 /* paretorank bench search: a search over preference weights without models, on a landscape whose front is known. */
 #include "base/duration.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
 #include "landscape/curve.h"
@@ -28,10 +29,12 @@ typedef struct options {
 static const pr_option_t args[] = {
     PR_ARG_CHOICE("--landscape", offsetof(options_t, landscape), PR_LANDSCAPE_WORDS, "", "The landscape: see above."),
     PR_ARG("--objectives", INT, offsetof(options_t, k), "K", "Its objectives.", .min = 2, .max = PR_MAX_OBJECTIVES),
-    PR_ARG_DEFAULT("--noise", REAL, offsetof(options_t, noise), "S", "0",
-                   "Standard deviation of what is added to the values that the search sees, and is told as their "
-                   "standard error.",
-                   .min = 0, .max = 1e6),
+    PR_ARG_DEFAULT(
+        "--noise", REAL, offsetof(options_t, noise), "S", "0",
+        "Standard deviation of what is added to the values that the search sees, and is told as their "
+        "standard error. With `fidelity` in the search its last number of prompts has it, and m of M prompts "
+        "have sqrt(M/m) times as much.",
+        .min = 0, .max = 1e6),
     PR_ARG(
         "--table", STRING, offsetof(options_t, table), "FILE.csv",
         "Instead of a landscape: all points of a simplex lattice that were evaluated, with the columns w_NAME, NAME "
@@ -48,7 +51,8 @@ static const pr_option_t args[] = {
         "--json", BOOL, offsetof(options_t, json), NULL,
         "Print {\"landscape\" or \"table\", \"objectives\", \"noise\", \"seed\", \"search\", \"volume\", \"method\", "
         "\"curve\": [{\"n\", \"hv\", \"hv_share\", \"igd_plus\"}, ...], \"points\": [[w, ...], ...], \"reported\", "
-        "\"seconds_proposing\"}; null where there is no reference volume."),
+        "\"claimed\", "
+        "\"evaluations\", \"seconds_proposing\"}; null where there is no reference volume."),
     {0},
 };
 
@@ -62,15 +66,23 @@ const pr_command_t pr_command_bench_search = {
     .help =
         "The share is the hypervolume (reference 0) of the points' true values over that of the whole front, which "
         "is known for 2, 3, 5, 8 and 16 objectives, or of the whole table. IGD+ is the mean distance from the front. "
-        "A point that is asked for again is not counted again. 'reported' is the share of the points that the "
+        "A point that is asked for again is not counted again; 'evaluations' counts m of M prompts as m/M. 'reported' "
+        "is the share of the points that the "
         "values seen, with their noise, say are the front. Landscapes:" PR_LANDSCAPE_LIST(SAY),
     .args = args,
 };
 
-/* A point that was evaluated. */
+/* A point that was evaluated; seen: on as many prompts as it was at most. */
 typedef struct place {
-    double w[PR_MAX_OBJECTIVES], truth[PR_MAX_OBJECTIVES], seen[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
+    int prompts;
+    double w[PR_MAX_OBJECTIVES], truth[PR_MAX_OBJECTIVES], seen[PR_MAX_OBJECTIVES];
 } place_t;
+
+/* What the search is told of a point. */
+typedef struct told {
+    double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
+    double prompt[]; // [prompts,k] where there are several
+} told_t;
 
 typedef struct trial {
     const options_t *o;
@@ -80,7 +92,9 @@ typedef struct trial {
     pr_search_spec_t spec;
     pr_pointset_t points; // those evaluated; place [points.n]
     place_t **place;
+    int n_prompts;          // of a whole evaluation
     pr_observation_t *seen; // answers to all that was asked for
+    told_t **told;          // [n_seen]
     size_t n_seen, cap_places, cap_seen;
     double seconds;    // spent in the search
     double volume, se; // of the whole front; NaN where it is not known
@@ -90,26 +104,45 @@ typedef struct trial {
 
 /* ---- the search ---- */
 
-static void evaluate(const trial_t *t, size_t id, place_t *p)
+static void find_truth(const trial_t *t, size_t id, place_t *p)
 {
     pr_pointset_weights(&t->points, id, p->w);
     if (t->landscape) {
         t->landscape->at(p->w, t->k, p->truth);
-        for (int j = 0; j < t->k; j++) {
-            p->se[j] = t->o->noise;
-            p->seen[j] = p->truth[j];
-            if (t->o->noise > 0)
-                p->seen[j] += t->o->noise * pr_landscape_noise((uint64_t)t->o->seed, id, j);
-        }
         return;
     }
     int num[PR_MAX_OBJECTIVES];
     pr_landscape_snap(p->w, t->k, t->table.m, num);
     size_t row = pr_landscape_table_row(&t->table, num) * (size_t)t->k;
-    for (int j = 0; j < t->k; j++) {
-        p->truth[j] = p->seen[j] = t->table.mean[row + (size_t)j];
-        p->se[j] = t->table.se[row + (size_t)j];
+    memcpy(p->truth, t->table.mean + row, (size_t)t->k * sizeof *p->truth);
+}
+
+static const double *errors_of_row(const trial_t *t, const place_t *p)
+{
+    int num[PR_MAX_OBJECTIVES];
+    pr_landscape_snap(p->w, t->k, t->table.m, num);
+    return t->table.se + pr_landscape_table_row(&t->table, num) * (size_t)t->k;
+}
+
+/* What a point's first n prompts say; more of them begin with the same. */
+static told_t *tell(const trial_t *t, size_t id, int n)
+{
+    const place_t *p = t->place[id];
+    size_t k = (size_t)t->k;
+    told_t *told = pr_alloc(1, sizeof *told + (size_t)n * k * sizeof(double));
+    pr_rng_key_t key = pr_rng_key((uint64_t)t->o->seed, "bench.search", "");
+    const double *se = t->landscape ? NULL : errors_of_row(t, p);
+    for (size_t j = 0; j < k; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < (size_t)n && t->n_prompts > 1; i++)
+            sum += told->prompt[i * k + j] =
+                p->truth[j] + t->o->noise * sqrt(t->n_prompts) * pr_rng_normal(&key, id, i, j, 0);
+        told->mean[j] = t->n_prompts > 1 ? sum / n : p->truth[j];
+        told->se[j] = se ? se[j] : t->o->noise * sqrt((double)t->n_prompts / n);
+        if (t->n_prompts == 1 && t->o->noise > 0)
+            told->mean[j] += t->o->noise * pr_landscape_noise((uint64_t)t->o->seed, id, (int)j);
     }
+    return told;
 }
 
 /* The point that a request counts as. */
@@ -138,20 +171,28 @@ static void answer(trial_t *t, pr_request_t q)
         t->place = pr_realloc(t->place, t->cap_places, sizeof(place_t *));
     }
     if (is_new) {
-        t->place[id] = pr_alloc(1, sizeof(place_t)); // the answer points into it
-        evaluate(t, id, t->place[id]);
+        t->place[id] = pr_alloc(1, sizeof(place_t));
+        find_truth(t, id, t->place[id]);
     }
     if (t->n_seen == t->cap_seen) {
         t->cap_seen = t->cap_seen ? 2 * t->cap_seen : 64;
         t->seen = pr_realloc(t->seen, t->cap_seen, sizeof *t->seen);
+        t->told = pr_realloc(t->told, t->cap_seen, sizeof(told_t *));
+    }
+    told_t *told = t->told[t->n_seen] = tell(t, id, q.n_prompts);
+    place_t *place = t->place[id];
+    if (q.n_prompts > place->prompts) {
+        place->prompts = q.n_prompts;
+        memcpy(place->seen, told->mean, sizeof place->seen);
     }
     int64_t *flat = pr_alloc((size_t)t->k + 1, sizeof *flat);
     pr_point_store(&q.point, t->k, flat);
     t->seen[t->n_seen++] = (pr_observation_t){.point = flat,
                                               .level = q.level,
                                               .n_prompts = q.n_prompts,
-                                              .mean = t->place[id]->seen,
-                                              .se = t->place[id]->se,
+                                              .mean = told->mean,
+                                              .se = told->se,
+                                              .per_prompt = t->n_prompts > 1 ? told->prompt : NULL,
                                               .core_seconds = 1};
 }
 
@@ -161,8 +202,15 @@ static pr_status_t run(trial_t *t, pr_error_t *err)
     double one[PR_MAX_OBJECTIVES];
     for (int j = 0; j < PR_MAX_OBJECTIVES; j++)
         one[j] = 1;
-    pr_search_t s = {
-        .spec = &t->spec, .k = t->k, .n_prompts = 1, .seed = t->o->seed, .lo = zero, .hi = one, .reference = zero};
+    if (t->landscape && t->spec.n_fidelity > 0)
+        t->n_prompts = t->spec.fidelity[t->spec.n_fidelity - 1];
+    pr_search_t s = {.spec = &t->spec,
+                     .k = t->k,
+                     .n_prompts = t->n_prompts,
+                     .seed = t->o->seed,
+                     .lo = zero,
+                     .hi = one,
+                     .reference = zero};
     if (t->o->table && t->spec.lattice == 0) // a point between the table's would be one of them again
         t->spec.lattice = t->table.m;
     for (;;) {
@@ -189,6 +237,7 @@ typedef struct found {
     double *hv, *igd; // [n] of the first 1 .. n points
     pr_hv_method_t method;
     double reported; // the hypervolume of what the seen values say is the front
+    double claimed;  // what they say it is
 } found_t;
 
 static double volume_of(const double *points, size_t n, int k, double *error)
@@ -200,21 +249,24 @@ static double volume_of(const double *points, size_t n, int k, double *error)
     return e.volume;
 }
 
-static double reported_volume(const trial_t *t)
+static void report(const trial_t *t, found_t *f)
 {
     size_t n = t->points.n, k = (size_t)t->k, n_told = 0;
-    double *values = pr_alloc(n * k, sizeof *values), error;
+    double *seen = pr_alloc(2 * n * k, sizeof *seen), *truth = seen + n * k, error;
     bool *told = pr_alloc(n, sizeof *told);
     for (size_t i = 0; i < n; i++)
-        memcpy(values + i * k, t->place[i]->seen, k * sizeof *values);
-    pr_nondominated(values, n, t->k, true, told);
-    for (size_t i = 0; i < n; i++)
-        if (told[i])
-            memcpy(values + n_told++ * k, t->place[i]->truth, k * sizeof *values);
-    double volume = volume_of(values, n_told, t->k, &error);
+        memcpy(seen + i * k, t->place[i]->seen, k * sizeof *seen);
+    pr_nondominated(seen, n, t->k, true, told);
+    for (size_t i = 0; i < n; i++) {
+        if (!told[i])
+            continue;
+        memcpy(truth + n_told * k, t->place[i]->truth, k * sizeof *truth);
+        memmove(seen + n_told++ * k, seen + i * k, k * sizeof *seen);
+    }
+    f->reported = volume_of(truth, n_told, t->k, &error);
+    f->claimed = volume_of(seen, n_told, t->k, &error);
     free(told);
-    free(values);
-    return volume;
+    free(seen);
 }
 
 static found_t measure(const trial_t *t)
@@ -228,9 +280,18 @@ static found_t measure(const trial_t *t)
     f.igd = pr_alloc(f.n, sizeof *f.igd);
     f.method = pr_curve_hypervolume(truth, f.n, t->k, f.hv);
     pr_curve_igd_plus(truth, f.n, t->front, t->n_front, t->k, f.igd);
-    f.reported = reported_volume(t);
+    report(t, &f);
     free(truth);
     return f;
+}
+
+/* Whole evaluations: m of M prompts count m/M. */
+static double evaluations(const trial_t *t)
+{
+    double prompts = 0;
+    for (size_t i = 0; i < t->points.n; i++)
+        prompts += t->place[i]->prompts;
+    return prompts / t->n_prompts;
 }
 
 static json_t *search_json(const trial_t *t)
@@ -252,11 +313,12 @@ static void print_json(const trial_t *t, const found_t *f)
         json_array_append_new(points, pr_point_json_numbers(t->place[i]->w, (size_t)t->k));
     }
     pr_point_print_json(json_pack(
-        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", t->landscape ? "landscape" : "table",
+        "{s:s, s:i, s:o, s:I, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", t->landscape ? "landscape" : "table",
         t->landscape ? t->landscape->name : t->o->table, "objectives", t->k, "noise", pr_json_real(t->o->noise), "seed",
         (json_int_t)t->o->seed, "search", search_json(t), "volume", pr_json_real(t->volume), "volume_error",
         pr_json_real(t->se), "method", pr_hv_method_name(f->method), "curve", curve, "points", points, "reported",
-        pr_json_real(f->reported / t->volume), "seconds_proposing", pr_json_real(t->seconds)));
+        pr_json_real(f->reported / t->volume), "claimed", pr_json_real(f->claimed / t->volume), "evaluations",
+        pr_json_real(evaluations(t)), "seconds_proposing", pr_json_real(t->seconds)));
 }
 
 static void print_text(const trial_t *t, const found_t *f)
@@ -280,6 +342,10 @@ static void print_text(const trial_t *t, const found_t *f)
     }
     printf("\nreported    %.4g, %s of the points that are the front by the values seen\n",
            f->reported / (known ? t->volume : 1), known ? "share" : "volume");
+    if (t->o->noise > 0)
+        printf("claimed     %.4g, what those values say it is\n", f->claimed / (known ? t->volume : 1));
+    if (t->n_prompts > 1)
+        printf("evaluations %.4g of %d prompts each\n", evaluations(t), t->n_prompts);
     printf("proposing   %.3f s\n", t->seconds);
     if (f->method != PR_HV_EXACT)
         printf("Volumes of points are sampled (%s).\n", pr_hv_method_name(f->method));
@@ -337,7 +403,11 @@ static void clear(trial_t *t)
     for (size_t i = 0; i < t->points.n; i++)
         free(t->place[i]);
     for (size_t i = 0; i < t->n_seen; i++)
+    {
         free((int64_t *)(uintptr_t)t->seen[i].point);
+        free(t->told[i]);
+    }
+    free(t->told);
     free(t->place);
     free(t->seen);
     free(t->front);
@@ -367,7 +437,7 @@ int pr_bench_search(int argc, char **argv)
     code = wrong_use(&o);
     if (code != 0)
         return code;
-    trial_t t = {.o = &o};
+    trial_t t = {.o = &o, .n_prompts = 1};
     pr_error_t err;
     pr_status_t status = bench(&t, &err);
     clear(&t);

@@ -119,9 +119,10 @@ static json_t *searches_json(const pr_plan_t *p)
         for (int j = 0; j < p->search[i].levels; j++)
             json_array_append_new(levels, json_integer(p->search[i].points[j]));
         json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:o, s:I}", "name", p->config->search[i].name, "aggregate",
-                                        p->config->search[i].aggregate, "type", p->config->search[i].type,
-                                        "points_per_level", levels, "points", (json_int_t)p->search[i].total));
+                              json_pack("{s:s, s:s, s:s, s:o, s:I, s:I}", "name", p->config->search[i].name,
+                                        "aggregate", p->config->search[i].aggregate, "type", p->config->search[i].type,
+                                        "points_per_level", levels, "points", (json_int_t)p->search[i].total, "prompts",
+                                        (json_int_t)p->search[i].prompts));
     }
     return list;
 }
@@ -246,8 +247,11 @@ static void print_searches(const pr_plan_t *p)
         print_domain(&p->inputs.policy[i].domain);
         for (int j = 0; j < p->search[i].levels; j++)
             printf("%s %lld", j ? " +" : " at most", (long long)p->search[i].points[j]);
-        printf(" points%s%s\n", p->search[i].levels > 1 ? " (a level each)" : "",
+        printf(" points%s%s", p->search[i].levels > 1 ? " (a level each)" : "",
                p->search[i].proposed ? ", as no budget is given" : "");
+        if (s->recheck > 0)
+            printf(", on at most %lld prompts in all", (long long)p->search[i].prompts);
+        printf("\n");
     }
 }
 

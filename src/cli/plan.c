@@ -260,13 +260,18 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
                      .lo = p->lo,
                      .hi = p->hi,
                      .reference = p->lo};
+    const pr_sweep_policy_t *policy = &p->inputs.policy[i];
+    if (policy->method->per_point)
+        s.making = pr_training_prompts(c, policy->set);
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
     out->levels = pr_search_forecast(&s, out->points, PR_PLAN_LEVELS);
     out->proposed = pr_search_proposal(&s) > 0;
     for (int level = 0; level < out->levels; level++)
         out->total += out->points[level];
+    out->prompts = pr_search_prompts(&s, out->total);
     p->evaluate_points += out->total * c->n_seeds;
+    p->evaluate_prompts += out->prompts * c->n_seeds;
     return PR_OK;
 }
 
@@ -316,7 +321,7 @@ static void count_trainings(pr_plan_t *p)
     }
     p->base_points = pr_sweep_base_rows(&p->inputs);
     p->evaluate_tokens =
-        (p->evaluate_points + p->base_points) * p->prompts * c->evaluate.samples * c->evaluate.max_new_tokens;
+        (p->evaluate_prompts + p->base_points * p->prompts) * c->evaluate.samples * c->evaluate.max_new_tokens;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)

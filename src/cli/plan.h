@@ -24,8 +24,9 @@ enum {
 typedef struct pr_plan_search {
     int levels; // entries of points
     int64_t points[PR_PLAN_LEVELS];
-    bool proposed; // no budget is given: it is the strategy's own
-    int64_t total; // points of one set of experts, at most
+    bool proposed;   // no budget is given: it is the strategy's own
+    int64_t total;   // points of one set of experts, at most
+    int64_t prompts; // of all their evaluations, at most
 } pr_plan_search_t;
 
 /* What a reward head will be fitted on. */
@@ -70,6 +71,7 @@ typedef struct pr_plan {
     int64_t finetune_jobs; // of all of these
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most
+    int64_t evaluate_prompts;                 // of these, at most
     int64_t base_points;                      // the base model and the experts alone, some of them points of searches
     int64_t finetune_tokens, evaluate_tokens; // new tokens, at most
     int n_phase;

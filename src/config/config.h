@@ -97,6 +97,7 @@ typedef struct pr_search_spec {
     int budget;               // points; 0: no limit, or auto's proposal
     double budget_core_hours; // 0: no limit
     double min_gain;          // gain below which nothing is looked at; see keys.c
+    double recheck;           // auto: share of the budget for more prompts of points in doubt; 0: fidelity is a race
     int points;               // random
     double alpha;             // random: Dirichlet concentration
     char *file;               // list

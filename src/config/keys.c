@@ -154,10 +154,16 @@ const pr_option_t pr_search_keys[] = {
         INTS, "fidelity", S(fidelity), S(n_fidelity), PR_MAX_LIST, "[ ]", 1, INT_MAX,
         "Prompts a point is evaluated on, rising: points that lose early are not evaluated on more. A point loses when "
         "one of the front is surely at least as good in every objective and better in one: by Student's test of the "
-        "prompts' differences at 5 % / (other points x (fidelities - 1)), with a spread of at least the objective's "
-        "range / prompts; of equal policies at most 5 % are dropped in all. Fewer than 5 prompts drop nothing. "
-        "Default: "
-        "all."),
+        "prompts' differences at 5 % / (other points x (fidelities - 1)), with a spread of at least that of all points "
+        "and the objective's range / prompts; of equal policies at most 5 % are dropped in all. Fewer than 5 prompts "
+        "drop nothing. Default: all."),
+    NUM_OR_0(
+        "recheck", S(recheck), "0.0", 1e-6, 0.9,
+        "auto with fidelity: in place of the race, the share of the budget that goes to more prompts of points of "
+        "which it is in doubt whether they are on the front (probability 0.05 to 0.95). All others stay on the "
+        "first number of fidelity. The budget is of points on the last number: m of M prompts count m/M, beside the "
+        "tokens of a training where each point is one. 0: "
+        "every point counts once, and those that are not surely beaten go on."),
     ROW(REALS, "scalar", S(scalar), "[ ]",
         "Weights of the objectives in the scalar score of select = \"best\", one each. Default: equal.",
         .count = S(n_scalar), .max_n = PR_MAX_OBJECTIVES, .min = 1e-30, .max = 1e30, .or_0 = true),

@@ -6,7 +6,7 @@
 
 #define PR_SEARCH_LIST(X) X(auto) X(hierarchical) X(grid) X(random) X(list) X(ols)
 
-#define PR_SEARCH_KEYS_auto "domain, budget, batch, min_gain, lattice, budget_core_hours, fidelity"
+#define PR_SEARCH_KEYS_auto "domain, budget, batch, min_gain, lattice, budget_core_hours, fidelity, recheck"
 #define PR_SEARCH_KEYS_hierarchical                                                                                    \
     "domain, levels, select, beam, budget, budget_core_hours, min_gain, fidelity, scalar"
 #define PR_SEARCH_KEYS_grid "domain, divisions, budget, fidelity"

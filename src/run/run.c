@@ -255,6 +255,7 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     free(all);
     if (first)
         status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi,
+                               &(pr_sweep_hooks_t){pr_run_stopping, source_tick, r},
                                r->hooks->may_replace, &r->sweep, err);
     if (first && status == PR_OK && r->hooks->started) {
         char *text =
@@ -318,7 +319,6 @@ static pr_status_t finish(pr_run_state_t *r, pr_error_t *err)
     pr_status_t status = PR_OK;
     if (r->sweep) {
         bool interrupted = pr_run_stopping(r);
-        pr_sweep_set_end_hooks(r->sweep, &(pr_end_hooks_t){pr_run_stopping, source_tick, r});
         status = pr_sweep_write(r->sweep, pr_archive_points(r->archive), pr_archive_size(r->archive), err);
         if (status == PR_OK)
             status = pr_sweep_end(r->sweep, interrupted, err);

@@ -20,17 +20,12 @@ enum { WEIGHTS = 100 };
 /* For the distances of all searches together. */
 static const double DISTANCE_STEPS = 2e9;
 
-void pr_sweep_set_end_hooks(pr_sweep_t *s, const pr_end_hooks_t *hooks)
-{
-    s->end_hooks = *hooks;
-}
-
 bool pr_sweep_end_stops(void *self)
 {
     const pr_sweep_t *s = self;
-    if (s->end_hooks.tick)
-        s->end_hooks.tick(s->end_hooks.self);
-    return s->end_hooks.stopping && s->end_hooks.stopping(s->end_hooks.self);
+    if (s->hooks.tick)
+        s->hooks.tick(s->hooks.self);
+    return s->hooks.stopping && s->hooks.stopping(s->hooks.self);
 }
 
 /* What all searches are measured against. */

@@ -533,7 +533,7 @@ static pr_status_t incomplete(const pr_sweep_t *s, pr_error_t *err)
 pr_status_t pr_sweep_end(pr_sweep_t *s, bool interrupted, pr_error_t *err)
 {
     bool all = pr_sweep_complete(s);
-    interrupted = interrupted || s->end_stopped;
+    interrupted = interrupted || s->end_stopped || s->ask_stopped;
     const char *state = all ? "finished" : interrupted ? "interrupted" : "incomplete";
     pr_status_t status = pr_sweep_commit(s, err);
     if (status == PR_OK)

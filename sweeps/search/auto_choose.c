@@ -237,7 +237,7 @@ static void weigh(chooser_t *c, int from, int to)
     if (from >= to)
         return;
     pr_auto_predict(&c->model, set->w + from * set->d, to - from, set->mean + from * k, set->sd + from * k);
-    for (int i = from; i < to; i++) {
+    for (int i = from; i < to && !pr_replay_stops(c->r); i++) {
         double unknown = 0, *mean = set->mean + i * k, *sd = set->sd + i * k;
         for (int j = 0; j < k; j++) {
             mean[j] = (mean[j] - c->reference[j]) / c->unit[j];
@@ -254,6 +254,8 @@ static void chooser_init(chooser_t *c, const pr_replay_t *r, size_t n_fit, int n
     *c = (chooser_t){.r = r, .n = r->points.n};
     c->key = pr_rng_key((uint64_t)r->s->seed, "search.auto", "");
     pr_auto_model_init(&c->model, r, n_fit, n);
+    if (pr_replay_stops(r))
+        return;
     measure(c);
     make_candidates(c);
     weigh(c, 0, c->set.n);
@@ -275,7 +277,7 @@ static void chooser_clear(chooser_t *c)
 static int best_candidates(chooser_t *c, int most, int *best)
 {
     candidate_set_t *set = &c->set;
-    for (;;) {
+    while (!pr_replay_stops(c->r)) {
         int n = 0, stale = -1;
         for (int i = 0; i < set->n; i++) {
             int at = n < most ? n : most - 1;
@@ -293,6 +295,7 @@ static int best_candidates(chooser_t *c, int most, int *best)
             return n;
         weigh(c, stale, stale + 1);
     }
+    return 0;
 }
 
 /* The best candidate after looking around the best so far; -1: there is none. */
@@ -322,7 +325,7 @@ static double doubted_gain(const chooser_t *c)
     const candidate_set_t *set = &c->set;
     int k = set->k, d = set->d;
     double most = 0, length = DOUBT_LENGTH * pr_auto_spread(pr_auto_size(c->r->s));
-    for (int i = 0; i < set->n; i++) {
+    for (int i = 0; i < set->n && !pr_replay_stops(c->r); i++) {
         double near = INFINITY, sd[PR_MAX_OBJECTIVES];
         for (int p = 0; p < m->n; p++) {
             double d2 = 0;
@@ -381,7 +384,7 @@ static void find_edges(chooser_t *c)
     double middle[PR_MAX_COORDINATES], r2;
     pr_point_t p;
     int cap = 0;
-    for (int a = 0; a < m->n; a++)
+    for (int a = 0; a < m->n && !pr_replay_stops(c->r); a++)
         for (int b = 0; b < a; b++) {
             middle_of(m, a, b, middle, &r2);
             if (!are_neighbours(m, a, b, middle, r2))
@@ -404,7 +407,7 @@ static int best_half(chooser_t *c)
     pr_point_t p;
     if (!c->edges_found)
         find_edges(c);
-    for (;;) {
+    while (!pr_replay_stops(c->r)) {
         edge_t *best = NULL;
         for (int i = 0; i < c->n_edges; i++)
             if (c->edge[i].gain > (best ? best->gain : 0))
@@ -425,6 +428,7 @@ static int best_half(chooser_t *c)
         if (c->set.gain[at] >= 0)
             return (int)at;
     }
+    return -1;
 }
 
 /* ---- far ---- */
@@ -475,10 +479,13 @@ void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t 
 {
     chooser_t c;
     chooser_init(&c, r, n_fit, n);
-    *out = (pr_auto_choice_t){.point = pr_alloc((size_t)n, sizeof *out->point)};
-    double volume = pr_rays_volume(c.rays);
-    out->gain = volume > 0 ? doubted_gain(&c) / volume : INFINITY;
-    for (; c.chosen < n; c.chosen++) {
+    *out = (pr_auto_choice_t){.point = pr_alloc((size_t)n, sizeof *out->point), .gain = INFINITY};
+    double volume = c.rays ? pr_rays_volume(c.rays) : 0;
+    if (r->chosen)
+        out->n_again = pr_auto_doubtful(&c.model, &out->again);
+    if (volume > 0)
+        out->gain = doubted_gain(&c) / volume;
+    for (; c.chosen < n && !pr_replay_stops(r); c.chosen++) {
         int best = choose_one(&c, out->point);
         if (best < 0)
             break;
@@ -489,6 +496,6 @@ void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t 
         pr_rays_cover(c.rays, c.set.mean + best * r->k);
         pr_auto_believe(&c.model, c.set.w + best * r->d);
     }
-    out->n = c.chosen;
+    out->n = pr_replay_stops(r) ? 0 : c.chosen;
     chooser_clear(&c);
 }

@@ -183,7 +183,7 @@ static int fit_kinds(const pr_auto_model_t *m, const column_t *c, kind_t kind[PR
     while (kept < n && kind[kept].score >= kind[0].score - START_BAND)
         kept++;
     n = kept;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !pr_replay_stops(m->r); i++) {
         pr_gp_data_t data = fit_data(m, c, &kind[i]);
         pr_gp_ascend(&data, &kind[i].theta);
         kind[i].score = kind[i].theta.density + (kind[i].warp ? ODDS_WARPED : 0);
@@ -200,7 +200,7 @@ static void find_surprises(pr_auto_model_t *m, int j, const double *z)
     size_t n = (size_t)m->n;
     double *mean = pr_alloc(4 * n, sizeof *mean), *var = mean + n, *part_mean = mean + 2 * n, *part_var = mean + 3 * n;
     memset(mean, 0, 2 * n * sizeof *mean);
-    for (int c = 0; c < m->n_parts[j]; c++) {
+    for (int c = 0; c < m->n_parts[j] && !pr_replay_stops(m->r); c++) {
         const pr_auto_part_t *part = &m->part[j][c];
         pr_gp_leave_one_out(part->gp, part_mean, part_var);
         for (size_t i = 0; i < n; i++) {
@@ -263,7 +263,7 @@ static void model_objective(pr_auto_model_t *m, const pr_replay_t *r, int j, con
 void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room)
 {
     int k = r->k, d = r->d, early = 0, n_fitted = 0;
-    *m = (pr_auto_model_t){.s = r->s, .k = k, .d = d};
+    *m = (pr_auto_model_t){.r = r, .s = r->s, .k = k, .d = d};
     m->n = choose_points(r, &m->id);
     size_t nd = (size_t)m->n * (size_t)d;
     m->w = pr_alloc(nd, sizeof *m->w);
@@ -277,7 +277,7 @@ void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, 
             warp_point(m, v, m->w + i * d, m->x[v] + i * d);
     }
     int *at = spread(early > 0 ? early : m->n, &n_fitted);
-    for (int j = 0; j < k; j++)
+    for (int j = 0; j < k && !pr_replay_stops(r); j++)
         model_objective(m, r, j, at, n_fitted, room);
     free(at);
 }
@@ -341,7 +341,7 @@ void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *m
     size_t d = (size_t)m->d, count = (size_t)n;
     double *room = pr_alloc(count * (d + 4), sizeof *room);
     double *mu = room + count * d, *var = mu + count, *part_mean = var + count, *part_var = part_mean + count;
-    for (int j = 0; j < m->k; j++) {
+    for (int j = 0; j < m->k && !pr_replay_stops(m->r); j++) {
         predict_objective(m, j, w, n, room, part_mean, part_var, mu, var);
         for (int i = 0; i < n; i++) {
             mean[i * m->k + j] = m->centre[j] + m->scale[j] * mu[i];
@@ -354,7 +354,7 @@ void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *m
 void pr_auto_believe(pr_auto_model_t *m, const double *w)
 {
     double x[PR_MAX_COORDINATES], mean, var;
-    for (int j = 0; j < m->k; j++)
+    for (int j = 0; j < m->k && !pr_replay_stops(m->r); j++)
         for (int c = 0; c < m->n_parts[j]; c++) {
             warp_point(m, m->part[j][c].warp, w, x);
             pr_gp_predict(m->part[j][c].gp, x, 1, &mean, &var);

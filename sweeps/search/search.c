@@ -162,8 +162,8 @@ static int compare_wanted(const void *a, const void *b, void *replay)
 {
     const pr_replay_t *r = replay;
     const pr_want_t *p = a, *q = b;
-    if (r->level[p->id] != r->level[q->id])
-        return r->level[p->id] < r->level[q->id] ? -1 : 1;
+    if (p->level != q->level)
+        return p->level < q->level ? -1 : 1;
     return pr_pointset_compare(&r->points, p->id, q->id);
 }
 
@@ -175,7 +175,7 @@ static void take_wanted(pr_replay_t *r, pr_requests_t *out)
     for (size_t i = 0; i < r->n_want; i++) {
         size_t id = r->want[i].id;
         pr_requests_set(out, i,
-                        &(pr_request_t){pr_pointset_at(&r->points, id), r->level[id], r->prompts[r->want[i].fidelity]});
+                        &(pr_request_t){pr_pointset_at(&r->points, id), r->want[i].level, r->prompts[r->want[i].fidelity]});
     }
 }
 
@@ -189,6 +189,18 @@ bool pr_search_asks_once(const pr_search_spec_t *spec)
 {
     const pr_search_strategy_t *strategy = find_strategy(spec->type);
     return strategy && strategy->asks_once && spec->n_fidelity == 0 && spec->budget_core_hours == 0;
+}
+
+int pr_search_most_prompts(const pr_search_t *s)
+{
+    int last = s->spec->n_fidelity > 0 ? s->spec->fidelity[s->spec->n_fidelity - 1] : s->n_prompts;
+    return last < s->n_prompts ? last : s->n_prompts;
+}
+
+int64_t pr_search_prompts(const pr_search_t *s, int64_t points)
+{
+    const pr_search_strategy_t *strategy = find_strategy(s->spec->type);
+    return strategy && strategy->prompts ? strategy->prompts(s) : points * pr_search_most_prompts(s);
 }
 
 int64_t pr_search_proposal(const pr_search_t *s)
@@ -238,13 +250,17 @@ pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, si
 {
     PR_TRY(check(s, err));
     pr_replay_t r;
+    bool stopped = false;
     pr_replay_init(&r, s, obs, n);
+    r.stopped = &stopped;
     pr_status_t status = find_strategy(s->spec->type)->run(&r, err);
-    if (status == PR_OK) {
+    if (stopped) {
+        status = pr_fail(err, PR_ERR_INTERRUPTED, "stopped while points were being chosen");
+    } else if (status == PR_OK) {
         assert(r.n_want > 0 || r.n_settled == r.points.n);
         take_wanted(&r, out);
         out->done = r.n_want == 0;
-        pr_search_end(s->spec, (int64_t)r.points.n, r.core_seconds, out);
+        pr_search_end(s->spec, pr_replay_used(&r), r.core_seconds, out);
         if (r.why[0])
             snprintf(out->why, sizeof out->why, "%s", r.why);
         if (!out->done)

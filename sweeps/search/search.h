@@ -38,8 +38,8 @@
  *   one. Sure is Student's one-sided test of the mean difference (paired by prompt where both have per_prompt, else
  *   with sqrt(se^2 + se^2)) at the level 5 % / (other points x (fidelities - 1)), so that of policies that are all
  *   equal at most 5 % are expected to be dropped over the whole race; the spread of the differences is taken to be at least
- *   the declared range (where it is not finite, that of all scores so far) over the number of prompts, and fewer than 5
- *   prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all
+ *   that of all points (what the two-way layout of points and prompts leaves) and the declared range (where it is not
+ *   finite, that of all scores so far) over the number of prompts, and fewer than 5 prompts drop nothing. 32 prompts that are all ties are a tie. This is done at the end of every level, over all
  *   points so far. Decisions use a point's results at its highest fidelity. */
 #ifndef PR_SWEEPS_SEARCH_H
 #define PR_SWEEPS_SEARCH_H
@@ -78,8 +78,15 @@ typedef struct pr_search {
     const pr_domain_t *domain; // of its points; NULL: one row of weights, on what spec->domain says
     int n_prompts;             // all evaluation prompts
     int64_t seed;
-    const double *lo, *hi;   // [K] declared ranges after turning (may be infinite)
-    const double *reference; // [K] hypervolume reference after turning
+    const double *lo, *hi;        // [K] declared ranges after turning (may be infinite)
+    const double *reference;      // [K] hypervolume reference after turning
+    bool (*stopping)(void *self); // asked again and again while points are chosen; NULL: nothing stops it
+    void *self;
+    /* Where a point is a training of its own: what that costs beside an evaluation, in prompts; and whether others make
+     * it whatever this search finds. made may be NULL: they make none. */
+    int64_t making;
+    bool (*made)(const void *of, const pr_point_t *p);
+    const void *of;
 } pr_search_t;
 
 /* In canonical order: by level, then point order. The caller frees flat, level and n_prompts (pr_requests_free). */
@@ -104,7 +111,8 @@ int pr_search_size(const pr_search_t *s);
 
 /* What is wanted now and not yet observed. With results of the current level still missing it returns exactly the
  * missing ones, so it may be called at any time with any subset of results; the order of observations does not matter,
- * and observations of other points have no effect. Errors: PR_ERR_CONFIG; for a list PR_ERR_NOT_FOUND, PR_ERR_FORMAT.
+ * and observations of other points have no effect. Errors: PR_ERR_CONFIG; for a list PR_ERR_NOT_FOUND, PR_ERR_FORMAT;
+ * PR_ERR_INTERRUPTED once `stopping` has said so: nothing is chosen, and who asks again gets what he would have got.
  * O(n log n) in the number of points, but for the ranking of cells. */
 pr_status_t pr_search_next(const pr_search_t *s, const pr_observation_t *obs, size_t n, pr_requests_t *out,
                            pr_error_t *err);
@@ -115,6 +123,9 @@ pr_status_t pr_search_check(const pr_search_t *s, pr_error_t *err);
  * pr_search_next refuses). Exact for grid, random, list, the cube and select = "all"; else the sum is an upper bound
  * (for ols without a budget an estimate). Every point counts once, whatever its fidelities. */
 int pr_search_forecast(const pr_search_t *s, int64_t *counts, int max);
+
+/* How many prompts the evaluations of all its points take at most, of which the forecast says that there are so many. */
+int64_t pr_search_prompts(const pr_search_t *s, int64_t points);
 
 /* How many points a search takes at most that was given no budget, where its strategy says so; else 0. */
 int64_t pr_search_proposal(const pr_search_t *s);
@@ -138,6 +149,8 @@ typedef struct pr_search_strategy {
                       // takes all results as they are. Otherwise a sweep of another budget asks it anew
     /* How many points it takes where no budget is said; NULL: what its settings make. */
     int64_t (*propose)(const pr_search_t *s);
+    /* The prompts of all its evaluations at most; NULL: every point may have all. */
+    int64_t (*prompts)(const pr_search_t *s);
     /* Its settings, by arithmetic. */
     pr_status_t (*check)(const pr_search_t *s, pr_error_t *err);
     /* Adds points and settles them (search_internal.h), having checked its settings. Returns PR_OK when it has come to

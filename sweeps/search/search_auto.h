@@ -48,6 +48,7 @@ typedef struct pr_auto_part {
 
 /* Of each objective a mixture of processes, whose variance is corrected where they were surprised. */
 typedef struct pr_auto_model {
+    const pr_replay_t *r;
     const pr_search_t *s;
     int n, k, d;                                                // points, objectives, coordinates
     double *w;                                                  // [n,d] the points that are modelled
@@ -63,7 +64,8 @@ typedef struct pr_auto_model {
 } pr_auto_model_t;
 
 /* Of the settled points; hyperparameters are those of the first n_fit of the replay. room: points that will be believed.
- * Needs two settled points. The caller clears. */
+ * Needs two settled points. The caller clears. Once pr_replay_stops(r) it is in pieces, and can be cleared only; so with
+ * what is predicted and believed. */
 void pr_auto_model_init(pr_auto_model_t *m, const pr_replay_t *r, size_t n_fit, int room);
 void pr_auto_model_clear(pr_auto_model_t *m);
 /* w [n,d]: means and standard deviations [n,k] in the objectives' units. */
@@ -71,16 +73,24 @@ void pr_auto_predict(const pr_auto_model_t *m, const double *w, int n, double *m
 /* Takes a point to be evaluated with the result that is expected: means stay, standard deviations near it fall. */
 void pr_auto_believe(pr_auto_model_t *m, const double *w);
 
+/* ---- which again ---- */
+
+/* The modelled points of which it is in doubt whether they are on the front and that can go on to more prompts, those that
+ * the means put there first, and of these the most doubtful: ids of the replay, [n] and caller frees. None once pr_replay_stops. */
+int pr_auto_doubtful(const pr_auto_model_t *m, size_t **out);
+
 /* ---- which next ---- */
 
 typedef struct pr_auto_choice {
     pr_point_t *point; // [n] the caller frees
     int n;
+    size_t *again; // [n_again] where r->chosen: pr_auto_doubtful; the caller frees
+    int n_again;
     double gain; // the greatest expected gain of one point in the first place, as a share of the volume so far, where
                  // the model is doubted; INFINITY: not known
 } pr_auto_choice_t;
 
-/* The next n points, each knowing those before it: of more, the first are the same. */
+/* The next n points, each knowing those before it: of more, the first are the same. None once pr_replay_stops(r). */
 void pr_auto_choose(const pr_replay_t *r, size_t n_fit, int n, pr_auto_choice_t *out);
 
 #endif

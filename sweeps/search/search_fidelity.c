@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Multi-fidelity: which points may still be non-dominated. A race in the manner of Hoeffding races (Maron and Moore
  * 1994), with paired differences: points share prompts and random streams, so that the difference of two is known far
- * better than either. The bounds are Student's, with a floor under the spread, at a level that is shared by all
- * comparisons of the race (Bonferroni): of policies that are all equally good, at most 5 % are expected to be
- * dropped. */
+ * better than either. The bounds are Student's, at a level that is shared by all comparisons of the race (Bonferroni): of
+ * policies that are all equally good, at most 5 % are expected to be dropped. Two policies that by chance answer the
+ * same on the few prompts there are show no spread, which is no certainty: prompts are blocks, as in F-Race (Birattari,
+ * Stuetzle, Paquete and Varrentrapp 2002), and what is left of the scores of all points in the two-way layout of points
+ * and prompts (Fisher's randomised blocks) says how much the difference of two scatters; the spread of a pair is taken to
+ * be no less than that, nor than the range over the number of prompts. */
 #include "sweeps/search/search_internal.h"
 
 #include "base/mem.h"
@@ -136,8 +139,10 @@ enum { LEAST_PROMPTS = 5, TIE_PROMPTS = 32 };
 static const double WRONGLY_DROPPED = 0.05;
 
 typedef struct race {
-    double level;                    // of one comparison
-    double range[PR_MAX_OBJECTIVES]; // of the scores
+    double level;                                  // of one comparison
+    double range[PR_MAX_OBJECTIVES];               // of the scores
+    double pooled[PR_MAX_LIST][PR_MAX_OBJECTIVES]; // of each fidelity: the variance of a prompt's difference
+    double apart[PR_MAX_OBJECTIVES];               // the same of points that are not known prompt by prompt
 } race_t;
 
 /* The declared range of an objective, else that of all scores so far. */
@@ -163,9 +168,66 @@ static double range_of(const pr_replay_t *r, int j)
     return hi > lo ? hi - lo : 0;
 }
 
+/* The variance of the difference of two points' scores on a prompt, over all points that have the first n prompts: twice
+ * what the scores differ from the sum of their point's and their prompt's means. 0: not two points have them. */
+static double pooled_variance(const pr_replay_t *r, int n, int j)
+{
+    size_t k = (size_t)r->k, at = (size_t)j, points = 0;
+    double *prompt = pr_alloc((size_t)n, sizeof *prompt), squares = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        points = 0;
+        for (size_t i = 0; i < r->points.n; i++) {
+            const double *score = r->ok[i] ? r->obs[i]->per_prompt : NULL;
+            if (!score || prompts_used(r, i) < n)
+                continue;
+            double mean = 0;
+            for (int x = 0; x < n; x++)
+                mean += score[(size_t)x * k + at] / n;
+            for (int x = 0; x < n; x++) {
+                double d = score[(size_t)x * k + at] - mean;
+                if (pass == 0)
+                    prompt[x] = (prompt[x] * (double)points + d) / (double)(points + 1);
+                else
+                    squares += (d - prompt[x]) * (d - prompt[x]);
+            }
+            points++;
+        }
+    }
+    free(prompt);
+    return points > 1 && n > 1 ? 2 * squares / ((double)(points - 1) * (n - 1)) : 0;
+}
+
+static int fidelity_of(const pr_replay_t *r, int prompts)
+{
+    int f = 0;
+    while (f + 1 < r->n_fidelity && r->prompts[f + 1] <= prompts)
+        f++;
+    return f;
+}
+
+/* The same without the prompts' own scores: twice the mean variance of a score. */
+static double pooled_apart(const pr_replay_t *r, int j)
+{
+    double sum = 0, points = 0;
+    for (size_t i = 0; i < r->points.n; i++) {
+        double se = r->ok[i] ? r->se[i * (size_t)r->k + (size_t)j] : 0;
+        sum += r->ok[i] ? se * se * prompts_used(r, i) : 0;
+        points += r->ok[i];
+    }
+    return points > 0 ? 2 * sum / points : 0;
+}
+
+/* The variance of a prompt's difference of q and p in objective j, by all points. */
+static double pooled_of(const race_t *race, const pr_replay_t *r, size_t q, size_t p, int n, int j)
+{
+    if (!r->obs[q]->per_prompt || !r->obs[p]->per_prompt)
+        return race->apart[j];
+    return race->pooled[fidelity_of(r, n)][j];
+}
+
 /* How improbable it is that q is no better than p in objective j. The spread of the differences is taken to be at least
- * the range over the number of prompts: n prompts on which two policies differ by the same do not show that the next
- * will not differ by all of it. */
+ * that of all points, and the range over the number of prompts: n prompts on which two policies differ by the same do not
+ * show that the next will not differ by all of it. */
 static double doubt(const race_t *race, const pr_replay_t *r, size_t q, size_t p, int j, bool *tie)
 {
     double mean = 0, se = 0;
@@ -173,7 +235,7 @@ static double doubt(const race_t *race, const pr_replay_t *r, size_t q, size_t p
     difference(r, q, p, j, &mean, &se, &n);
     *tie = mean == 0 && se == 0 && n >= TIE_PROMPTS;
     double least = race->range[j] / n / sqrt(n);
-    double spread = fmax(se, least);
+    double spread = fmax(fmax(se, least), sqrt(pooled_of(race, r, q, p, n, j) / n));
     if (n < LEAST_PROMPTS || !(spread > 0) || !isfinite(spread))
         return 1;
     return pr_student_tail(mean / spread, n - 1);
@@ -195,11 +257,15 @@ static bool beats(const void *self, const pr_replay_t *r, size_t q, size_t p)
 
 bool *pr_replay_race(const pr_replay_t *r)
 {
-    race_t race;
+    race_t race = {0};
     // Each point meets every other that is not known to be out, after each fidelity but the last.
     double others = r->points.n > 1 ? (double)(r->points.n - 1) : 1, rounds = r->n_fidelity > 1 ? r->n_fidelity - 1 : 1;
     race.level = WRONGLY_DROPPED / (others * rounds);
-    for (int j = 0; j < r->k; j++)
+    for (int j = 0; j < r->k; j++) {
         race.range[j] = range_of(r, j);
+        race.apart[j] = pooled_apart(r, j);
+        for (int f = 0; f < r->n_fidelity; f++)
+            race.pooled[f][j] = pooled_variance(r, r->prompts[f], j);
+    }
     return unbeaten(r, beats, &race);
 }

@@ -19,18 +19,24 @@ typedef struct pr_obs_index {
 typedef struct pr_want {
     size_t id;
     int fidelity;
+    int level; // of the request
 } pr_want_t;
 
 struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
+    bool *stopped; // has pr_replay_stops been true? Borrowed; NULL: nobody is asked
     int k, d; // objectives; coordinates of a point
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
     pr_obs_index_t index;
+    size_t n_results;     // told
     pr_pointset_t points; // all points wanted so far; the arrays below are [points.n] (times k)
     size_t cap;
     int *level, *fidelity; // fidelity: index into prompts, -1 before any result
+    bool chosen;           // the strategy says which points go on to more prompts, in place of the race
+    int *due, *due_level;  // where it is: the fidelity that each is to have, and the level of that request
+    int64_t *making;       // where it is: prompts that each counts beside its own
     const pr_observation_t **obs;
     double *mean, *se;
     bool *ok;            // false: the evaluation failed for good (a mean that is not finite)
@@ -43,12 +49,30 @@ struct pr_replay {
 
 void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t *obs, size_t n);
 void pr_replay_free(pr_replay_t *r);
+/* Is choosing to stop? Asked between pieces of work that take some milliseconds. Once it is true it stays, and what a
+ * strategy's run returns after that is not looked at: it may end in any way that frees what it holds. */
+bool pr_replay_stops(const pr_replay_t *r);
 /* Wants a point; its id. A point wanted before keeps its level. */
 size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level);
+/* Where r->chosen: wants the next fidelity of a settled point, at a level of its own. */
+void pr_replay_go_on(pr_replay_t *r, size_t id, int level);
+/* The prompts of all that is wanted, and what making their policies counts; more: those beyond each point's first, or NULL.
+ * A whole point has pr_replay_whole. */
+int64_t pr_replay_prompts(const pr_replay_t *r, int64_t *more);
+static inline int64_t pr_replay_whole(const pr_replay_t *r)
+{
+    return r->s->making + r->prompts[r->n_fidelity - 1];
+}
+/* What a new point counts before it is looked at again. */
+int64_t pr_replay_new(const pr_replay_t *r, const pr_point_t *p);
+/* What of a budget of points is used: each counts once, or where r->chosen by its prompts, rounded up at the end. */
+int64_t pr_replay_used(const pr_replay_t *r);
 /* True when every wanted point has its results at every fidelity that it is due; else r->want holds what is missing. */
 bool pr_replay_settle(pr_replay_t *r);
-/* How many more points the budgets allow; INT64_MAX without a limit. */
+/* How many more points the budgets allow, on the first number of prompts; INT64_MAX without a limit. */
 int64_t pr_replay_room(const pr_replay_t *r);
+/* The same of one budget of points. */
+int64_t pr_replay_room_of(const pr_replay_t *r, int64_t budget);
 /* The scalar score of a settled point: the sum of scalar_k * mean_k. */
 double pr_replay_scalar(const pr_replay_t *r, size_t id);
 /* Means and standard errors of the first n prompts of an observation that has them prompt by prompt. */
@@ -128,6 +152,8 @@ int pr_search_forecast_cube(const pr_search_t *s, int64_t *counts, int max);
 pr_status_t pr_search_check_simplex(const pr_search_t *s, pr_error_t *err);
 pr_status_t pr_search_run_simplex(pr_replay_t *r, pr_error_t *err);
 int pr_search_forecast_simplex(const pr_search_t *s, int64_t *counts, int max);
+/* Of a whole evaluation. */
+int pr_search_most_prompts(const pr_search_t *s);
 /* A forecast of one level of n points, of which a budget takes the first. */
 int pr_search_flat(const pr_search_spec_t *spec, int64_t n, int64_t *counts);
 

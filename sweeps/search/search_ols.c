@@ -133,7 +133,7 @@ static size_t find_corners(const pr_replay_t *r, corner_t **out)
     size_t n = x.n > 0 ? pr_envelope_corners(x.values, x.n, r->k, &w, &height) : 0, kept = 0;
     pr_pointset_t seen = {.d = r->k};
     corner_t *c = pr_alloc(n, sizeof c[0]);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !pr_replay_stops(r); i++) {
         const double *at = &w[i * (size_t)r->k];
         bool is_new = false;
         to_point(at, r->k, &c[kept].point);

@@ -84,6 +84,7 @@ void pr_replay_init(pr_replay_t *r, const pr_search_t *s, const pr_observation_t
 {
     int d = pr_search_size(s);
     *r = (pr_replay_t){.s = s, .spec = s->spec, .k = s->k, .d = d, .points = {.d = d}};
+    r->n_results = n;
     index_init(&r->index, obs, n, d);
     for (int i = 0; i < s->spec->n_fidelity; i++) {
         int prompts = s->spec->fidelity[i] < s->n_prompts ? s->spec->fidelity[i] : s->n_prompts;
@@ -100,12 +101,22 @@ void pr_replay_free(pr_replay_t *r)
     pr_pointset_free(&r->points);
     free(r->level);
     free(r->fidelity);
+    free(r->due);
+    free(r->due_level);
+    free(r->making);
     free(r->obs);
     free(r->mean);
     free(r->se);
     free(r->ok);
     free(r->want);
     *r = (pr_replay_t){0};
+}
+
+bool pr_replay_stops(const pr_replay_t *r)
+{
+    if (r->stopped && !*r->stopped && r->s->stopping)
+        *r->stopped = r->s->stopping(r->s->self);
+    return r->stopped && *r->stopped;
 }
 
 static void reserve(pr_replay_t *r)
@@ -115,6 +126,9 @@ static void reserve(pr_replay_t *r)
     r->cap = r->cap ? 2 * r->cap : 64;
     r->level = pr_realloc(r->level, r->cap, sizeof r->level[0]);
     r->fidelity = pr_realloc(r->fidelity, r->cap, sizeof r->fidelity[0]);
+    r->due = pr_realloc(r->due, r->cap, sizeof r->due[0]);
+    r->due_level = pr_realloc(r->due_level, r->cap, sizeof r->due_level[0]);
+    r->making = pr_realloc(r->making, r->cap, sizeof r->making[0]);
     r->obs = pr_realloc(r->obs, r->cap, sizeof(void *));
     r->mean = pr_realloc(r->mean, r->cap * (size_t)r->k, sizeof r->mean[0]);
     r->se = pr_realloc(r->se, r->cap * (size_t)r->k, sizeof r->se[0]);
@@ -129,6 +143,9 @@ size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level)
     if (is_new) {
         r->level[id] = level;
         r->fidelity[id] = -1;
+        r->due[id] = 0;
+        r->due_level[id] = level;
+        r->making[id] = r->chosen ? pr_replay_new(r, p) - r->prompts[0] : 0;
         r->obs[id] = NULL;
         r->ok[id] = false;
         memset(&r->mean[id * (size_t)r->k], 0, (size_t)r->k * sizeof r->mean[0]);
@@ -137,13 +154,45 @@ size_t pr_replay_add(pr_replay_t *r, const pr_point_t *p, int level)
     return id;
 }
 
+void pr_replay_go_on(pr_replay_t *r, size_t id, int level)
+{
+    if (r->fidelity[id] + 1 >= r->n_fidelity)
+        return;
+    r->due[id] = r->fidelity[id] + 1;
+    r->due_level[id] = level;
+}
+
+int64_t pr_replay_prompts(const pr_replay_t *r, int64_t *more)
+{
+    int64_t first = 0, beyond = 0;
+    for (size_t i = 0; i < r->points.n; i++) {
+        first += r->making[i] + r->prompts[0];
+        beyond += r->prompts[r->due[i]] - r->prompts[0];
+    }
+    if (more)
+        *more = beyond;
+    return first + beyond;
+}
+
+int64_t pr_replay_new(const pr_replay_t *r, const pr_point_t *p)
+{
+    bool making = r->s->making > 0 && !(r->s->made && r->s->made(r->s->of, p));
+    return r->prompts[0] + (making ? r->s->making : 0);
+}
+
+int64_t pr_replay_used(const pr_replay_t *r)
+{
+    int64_t whole = pr_replay_whole(r);
+    return r->chosen ? (pr_replay_prompts(r, NULL) + whole - 1) / whole : (int64_t)r->points.n;
+}
+
 static void want(pr_replay_t *r, size_t id, int fidelity)
 {
     if (r->n_want == r->cap_want) {
         r->cap_want = r->cap_want ? 2 * r->cap_want : 64;
         r->want = pr_realloc(r->want, r->cap_want, sizeof r->want[0]);
     }
-    r->want[r->n_want++] = (pr_want_t){id, fidelity};
+    r->want[r->n_want++] = (pr_want_t){id, fidelity, r->chosen ? r->due_level[id] : r->level[id]};
 }
 
 void pr_prefix_moments(const pr_observation_t *o, int n, int k, double *mean, double *se)
@@ -214,26 +263,41 @@ static bool out_of_time(const pr_replay_t *r)
     return r->spec->budget_core_hours > 0 && r->core_seconds >= r->spec->budget_core_hours * 3600;
 }
 
+/* [points.n]; caller frees. */
+static bool *chosen_for(const pr_replay_t *r, int fidelity)
+{
+    bool *is = pr_alloc(r->points.n, sizeof *is);
+    for (size_t i = 0; i < r->points.n; i++)
+        is[i] = r->due[i] >= fidelity;
+    return is;
+}
+
 bool pr_replay_settle(pr_replay_t *r)
 {
     size_t *id = pr_alloc(r->points.n, sizeof id[0]);
     bool settled = settle_at(r, id, standing_at(r, -1, NULL, id), 0);
-    for (int f = 1; settled && f < r->n_fidelity && !out_of_time(r); f++) {
-        bool *maybe = pr_replay_race(r);
-        settled = settle_at(r, id, standing_at(r, f - 1, maybe, id), f);
-        free(maybe);
+    for (int f = 1; settled && f < r->n_fidelity && (r->chosen || !out_of_time(r)); f++) {
+        bool *stays = r->chosen ? chosen_for(r, f) : pr_replay_race(r);
+        settled = settle_at(r, id, standing_at(r, f - 1, stays, id), f);
+        free(stays);
     }
     free(id);
     return settled;
 }
 
+int64_t pr_replay_room_of(const pr_replay_t *r, int64_t budget)
+{
+    int64_t left = budget - (int64_t)r->points.n;
+    if (r->chosen)
+        left = (budget * pr_replay_whole(r) - pr_replay_prompts(r, NULL)) / (r->s->making + r->prompts[0]);
+    return left > 0 ? left : 0;
+}
+
 int64_t pr_replay_room(const pr_replay_t *r)
 {
     int64_t room = INT64_MAX;
-    if (r->spec->budget > 0) {
-        int64_t left = r->spec->budget - (int64_t)r->points.n;
-        room = left > 0 ? left : 0;
-    }
+    if (r->spec->budget > 0)
+        room = pr_replay_room_of(r, r->spec->budget);
     if (r->spec->budget_core_hours > 0 && r->core_seconds > 0) {
         double left = r->spec->budget_core_hours * 3600 - r->core_seconds;
         double points = floor(left / (r->core_seconds / (double)r->n_settled));

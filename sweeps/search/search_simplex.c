@@ -217,7 +217,7 @@ static void pool_rank(pool_t *p)
 {
     bool *maybe = pr_replay_maybe_front(p->r);
     pr_gain_init(&p->gain, p->r);
-    for (size_t i = 0; i < p->heap.n; i++) {
+    for (size_t i = 0; i < p->heap.n && !pr_replay_stops(p->r); i++) {
         pr_cell_t *c = &p->heap.item[i];
         double u[PR_MAX_OBJECTIVES];
         bool live = optimistic(p->r, c, u) && touches(p->r, c, maybe);
@@ -232,7 +232,7 @@ static void pool_rank(pool_t *p)
 /* Takes out the best cell; false when none has more than the least gain. */
 static bool pool_take(pool_t *p, pr_cell_t *out)
 {
-    while (p->heap.n > 0 && p->heap.item[0].value > p->r->spec->min_gain) {
+    while (p->heap.n > 0 && p->heap.item[0].value > p->r->spec->min_gain && !pr_replay_stops(p->r)) {
         pr_cell_t *top = &p->heap.item[0];
         if (top->exact) {
             *out = *top;

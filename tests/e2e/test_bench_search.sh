@@ -43,6 +43,30 @@ check "another seed" "j['points'] != json.load(open('$work/again'))['points']"
 # Noise is in what the search and the user see, not in what is counted.
 expect 0 "" bench search --landscape concave --objectives 3 --noise 0.05 --search 'type = "grid"; divisions = 8;' --json
 check "noise" 'j["noise"] == 0.05 and abs(share[-1] - 0.897) < 0.0005 and 0.5 < j["reported"] < share[-1] - 0.001'
+check "what noise claims" 'j["claimed"] > j["reported"] + 0.01 and j["evaluations"] == 45'
+
+# Looking again at points in doubt: more points for the same budget, and more of the front among those that are told.
+for search in 'budget = 12;' 'budget = 12; fidelity = [4, 16]; recheck = 0.5;'; do
+  for landscape in disconnected multimodal; do
+    expect 0 "" bench search --landscape "$landscape" --objectives 2 --noise 0.05 --search "$search" --json
+    cat "$work/out" >>"$work/rechecked"
+  done
+done
+python3 - "$work/rechecked" <<'P' || fail "recheck: $(cut -c1-200 "$work/rechecked")"
+import json, sys
+text, at, found = open(sys.argv[1]).read(), 0, []
+while text[at:].strip():
+    one, n = json.JSONDecoder().raw_decode(text[at:].lstrip())
+    at = len(text) - len(text[at:].lstrip()) + n
+    found.append(one)
+plain, again = found[:2], found[2:]
+assert again[1]["search"]["recheck"] == 0.5
+assert [j["evaluations"] for j in plain] == [12, 12] == [len(j["points"]) for j in plain]
+assert all(11 < j["evaluations"] <= 12 and 20 <= len(j["points"]) <= 30 for j in again)
+for key in "reported", "hv_share":
+    a, b = (sum(j[key] if key in j else j["curve"][-1][key] for j in js) for js in (plain, again))
+    assert b > a + 0.02, (key, a, b)
+P
 
 # Many objectives; a number for which no volume is known.
 expect 0 "" bench search --landscape flat --objectives 8 --search 'type = "random"; points = 150;' --json

@@ -18,6 +18,7 @@ p = json.load(open(sys.argv[1]))
 assert p["finetune"] == {"jobs": 6, "tokens": 6 * 40 * 16 * 4 * 40, "rounds": 2}, p["finetune"]
 assert [s["points"] for s in p["searches"]] == [21, 21], p["searches"]
 assert p["evaluate"] == {"points": 84, "base": 1 + 2 * 3, "tokens": (84 + 7) * 128 * 40}, p["evaluate"]
+assert [s["prompts"] for s in p["searches"]] == [21 * 128] * 2, p["searches"]
 assert p["model"]["parameters"] == 3148224 and p["workers"] == 3
 assert [o["name"] for o in p["objectives"]] == ["reflection", "empathy", "brevity"]
 assert 4 * 3148224 < p["memory_per_rank"] < 2 ** 30
@@ -30,6 +31,18 @@ evaluate = 128 * 40 / t["new_tokens_per_second"] * (42 * 3 + 42 + 7)
 assert abs(t["seconds_most"] / (2 * train + evaluate / 3) - 1) < 0.01, (t, train, evaluate)
 assert p["changes"] == []
 P
+# Points in doubt go on to more prompts: the budget is of prompts, and all of it may go to new points.
+more='search={budget=24;fidelity=[32,128];recheck=0.5;}'
+expect 0 "" plan "$cfg" --set 'aggregate=["states"]' --set "$more"
+holds "at most 96 points, on at most 3072 prompts in all"
+expect 0 "" plan "$cfg" --json --set 'aggregate=["states"]' --set "$more"
+python3 - "$work/out" <<'P' || fail "plan --json of recheck"
+import json, sys
+p = json.load(open(sys.argv[1]))
+assert [(s["points"], s["prompts"]) for s in p["searches"]] == [(96, 24 * 128)], p["searches"]
+assert p["evaluate"] == {"points": 96, "base": 4, "tokens": (24 + 4) * 128 * 40}, p["evaluate"]
+P
+expect 2 "recheck: found 0.5 and 0 numbers of fidelity, expected two or more" plan "$cfg" --set 'search={budget=24;recheck=0.5;}'
 expect 0 "" plan "$cfg" --set objectives.[1].minimize=true
 [ "$(grep -c "minimized, an empty response has the best value" "$work/out")" = 1 ] || fail "what minimize makes of an empty response"
 # What merging by Gram matrices takes where evaluation takes most: 3 experts' of all maps, one layer's sum, and the merged

@@ -69,3 +69,36 @@ for one in status["searches"] + metrics["searches"]:
 assert [s["search"] for s in status["searches"]] == ["states", "params"]
 assert all(s["asked"] == 12 and s["seed"] == 1 for s in status["searches"])
 P
+
+# The default search that looks again, on more prompts, at points in doubt: the same bytes at any number of ranks and after a
+# kill between what was asked for again and the rest; no more prompts than the budget has.
+again() { # ranks, results
+  tiny "$1" "$2" --set 'aggregate=["states"]' --set 'search = { budget = 5; fidelity = [2, 4, 6]; recheck = 0.5; }'
+}
+again 3 "$work/again" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "recheck"; }
+python3 - "$work/again" <<'P'
+import csv, json, sys
+rows = [r for r in csv.DictReader(open(sys.argv[1] + "/cells.csv")) if r["search"] == "states"]
+prompts = [int(r["prompts"]) for r in rows]
+assert len(rows) > 5 and set(prompts) <= {2, 4, 6} and 2 in prompts and max(prompts) > 2, prompts
+assert 4 * 6 < sum(prompts) <= 5 * 6, prompts
+asked = [l["asked"] for l in map(json.loads, open(sys.argv[1] + "/journal.jsonl")) if "asked" in l]
+first = [r.split()[1] for r in ";".join(asked).split(";")]
+assert first.count("2") == len(rows) and len(first) > len(rows), asked
+P
+for ranks in 1 2; do
+  again "$ranks" "$work/again$ranks" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "recheck at $ranks ranks"; }
+  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/again/$file" "$work/again$ranks/$file"; done
+done
+for count in 18 2; do # of the run's own jobs
+  hold_at journal:job_done "$count"
+  again 2 "$work/again-killed" >/dev/null 2>&1 &
+  pid=$!
+  held "$pid"
+  kill_tree "$pid"
+done
+before=$(asked "$work/again-killed")
+[ "$before" -gt 1 ] || fail "recheck: killed before its second round"
+again 3 "$work/again-killed" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "recheck after kills"; }
+[ "$(read_again "$work/again-killed")" = "$before" ] || fail "recheck: read $(read_again "$work/again-killed") rounds of $before"
+for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/again/$file" "$work/again-killed/$file"; done

@@ -222,6 +222,8 @@ START_TEST(wrong_values_are_located)
     refuse("search = { scalar = [1]; };", "scalar: found 1 numbers");
     refuse("search = { scalar = [0, 0]; };", "positive sum");
     refuse("search = { fidelity = [8, 8]; };", "rising");
+    refuse("search = { fidelity = [4, 8]; recheck = 1.0; };", "recheck");
+    refuse("search = { type = \"grid\"; fidelity = [4, 8]; recheck = 0.5; };", "recheck: found beside type = \"grid\"");
     refuse("search = { fidelity = [8]; }; evaluate = { prompts = 4; };", "evaluate.prompts = 4");
     refuse("search = ( { name = \"x\"; }, { name = \"x\"; } );", "found \"x\" twice");
     refuse("search = { aggregate = \"params\"; layer = 2; };", "layer and norm belong to aggregate = \"states\"");

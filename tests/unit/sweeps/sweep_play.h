@@ -109,6 +109,7 @@ typedef struct play {
     bool (*fails)(const json_t *spec, int attempt, pr_status_t *why); // NULL: none
     double (*score)(const double *w, int k_n, int k, int prompt);     // NULL: play_score
     const double *lo, *hi;                                            // declared ranges; NULL: [0,1]
+    pr_sweep_hooks_t hooks;
     // what happened
     int ended, given, fits, trains, evaluates;
     json_t *log; // labels in the order of being given
@@ -127,7 +128,7 @@ static inline pr_status_t play_open(play_t *p, const pr_config_t *c, pr_error_t 
     p->attempts = json_object();
     pr_status_t status = pr_inputs_read(c, &p->inputs, err);
     const double *lo = p->lo ? p->lo : play_lo, *hi = p->hi ? p->hi : play_hi;
-    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, lo, hi, p->replace, &p->sweep, err) : status;
+    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, lo, hi, &p->hooks, p->replace, &p->sweep, err) : status;
 }
 
 static inline void play_close(play_t *p)

@@ -43,6 +43,46 @@ START_TEST(search_decides_what_is_trained)
 }
 END_TEST
 
+/* What the points of the first track take: prompts, and 24 for each training that is not an expert's. */
+static int64_t taken(const pr_sweep_t *s, int experts)
+{
+    const pr_track_t *t = &s->track[0];
+    size_t n;
+    uint32_t *points = pr_track_points(s, t, &n);
+    int64_t prompts = 24 * ((int64_t)n - experts);
+    for (size_t i = 0; i < n; i++)
+        prompts += t->asked_prompts[points[i]];
+    free(points);
+    return prompts;
+}
+
+/* With `recheck` the budget counts trainings too, by tokens; one that an expert has made already does not count. */
+START_TEST(trainings_are_counted)
+{
+    static const char *const policies[] = {"policies = ( { name = \"ls\"; method = \"single\"; } );",
+                                           "policies = ( { name = \"ls\"; method = \"single\"; }, { name = \"soup\"; "
+                                           "mix = \"params\"; } );"};
+    char more[512], results[32];
+    snprintf(results, sizeof results, "counted-%d", _i);
+    snprintf(more, sizeof more,
+             "%s evaluate = { max_new_tokens = 10; prompts = 12; }; finetune = { steps = 3; prompts_per_step = 2; "
+             "samples = 2; max_new_tokens = 10; }; search = { budget = 6; fidelity = [3, 12]; recheck = 0.5; };",
+             policies[_i]);
+    pr_config_t *c = play_config(results, more);
+    play_t p = {.workers = 2};
+    pr_status_t end;
+    pr_error_t err;
+    ck_assert_int_eq(pr_training_prompts(c, &c->finetune), 24); // 2 x 120 tokens that are learned from, by 10
+    play_all(&p, c, &end, &err);
+    ck_assert_msg(end == PR_OK, "%s", err.text);
+    int64_t prompts = taken(p.sweep, _i ? 3 : 0);
+    ck_assert_int_le(prompts, 6 * 36);
+    ck_assert_int_gt(prompts, 5 * 36);
+    play_close(&p);
+    pr_config_free(&c);
+}
+END_TEST
+
 /* In any order of ends, at any number of workers and after a stop anywhere, the tables are the same. */
 START_TEST(single_is_resumed)
 {
@@ -234,6 +274,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_unchecked_fixture(t, play_setup, play_teardown);
     tcase_add_test(t, search_decides_what_is_trained);
+    tcase_add_loop_test(t, trainings_are_counted, 0, 2);
     tcase_add_loop_test(t, single_is_resumed, 0, 12);
     tcase_add_test(t, a_training_that_fails);
     tcase_add_test(t, settings_of_its_own);

@@ -222,6 +222,57 @@ START_TEST(rounds_are_batches)
 }
 END_TEST
 
+typedef struct asked {
+    long calls, last; // says stop at the last, once; 0: never
+} asked_t;
+
+static bool stop_at(void *self)
+{
+    asked_t *a = self;
+    return ++a->calls == a->last;
+}
+
+/* A choice that is told to stop, wherever it is, chooses nothing, and who asks again gets what he would have got. It is
+ * told after each piece of a fit and after each candidate. */
+START_TEST(stops_when_told)
+{
+    static const struct {
+        const char *landscape;
+        int k, before;
+        double noise;
+        long often; // asks of one choice, at least
+    } cases[] = {{"step", 3, 40, 0, 900}, {"concave", 5, 30, 0.05, 900}, {"flat", 2, 9, 0, 300}};
+    trial_t t = trial_new(cases[_i].landscape, cases[_i].k, cases[_i].before);
+    t.noise = cases[_i].noise;
+    trial_run(&t);
+    t.spec.budget = cases[_i].before + 5;
+    asked_t a = {0};
+    pr_error_t err = {0};
+    pr_requests_t whole = {0}, q = {0};
+    t.search.stopping = stop_at;
+    t.search.self = &a;
+    ck_assert_int_eq(pr_search_next(&t.search, t.obs, t.n, &whole, &err), PR_OK);
+    ck_assert_uint_gt(whole.n, 0);
+    ck_assert_int_ge(a.calls, cases[_i].often);
+    long asks = a.calls;
+    for (long last = 1; last <= asks; last += last < 12 ? 1 : asks / 29) {
+        a = (asked_t){0, last};
+        ck_assert_int_eq(pr_search_next(&t.search, t.obs, t.n, &q, &err), PR_ERR_INTERRUPTED);
+        ck_assert_int_eq(a.calls, last); // it does not go on to ask
+        ck_assert_ptr_null(q.flat);
+    }
+    a = (asked_t){0};
+    ck_assert_int_eq(pr_search_next(&t.search, t.obs, t.n, &q, &err), PR_OK);
+    ck_assert_uint_eq(q.n, whole.n);
+    ck_assert_mem_eq(q.flat, whole.flat, q.n * (size_t)(1 + q.d) * sizeof *q.flat);
+    ck_assert_mem_eq(q.level, whole.level, q.n * sizeof *q.level);
+    ck_assert_mem_eq(q.n_prompts, whole.n_prompts, q.n * sizeof *q.n_prompts);
+    pr_requests_free(&q);
+    pr_requests_free(&whole);
+    trial_free(&t);
+}
+END_TEST
+
 /* What cannot be improved ends before its budget. A lattice is asked for once each and no more. */
 START_TEST(ends)
 {
@@ -282,6 +333,7 @@ int main(void)
     tcase_add_test(tcase, inside_from_the_start);
     tcase_add_test(tcase, another_start);
     tcase_add_test(tcase, rounds_are_batches);
+    tcase_add_loop_test(tcase, stops_when_told, 0, 3);
     tcase_add_test(tcase, ends);
     tcase_add_test(tcase, degenerate_values);
     suite_add_tcase(suite, tcase);

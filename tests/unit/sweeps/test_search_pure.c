@@ -29,7 +29,7 @@ static int levels_for(int k)
 }
 
 /* variant 0: plain; 1: noise; 2: noise and fidelities; 3: the same, scores prompt by prompt; 4: fidelities and a
- * budget. */
+ * budget; 5: points in doubt go on to more prompts. */
 static sim_t make(const strategy_case_t *c, int k, int variant)
 {
     sim_t s = sim_new(k, c->type, c->domain);
@@ -50,6 +50,7 @@ static sim_t make(const strategy_case_t *c, int k, int variant)
         s.spec.n_fidelity = 3;
         memcpy(s.spec.fidelity, (int[]){4, 8, 32}, 3 * sizeof(int));
     }
+    s.spec.recheck = variant == 5 ? 0.4 : 0;
     if (variant == 4 && strcmp(c->type, "grid") != 0 && strcmp(c->type, "auto") != 0)
         s.spec.budget = strcmp(c->domain, "cube") == 0 ? 1000 : strcmp(c->type, "ols") == 0 ? 20 : 60;
     return s;
@@ -59,13 +60,13 @@ START_TEST(parts_and_orders_do_not_matter)
 {
     const strategy_case_t *c = &CASES[_i];
     for (int k = 1; k <= c->max_k; k++)
-        for (int variant = 0; variant < 5; variant++)
+        for (int variant = 0; variant < (strcmp(c->type, "auto") == 0 && k <= 4 ? 6 : 5); variant++)
             for (uint64_t seed = 1; seed <= (k <= 3 ? 2 : 1); seed++) {
                 sim_t whole = make(c, k, variant), parts = make(c, k, variant);
                 sim_run(&whole);
                 sim_run_in_parts(&parts, seed);
                 sim_same(&whole, &parts);
-                ck_assert(whole.spec.budget == 0 || whole.asked.n <= (size_t)whole.spec.budget);
+                ck_assert(whole.spec.budget == 0 || variant == 5 || whole.asked.n <= (size_t)whole.spec.budget);
                 sim_free(&whole);
                 sim_free(&parts);
             }

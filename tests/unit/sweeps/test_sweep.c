@@ -613,7 +613,7 @@ static void run_without_range(const char *results, const char *more)
     play_t p = {.config = c, .workers = 1, .log = json_array(), .attempts = json_object()};
     pr_error_t err;
     ck_assert_int_eq(pr_inputs_read(c, &p.inputs, &err), PR_OK);
-    ck_assert_int_eq(pr_sweep_open(c, &p.inputs, 1, lo, hi, false, &p.sweep, &err), PR_OK);
+    ck_assert_int_eq(pr_sweep_open(c, &p.inputs, 1, lo, hi, NULL, false, &p.sweep, &err), PR_OK);
     play_run(&p);
     ck_assert_int_eq(pr_sweep_write(p.sweep, NULL, 0, &err), PR_OK);
     ck_assert_int_eq(pr_sweep_end(p.sweep, false, &err), PR_OK);

@@ -41,7 +41,7 @@ static pr_status_t run_end(const char *results, long last, asked_t *a)
     ck_assert_msg(play_open(&p, c, &err) == PR_OK, "%s", err.text);
     play_run(&p);
     *a = (asked_t){.last = last, .sweep = p.sweep};
-    pr_sweep_set_end_hooks(p.sweep, &(pr_end_hooks_t){stop_at, tick, a});
+    p.sweep->hooks = (pr_sweep_hooks_t){stop_at, tick, a};
     ck_assert_int_eq(pr_sweep_write(p.sweep, NULL, 0, &err), PR_OK);
     json_t *indicators = pr_sweep_indicators(p.sweep);
     pr_status_t end = pr_sweep_end(p.sweep, false, &err);

@@ -220,6 +220,57 @@ START_TEST(another_machine)
 }
 END_TEST
 
+/* ---- stopped while points are chosen ---- */
+
+typedef struct asked {
+    long calls, last; // says stop from the last on; 0: never
+} asked_t;
+
+static bool stop_from(void *self)
+{
+    asked_t *a = self;
+    return ++a->calls >= a->last && a->last > 0;
+}
+
+/* Runs the default search's sweep, or what is left of it; returns what pr_sweep_end says. */
+static pr_status_t run_auto(const char *results, asked_t *a)
+{
+    pr_config_t *c = play_config(results, "search = { budget = 12; };");
+    play_t p = {.workers = 2, .hooks = {.stopping = stop_from, .self = a}};
+    pr_status_t end;
+    pr_error_t err;
+    play_all(&p, c, &end, &err);
+    play_close(&p);
+    pr_config_free(&c);
+    return end;
+}
+
+/* Wherever a choice of points is stopped, when the sweep is opened or when a job has ended: nothing of it is in the
+ * journal, the sweep says that it was interrupted, and goes on to the same tables. */
+START_TEST(stopped_while_choosing)
+{
+    asked_t a = {0};
+    ck_assert_int_eq(run_auto("unstopped", &a), PR_OK);
+    long asks = a.calls;
+    ck_assert_int_gt(asks, 1000);
+    for (int i = 0; i < 8; i++) {
+        char results[32];
+        snprintf(results, sizeof results, "stopped%d", i);
+        a = (asked_t){0, 1 + asks * i / 12};
+        ck_assert_int_eq(run_auto(results, &a), PR_ERR_INTERRUPTED);
+        int had = play_count(results, "journal.jsonl", "\"asked\":");
+        json_decref(status_of(results, "interrupted"));
+        a = (asked_t){0, 1}; // at once, as it is opened
+        ck_assert_int_eq(run_auto(results, &a), PR_ERR_INTERRUPTED);
+        ck_assert_int_eq(play_count(results, "journal.jsonl", "\"asked\":"), had);
+        a = (asked_t){0};
+        ck_assert_int_eq(run_auto(results, &a), PR_OK);
+        play_same("unstopped", results, "cells.csv");
+        play_same("unstopped", results, "front.csv");
+    }
+}
+END_TEST
+
 /* ---- other settings ---- */
 
 START_TEST(another_budget)
@@ -478,6 +529,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, rounds_are_read, 0, 2);
     tcase_add_test(t, another_machine);
+    tcase_add_test(t, stopped_while_choosing);
     tcase_add_test(t, another_budget);
     tcase_add_test(t, another_search);
     tcase_add_test(t, given_up);
