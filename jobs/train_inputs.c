@@ -8,7 +8,7 @@
 
 #define S(key, kind) PR_FIELD(pr_train_settings_t, #key, kind, key)
 static const pr_field_t settings_fields[] = {
-    S(algorithm, TEXT),    S(combine, TEXT),       S(steps, INT),        S(prompts_per_step, INT),
+    S(algorithm, TEXT),    S(combine, JSON), S(weigh, JSON), S(steps, INT),        S(prompts_per_step, INT),
     S(samples, INT),       S(max_new_tokens, INT), S(temperature, REAL), S(top_p, REAL),
     S(lr, REAL),           S(beta1, REAL),         S(beta2, REAL),       S(eps, REAL),
     S(weight_decay, REAL), S(warmup, INT),         S(schedule, TEXT),    S(kl, REAL),
@@ -21,6 +21,7 @@ static const pr_field_t term_fields[] = {PR_FIELD(pr_reward_term_t, "objective",
                                          PR_FIELD(pr_reward_term_t, "minimize", BOOL, minimize), PR_FIELDS_END};
 static const pr_field_t input_fields[] = {PR_FIELD(pr_train_inputs_t, "model", HASH, model),
                                           PR_FIELD(pr_train_inputs_t, "prompts", HASH, prompts),
+                                          PR_FIELD(pr_train_inputs_t, "validation", HASH, validation),
                                           PR_FIELD(pr_train_inputs_t, "stop", JSON, stop),
                                           PR_FIELD(pr_train_inputs_t, "truncated", TEXT, truncated),
                                           PR_FIELD(pr_train_inputs_t, "sweep_seed", INT64, sweep_seed),

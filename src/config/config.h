@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "learn/weigh.h"
 #include "option/option.h"
 
 #include <stdbool.h>
@@ -42,6 +43,8 @@ typedef struct pr_finetune_config {
     char *kl_estimator; // "k1" | "k2" | "k3": learn/loss.h
     double entropy;     // weight of an entropy bonus
     double clip_norm;   // global gradient norm; 0: off
+    json_t *combine;    // a combiner's name, or {"type": name, options}
+    json_t *weigh;      // the same of a weighting rule; NULL: "fixed"
     char *loss_norm;    // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
     int lora_r;
     double lora_alpha;
@@ -110,7 +113,7 @@ typedef struct pr_config {
     int64_t seed;
     char *model;                        // directory
     char *model_name;                   // what adapters call it
-    char *train_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
+    char *train_prompts, *validation_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
     char *results;                      // directory
     int n_objectives;
     pr_objective_config_t objective[PR_MAX_OBJECTIVES];
@@ -159,5 +162,8 @@ json_t *pr_search_spec_json(const pr_search_spec_t *s);
 
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
 extern const pr_option_t pr_config_keys[];
+
+/* The weighting rule of trainings. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err);
 
 #endif
