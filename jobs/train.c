@@ -34,7 +34,7 @@ static double climbed(const pr_training_t *t)
 {
     double sum = 0;
     for (int j = 0; j < t->in.n_term; j++)
-        sum += t->in.term[j].weight * t->reward[t->column[j]];
+        sum += t->lambda[j] * t->reward[t->column[j]];
     return sum;
 }
 
