@@ -12,11 +12,13 @@ pr_status_t pr_list_check(const json_t *options, const char *key, int expected, 
     return PR_OK;
 }
 
-pr_status_t pr_ranges_check(int k, const double *lo, const double *hi, const char *instead, pr_error_t *err)
+pr_status_t pr_ranges_check(int k, const double *lo, const double *hi, const char *found, const char *expected,
+                            pr_error_t *err)
 {
     for (int i = 0; i < k; i++)
         if (!isfinite(hi[i]) || (lo && !isfinite(lo[i])))
-            return pr_fail(err, PR_ERR_CONFIG, "found an infinite range of objective %d, expected %s", i + 1, instead);
+            return pr_fail(err, PR_ERR_CONFIG, "%s, and the range of objective %d is infinite, expected %s", found,
+                           i + 1, expected);
     return PR_OK;
 }
 
@@ -29,7 +31,7 @@ pr_status_t pr_ideal_option_check(int k, const double *hi, const json_t *options
                        given ? "a list" : "nothing", ideal);
     PR_TRY(pr_list_check(options, "ideal_at", k, "objective", err));
     if (strcmp(ideal, "range") == 0)
-        PR_TRY(pr_ranges_check(k, NULL, hi, instead, err));
+        PR_TRY(pr_ranges_check(k, NULL, hi, "ideal: found \"range\"", instead, err));
     return PR_OK;
 }
 

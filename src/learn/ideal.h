@@ -27,7 +27,9 @@ void pr_ideal_option(int k, const double *hi, const double *most, const json_t *
 
 /* A list that may be absent has `expected` numbers when it is there. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_list_check(const json_t *options, const char *key, int expected, const char *of, pr_error_t *err);
-/* Every range has both ends. Errors: PR_ERR_CONFIG, with what to give in place of ranges. */
-pr_status_t pr_ranges_check(int k, const double *lo, const double *hi, const char *instead, pr_error_t *err);
+/* Every range has both ends (lo NULL: an upper one). Errors: PR_ERR_CONFIG "FOUND, and the range of objective 2 is
+ * infinite, expected EXPECTED". */
+pr_status_t pr_ranges_check(int k, const double *lo, const double *hi, const char *found, const char *expected,
+                            pr_error_t *err);
 
 #endif

@@ -125,7 +125,9 @@ const pr_weigher_t pr_weigher_stch = {
     .formula = "lambda = w_k softmax over k of w_k (ideal_k - J_k) / mu; J the running mean scores",
     .help =
         "The smooth Chebyshev scalarisation (Lin et al. 2024). As chebyshev, without the jumps: the first choice for "
-        "flat or inward-bent fronts. With a mu that is large against the gaps it is nearly `fixed`; an ideal of "
+        "flat or inward-bent fronts. There its gaps differ from chebyshev's by mu log(w_i / w_j); with a mu that is "
+        "large "
+        "against the gaps it is nearly `fixed`, and an ideal of "
         "\"max\" drifts as the training finds more.",
     .options = stch_options,
     .state = state_numbers,

@@ -45,7 +45,7 @@ static pr_status_t check(int k, const double *lo, const double *hi, const json_t
         return pr_fail(err, PR_ERR_CONFIG, "%s: found nothing beside %s, expected both or neither",
                        low ? "high" : "low", low ? "low" : "high");
     if (!low)
-        return pr_ranges_check(k, lo, hi, "low and high, a number per objective", err);
+        return pr_ranges_check(k, lo, hi, "low: found nothing", "a number per objective, and high", err);
     for (int i = 0; i < k; i++)
         if (!(pr_option_item(options, "high", i) > pr_option_item(options, "low", i)))
             return pr_fail(err, PR_ERR_CONFIG, "high: found %g for objective %d, expected more than low, %g",
