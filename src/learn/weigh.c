@@ -53,6 +53,7 @@ static const pr_option_t fixed_options[] = {{0}};
 
 const pr_weigher_t pr_weigher_fixed = {.name = "fixed",
                                        .formula = "lambda = w",
-                                       .help = "The preference weights themselves, in every step: linear scalarisation.",
+                                       .help =
+                                           "The preference weights themselves, in every step: linear scalarisation.",
                                        .options = fixed_options,
                                        .weigh = fixed_weigh};
