@@ -81,10 +81,20 @@ static pr_status_t look(pr_training_t *t, const pr_step_batch_t *b, seen_t *s, p
                             .hi = t->hi,
                             .key = &t->weigh_key,
                             .options = t->weigh_options};
-    if (!t->weigher->validation || (b && (t->step == 0 || t->step % pr_option_int(t->weigh_options, "every") != 0)))
+    if (!t->weigher->validation || !b || t->step % pr_option_int(t->weigh_options, "every") != 0)
         return PR_OK;
     PR_TRY(pr_train_validate(t, s->validation, err));
     s->in.validation = s->validation;
+    return PR_OK;
+}
+
+static pr_status_t check_rules(const pr_training_t *t, pr_error_t *err)
+{
+    int n = t->in.n_term;
+    if (t->combiner->check && t->combiner->check(n, t->lo, t->hi, t->combine_options, err) != PR_OK)
+        return pr_fail_in(err, "combine = \"%s\"", t->combiner->name);
+    if (t->weigher->check && t->weigher->check(n, t->lo, t->hi, t->weigh_options, err) != PR_OK)
+        return pr_fail_in(err, "weigh = \"%s\"", t->weigher->name);
     return PR_OK;
 }
 
@@ -92,6 +102,7 @@ pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err)
 {
     seen_t s;
     find_ranges(t);
+    PR_TRY(check_rules(t, err));
     if (!t->weigher->begin || t->step > 0) // of a training that goes on, the state is the checkpoint's
         return PR_OK;
     PR_TRY(look(t, NULL, &s, err));
