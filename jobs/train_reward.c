@@ -37,9 +37,11 @@ pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
     json_decref(given);
     PR_TRY(status);
     if (t->weigher->gram && strcmp(t->combiner->name, pr_combiner_linear.name) != 0)
-        return pr_fail(err, PR_ERR_CONFIG,
-                       "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
-                       "\"linear\"", t->combiner->name, t->weigher->name);
+        return pr_fail(
+            err, PR_ERR_CONFIG,
+            "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
+            "\"linear\"",
+            t->combiner->name, t->weigher->name);
     t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->weigh_options) : 0;
     t->weigh_state = pr_alloc(t->n_weigh, sizeof *t->weigh_state);
     for (int j = 0; j < t->in.n_term; j++)

@@ -490,7 +490,8 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     for (int k = 0; k < c->n_objectives; k++)
         if (wish->w[k] != 0)
             t.term[t.n_term++] = term_of(in, k, wish->w[k]);
-    json_t *weigh = t.n_term > 1 ? rule_for(set->weigh, c->n_objectives, wish->w) : NULL, // of one alone the weight is 1
+    json_t *weigh =
+               t.n_term > 1 ? rule_for(set->weigh, c->n_objectives, wish->w) : NULL, // of one alone the weight is 1
         *combine = rule_for(set->combine, c->n_objectives, wish->w);
     t.set.weigh = weigh;
     t.set.combine = combine;

@@ -40,18 +40,23 @@ static void add_method(pr_buf_t *b, const pr_method_t *m)
 static const char combiners[] =
     "\n## What a training climbs: `combine`\n"
     "\n"
-    "A training of several objectives (a point of `single`) makes advantages of their scores group by group, a group being the "
+    "A training of several objectives (a point of `single`) makes advantages of their scores group by group, a group "
+    "being the "
     "responses to one prompt. `train.combine` (or `finetune.combine`) is a name, or a group with options: `train = { "
-    "combine = { type = \"rvpo\"; temperature = 2.0; }; }`. z_k is the score of objective k less its group's mean, over the "
+    "combine = { type = \"rvpo\"; temperature = 2.0; }; }`. z_k is the score of objective k less its group's mean, "
+    "over the "
     "group's deviation; w are the step's weights.\n";
 
 static const char weighers[] =
     "\n## With what weights: `weigh`\n"
     "\n"
     "In each step the objectives have weights lambda, which a rule makes of the preference w and of what it sees. "
-    "`train.weigh` (or `finetune.weigh`) is a name, or a group with options: `train = { weigh = { type = \"stch\"; mu = "
-    "0.05; }; }`. The weights of each step are in the journal (`weights`), with the covariance of the scores within prompts "
-    "and, where a rule asks for the objectives' gradients, their inner products (`gram`). A training of one objective has no "
+    "`train.weigh` (or `finetune.weigh`) is a name, or a group with options: `train = { weigh = { type = \"stch\"; mu "
+    "= "
+    "0.05; }; }`. The weights of each step are in the journal (`weights`), with the covariance of the scores within "
+    "prompts "
+    "and, where a rule asks for the objectives' gradients, their inner products (`gram`). A training of one objective "
+    "has no "
     "rule. Rules that take no preference make one training for all points.\n";
 
 static void add_rule(pr_buf_t *b, const char *name, const char *help, const char *formula, const char *more,
@@ -71,7 +76,8 @@ static void add_rules(pr_buf_t *b)
     pr_buf_puts(b, combiners);
     for (size_t i = 0; i < n; i++)
         add_rule(b, c[i]->name, c[i]->help, c[i]->formula,
-                 c[i]->advantages ? "- Makes advantages itself, so that `algorithm` says nothing\n" : "", c[i]->options);
+                 c[i]->advantages ? "- Makes advantages itself, so that `algorithm` says nothing\n" : "",
+                 c[i]->options);
     const pr_weigher_t *const *w = pr_weighers(&n);
     pr_buf_puts(b, weighers);
     for (size_t i = 0; i < n; i++) {

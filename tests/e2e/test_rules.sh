@@ -16,14 +16,14 @@ objectives = ( { name = "brevity"; }, { name = "distinct"; n = 2; }, { name = "r
 policies = ( { name = "p"; method = "single"; train = { $2 }; } );
 search = { policy = "p"; type = "list"; file = "$work/points"; };
 base = false;
-$3
+${3-}
 CFG
 }
 printf '1 2 1\n1 0 0\n' >"$work/points"
 run() { # ranks, name, more arguments
   local ranks=$1 name=$2
   shift 2
-  mpirun -q -n "$ranks" "$paretorank" run "$work/$name.cfg" "$@" >"$work/out" 2>"$work/err" || {
+  mpirun -q -n "$ranks" "$paretorank" run "$work/$name.cfg" "$@" >"$work/out" 2>"$work/err" </dev/null || {
     cat "$work/err" >&2
     fail "the sweep $name on $ranks ranks"
   }
@@ -50,7 +50,7 @@ done <<RULES
 chebyshev 2 0
 stch 2 0 mu = 0.1;
 maxmin 1 0
-lagrangian 1 0 thresholds = [ 0.4, 0.4, -0.5 ];
+lagrangian 1 0 thresholds = [ 0.4, -0.5 ];
 drw_hv 2 0 every = 2;
 drw_grad 2 1
 ctwa 2 0
@@ -74,7 +74,7 @@ for rule in stch exp3 cagrad; do
   same_file "$work/r-$rule/cells.csv" "$work/w-$rule/cells.csv"
   sweep "s-$rule" "weigh = { type = \"$rule\"; $options };"
   for step in 1 2; do
-    hold_at train.step $step
+    hold_at told:step $step
     mpirun -q -n 1 "$paretorank" run "$work/s-$rule.cfg" >"$work/out" 2>"$work/err" &
     held $!
     kill_tree $!
@@ -82,9 +82,9 @@ for rule in stch exp3 cagrad; do
   run 2 "s-$rule"
   same_file "$work/s-$rule/cells.csv" "$work/w-$rule/cells.csv"
 done
-sweep team 'weigh = "cagrad";' 'finetune.team = { rows = 2; };'
-sed -i 's/^finetune.team.*$//; s/checkpoint_every = 1;/checkpoint_every = 1; team = { rows = 2; cols = 1; };/' "$work/team.cfg"
-run 2 team
+sweep team 'weigh = "cagrad";'
+sed -i 's/checkpoint_every = 1;/checkpoint_every = 1; team = { rows = 2; cols = 1; };/' "$work/team.cfg"
+run 3 team
 
 # What does not fit is told before anything is trained.
 refuse() { # TRAIN EXPECTED
