@@ -26,7 +26,9 @@ typedef struct pr_reward_term {
 
 /* How a reward is climbed. Texts are borrowed. */
 typedef struct pr_train_settings {
-    const char *algorithm, *combine; // registered names
+    const char *algorithm; // a registered name
+    const json_t *combine; // a combiner's name, or {"type": name, options}
+    const json_t *weigh;   // the same of a weighting rule; NULL: "fixed"
     int steps, prompts_per_step, samples, max_new_tokens;
     double temperature, top_p;
     double lr, beta1, beta2, eps, weight_decay;
@@ -44,6 +46,7 @@ typedef struct pr_train_settings {
 
 typedef struct pr_train_inputs {
     char model[PR_HASH_HEX], prompts[PR_HASH_HEX];
+    char validation[PR_HASH_HEX]; // prompts, where the rule asks for them; ""
     int n_term;
     pr_reward_term_t term[PR_MAX_OBJECTIVES];
     pr_train_settings_t set;

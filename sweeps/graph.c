@@ -203,11 +203,10 @@ void pr_wishes_clear(pr_wishes_t *w)
 
 static bool same_wish(const pr_training_wish_t *a, const pr_training_wish_t *b)
 {
-    const char *x = a->combine ? a->combine : "", *y = b->combine ? b->combine : "";
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
         if (a->w[k] != b->w[k])
             return false;
-    return strcmp(x, y) == 0;
+    return true;
 }
 
 static uint32_t *wish_slot(const pr_wishes_t *t, const pr_training_wish_t *wish)
@@ -294,7 +293,7 @@ static pr_status_t policy_at(pr_sweep_t *s, pr_track_t *t, size_t asked, pr_poli
 pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
-    for (int k = 0; k < s->config->n_objectives && !t->policy->method->per_point && status == PR_OK; k++) {
+    for (int k = 0; k < s->config->n_objectives && !t->policy->per_point && status == PR_OK; k++) {
         pr_point_t alone;
         pr_policy_spec_t policy;
         pr_domain_alone(&t->policy->domain, k, &alone);
@@ -483,7 +482,7 @@ static void give_up_points(pr_sweep_t *s, const pr_node_t *n)
 {
     for (size_t i = 0; i < n->n_waiting; i++) {
         pr_evaluation_t *e = n->waiting[i] & PR_EVALUATION ? pr_sweep_eval(s, n->waiting[i] & ~PR_EVALUATION) : NULL;
-        if (!e || !s->track[e->track].policy->method->per_point || e->job->state != PR_JOB_WAITING)
+        if (!e || !s->track[e->track].policy->per_point || e->job->state != PR_JOB_WAITING)
             continue;
         char id[PR_HASH_HEX], *label = pr_evaluation_label(s, e);
         pr_buf_t why = {0};

@@ -86,6 +86,8 @@ static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, 
     *out = (pr_sweep_policy_t){.set = settings_of_search(c, s), .prefix = p && p->own_train ? p->name : NULL};
     PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
     PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
+    PR_TRY(pr_finetune_weigher(out->set, &out->weigher, err));
+    out->per_point = out->method->per_point && !out->weigher->own;
     json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
     pr_status_t status = make_domain(c, s, given, out, err);
     json_decref(given);
@@ -145,6 +147,7 @@ pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p
                            .mix = p->mix,
                            .mix_options = p->mix_options,
                            .options = p->options,
+                           .weigher = p->weigher,
                            .train = train,
                            .self = self};
     *out = (pr_policy_spec_t){0};
@@ -185,7 +188,8 @@ static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **t
     for (int i = 0; i < f->lora_targets.n; i++)
         json_array_append_new(*targets, json_string(f->lora_targets.item[i]));
     return (pr_train_settings_t){.algorithm = f->method,
-                                 .combine = pr_combiner_linear.name,
+                                 .combine = f->combine,
+                                 .weigh = f->weigh,
                                  .steps = f->steps,
                                  .prompts_per_step = f->prompts_per_step,
                                  .samples = f->samples,
@@ -391,6 +395,8 @@ static pr_status_t make_inputs(const pr_config_t *c, bool sketched, pr_inputs_t 
     pr_content_add_path(in->content, PR_CONTENT_MODEL, in->model, c->model);
     if (c->train_prompts) // not needed when every objective brings its expert
         PR_TRY(read_prompts(in, c->train_prompts, pr_sweep_training_tokens(c), NULL, in->train, err));
+    if (c->validation_prompts)
+        PR_TRY(read_prompts(in, c->validation_prompts, pr_sweep_training_tokens(c), NULL, in->validation, err));
     PR_TRY(read_prompts(in, c->eval_prompts, c->evaluate.max_new_tokens, &in->n_eval, in->eval, err));
     for (int k = 0; k < c->n_scored; k++)
         PR_TRY(read_objective(in, k, err));
@@ -443,6 +449,33 @@ static pr_reward_term_t term_of(const pr_inputs_t *in, int k, double weight)
     return t;
 }
 
+/* A rule's options for the objectives that take part: of its lists that have a number per objective, theirs. New
+ * reference; NULL of NULL. */
+static json_t *rule_for(const json_t *rule, int k, const double *w)
+{
+    json_t *out = json_is_object(rule) ? json_copy((json_t *)(uintptr_t)rule) : json_incref((json_t *)(uintptr_t)rule),
+           *value;
+    const char *key;
+    void *next;
+    json_object_foreach_safe(out, next, key, value)
+    {
+        if ((int)json_array_size(value) != k)
+            continue;
+        json_t *list = json_array();
+        for (int i = 0; i < k; i++)
+            if (w[i] != 0)
+                json_array_append(list, json_array_get(value, (size_t)i));
+        json_object_set_new(out, key, list);
+    }
+    return out;
+}
+
+static bool asks_validation(const pr_finetune_config_t *set)
+{
+    const pr_weigher_t *w;
+    return pr_finetune_weigher(set, &w, NULL) == PR_OK && w->validation;
+}
+
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
                         int64_t seed)
 {
@@ -453,14 +486,21 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
                            .truncated = c->truncated,
                            .sweep_seed = c->seed,
                            .seed = seed};
-    if (wish->combine)
-        t.set.combine = wish->combine;
     memcpy(t.model, in->model, sizeof t.model);
     memcpy(t.prompts, in->train, sizeof t.prompts);
     for (int k = 0; k < c->n_objectives; k++)
         if (wish->w[k] != 0)
             t.term[t.n_term++] = term_of(in, k, wish->w[k]);
+    json_t *weigh =
+               t.n_term > 1 ? rule_for(set->weigh, c->n_objectives, wish->w) : NULL, // of one alone the weight is 1
+        *combine = rule_for(set->combine, c->n_objectives, wish->w);
+    t.set.weigh = weigh;
+    t.set.combine = combine;
+    if (t.set.weigh && asks_validation(set))
+        memcpy(t.validation, in->validation, sizeof t.validation);
     json_t *v = pr_train_pack(&t);
+    json_decref(weigh);
+    json_decref(combine);
     json_decref(targets);
     json_decref(stop);
     return v;
@@ -534,8 +574,6 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
         b.len = 0;
         pr_buf_printf(&b, "weights-%s", hash);
     }
-    if (wish->combine && strcmp(wish->combine, pr_combiner_linear.name) != 0)
-        pr_buf_printf(&b, "-%s", wish->combine);
     pr_buf_printf(&whole, "%s%s%s-s%lld", prefix ? prefix : "", prefix ? "-" : "", b.data, (long long)seed);
     pr_buf_free(&b);
     return whole.data;

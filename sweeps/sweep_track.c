@@ -131,7 +131,7 @@ static double core_seconds(const pr_sweep_t *s, const pr_track_t *t, size_t aske
 {
     const pr_config_t *c = s->config;
     double cores = (double)c->evaluate.team.rows * c->evaluate.team.cols * c->threads * seconds;
-    if (!t->policy->method->per_point)
+    if (!t->policy->per_point)
         return cores;
     return cores +
            (double)c->finetune.team.rows * c->finetune.team.cols * c->threads * pr_graph_training_seconds(s, t, asked);

@@ -289,8 +289,10 @@ static pr_plan_training_t *training_of(pr_plan_t *p, int search, const pr_sweep_
 {
     int which = p->config->search[search].policy;
     const char *name = which >= 0 ? p->config->policy[which].name : NULL;
-    pr_plan_training_t t = {.policy = name, .set = policy->set, .per_point = policy->method->per_point};
+    pr_plan_training_t t = {.policy = name, .set = policy->set, .per_point = policy->per_point};
     pr_sweep_experts_key(&p->inputs, policy, t.key);
+    if (policy->method->per_point) // no experts, though the settings may be the same
+        t.key[0] = '*';
     for (int i = 0; i < p->n_training; i++)
         if (!t.per_point && !p->training[i].per_point && strcmp(p->training[i].key, t.key) == 0)
             return NULL;
@@ -313,7 +315,7 @@ static void count_trainings(pr_plan_t *p)
         pr_plan_training_t *t = m->trains(c->n_objectives, given) ? training_of(p, i, policy) : NULL;
         if (t) {
             const pr_finetune_config_t *f = t->set;
-            t->jobs = (m->per_point ? p->search[i].total : made) * c->n_seeds;
+            t->jobs = (policy->per_point ? p->search[i].total : m->per_point ? 1 : made) * c->n_seeds;
             t->tokens = t->jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
             p->finetune_jobs += t->jobs;
             p->finetune_tokens += t->tokens;

@@ -80,6 +80,22 @@ static pr_status_t check_train_prompts(const pr_config_t *c, pr_error_t *err)
     return PR_OK;
 }
 
+static pr_status_t check_validation(const pr_config_t *c, pr_error_t *err)
+{
+    for (int i = 0; i < c->n_searches && !c->validation_prompts; i++) {
+        int policy = c->search[i].policy;
+        const pr_finetune_config_t *f = policy >= 0 ? &c->policy[policy].train : &c->finetune;
+        const pr_weigher_t *w;
+        PR_TRY(pr_finetune_weigher(f, &w, err));
+        if (w->validation)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: prompts.validation: missing; weigh = \"%s\" asks how a training does "
+                           "on prompts of their own",
+                           c->path, w->name);
+    }
+    return PR_OK;
+}
+
 static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
 {
     char key[48];
@@ -103,7 +119,8 @@ static pr_status_t check_objectives(const pr_config_t *c, pr_error_t *err)
         snprintf(key, sizeof key, "objectives[%d].name", c->objective[i].place);
         PR_TRY(check_columns(c, i, key, err));
     }
-    return check_train_prompts(c, err);
+    PR_TRY(check_train_prompts(c, err));
+    return check_validation(c, err);
 }
 
 static pr_status_t check_seeds(const pr_config_t *c, pr_error_t *err)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "learn/weigh.h"
 #include "option/option.h"
 
 #include <stdbool.h>
@@ -44,6 +45,8 @@ typedef struct pr_finetune_config {
     char *kl_estimator; // "k1" | "k2" | "k3": learn/loss.h
     double entropy;     // weight of an entropy bonus
     double clip_norm;   // global gradient norm; 0: off
+    json_t *combine;    // a combiner's name, or {"type": name, options}
+    json_t *weigh;      // the same of a weighting rule; NULL: "fixed"
     char *loss_norm;    // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
     int lora_r;
     double lora_alpha;
@@ -113,7 +116,7 @@ typedef struct pr_config {
     int64_t seed;
     char *model;                        // directory
     char *model_name;                   // what adapters call it
-    char *train_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
+    char *train_prompts, *validation_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
     char *results;                      // directory
     int n_objectives;                   // K: those that are optimised, which come first
     int n_scored;                       // and those that are only reported, after them
@@ -163,5 +166,11 @@ json_t *pr_search_spec_json(const pr_search_spec_t *s);
 
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
 extern const pr_option_t pr_config_keys[];
+
+/* Do combine and weigh fit together, and k > 1 objectives of these ranges [k], turned so that larger is better? Errors:
+ * PR_ERR_CONFIG. */
+pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err);
+/* The weighting rule of trainings. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err);
 
 #endif

@@ -16,6 +16,13 @@ static json_t *objective_json(const pr_objective_config_t *o)
     return object;
 }
 
+static json_t *train_json(const pr_finetune_config_t *f)
+{
+    json_t *object = pr_options_json(pr_train_keys, f);
+    pr_rules_json(f, object);
+    return object;
+}
+
 static json_t *policy_json(const pr_policy_config_t *p)
 {
     const pr_method_t *method;
@@ -25,7 +32,7 @@ static json_t *policy_json(const pr_policy_config_t *p)
     if (pr_method_find(p->method, &method, NULL) == PR_OK && !method->mixes)
         json_object_del(object, "mix");
     if (p->own_train)
-        json_object_set_new(object, "train", pr_options_json(pr_train_keys, &p->train));
+        json_object_set_new(object, "train", train_json(&p->train));
     json_object_update_missing(object, p->options);
     return object;
 }
@@ -52,6 +59,7 @@ static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
 json_t *pr_config_json(const pr_config_t *c)
 {
     json_t *object = pr_options_json(pr_config_keys, c), *list = json_array();
+    pr_rules_json(&c->finetune, json_object_get(object, "finetune"));
     for (int place = 0; place < c->n_scored; place++)
         for (int i = 0; i < c->n_scored; i++)
             if (c->objective[i].place == place)

@@ -66,6 +66,14 @@
             "tokens are drawn from."),                                                                                 \
         NUM_OR_0(p "clip_norm", at(clip_norm), "1.0", 1e-30, 1e30,                                                     \
                  "Gradients are scaled down to this global norm; 0: never."),                                          \
+        ELSEWHERE(                                                                                                     \
+            STRING, p "combine", "\"linear\"",                                                                         \
+            "How the scores of a training's objectives become advantages: a combiner's name, or a group { type = "     \
+            "NAME; ... } with its options (paretorank help methods)."),                                                \
+        ELSEWHERE(                                                                                                     \
+            STRING, p "weigh", "\"fixed\"",                                                                            \
+            "With what weights the objectives of a training go into each step: a rule's name, or a group { type = "    \
+            "NAME; ... } with its options (paretorank help methods)."),                                                \
         CHOICE(p "loss_norm", at(loss_norm), "\"token\"", "token|sequence",                                            \
                "The loss: mean over the step's tokens, or the sum over a response averaged over responses."),          \
         INT(p "lora.r", at(lora_r), "8", 1, 4096, "Rank of the adapter."),                                             \
@@ -183,6 +191,9 @@ const pr_option_t pr_config_keys[] = {
          "name that begins with / the last part, as others have it elsewhere."),
     FILE_NAME("prompts.train", C(train_prompts), "",
               "JSON lines with a \"prompt\" each, for fine-tuning. Required unless every objective has an adapter."),
+    FILE_NAME("prompts.validation", C(validation_prompts), "",
+              "JSON lines with a \"prompt\" each, on which a training is looked at on its way. Required where its "
+              "weighting rule asks for that."),
     FILE_NAME("prompts.eval", C(eval_prompts), REQUIRED,
               "JSON lines with a \"prompt\" each, on which every point is evaluated."),
     TEXT(

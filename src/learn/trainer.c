@@ -14,7 +14,10 @@ struct pr_trainer {
     pr_adapter_t *adapter;
     pr_trainer_options_t o;
     pr_adamw_t adamw;
-    float *grad; // [adapter->n_data]
+    float *grad;      // [adapter->n_data]
+    float *channel;   // [n_channel][adapter->n_data] of the last pr_trainer_channels
+    double *own_loss; // [n_channel] their losses
+    int n_channel;
     pr_run_t *policy, *reference;
 };
 
@@ -26,6 +29,7 @@ typedef struct pr_slice {
     int *pick;       // [n_pick] row that predicts
     int32_t *target; // [n_pick]
     int *seq;        // [n_pick] sequence in the roll-out
+    int first_seq;   // in the roll-out
     size_t first;    // place of pick 0 among the roll-out's response tokens
     float *x, *h, *dh, *picked, *dpicked; // [n_row,d] x3, [n_pick,d] x2
     float *mix;                           // [n_seq] ones
@@ -71,6 +75,8 @@ void pr_trainer_free(pr_trainer_t **t)
     pr_run_free(&(*t)->reference);
     pr_adamw_clear(&(*t)->adamw);
     free((*t)->grad);
+    free((*t)->channel);
+    free((*t)->own_loss);
     free(*t);
     *t = NULL;
 }
@@ -134,7 +140,7 @@ size_t pr_rollout_tokens(const pr_rollout_t *r)
 static pr_status_t slice_make(pr_slice_t *s, const pr_rollout_t *r, int first, int last, int d, pr_error_t *err)
 {
     int tokens = r->start[last] - r->start[first];
-    *s = (pr_slice_t){.n_seq = last - first, .first = tokens_between(r, 0, first)};
+    *s = (pr_slice_t){.n_seq = last - first, .first_seq = first, .first = tokens_between(r, 0, first)};
     s->start = pr_alloc((size_t)s->n_seq + 1, sizeof(int));
     s->token = pr_alloc((size_t)tokens, sizeof(int32_t));
     s->pick = pr_alloc((size_t)tokens, sizeof(int));
@@ -180,7 +186,17 @@ typedef struct pr_loss_call {
     double loss, entropy;
     pr_kl_mean_t kl;
     double *ref; // of the roll-out, to be filled
+    /* Channels: advantages count in the gradients, not in the loss. */
+    int n_channel;
+    const double *advantage; // [n_channel][n_seq of the roll-out]
+    double *channel_loss;    // [n_channel]
+    bool apart;              // what advantages do not multiply, and nothing else
 } pr_loss_call_t;
+
+static double advantage_of(const pr_loss_call_t *c, int seq)
+{
+    return c->n_channel > 0 ? 1 : c->apart ? 0 : c->r->advantage[seq];
+}
 
 static void loss_block(void *self, int first, int n, const float *logp, const float *entropy, float *g,
                        float *g_entropy)
@@ -189,10 +205,14 @@ static void loss_block(void *self, int first, int n, const float *logp, const fl
     const pr_trainer_options_t *o = &c->t->o;
     for (int i = 0; i < n; i++) {
         int row = first + i;
-        pr_token_loss_t l = {c->r->advantage[c->s->seq[row]], c->token_weight, o->kl_estimator, o->kl, o->entropy};
+        pr_token_loss_t l = {advantage_of(c, c->s->seq[row]), c->token_weight, o->kl_estimator, o->kl, o->entropy};
+        if (c->n_channel > 0)
+            l.kl = l.entropy = 0;
         double lp = (double)logp[i], h = (double)entropy[i], grad, grad_h;
         double ref = c->r->ref ? c->r->ref[c->s->first + (size_t)row] : NAN;
         c->loss += pr_token_loss(&l, lp, ref, h, &grad, &grad_h);
+        for (int j = 0; j < c->n_channel; j++)
+            c->channel_loss[j] -= c->token_weight * c->advantage[j * c->r->n_seq + c->s->seq[row]] * lp;
         c->entropy += h;
         pr_kl_mean_add(&c->kl, lp, ref);
         g[i] = (float)grad;
@@ -234,7 +254,16 @@ static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t
                             s->dpicked, NULL, err));
     scatter_rows(s, d, s->dpicked, s->dh);
     pr_grads_t g = {.adapter = 0, .adapter_grad = t->grad};
-    return pr_backward(t->policy, &b, s->dh, &g, err);
+    if (call->n_channel == 0)
+        return pr_backward(t->policy, &b, s->dh, &g, err);
+    float *share = pr_alloc((size_t)call->n_channel * (size_t)s->n_seq, sizeof *share);
+    for (int c = 0; c < call->n_channel; c++)
+        for (int i = 0; i < s->n_seq; i++)
+            share[c * s->n_seq + i] = (float)call->advantage[c * call->r->n_seq + s->first_seq + i];
+    g = (pr_grads_t){.adapter = 0, .adapter_grad = t->channel, .channels = call->n_channel, .channel = share};
+    pr_status_t status = pr_backward(t->policy, &b, s->dh, &g, err);
+    free(share);
+    return status;
 }
 
 /* One past the last sequence of the micro-batch that begins at first, at most end. */
@@ -300,26 +329,129 @@ void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const doubl
     }
 }
 
-pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
+static double token_weight(const pr_trainer_t *t, const pr_rollout_t *r)
+{
+    return 1.0 / (double)(t->o.sequence_norm ? (size_t)r->n_seq : pr_rollout_tokens(r));
+}
+
+/* One pass over the roll-out, whose gradients [n] are summed over the team. stats without the gradient's norm. */
+static pr_status_t pass(pr_trainer_t *t, pr_loss_call_t *call, float *grad, size_t n, pr_step_stats_t *stats,
+                        pr_error_t *err)
 {
     const pr_team_t *team = t->team;
+    const pr_rollout_t *r = call->r;
     long tokens = (long)pr_rollout_tokens(r);
-    assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
-    pr_loss_call_t call = {.t = t, .r = r, .token_weight = 1.0 / (double)(t->o.sequence_norm ? r->n_seq : tokens)};
-    memset(t->grad, 0, t->adapter->n_data * sizeof(float));
-    pr_status_t status = row_slices(t, r, slice_backward, &call, err);
+    memset(grad, 0, n * sizeof *grad);
+    pr_status_t status = row_slices(t, r, slice_backward, call, err);
     PR_TRY(team->agree(team, status, err));
-    double sums[] = {call.loss, call.entropy, call.kl.n, call.kl.d, call.kl.v, call.kl.dv, call.kl.vv};
-    team->sum(team, t->grad, t->adapter->n_data); // every rank has what its rows and features give
+    double sums[] = {call->loss, call->entropy, call->kl.n, call->kl.d, call->kl.v, call->kl.dv, call->kl.vv};
+    team->sum(team, grad, n); // every rank has what its rows and features give
     team->sum_rows(team, sums, sizeof sums / sizeof *sums);
     pr_kl_mean_t kl = {sums[2], sums[3], sums[4], sums[5], sums[6]};
     *stats = (pr_step_stats_t){.loss = sums[0],
                                .kl = r->ref ? pr_kl_mean_of(&kl, t->o.sampling.top_p < 1) : NAN,
                                .entropy = sums[1] / (double)tokens,
-                               .grad_norm = pr_global_norm(t->grad, t->adapter->n_data),
+                               .grad_norm = NAN,
                                .tokens = tokens};
+    return PR_OK;
+}
+
+static pr_status_t check_finite(const pr_step_stats_t *stats, pr_error_t *err)
+{
     if (!isfinite(stats->loss) || !isfinite(stats->grad_norm))
         return pr_fail(err, PR_ERR_NUMERIC, "loss %g, gradient norm %g: not finite", stats->loss, stats->grad_norm);
+    return PR_OK;
+}
+
+pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stats_t *stats, pr_error_t *err)
+{
+    assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
+    pr_loss_call_t call = {.t = t, .r = r, .token_weight = token_weight(t, r)};
+    PR_TRY(pass(t, &call, t->grad, t->adapter->n_data, stats, err));
+    stats->grad_norm = pr_global_norm(t->grad, t->adapter->n_data);
+    return check_finite(stats, err);
+}
+
+/* ---- channels ---- */
+
+static pr_status_t channel_memory(pr_trainer_t *t, int n, pr_error_t *err)
+{
+    if (n <= t->n_channel)
+        return PR_OK;
+    free(t->channel);
+    t->n_channel = 0;
+    t->own_loss = pr_realloc(t->own_loss, (size_t)n, sizeof *t->own_loss);
+    t->channel = pr_alloc_matrix((size_t)n * t->adapter->n_data, sizeof(float));
+    if (!t->channel)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for %d gradients of %zu parameters", n, t->adapter->n_data);
+    t->n_channel = n;
+    return PR_OK;
+}
+
+/* Is there something in the loss that no advantage multiplies? */
+static bool has_apart(const pr_trainer_t *t)
+{
+    return (t->o.kl > 0 && t->o.kl_estimator != PR_KL_K1) || t->o.entropy > 0;
+}
+
+pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, const double *advantage,
+                                pr_step_stats_t *stats, const float **grad, pr_error_t *err)
+{
+    const pr_team_t *team = t->team;
+    size_t each = t->adapter->n_data;
+    assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
+    PR_TRY(team->agree(team, channel_memory(t, n + 1, err), err));
+    memset(t->own_loss, 0, (size_t)(n + 1) * sizeof *t->own_loss);
+    pr_loss_call_t call = {.t = t,
+                           .r = r,
+                           .token_weight = token_weight(t, r),
+                           .n_channel = n,
+                           .advantage = advantage,
+                           .channel_loss = t->own_loss};
+    PR_TRY(pass(t, &call, t->channel, (size_t)n * each, stats, err));
+    team->sum_rows(team, t->own_loss, (size_t)n);
+    memset(t->channel + (size_t)n * each, 0, each * sizeof(float));
+    if (has_apart(t)) {
+        pr_step_stats_t more;
+        call = (pr_loss_call_t){.t = t, .r = r, .token_weight = token_weight(t, r), .apart = true};
+        PR_TRY(pass(t, &call, t->grad, each, &more, err));
+        memcpy(t->channel + (size_t)n * each, t->grad, each * sizeof(float));
+        t->own_loss[n] = more.loss;
+    }
+    *grad = t->channel;
+    return PR_OK;
+}
+
+void pr_trainer_gram(const pr_trainer_t *t, int n, double *gram)
+{
+    size_t each = t->adapter->n_data;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j <= i; j++) {
+            const float *a = t->channel + (size_t)i * each, *b = t->channel + (size_t)j * each;
+            double sum = 0;
+            for (size_t p = 0; p < each; p++)
+                sum += (double)a[p] * (double)b[p];
+            gram[i * n + j] = gram[j * n + i] = sum;
+        }
+}
+
+pr_status_t pr_trainer_step_along(pr_trainer_t *t, int n, const double *weight, double lr, pr_step_stats_t *stats,
+                                  pr_error_t *err)
+{
+    size_t each = t->adapter->n_data;
+    stats->loss = t->own_loss[n];
+    for (int k = 0; k < n; k++)
+        stats->loss += weight[k] * t->own_loss[k];
+    for (size_t p = 0; p < each; p++) {
+        double sum = (double)t->channel[(size_t)n * each + p];
+        for (int k = 0; k < n; k++)
+            sum += weight[k] * (double)t->channel[(size_t)k * each + p];
+        t->grad[p] = (float)sum;
+    }
+    stats->grad_norm = pr_global_norm(t->grad, each);
+    PR_TRY(check_finite(stats, err));
+    stats->lr = lr;
+    pr_adamw_step(&t->adamw, t->adapter->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
     return PR_OK;
 }
 

@@ -6,6 +6,7 @@
 #define PR_METHOD_METHOD_H
 
 #include "base/limits.h"
+#include "learn/weigh.h"
 #include "option/option.h"
 #include "policy/spec.h"
 
@@ -20,7 +21,6 @@ typedef struct pr_choice {
 /* A training that a method asks for: the adapter of one reward. */
 typedef struct pr_training_wish {
     double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
-    const char *combine;         // how they make one (learn/combine.h), for good; NULL: "linear"
 } pr_training_wish_t;
 
 /* What a method may know. */
@@ -29,6 +29,7 @@ typedef struct pr_method_env {
     const char *const *given;            // [k] content hash of the adapter that an objective brings, or NULL
     const pr_mix_t *mix;                 // of the policy's configuration
     const json_t *mix_options, *options; // resolved, of the mix (at a point: pr_method_mix_options) and of the method
+    const pr_weigher_t *weigher;         // of its trainings (learn/weigh.h); NULL: fixed
     /* The identity of the job that makes the adapter of a training, under the seed in question. */
     pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
     void *self;
@@ -40,7 +41,7 @@ typedef struct pr_method {
     const char *help;           // one sentence or two
     const pr_option_t *options; // ends with a NULL key
     bool mixes;                 // its policies have several parts, so that `mix` says something
-    bool per_point;             // each point is a training of its own
+    bool per_point;             // each point is a training of its own, where the weighting rule follows the preference
     /* The policy of a point; the caller clears out, also after an error. */
     pr_status_t (*policy_at)(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err);
     /* Does it train anything, with these objectives' adapters given? */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Single-policy, linear scalarisation: one training per point, for the weighted sum of the objectives (MORLHF: Bai et
- * al. 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w =
- * e_k it is the expert of objective k, byte for byte. */
-#include "learn/combine.h"
+/* Single-policy: one training per point, for the objectives together. What they are together is the training's business:
+ * `combine` and `weigh` (learn/combine.h, learn/weigh.h); by default the weighted sum, linear scalarisation (MORLHF: Bai et
+ * al. 2022; Wu et al. 2023; Zhou et al. 2024, the baseline of most papers). The search decides what is trained. At w = e_k
+ * it is the expert of objective k, byte for byte. */
 #include "method/method.h"
 
 static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err)
@@ -11,10 +11,9 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
     char id[PR_HASH_HEX];
     bool any = false;
     out->mix = &pr_mix_params;
-    wish.combine = pr_option_string(e->options, "combine");
     for (int k = 0; k < e->k; k++) {
-        wish.w[k] = at->w[k];
-        any = any || at->w[k] != 0;
+        wish.w[k] = e->weigher && e->weigher->own ? 1.0 / e->k : at->w[k]; // a rule of its own takes no preference
+        any = any || wish.w[k] != 0;
     }
     if (!any) // nothing to climb: the base model
         return PR_OK;
@@ -30,19 +29,15 @@ static bool trains(int k, const char *const *given)
     return true;
 }
 
-static const pr_option_t options[] = {
-    {.key = "combine",
-     .kind = PR_OPT_STRING,
-     .dflt = "\"linear\"",
-     .choices = PR_OPTION_WORDS(PR_COMBINER_LIST),
-     .help = "How the objectives' scores become the reward of a training: linear is sum w_k r_k, r_k turned so that "
-             "larger is better."},
-    {.key = NULL}};
+static const pr_option_t options[] = {{.key = NULL}};
 
 const pr_method_t pr_method_single = {
     .name = "single",
-    .formula = "one adapter per point, trained for sum w_k r_k",
-    .help = "Linear scalarisation: every point is a training of its own, towards the weighted sum of the objectives.",
+    .formula = "one adapter per point, trained for all objectives: by default for sum w_k r_k",
+    .help =
+        "Every point is a training of its own, for the objectives together: as train.combine and train.weigh say, by "
+        "default towards the weighted sum (linear scalarisation). With a weighting rule that takes no preference there "
+        "is one training for all points.",
     .options = options,
     .per_point = true,
     .policy_at = policy_at,

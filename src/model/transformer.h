@@ -78,8 +78,12 @@ pr_status_t pr_forward(pr_run_t *run, const pr_batch_t *b, float *h, pr_error_t 
 /* ---- backward of the last pr_forward of a saving run (no cache) ---- */
 typedef struct pr_grads {
     int adapter;         // which adapter gets gradients (index into batch.adapter), or -1
-    float *adapter_grad; // [adapter->n_data], += , laid out as adapter->data
-    float **weight_grad; // [n tensors], in the order of pr_model_tensors, each +=, or NULL for no full gradients
+    float *adapter_grad; // [channels][adapter->n_data], += , laid out as adapter->data
+    /* Several gradients of the adapter from one pass: channel c has each sequence's share times channel[c][sequence].
+     * Sequences do not meet in the backward pass, so each is what a pass of its own would give. */
+    int channels;         // 0: one, of the shares as they are
+    const float *channel; // [channels][n_seq]
+    float **weight_grad;  // [n tensors], in the order of pr_model_tensors, each +=, or NULL for no full gradients
 } pr_grads_t;
 
 /* dh [T,d]: the loss's derivative by pr_forward's h (destroyed). Gradients are added to g. The head's own gradient (and

@@ -27,6 +27,7 @@ typedef struct backward {
     float *dh;           // [block,d]
     float *dact, *dgate; // [block,d_ff] (ff_ld)
     float *du;           // [block, widest u]
+    pr_lora_grads_t to;  // the adapter's gradients
 } backward_t;
 
 static size_t at(int row, int width)
@@ -88,7 +89,7 @@ static void group_backward(const backward_t *k, int layer, pr_group_t g, int row
     }
     const float *u =
         run->lora.width ? run->layer[layer].u[g] + at(row0, run->lora.width[layer * PR_N_GROUP + (int)g]) : NULL;
-    pr_lora_backward(run, layer, g, row0, n, x, ldx, dy, u, k->du, dx, lddx, k->g->adapter, k->g->adapter_grad);
+    pr_lora_backward(run, layer, g, row0, n, x, ldx, dy, u, k->du, dx, lddx, &k->to);
 }
 
 // dx [n,d], by the layer's output, becomes that by the MLP's input x_mid.
@@ -237,7 +238,9 @@ static pr_status_t backward_memory(backward_t *k, pr_error_t *err)
     pr_run_t *run = k->run;
     size_t rows = (size_t)run->rows, block = (size_t)run->block, d = (size_t)run->d;
     size_t ff = (size_t)run->ff, width = (size_t)run->att.width, qw = (size_t)run->att.out_width;
-    size_t n = rows * (width + qw) + block * (d + 2 * ff + (size_t)run->lora.max_width) + 64;
+    size_t channels = (size_t)k->g->channels,
+           rank = channels ? (size_t)pr_adapter_rank(k->b->adapter[k->g->adapter]) : 0;
+    size_t n = rows * (width + qw + channels) + block * (d + 2 * ff + (size_t)run->lora.max_width + rank) + 64;
     if (n > run->n_back) {
         free(run->back);
         run->n_back = 0;
@@ -253,6 +256,17 @@ static pr_status_t backward_memory(backward_t *k, pr_error_t *err)
     k->dgate = k->dh + block * d;
     k->dact = k->dgate + (run->fused_ff ? ff : block * ff); // side by side, or one behind the other
     k->du = k->dgate + 2 * block * ff;
+    float *row_weight = k->du + block * (size_t)run->lora.max_width;
+    k->to = (pr_lora_grads_t){.adapter = k->g->adapter,
+                              .grad = k->g->adapter_grad,
+                              .stride = k->g->adapter >= 0 ? k->b->adapter[k->g->adapter]->n_data : 0,
+                              .channels = k->g->channels,
+                              .row_weight = row_weight,
+                              .scaled = row_weight + channels * rows};
+    for (int c = 0; c < k->g->channels; c++)
+        for (int i = 0; i < k->b->n_seq; i++)
+            for (int r = k->b->seq_start[i]; r < k->b->seq_start[i + 1]; r++)
+                row_weight[at(c, run->rows) + (size_t)r] = k->g->channel[at(c, k->b->n_seq) + (size_t)i];
     return PR_OK;
 }
 

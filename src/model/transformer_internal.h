@@ -103,10 +103,19 @@ pr_status_t pr_lora_plan(pr_run_t *run, const pr_batch_t *b, pr_error_t *err);
 void pr_lora_plan_clear(pr_lora_plan_t *p);
 void pr_lora_forward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
                      const pr_outputs_t *out, float *u);
-/* dx [n,in] += (NULL: not wanted); gradients of adapter `adapter` (-1: none) += into grad, laid out as its data.
- * du: scratch [n, widest u]. */
+/* Where gradients of an adapter go. */
+typedef struct pr_lora_grads {
+    int adapter; // -1: none are wanted
+    float *grad; // [channels][stride] laid out as its data
+    size_t stride;
+    int channels;            // 0: one, of the rows as they are
+    const float *row_weight; // [channels][rows of the batch]
+    float *scaled;           // scratch [n, largest rank] where there are channels
+} pr_lora_grads_t;
+/* dx [n,in] += (NULL: not wanted); gradients += into what `to` says. du: scratch [n, widest u]. */
 void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, int adapter, float *grad);
+                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx,
+                      const pr_lora_grads_t *to);
 
 /* The norm before attention, the norm before the MLP, the final norm: y [n,d] from x, n at most run->block. Collective
  * on the columns, as a row's features are split over them. */

@@ -337,31 +337,60 @@ static void b_gradient(const pr_run_t *run, const slot_part_t *part, const pr_lo
     }
 }
 
-// dA += dut x and dB += dyt u of one adapter, for rows of one segment.
-static void adapter_gradients(pr_run_t *run, const lora_rows_t *s, int layer, pr_group_t g, int adapter, const float *x,
-                              int ldx, const pr_outputs_t *dy, const float *u, const float *du, int ldu, float *grad)
+// Rows [n,r] of u times their weights, one after the other.
+static const float *weighted_rows(const float *u, int ldu, int n, int r, const float *weight, float *out)
+{
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < r; j++)
+            out[(size_t)i * (size_t)r + (size_t)j] = weight[i] * u[(size_t)i * (size_t)ldu + (size_t)j];
+    return out;
+}
+
+/* One slot: rows of one segment, the first of which is row `first` of the batch. */
+static void slot_gradients(const pr_run_t *run, const pr_lora_t *l, const slot_part_t *part, int first, int n,
+                           const float *x, int ldx, const float *dy, int lddy, const float *u, const float *du, int ldu,
+                           const pr_lora_grads_t *to)
 {
     const pr_linalg_t *la = run->la;
-    const float *base = run->lora.adapter[adapter]->data;
+    const float *base = run->lora.adapter[to->adapter]->data;
+    pr_weight_t a = {.data = l->a, .out = l->r, .in = part->in.n, .ld = part->all_in};
+    if (to->channels == 0) {
+        la->backward_weight(la, &a, n, x, ldx, du, ldu, to->grad + (l->a - base) + part->in.first);
+        b_gradient(run, part, l, n, u, ldu, dy, lddy, to->grad + (l->b - base));
+        return;
+    }
+    for (int c = 0; c < to->channels; c++) {
+        const float *weight = to->row_weight + (size_t)c * (size_t)run->rows + first;
+        float *grad = to->grad + (size_t)c * to->stride;
+        const float *rows = weighted_rows(du, ldu, n, l->r, weight, to->scaled);
+        la->backward_weight(la, &a, n, x, ldx, rows, l->r, grad + (l->a - base) + part->in.first);
+        rows = weighted_rows(u, ldu, n, l->r, weight, to->scaled);
+        b_gradient(run, part, l, n, rows, l->r, dy, lddy, grad + (l->b - base));
+    }
+}
+
+// dA += dut x and dB += dyt u of one adapter, for rows of one segment of the block that begins at row0.
+static void adapter_gradients(pr_run_t *run, const lora_rows_t *s, int layer, pr_group_t g, int row0, const float *x,
+                              int ldx, const pr_outputs_t *dy, const float *u, const float *du, int ldu,
+                              const pr_lora_grads_t *to)
+{
     slot_part_t part;
     for (int i = 0; i < PR_GROUP_SLOTS; i++) {
         if (s->w->b[i].in == 0) // not adapted
             continue;
         int slot = pr_group_slot[g][i], col = s->w->col[i];
-        for (int k = s->pack->k0; k < adapter; k++)
+        for (int k = s->pack->k0; k < to->adapter; k++)
             col += lora_at(&run->lora, k, layer, slot)->r;
-        const pr_lora_t *l = lora_at(&run->lora, adapter, layer, slot);
+        const pr_lora_t *l = lora_at(&run->lora, to->adapter, layer, slot);
         if (l->r == 0 || !slot_part(run, slot, &part))
             continue;
-        pr_weight_t a = {.data = l->a, .out = l->r, .in = part.in.n, .ld = part.all_in};
-        la->backward_weight(la, &a, s->count, x, ldx, du + col, ldu, grad + (l->a - base) + part.in.first);
-        b_gradient(run, &part, l, s->count, u + col, ldu, dy->y[i] + (size_t)s->at * (size_t)dy->ld[i], dy->ld[i],
-                   grad + (l->b - base));
+        slot_gradients(run, l, &part, row0 + s->at, s->count, x, ldx, dy->y[i] + (size_t)s->at * (size_t)dy->ld[i],
+                       dy->ld[i], u + col, du + col, ldu, to);
     }
 }
 
 void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, int adapter, float *grad)
+                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, const pr_lora_grads_t *to)
 {
     const pr_linalg_t *la = run->la;
     int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0;
@@ -380,8 +409,8 @@ void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, c
         scale_u(run, s.pack, layer, g, row0 + s.at, s.count, du, ldu);
         if (dx && s.w->a.in > 0)
             la->backward_input(la, &s.w->a, s.count, du, ldu, dx + (size_t)s.at * (size_t)lddx, lddx, true);
-        if (s.pack->k0 <= adapter && adapter < s.pack->k1)
-            adapter_gradients(run, &s, layer, g, adapter, x + (size_t)s.at * (size_t)ldx, ldx, dy,
-                              u + (size_t)s.at * (size_t)ldu + s.w->off, du, ldu, grad);
+        if (s.pack->k0 <= to->adapter && to->adapter < s.pack->k1)
+            adapter_gradients(run, &s, layer, g, row0, x + (size_t)s.at * (size_t)ldx, ldx, dy,
+                              u + (size_t)s.at * (size_t)ldu + s.w->off, du, ldu, to);
     }
 }

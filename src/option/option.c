@@ -42,6 +42,18 @@ bool pr_option_bool(const json_t *options, const char *key)
     return json_is_true(v);
 }
 
+int pr_option_length(const json_t *options, const char *key)
+{
+    return (int)json_array_size(json_object_get(options, key));
+}
+
+double pr_option_item(const json_t *options, const char *key, int i)
+{
+    const json_t *v = json_array_get(json_object_get(options, key), (size_t)i);
+    assert(json_is_number(v));
+    return json_number_value(v);
+}
+
 char *pr_option_path(const json_t *options, const char *key, const char *dir)
 {
     const char *name = pr_option_string(options, key);

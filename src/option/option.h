@@ -116,6 +116,9 @@ const char *pr_option_string(const json_t *options, const char *key);
 int pr_option_int(const json_t *options, const char *key);
 double pr_option_real(const json_t *options, const char *key);
 bool pr_option_bool(const json_t *options, const char *key);
+/* Of a list of numbers: how many there are (0 when absent), and the i-th. */
+int pr_option_length(const json_t *options, const char *key);
+double pr_option_item(const json_t *options, const char *key, int i);
 /* The file or directory, joined with dir; NULL when absent. Caller frees. */
 char *pr_option_path(const json_t *options, const char *key, const char *dir);
 

@@ -442,31 +442,36 @@ static void check_keys(const parsed_t *p, json_t *value, json_t *object)
     json_decref(names);
 }
 
-/* Another combiner makes another training, with another label; the default one said by name is the default one. */
-START_TEST(combiners_are_inputs)
+/* Another weighting rule makes another training; fixed weights said by name are what they are without, and so is any rule of
+ * one objective alone. */
+START_TEST(rules_are_inputs)
 {
     pr_config_t *c = config("combine", brought);
     pr_inputs_t in;
     pr_error_t err;
     neutral_adapters(c);
     ck_assert_msg(pr_inputs_read(c, &in, &err) == PR_OK, "%s", err.text);
-    pr_training_wish_t wish[3] = {{.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}, {.w = {0.25, 0.75}}};
-    const char *named[3] = {NULL, "linear", "product"};
-    json_t *v[3];
-    char *label[3];
-    for (int i = 0; i < 3; i++) {
-        wish[i].combine = named[i];
-        v[i] = pr_inputs_train(&in, &c->finetune, &wish[i], 3);
-        label[i] = pr_training_label(c, NULL, &wish[i], 3);
-    }
-    ck_assert(json_equal(v[0], v[1]));
-    ck_assert_str_eq(label[0], label[1]);
+    pr_training_wish_t both = {.w = {0.25, 0.75}}, one = {.w = {1}};
+    pr_finetune_config_t other = c->finetune;
+    json_t *combine = json_string("product"), *weigh = json_pack("{s:s, s:f}", "type", "stch", "mu", 0.1),
+           *v[5] = {pr_inputs_train(&in, &c->finetune, &both, 3), NULL};
+    other.combine = combine;
+    v[1] = pr_inputs_train(&in, &other, &both, 3);
+    other.combine = c->finetune.combine;
+    other.weigh = weigh;
+    v[2] = pr_inputs_train(&in, &other, &both, 3);
+    v[3] = pr_inputs_train(&in, &other, &one, 3);
+    v[4] = pr_inputs_train(&in, &c->finetune, &one, 3);
+    ck_assert(!json_equal(v[0], v[1]));
     ck_assert(!json_equal(v[0], v[2]));
-    ck_assert_ptr_nonnull(strstr(label[2], "-product-s3"));
-    for (int i = 0; i < 3; i++) {
+    ck_assert(!json_equal(v[1], v[2]));
+    ck_assert(json_equal(v[3], v[4]));
+    ck_assert_ptr_null(json_object_get(json_object_get(v[0], "train"), "weigh"));
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(v[0], "train"), "combine")), "linear");
+    for (int i = 0; i < 5; i++)
         json_decref(v[i]);
-        free(label[i]);
-    }
+    json_decref(combine);
+    json_decref(weigh);
     pr_inputs_clear(&in);
     pr_config_free(&c);
 }
@@ -533,7 +538,7 @@ int main(void)
     tcase_add_test(t, memory_of_a_fit);
     tcase_add_test(t, sketches_read_nothing);
     tcase_add_test(t, kinds_of_the_program);
-    tcase_add_test(t, combiners_are_inputs);
+    tcase_add_test(t, rules_are_inputs);
     tcase_add_test(t, inputs_are_read_back);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);

@@ -115,10 +115,12 @@ START_TEST(combiners)
     pr_error_t err;
     double reward[6];
     ck_assert_int_eq(pr_combiner_find("linear", &c, &err), PR_OK);
-    c->combine(2, 3, score, w, reward);
+    pr_score_group_t g = {.n = 2, .k = 3, .score = score, .w = w};
+    c->reward(&g, reward);
     ck_assert_double_eq_tol(reward[0], 0.05 - 6 + 0.2, 1e-15);
     ck_assert_double_eq_tol(reward[1], 0.5 / 3 + 10 - 0.025, 1e-14);
-    c->combine(6, 1, score, &one, reward);
+    g = (pr_score_group_t){.n = 6, .k = 1, .score = score, .w = &one};
+    c->reward(&g, reward);
     ck_assert_mem_eq(reward, score, sizeof score);
     ck_assert_int_eq(pr_combiner_find("lineal", &c, &err), PR_ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.text, "lineal"));

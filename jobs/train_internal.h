@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The inside of the train job: its state, and the parts of a step. */
+#ifndef PR_JOBS_TRAIN_INTERNAL_H
+#define PR_JOBS_TRAIN_INTERNAL_H
+
+#include "jobs/env.h"
+#include "jobs/kind.h"
+#include "jobs/train.h"
+#include "learn/algorithm.h"
+#include "learn/combine.h"
+#include "learn/trainer.h"
+#include "learn/weigh.h"
+
+typedef struct pr_training {
+    pr_job_env_t *env;
+    const pr_job_hooks_t *hooks;
+    const char *id, *label;
+    pr_train_inputs_t in;
+    pr_train_how_t how;
+    const pr_train_settings_t *f; // of in
+    const pr_prompt_set_t *prompts;
+    pr_scoring_t scoring;          // the objectives that are reported, and those of the reward among them
+    int column[PR_MAX_OBJECTIVES]; // of each term, among those
+    const pr_algorithm_t *algorithm;
+    const pr_combiner_t *combiner;
+    json_t *combine_options;
+    const pr_weigher_t *weigher;
+    json_t *weigh_options;
+    double *weigh_state; // [n_weigh]
+    size_t n_weigh;
+    double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // of each term as declared, turned
+    double lambda[PR_MAX_OBJECTIVES];                    // of the last step, by term
+    const pr_prompt_set_t *validation;                   // NULL: none are asked for
+    int64_t validated;                                   // tokens generated on those
+    pr_kl_t kl_estimator;
+    pr_rng_key_t prompt_key, rollout_key, weigh_key;
+    pr_adapter_t *adapter;
+    pr_trainer_t *trainer;
+    char trajectory[PR_HASH_HEX];
+    char *checkpoint; // path
+    long step;        // steps done
+    long tokens;      // generated so far
+    double *reward;   // [scoring.n] means of the last step
+    double cut;       // share of its responses that max_new_tokens cut
+    int64_t taught;   // steps with two responses to one prompt of unlike reward; the leader's
+    int *order;       // [prompts->n] permutation of the epoch
+    long epoch;       // whose permutation `order` is; -1: none
+} pr_training_t;
+
+/* The B prompts of one step and what was sampled for them; what is left out is not among the sequences. */
+typedef struct pr_step_batch {
+    int n_seq;
+    int *group;        // [B+1] first sequence of each prompt
+    int *prompt;       // [B]
+    int *prompt_of;    // [n_seq] of each sequence
+    int *prompt_start; // [B+1]
+    int32_t *prompt_ids;
+    pr_decoded_t decoded;
+    double *scores;    // [n_seq,K]
+    double *turned;    // [n_seq,n_term] of the reward's terms: larger is better
+    double *advantage; // [n_channel][n_seq], the last channel with the KL; one, of all together, where the rule asks
+                       // for no gradients
+    int n_channel;
+    double mean[PR_MAX_OBJECTIVES];                           // [n_term] of turned
+    double covariance[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES]; // [n_term,n_term] within prompts
+    double gram[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES];       // [n_term,n_term] where gradients were asked for
+    double *ref;   // [response tokens] log-probabilities under the base model
+    int *start;    // [n_seq+1] of prompt + response
+    int *n_prompt; // [n_seq]
+    int32_t *ids;
+} pr_step_batch_t;
+
+/* ---- what is sampled (train_batch.c) ---- */
+void pr_step_batch_clear(pr_step_batch_t *b);
+/* The step's prompts, in an order of each epoch's own. */
+void pr_train_prompts(pr_training_t *t, pr_step_batch_t *b);
+/* Samples responses. Collective on the team, as all that follows. */
+pr_status_t pr_train_roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
+/* Scores, without what truncated = "drop" leaves out; t->reward, t->cut. */
+pr_status_t pr_train_score(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
+/* Prompt and response of every sequence, one after the other, as the trainer wants them. */
+void pr_train_join(pr_training_t *t, pr_step_batch_t *b);
+/* mean [n_term] of the reward's terms, turned, of one response to each validation prompt, by the most likely tokens. */
+pr_status_t pr_train_validate(pr_training_t *t, double *mean, pr_error_t *err);
+
+/* ---- what is climbed (train_reward.c) ---- */
+pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err);
+/* Before the first step. */
+pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err);
+/* From scores to advantages. */
+pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
+/* One step of the optimizer on what was sampled. */
+pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err);
+
+/* ---- what is kept (train_state.c) ---- */
+/* The means of the last step. New reference. */
+json_t *pr_train_reward_json(const pr_training_t *t);
+/* Which objectives they are of. New reference. */
+json_t *pr_train_objectives_json(const pr_training_t *t);
+/* Every rank holds the whole adapter, so a checkpoint is the leader's and fits any team. */
+pr_status_t pr_train_save(pr_training_t *t, pr_error_t *err);
+/* The leader reads, so that all continue at the same step. */
+void pr_train_restore(pr_training_t *t);
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What a training climbs: of the scores of a step the weights of the objectives (learn/weigh.h), of scores and weights
+ * advantages (learn/combine.h, learn/algorithm.h), of these the step. Where the rule asks for the objectives' gradients,
+ * each has advantages of its own, and the weights are found after one backward pass for all. */
+#include "base/mem.h"
+#include "jobs/train_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- rules ---- */
+
+/* "NAME" or {"type": NAME, ...}; NULL: dflt. *options is a new reference. */
+static pr_status_t name_and_options(const json_t *value, const char *dflt, const char **name, json_t **given)
+{
+    *name = !value ? dflt : json_is_string(value) ? json_string_value(value) : pr_option_string(value, "type");
+    *given = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : json_object();
+    json_object_del(*given, "type");
+    return PR_OK;
+}
+
+pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
+{
+    const char *name;
+    json_t *given;
+    name_and_options(t->f->combine, pr_combiner_linear.name, &name, &given);
+    pr_status_t status = pr_combiner_find(name ? name : "", &t->combiner, err);
+    if (status == PR_OK)
+        status = pr_options_resolve(t->combiner->options, given, NULL, &t->combine_options, err);
+    json_decref(given);
+    PR_TRY(status);
+    name_and_options(t->f->weigh, pr_weigher_fixed.name, &name, &given);
+    status = pr_weigher_find(name ? name : "", &t->weigher, err);
+    if (status == PR_OK)
+        status = pr_options_resolve(t->weigher->options, given, NULL, &t->weigh_options, err);
+    json_decref(given);
+    PR_TRY(status);
+    if (t->weigher->gram && strcmp(t->combiner->name, pr_combiner_linear.name) != 0)
+        return pr_fail(
+            err, PR_ERR_CONFIG,
+            "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
+            "\"linear\"",
+            t->combiner->name, t->weigher->name);
+    t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->weigh_options) : 0;
+    t->weigh_state = pr_alloc(t->n_weigh, sizeof *t->weigh_state);
+    for (int j = 0; j < t->in.n_term; j++)
+        t->lambda[j] = t->in.term[j].weight;
+    return PR_OK;
+}
+
+/* The leader has all objectives open, and tells the others their ranges. */
+static void find_ranges(pr_training_t *t)
+{
+    const pr_team_t *team = t->env->team;
+    for (int j = 0; j < t->in.n_term && pr_team_is_leader(team); j++) {
+        const pr_objective_t *o = t->env->objective[t->scoring.index[t->column[j]]].o;
+        bool turned = t->in.term[j].minimize;
+        t->lo[j] = turned ? -o->hi : o->lo;
+        t->hi[j] = turned ? -o->lo : o->hi;
+    }
+    team->broadcast(team, t->lo, sizeof t->lo);
+    team->broadcast(team, t->hi, sizeof t->hi);
+}
+
+typedef struct seen {
+    double w[PR_MAX_OBJECTIVES], validation[PR_MAX_OBJECTIVES];
+    pr_weigh_in_t in;
+} seen_t;
+
+/* What the rule sees; b: NULL before the first step. */
+static pr_status_t look(pr_training_t *t, const pr_step_batch_t *b, seen_t *s, pr_error_t *err)
+{
+    for (int j = 0; j < t->in.n_term; j++)
+        s->w[j] = t->in.term[j].weight;
+    s->in = (pr_weigh_in_t){.k = t->in.n_term,
+                            .step = t->step,
+                            .w = s->w,
+                            .mean = b ? b->mean : NULL,
+                            .covariance = b ? b->covariance : NULL,
+                            .gram = b && t->weigher->gram ? b->gram : NULL,
+                            .lo = t->lo,
+                            .hi = t->hi,
+                            .key = &t->weigh_key,
+                            .options = t->weigh_options};
+    if (!t->weigher->validation || !b || t->step % pr_option_int(t->weigh_options, "every") != 0)
+        return PR_OK;
+    PR_TRY(pr_train_validate(t, s->validation, err));
+    s->in.validation = s->validation;
+    return PR_OK;
+}
+
+static pr_status_t check_rules(const pr_training_t *t, pr_error_t *err)
+{
+    int n = t->in.n_term;
+    if (t->combiner->check && t->combiner->check(n, t->lo, t->hi, t->combine_options, err) != PR_OK)
+        return pr_fail_in(err, "combine = \"%s\"", t->combiner->name);
+    if (t->weigher->check && t->weigher->check(n, t->lo, t->hi, t->weigh_options, err) != PR_OK)
+        return pr_fail_in(err, "weigh = \"%s\"", t->weigher->name);
+    return PR_OK;
+}
+
+pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err)
+{
+    seen_t s;
+    find_ranges(t);
+    PR_TRY(check_rules(t, err));
+    if (!t->weigher->begin || t->step > 0) // of a training that goes on, the state is the checkpoint's
+        return PR_OK;
+    PR_TRY(look(t, NULL, &s, err));
+    t->weigher->begin(&s.in, t->weigh_state);
+    return PR_OK;
+}
+
+/* t->lambda of this step. */
+static pr_status_t weigh(pr_training_t *t, const pr_step_batch_t *b, pr_error_t *err)
+{
+    seen_t s;
+    double lambda[PR_MAX_OBJECTIVES];
+    PR_TRY(look(t, b, &s, err));
+    t->weigher->weigh(&s.in, t->weigh_state, lambda);
+    for (int j = 0; j < t->in.n_term; j++)
+        if (!isfinite(lambda[j]))
+            return pr_fail(err, PR_ERR_NUMERIC, "weigh = \"%s\": weight %d is %g", t->weigher->name, j + 1, lambda[j]);
+    memcpy(t->lambda, lambda, (size_t)t->in.n_term * sizeof *lambda);
+    return PR_OK;
+}
+
+/* ---- scores ---- */
+
+static void turn_scores(const pr_training_t *t, pr_step_batch_t *b)
+{
+    size_t n = (size_t)t->in.n_term, k_n = (size_t)t->scoring.n;
+    b->turned = pr_alloc((size_t)b->n_seq * n, sizeof *b->turned);
+    for (size_t j = 0; j < n; j++) {
+        double sign = t->in.term[j].minimize ? -1 : 1;
+        for (size_t i = 0; i < (size_t)b->n_seq; i++)
+            b->turned[i * n + j] = sign * b->scores[i * k_n + (size_t)t->column[j]];
+    }
+}
+
+/* Means, and the covariance within prompts: what a step along one objective does to another, to first order. */
+static void moments(const pr_training_t *t, pr_step_batch_t *b)
+{
+    int n = t->in.n_term, groups = 0;
+    for (int j = 0; j < n; j++) {
+        b->mean[j] = b->n_seq > 0 ? 0 : NAN;
+        for (int i = 0; i < b->n_seq; i++)
+            b->mean[j] += b->turned[i * n + j] / b->n_seq;
+    }
+    for (int g = 0; g < t->f->prompts_per_step; g++) {
+        int first = b->group[g], count = b->group[g + 1] - first;
+        double mean[PR_MAX_OBJECTIVES] = {0};
+        if (count < 2)
+            continue;
+        groups++;
+        for (int j = 0; j < n; j++)
+            for (int i = first; i < first + count; i++)
+                mean[j] += b->turned[i * n + j] / count;
+        for (int j = 0; j < n * n; j++)
+            for (int i = first; i < first + count; i++)
+                b->covariance[j] +=
+                    (b->turned[i * n + j / n] - mean[j / n]) * (b->turned[i * n + j % n] - mean[j % n]) / (count - 1);
+    }
+    for (int j = 0; j < n * n; j++)
+        b->covariance[j] = groups > 0 ? b->covariance[j] / groups : NAN;
+}
+
+/* ---- advantages ---- */
+
+/* Where all responses to a prompt have the same reward, there is nothing to tell one from another by. */
+static bool any_difference(const pr_training_t *t, const pr_step_batch_t *b, const double *own)
+{
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        for (int i = b->group[g] + 1; i < b->group[g + 1]; i++)
+            if (own[i] != own[i - 1])
+                return true;
+    return false;
+}
+
+/* The reward of every sequence, turned so that larger is better. own [n_seq] */
+/* Advantages that a combiner makes have grpo's baseline, and what stands beside the reward has that too. */
+static const pr_algorithm_t *kl_of(const pr_training_t *t)
+{
+    return t->combiner->advantages ? &pr_algorithm_grpo : t->algorithm;
+}
+
+static int group_size(const pr_step_batch_t *b, int g)
+{
+    return b->group[g + 1] - b->group[g];
+}
+
+/* With the step's weights: one channel. */
+static void combine(pr_training_t *t, pr_step_batch_t *b)
+{
+    double *own = pr_alloc((size_t)b->n_seq, sizeof *own);
+    int n = t->in.n_term, many = 0, *place = pr_alloc((size_t)b->n_seq, sizeof *place);
+    b->n_channel = 1;
+    b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double)); // 0 of a response that is alone in its group
+    for (int g = 0; g < t->f->prompts_per_step; g++) {
+        int first = b->group[g], count = group_size(b, g);
+        pr_score_group_t group = {count, n, b->turned + first * n, t->lambda, t->lo, t->hi, t->combine_options};
+        if (count == 0)
+            continue;
+        (t->combiner->reward ? t->combiner : &pr_combiner_linear)->reward(&group, own + first);
+        if (count < 2)
+            continue;
+        if (t->combiner->advantages)
+            t->combiner->advantages(&group, b->advantage + first);
+        else
+            t->algorithm->advantages(count, own + first, b->advantage + first);
+        for (int i = first; i < first + count; i++)
+            place[many++] = i;
+    }
+    if (t->combiner->whole_step && many > 0) {
+        double *all = pr_alloc((size_t)many, sizeof *all);
+        for (int i = 0; i < many; i++)
+            all[i] = b->advantage[place[i]];
+        t->combiner->whole_step(many, all);
+        for (int i = 0; i < many; i++)
+            b->advantage[place[i]] = all[i];
+        free(all);
+    }
+    t->taught += any_difference(t, b, own);
+    free(place);
+    free(own);
+}
+
+/* Each objective's own: a channel each, and one more for the KL. */
+static void separate(pr_training_t *t, pr_step_batch_t *b)
+{
+    int n = t->in.n_term;
+    bool taught = false;
+    double *own = pr_alloc((size_t)b->n_seq, sizeof *own);
+    b->n_channel = n + 1;
+    b->advantage = pr_alloc((size_t)b->n_channel * (size_t)b->n_seq, sizeof(double));
+    for (int j = 0; j < n; j++) {
+        double *advantage = b->advantage + (size_t)j * (size_t)b->n_seq;
+        for (int i = 0; i < b->n_seq; i++)
+            own[i] = b->turned[i * n + j];
+        for (int g = 0; g < t->f->prompts_per_step; g++)
+            if (group_size(b, g) > 1)
+                t->algorithm->advantages(group_size(b, g), own + b->group[g], advantage + b->group[g]);
+        taught = taught || any_difference(t, b, own);
+    }
+    t->taught += taught;
+    free(own);
+}
+
+pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err)
+{
+    turn_scores(t, b);
+    moments(t, b);
+    if (t->weigher->gram) {
+        separate(t, b);
+        return PR_OK;
+    }
+    PR_TRY(weigh(t, b, err));
+    combine(t, b);
+    return PR_OK;
+}
+
+/* ---- the step ---- */
+
+/* The base model's log-probabilities, and with k1 what they take from the advantages. */
+static pr_status_t compare_with_base(pr_training_t *t, pr_step_batch_t *b, pr_rollout_t *r, pr_error_t *err)
+{
+    b->ref = pr_alloc(pr_rollout_tokens(r), sizeof *b->ref);
+    PR_TRY(pr_trainer_reference(t->trainer, r, b->ref, err));
+    r->ref = b->ref;
+    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0))
+        return PR_OK;
+    double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
+    double *advantage = b->advantage + (size_t)(b->n_channel - 1) * (size_t)b->n_seq;
+    const pr_algorithm_t *algorithm = kl_of(t);
+    pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
+    for (int g = 0; g < t->f->prompts_per_step; g++)
+        if (b->group[g + 1] - b->group[g] > 1)
+            algorithm->kl_advantages(b->group[g + 1] - b->group[g], t->f->kl, divergence + b->group[g],
+                                     advantage + b->group[g]);
+    free(divergence);
+    return PR_OK;
+}
+
+/* The weights after the gradients. */
+static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr_rollout_t *r, double lr,
+                                  pr_step_stats_t *stats, pr_error_t *err)
+{
+    const float *grad;
+    double weight[PR_MAX_OBJECTIVES + 1];
+    int n = t->in.n_term;
+    PR_TRY(pr_trainer_channels(t->trainer, r, b->n_channel, b->advantage, stats, &grad, err));
+    pr_trainer_gram(t->trainer, n, b->gram);
+    PR_TRY(weigh(t, b, err));
+    memcpy(weight, t->lambda, (size_t)n * sizeof *weight);
+    weight[n] = 1;
+    return pr_trainer_step_along(t->trainer, b->n_channel, weight, lr, stats, err);
+}
+
+pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err)
+{
+    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL};
+    double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
+    PR_TRY(compare_with_base(t, b, &r, err));
+    if (t->weigher->gram)
+        return climb_channels(t, b, &r, lr, stats, err);
+    return pr_trainer_step(t->trainer, &r, lr, stats, err);
+}

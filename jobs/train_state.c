@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The train job's state, in a checkpoint and back. */
+#include "base/file.h"
+#include "base/log.h"
+#include "jobs/train_internal.h"
+#include "store/checkpoint.h"
+
+#include <math.h>
+#include <string.h>
+
+json_t *pr_train_reward_json(const pr_training_t *t)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < t->scoring.n; k++)
+        json_array_append_new(list, pr_json_real(t->reward[k]));
+    return list;
+}
+
+json_t *pr_train_objectives_json(const pr_training_t *t)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < t->scoring.n; k++)
+        json_array_append_new(list, json_string(t->env->objective[t->scoring.index[k]].hash));
+    return list;
+}
+
+static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
+{
+    pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
+    json_t *meta = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "job", t->trajectory, "step",
+                             (json_int_t)t->step, "optimizer_step", (json_int_t)o->step, "tokens",
+                             (json_int_t)t->tokens, "objectives", pr_train_objectives_json(t), "reward",
+                             pr_train_reward_json(t), "cut", pr_json_real(t->cut), "taught", (json_int_t)t->taught);
+    if (t->n_weigh > 0)
+        json_object_set_new(meta, "lambda", pr_json_reals(t->lambda, (size_t)t->in.n_term));
+    if (t->validation)
+        json_object_set_new(meta, "validated", json_integer(t->validated));
+    pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
+                        {"adamw.m", sizeof(float), o->n, o->m},
+                        {"adamw.v", sizeof(float), o->n, o->v},
+                        {"weigh", sizeof(double), t->n_weigh, t->weigh_state}};
+    pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, t->n_weigh > 0 ? 4 : 3, err);
+    json_decref(meta);
+    return status;
+}
+
+pr_status_t pr_train_save(pr_training_t *t, pr_error_t *err)
+{
+    const pr_team_t *team = t->env->team;
+    return team->agree(team, pr_team_is_leader(team) ? write_checkpoint(t, err) : PR_OK, err);
+}
+
+/* By objective, as they may have been reported in another order. */
+static void restore_rewards(pr_training_t *t, const json_t *meta)
+{
+    const json_t *objectives = json_object_get(meta, "objectives"), *objective;
+    size_t i;
+    for (int k = 0; k < t->scoring.n; k++) {
+        const char *hash = t->env->objective[t->scoring.index[k]].hash;
+        t->reward[k] = NAN;
+        json_array_foreach(objectives, i, objective)
+        {
+            const json_t *mean = json_array_get(json_object_get(meta, "reward"), i);
+            if (json_is_string(objective) && strcmp(json_string_value(objective), hash) == 0 && json_is_number(mean))
+                t->reward[k] = json_number_value(mean);
+        }
+    }
+}
+
+static void restore_weights(pr_training_t *t, const json_t *lambda)
+{
+    for (int j = 0; j < t->in.n_term; j++)
+        if (json_is_number(json_array_get(lambda, (size_t)j)))
+            t->lambda[j] = json_number_value(json_array_get(lambda, (size_t)j));
+}
+
+static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_error_t *err)
+{
+    pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
+    const void *adapter, *m, *v, *weigh;
+    int64_t step, optimizer_step, tokens, taught;
+    double cut;
+    const char *job;
+    PR_TRY(pr_json_get_string(c->meta, "job", "", &job, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "step", -1, &step, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "optimizer_step", -1, &optimizer_step, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "tokens", 0, &tokens, t->checkpoint, err));
+    PR_TRY(pr_json_get_real(c->meta, "cut", 0, &cut, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(c->meta, "taught", 0, &taught, t->checkpoint, err));
+    if (strcmp(job, t->trajectory) != 0 || step < 0 || optimizer_step < 0)
+        return pr_fail(err, PR_ERR_FORMAT, "%s: found job %s at step %lld, expected job %s at step 0 or later",
+                       t->checkpoint, job, (long long)step, t->trajectory);
+    if (step > t->f->steps) {
+        pr_log(PR_LOG_INFO, "%s: is of a training of more steps, so this one of %d starts from the beginning",
+               t->checkpoint, t->f->steps);
+        return PR_OK;
+    }
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adapter", sizeof(float), t->adapter->n_data, &adapter, err));
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.m", sizeof(float), o->n, &m, err));
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.v", sizeof(float), o->n, &v, err));
+    if (t->n_weigh > 0) {
+        PR_TRY(pr_checkpoint_section(c, t->checkpoint, "weigh", sizeof(double), t->n_weigh, &weigh, err));
+        memcpy(t->weigh_state, weigh, t->n_weigh * sizeof(double));
+        restore_weights(t, json_object_get(c->meta, "lambda"));
+    }
+    PR_TRY(pr_json_get_int(c->meta, "validated", 0, &t->validated, t->checkpoint, err));
+    memcpy(t->adapter->data, adapter, t->adapter->n_data * sizeof(float));
+    memcpy(o->m, m, o->n * sizeof(float));
+    memcpy(o->v, v, o->n * sizeof(float));
+    t->step = step;
+    o->step = optimizer_step;
+    t->tokens = tokens;
+    t->taught = taught;
+    t->cut = cut;
+    restore_rewards(t, c->meta);
+    return PR_OK;
+}
+
+/* Continues from the job's checkpoint where there is one. A damaged one is told of and left alone; the job then starts
+ * afresh, which gives the same result later. */
+static void read_checkpoint(pr_training_t *t)
+{
+    pr_checkpoint_t c = {0};
+    pr_error_t e;
+    if (!pr_file_exists(t->checkpoint))
+        return;
+    pr_status_t status = pr_checkpoint_read(t->checkpoint, pr_job_train.name, &c, &e);
+    if (status == PR_OK)
+        status = restore_from(t, &c, &e);
+    if (status != PR_OK)
+        pr_log(PR_LOG_WARN, "%s; fine-tuning starts from the beginning", e.text);
+    else if (t->step > 0)
+        pr_log(PR_LOG_INFO, "%s continues at step %ld of %d", t->label, t->step, t->f->steps);
+    pr_checkpoint_clear(&c);
+}
+
+void pr_train_restore(pr_training_t *t)
+{
+    const pr_team_t *team = t->env->team;
+    pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
+    if (pr_team_is_leader(team))
+        read_checkpoint(t);
+    int64_t state[3] = {t->step, o->step, t->tokens};
+    team->broadcast(team, state, sizeof state);
+    t->step = state[0];
+    o->step = state[1];
+    t->tokens = state[2];
+    team->broadcast(team, t->reward, (size_t)t->scoring.n * sizeof *t->reward);
+    if (t->step == 0)
+        return;
+    team->broadcast(team, t->adapter->data, t->adapter->n_data * sizeof *t->adapter->data);
+    team->broadcast(team, o->m, o->n * sizeof *o->m);
+    team->broadcast(team, o->v, o->n * sizeof *o->v);
+    team->broadcast(team, t->lambda, sizeof t->lambda);
+    if (t->n_weigh > 0)
+        team->broadcast(team, t->weigh_state, t->n_weigh * sizeof *t->weigh_state);
+}

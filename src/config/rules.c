@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What a training climbs, as a configuration says it: a combiner and a weighting rule, by name or with options. */
+#include "config/keys.h"
+#include "learn/combine.h"
+#include "learn/weigh.h"
+
+#include <string.h>
+
+/* "NAME", or { type = NAME; ... }: its name, and its options, a new reference. */
+static pr_status_t split(const pr_node_t *node, const char *label, const char *key, const char **name, json_t **given,
+                         pr_error_t *err)
+{
+    const pr_node_t *type = node->kind == PR_NODE_STRING ? node : pr_node_member(node, "type");
+    if (!type || type->kind != PR_NODE_STRING)
+        return pr_key_wrong(node, label, key, "a name, or a group with its type and options", err);
+    *name = type->s;
+    *given = node->kind == PR_NODE_GROUP ? pr_node_json(node) : json_object();
+    json_object_del(*given, "type");
+    return PR_OK;
+}
+
+/* The name alone where there are no options, else {"type": name, options as resolved}. */
+static pr_status_t resolve(const pr_option_t *table, const char *name, const json_t *given, json_t **out,
+                           pr_error_t *err)
+{
+    json_t *options = NULL;
+    PR_TRY(pr_options_resolve(table, given, NULL, &options, err));
+    if (table->key) {
+        json_object_set_new(options, "type", json_string(name));
+        *out = options;
+        return PR_OK;
+    }
+    json_decref(options);
+    *out = json_string(name);
+    return PR_OK;
+}
+
+/* The node that says it: of the group, else of the one that it falls back to. */
+static const pr_node_t *node_of(const pr_node_t *group, const pr_node_t *fallback, const char *key)
+{
+    const pr_node_t *own = pr_node_member(group, key);
+    return own ? own : pr_node_member(fallback, key);
+}
+
+static pr_status_t read_combine(const pr_node_t *node, const char *label, json_t **out, pr_error_t *err)
+{
+    const pr_combiner_t *c;
+    const char *name = "";
+    json_t *given = NULL;
+    PR_TRY(split(node, label, "combine", &name, &given, err));
+    pr_status_t status = pr_combiner_find(name, &c, err);
+    if (status == PR_OK)
+        status = resolve(c->options, c->name, given, out, err);
+    json_decref(given);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %scombine", node->where, label);
+}
+
+static pr_status_t read_weigh(const pr_node_t *node, const char *label, json_t **out, pr_error_t *err)
+{
+    const pr_weigher_t *w;
+    const char *name = "";
+    json_t *given = NULL;
+    PR_TRY(split(node, label, "weigh", &name, &given, err));
+    pr_status_t status = pr_weigher_find(name, &w, err);
+    if (status == PR_OK && w != &pr_weigher_fixed) // which is as if nothing were said
+        status = resolve(w->options, w->name, given, out, err);
+    json_decref(given);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %sweigh", node->where, label);
+}
+
+pr_status_t pr_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
+                          pr_finetune_config_t *out, pr_error_t *err)
+{
+    const pr_node_t *combine = node_of(group, fallback, "combine"), *weigh = node_of(group, fallback, "weigh");
+    if (combine)
+        PR_TRY(read_combine(combine, label, &out->combine, err));
+    else
+        out->combine = json_string(pr_combiner_linear.name);
+    return weigh ? read_weigh(weigh, label, &out->weigh, err) : PR_OK;
+}
+
+void pr_rules_clear(pr_finetune_config_t *f)
+{
+    json_decref(f->combine);
+    json_decref(f->weigh);
+    f->combine = f->weigh = NULL;
+}
+
+void pr_rules_json(const pr_finetune_config_t *f, json_t *object)
+{
+    json_object_set(object, "combine", f->combine);
+    if (f->weigh)
+        json_object_set(object, "weigh", f->weigh);
+}
+
+pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err)
+{
+    const char *name =
+        json_is_string(f->weigh) ? json_string_value(f->weigh) : json_string_value(json_object_get(f->weigh, "type"));
+    return pr_weigher_find(name ? name : pr_weigher_fixed.name, out, err);
+}
+
+/* The options of a rule as it was resolved. New reference. */
+static json_t *options_of(const json_t *rule)
+{
+    json_t *options = json_is_object(rule) ? json_copy((json_t *)(uintptr_t)rule) : json_object();
+    json_object_del(options, "type");
+    return options;
+}
+
+pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err)
+{
+    const pr_weigher_t *w;
+    const pr_combiner_t *c;
+    const char *name = json_is_string(f->combine) ? json_string_value(f->combine)
+                                                  : json_string_value(json_object_get(f->combine, "type"));
+    PR_TRY(pr_finetune_weigher(f, &w, err));
+    PR_TRY(pr_combiner_find(name, &c, err));
+    json_t *weigh = options_of(f->weigh), *combine = options_of(f->combine);
+    pr_status_t status = PR_OK;
+    if (w->gram && c != &pr_combiner_linear)
+        status = pr_fail(err, PR_ERR_CONFIG,
+                         "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own "
+                         "gradient; expected \"linear\"",
+                         c->name, w->name);
+    else if (w->check && w->check(k, lo, hi, weigh, err) != PR_OK)
+        status = pr_fail_in(err, "weigh = \"%s\"", w->name);
+    else if (c->check && c->check(k, lo, hi, combine, err) != PR_OK)
+        status = pr_fail_in(err, "combine = \"%s\"", c->name);
+    json_decref(weigh);
+    json_decref(combine);
+    return status;
+}
