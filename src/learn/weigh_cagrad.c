@@ -41,7 +41,9 @@ static void averse(int m, const double *g, const double *w, double c, double *fo
             b[i] += g[i * m + j] * w[j];
         found[i] = w[i];
     }
-    double radius = c * sqrt(fmax(inner(m, g, w, w), 0));
+    if (m == 1) // nothing to be averse to, to the digit
+        found[0] *= 1 + c;
+    double radius = m > 1 ? c * sqrt(fmax(inner(m, g, w, w), 0)) : 0;
     if (!(soft > 0) || !(radius > 0))
         return;
     pr_simplex_averse(m, g, b, radius, soft, v);

@@ -3,8 +3,8 @@
  * which no objective gets worse to first order. With `power` gradients are first divided by a power of their norms: GAPO
  * (2025) with 1 or 2, against the pull towards small gradients.
  *
- * The authors find the combination by Frank-Wolfe from the best pair on (20 iterations, 1e-5); here pairs of coordinates
- * are brought to their best until none can be, which is exact to rounding. State: lambda. */
+ * The authors find the combination by Frank-Wolfe from the best pair on (20 iterations, 1e-5); here it is exact to rounding.
+ * State: lambda. */
 #include "learn/weigh_internal.h"
 
 #include <math.h>

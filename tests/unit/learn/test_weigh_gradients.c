@@ -269,6 +269,41 @@ START_TEST(cagrad_against_a_grid)
 }
 END_TEST
 
+/* Of any number: derivatives at v are the same where v has mass, and nowhere lower. */
+START_TEST(cagrad_of_many)
+{
+    const double c = 0.5;
+    for (int k = 2; k <= K; k++)
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            double vectors[K * D], v[K], slope[K], sum = 0, least = INFINITY, most = 0;
+            rule_t r;
+            rule_open(&r, "cagrad", NULL, k, NULL);
+            random_gram(k, seed % 2 ? D : 5, seed, vectors, r.gram);
+            for (int i = 0; i < k * k; i++) // gradients that mostly agree, so that no norm is 0
+                r.gram[i] += 2;
+            rule_step(&r, NULL);
+            for (int i = 0; i < k; i++)
+                sum += v[i] = r.lambda[i] * (1 + c) - r.w[i];
+            for (int i = 0; i < k; i++)
+                v[i] /= sum;
+            double radius = c * sqrt(form(k, r.gram, r.w)), norm = sqrt(form(k, r.gram, v));
+            for (int i = 0; i < k; i++) {
+                slope[i] = 0;
+                for (int j = 0; j < k; j++)
+                    slope[i] += r.gram[i * k + j] * (r.w[j] + radius / norm * v[j]);
+                least = fmin(least, slope[i]);
+                most = fmax(most, fabs(slope[i]));
+            }
+            for (int i = 0; i < k; i++) {
+                ck_assert_double_ge(v[i], -1e-12);
+                if (v[i] > 1e-6)
+                    ck_assert_double_eq_tol(slope[i], least, 1e-6 * most);
+            }
+            rule_close(&r);
+        }
+}
+END_TEST
+
 /* The worst-served objective gains from it; c = 0 is the weights; what is divided by. */
 START_TEST(cagrad_by_hand)
 {
@@ -357,6 +392,7 @@ int main(void)
     tcase_add_test(c, pcgrad_on_vectors);
     tcase_add_test(c, pcgrad_by_hand);
     tcase_add_test(c, cagrad_against_a_grid);
+    tcase_add_test(c, cagrad_of_many);
     tcase_add_test(c, cagrad_by_hand);
     tcase_add_test(c, gradnorm_step_by_step);
     tcase_add_test(c, gradnorm_balances_norms);
