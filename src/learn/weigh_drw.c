@@ -3,7 +3,7 @@
  *
  * drw_hv: the policy is evaluated on the validation prompts, and the whole reward is multiplied by .5 + 1.5 tanh of the
  * hypervolume that this adds to what earlier ones reached, from the base model's scores as reference. A factor of the whole
- * reward cancels in advantages that are divided by their deviation (grpo, mo_grpo, gdpo), and nearly in AdamW; what is
+ * reward cancels in advantages that are divided by their deviation (grpo, gdpo), and nearly in AdamW; what is
  * left of it is a weight of the reward against the KL.
  *
  * drw_grad: an objective gains weight as its gradient agrees with the sum of all, log w_k += eta <g_k, sum_j g_j>, with
@@ -117,7 +117,7 @@ const pr_weigher_t pr_weigher_drw_hv = {
         "base model's own, which is the reference",
     .help =
         "Hypervolume-guided dynamic reward weighting (Lu et al. 2025). A validation pass every step. Every objective "
-        "gets the same factor, so that under grpo, mo_grpo and gdpo it changes nothing, and under rloo only the "
+        "gets the same factor, so that under grpo and gdpo it changes nothing, and under rloo only the "
         "reward's weight against the KL.",
     .options = hv_options,
     .validation = true,

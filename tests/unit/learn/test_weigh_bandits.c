@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* DynaOpt's frame and the bandits in it: exp3 against a reference written from the authors' description, the others on
  * arms whose payments are known. */
+#include "learn/weigh_bandit.h"
 #include "rule_checks.h"
 
 /* A rule and the validations that its arms lead to. */
@@ -123,6 +124,25 @@ START_TEST(gains_from_the_mean_of_history)
         ck_assert(u[0] != u[1] || u[0] != u[2]);
         rule_close(&g.r);
     }
+}
+END_TEST
+
+/* Against numpy.quantile: of 3, 1, 2, 5, 4 the 20 % quantile is 1.8 and the 80 % one 4.2. Only the last hundred count. */
+START_TEST(payments_by_quantiles)
+{
+    rule_t r;
+    rule_open(&r, "exp3_scaled", NULL, 2, NULL);
+    pr_bandit_t b = pr_bandit_at(&r.in, r.state);
+    const double first[] = {3, 1, 2, 5, 4}, expected[] = {0.5, 0, (2 - 1.4) / 1.2, 1, 1};
+    for (int i = 0; i < 5; i++) // of 3, 1: 1.4 to 2.6; of 1, 2, 3, 5: 1.6 to 3.8
+        ck_assert_double_eq_tol(pr_bandit_scaled(b, first[i]), expected[i], 1e-12);
+    ck_assert_double_eq_tol(pr_bandit_scaled(b, 3), (3 - 1.8) / 2.4, 1e-12);
+    for (int i = 0; i < PR_GAINS; i++)
+        pr_bandit_scaled(b, 7);
+    ck_assert_double_eq(pr_bandit_scaled(b, 6), 0);
+    ck_assert_double_eq(pr_bandit_scaled(b, 7), 0.5);
+    ck_assert_double_eq(pr_bandit_scaled(b, 8), 1);
+    rule_close(&r);
 }
 END_TEST
 
@@ -296,6 +316,7 @@ int main(void)
     TCase *c = tcase_create("rules");
     tcase_add_test(c, exp3_is_the_reference);
     tcase_add_test(c, gains_from_the_mean_of_history);
+    tcase_add_test(c, payments_by_quantiles);
     tcase_add_test(c, the_best_of_four);
     tcase_add_test(c, ucb1_by_hand);
     tcase_add_test(c, linucb_knows_where_it_is);

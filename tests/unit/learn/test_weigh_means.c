@@ -197,6 +197,20 @@ START_TEST(maxmin_makes_equal)
 }
 END_TEST
 
+START_TEST(maxmin_by_hand)
+{
+    rule_t r;
+    rule_open(&r, "maxmin", "{\"low\": [0.4, 0], \"high\": [1, 1]}", 2, NULL);
+    r.mean[0] = 0.5, r.mean[1] = 0.3; // 1/6 and .3
+    rule_step(&r, NULL);
+    ck_assert(r.lambda[0] == 1 && r.lambda[1] == 0);
+    r.mean[0] = 0.7; // 1/2: the authors' rule looks at this step alone
+    rule_step(&r, NULL);
+    ck_assert(r.lambda[0] == 0 && r.lambda[1] == 1);
+    rule_close(&r);
+}
+END_TEST
+
 /* One of three that cannot rise: it keeps all the weight, and the others stay where they are. */
 START_TEST(maxmin_stalls)
 {
@@ -359,13 +373,14 @@ START_TEST(weights_grow_where_covariance_lacks)
     memcpy(r.covariance, c, sizeof c);
     double u[] = {log(0.25), log(0.75)}, running[2] = {0};
     for (int n = 0; n < 4; n++) {
-        r.mean[1] = n == 2 ? 0.96 : 0.5;
+        r.mean[0] = n == 2 ? 1 : 0.5; // at its cap
+        r.mean[1] = 0.5;
         double l[] = {exp(u[0]), exp(u[1])}, s[] = {c[0] * l[0] + c[1] * l[1], c[2] * l[0] + c[3] * l[1]};
         double std = sqrt(l[0] * s[0] + l[1] * s[1]);
         const double targets[] = {0.15, 0.08};
         for (int j = 0; j < 2; j++) {
             running[j] = n ? 0.9 * running[j] + 0.1 * s[j] / std : s[j] / std;
-            if (!(j == 1 && n == 2))
+            if (!(j == 0 && n == 2))
                 u[j] += 0.05 * fmax(targets[j] - running[j], 0);
         }
         rule_step(&r, NULL);
@@ -435,6 +450,7 @@ int main(void)
     tcase_add_test(c, running_means_and_ideals);
     tcase_add_test(c, a_flat_front);
     tcase_add_test(c, maxmin_makes_equal);
+    tcase_add_test(c, maxmin_by_hand);
     tcase_add_test(c, maxmin_stalls);
     tcase_add_test(c, multipliers_step_by_step);
     tcase_add_test(c, the_constraint_is_met_with_equality);
