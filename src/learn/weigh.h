@@ -14,9 +14,10 @@
  * objective is its negative. What is not finite in the input is no news: an objective whose responses were all dropped
  * keeps what was last known of it, and lambda is the last finite one, at first w (equal, of a rule of its own).
  *
- * lambda is >= 0 and w itself with one objective, or what the rule's formula says with it: ctwa and drw_hv multiply it,
- * chebyshev and stch add rho w. An objective of weight 0 stays out, except in a rule of its own. Ties go to the lowest
- * index. */
+ * lambda is >= 0. A single objective of weight 1 has 1, but where the formula multiplies it: ctwa and drw_hv, rho in
+ * chebyshev and stch, and cagrad without its `rescale`. An objective of weight 0 stays out, except in a rule of its own.
+ * Ties go to the lowest index. Objectives in another order have the same weights in that order, but where a rule draws or
+ * tries them in theirs: the bandits, round_robin, and pcgrad with more than two. */
 #ifndef PR_LEARN_WEIGH_H
 #define PR_LEARN_WEIGH_H
 
@@ -69,7 +70,8 @@ typedef struct pr_weigher {
 #define PR_WEIGHER_LIST(X)                                                                                             \
     X(fixed)                                                                                                           \
     X(chebyshev)                                                                                                       \
-    X(stch) X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform)  \
+    X(stch)                                                                                                            \
+    X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform)          \
         X(round_robin) X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
 #define PR_WEIGHER_DECLARE(name) extern const pr_weigher_t pr_weigher_##name;
 PR_WEIGHER_LIST(PR_WEIGHER_DECLARE)

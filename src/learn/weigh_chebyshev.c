@@ -68,7 +68,7 @@ static void stch_weigh(const pr_weigh_in_t *in, double *state, double *lambda)
     bool known = gaps(in, state, gap);
     int at = widest(in, gap);
     for (int i = 0; i < in->k; i++)
-        if (in->w[i] > 0)
+        if (at >= 0 && in->w[i] > 0)
             sum += found[i] = exp((gap[i] - gap[at]) / mu);
     for (int i = 0; i < in->k; i++)
         found[i] = sum > 0 ? in->w[i] * found[i] / sum : 0;

@@ -45,12 +45,13 @@ static void learn(bandit_t *b, const double *lambda, double beta, double lr)
 /* J at the end, and averaged over the last half. */
 static void train(rule_t *r, bandit_t *b, int steps, double beta, double lr, double *average)
 {
+    int half = steps / 2;
     memset(average, 0, K * sizeof *average);
     for (int n = 0; n < steps; n++) {
         play(b, r->mean);
         learn(b, rule_step(r, NULL), beta, lr);
-        for (int j = 0; n >= steps / 2 && j < b->k; j++)
-            average[j] += r->mean[j] / (steps - steps / 2);
+        for (int j = 0; n >= half && j < b->k; j++)
+            average[j] += r->mean[j] / (steps - half);
     }
     play(b, r->mean);
 }
