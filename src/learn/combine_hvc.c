@@ -67,11 +67,9 @@ static const pr_option_t options[] = {{0}};
 const pr_combiner_t pr_combiner_hvc = {
     .name = "hvc",
     .formula = "the hypervolume that the response alone adds to its prompt's responses, over the largest of those",
-    .help =
-        "Credit for what no other response covers, as in SMS-EMOA; from the declared lower ends of the ranges, or a "
-        "tenth below the prompt's least. Rewards a spread of responses, also to the same prompt. Two equal responses "
-        "add nothing, however good they are. Of the weights only which are 0 matters. Estimated where exact volumes "
-        "take "
-        "too long: of dozens of responses in about ten objectives.",
+    .help = "Credit for what no other response covers, as in SMS-EMOA; from the declared lower ends of the "
+            "ranges, or a tenth below the prompt's least. Rewards a spread of responses, also to the same prompt. "
+            "Two equal responses add nothing, however good they are. Of the weights only which are 0 matters. "
+            "Estimated where exact volumes take too long: of dozens of responses in about ten objectives.",
     .options = options,
     .reward = reward};

@@ -34,11 +34,10 @@ typedef struct pr_weigh_in {
     long step;          // 0 first
     const double *w;    // [k] the preference: >= 0
     const double *mean; // [k] mean scores of the step's responses
-    const double
-        *covariance;    // [k,k] of the scores within prompts (of groups of two or more, with n - 1), averaged over
-                        // prompts
-    const double *gram; // [k,k] inner products of the objectives' gradients at this step; NULL where the rule does
-                        // not ask for it
+    /* [k,k] of the scores within prompts (of groups of two or more, with n - 1), averaged over prompts. */
+    const double *covariance;
+    /* [k,k] inner products of the objectives' gradients at this step; NULL where the rule does not ask for it. */
+    const double *gram;
     const double *validation; // [k] mean scores on the validation prompts when they have just been evaluated, else NULL
     const double *lo, *hi;    // [k] ranges as declared; may be infinite
     const pr_rng_key_t *key;  // of the training; counters begin with the step
@@ -71,8 +70,9 @@ typedef struct pr_weigher {
     X(fixed)                                                                                                           \
     X(chebyshev)                                                                                                       \
     X(stch)                                                                                                            \
-    X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform)          \
-        X(round_robin) X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
+    X(maxmin)                                                                                                          \
+    X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform) X(round_robin)     \
+        X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
 #define PR_WEIGHER_DECLARE(name) extern const pr_weigher_t pr_weigher_##name;
 PR_WEIGHER_LIST(PR_WEIGHER_DECLARE)
 #undef PR_WEIGHER_DECLARE

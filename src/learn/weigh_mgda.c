@@ -64,10 +64,9 @@ static const pr_option_t options[] = {
 const pr_weigher_t pr_weigher_mgda = {
     .name = "mgda",
     .formula = "lambda = the c on the simplex with the least norm of sum c_k g_k, g_k objective k's gradient",
-    .help =
-        "MGDA (Desideri 2012; Sener and Koltun 2018). A step that makes no objective worse; it follows no preference. "
-        "Prefers small gradients, stops at the first point from which not all can gain, and near it sees little but "
-        "noise.",
+    .help = "MGDA (Desideri 2012; Sener and Koltun 2018). A step that makes no objective worse; it follows no "
+            "preference. Prefers small gradients, stops at the first point from which not all can gain, and near "
+            "it sees little but noise.",
     .options = options,
     .own = true,
     .gram = true,
