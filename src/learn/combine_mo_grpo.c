@@ -45,7 +45,7 @@ const pr_combiner_t pr_combiner_gdpo = {
     .name = "gdpo",
     .formula = "mo_grpo's advantages, less their mean and over their deviation in the whole step",
     .help = "GDPO (Liu et al. 2026). mo_grpo with steps of one size whatever the number of objectives. Fails as "
-            "mo_grpo does; prompts on which nothing differs push the others apart.",
+            "mo_grpo does; prompts on which nothing differs make the steps on the others larger.",
     .options = options,
     .advantages = advantages,
     .whole_step = whiten};

@@ -180,8 +180,8 @@ const pr_weigher_t pr_weigher_drw_grad = {
     .formula = "lambda = softmax(log lambda + eta times the inner products of each objective's gradient with their "
                "sum), from w on",
     .help = "Gradient-based dynamic reward weighting (Lu et al. 2025). Follows the objective from which all gain "
-            "most at the time. The rich get richer: nothing keeps a weight from going to 0, fastest for rewards "
-            "of small units.",
+            "most at the time. The rich get richer: nothing keeps a weight from going to 0, and the scores' units say "
+            "how fast.",
     .options = grad_options,
     .gram = true,
     .state = grad_state,
