@@ -34,7 +34,7 @@ static double climbed(const pr_training_t *t)
 {
     double sum = 0;
     for (int j = 0; j < t->in.n_term; j++)
-        sum += t->in.term[j].weight * t->reward[t->column[j]];
+        sum += t->lambda[j] * t->reward[t->column[j]];
     return sum;
 }
 
@@ -70,11 +70,11 @@ static void tell_step(const pr_training_t *t, const pr_step_stats_t *s, const pr
     if (!pr_team_is_leader(t->env->team))
         return;
     json_t *e = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
-                          "step", (json_int_t)t->step, "steps", t->f->steps, "reward", pr_train_reward_json(t), "climbed",
-                          pr_json_real(climbed(t)), "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl), "entropy",
-                          pr_json_real(s->entropy), "grad_norm", pr_json_real(s->grad_norm), "lr", pr_json_real(s->lr),
-                          "length", pr_json_real((double)s->tokens / b->n_seq), "cut", pr_json_real(t->cut), "tokens",
-                          (json_int_t)s->tokens, "seconds", pr_json_real(seconds));
+                          "step", (json_int_t)t->step, "steps", t->f->steps, "reward", pr_train_reward_json(t),
+                          "climbed", pr_json_real(climbed(t)), "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl),
+                          "entropy", pr_json_real(s->entropy), "grad_norm", pr_json_real(s->grad_norm), "lr",
+                          pr_json_real(s->lr), "length", pr_json_real((double)s->tokens / b->n_seq), "cut",
+                          pr_json_real(t->cut), "tokens", (json_int_t)s->tokens, "seconds", pr_json_real(seconds));
     add_weights(t, b, e);
     t->hooks->event(t->hooks->self, "step", e);
     json_decref(e);
@@ -249,9 +249,10 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
-    *result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory,
-                        "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens,
-                        "seconds", pr_json_real(seconds), "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
+    *result =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory, "steps",
+                  (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds",
+                  pr_json_real(seconds), "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
 done:
     free(dir);
     return status;

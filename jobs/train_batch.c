@@ -178,7 +178,6 @@ pr_status_t pr_train_score(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err
     return status;
 }
 
-
 /* ---- validation ---- */
 
 static pr_status_t validation_decode(pr_training_t *t, pr_decoded_t *out, pr_error_t *err)

@@ -30,8 +30,8 @@ typedef struct pr_training {
     size_t n_weigh;
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // of each term as declared, turned
     double lambda[PR_MAX_OBJECTIVES];                    // of the last step, by term
-    const pr_prompt_set_t *validation; // NULL: none are asked for
-    int64_t validated;                 // tokens generated on those
+    const pr_prompt_set_t *validation;                   // NULL: none are asked for
+    int64_t validated;                                   // tokens generated on those
     pr_kl_t kl_estimator;
     pr_rng_key_t prompt_key, rollout_key, weigh_key;
     pr_adapter_t *adapter;
@@ -64,9 +64,9 @@ typedef struct pr_step_batch {
     double mean[PR_MAX_OBJECTIVES];                           // [n_term] of turned
     double covariance[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES]; // [n_term,n_term] within prompts
     double gram[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES];       // [n_term,n_term] where gradients were asked for
-    double *ref;       // [response tokens] log-probabilities under the base model
-    int *start;        // [n_seq+1] of prompt + response
-    int *n_prompt;     // [n_seq]
+    double *ref;   // [response tokens] log-probabilities under the base model
+    int *start;    // [n_seq+1] of prompt + response
+    int *n_prompt; // [n_seq]
     int32_t *ids;
 } pr_step_batch_t;
 

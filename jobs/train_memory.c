@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "jobs/memory.h"
 #include "jobs/train.h"
+#include "learn/weigh.h"
 #include "policy/policy.h"
 
 #include <math.h>
@@ -41,6 +42,15 @@ static double working_bytes(const pr_train_settings_t *f, const pr_train_how_t *
            pr_memory_logits(&s, 16, streams, 1);
 }
 
+/* Each objective's own gradient, and what stands beside them, where the rule asks for them. */
+static double channel_bytes(const pr_train_inputs_t *in, const pr_adapter_t *a)
+{
+    const pr_weigher_t *w;
+    const json_t *name = json_is_string(in->set.weigh) ? in->set.weigh : json_object_get(in->set.weigh, "type");
+    bool any = name && pr_weigher_find(json_string_value(name), &w, NULL) == PR_OK && w->gram;
+    return any ? 4.0 * (double)a->n_data * (in->n_term + 2) : 0;
+}
+
 pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
                             pr_error_t *err)
 {
@@ -55,6 +65,6 @@ pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_jo
     pr_status_t status = pr_adapter_shape(sizes->model, &lora, &out->left, err);
     free(targets);
     PR_TRY(status);
-    out->work = working_bytes(&in.set, &h, prompts, sizes, out->left);
+    out->work = working_bytes(&in.set, &h, prompts, sizes, out->left) + channel_bytes(&in, out->left);
     return PR_OK;
 }

@@ -37,9 +37,11 @@ pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
     json_decref(given);
     PR_TRY(status);
     if (t->weigher->gram && strcmp(t->combiner->name, pr_combiner_linear.name) != 0)
-        return pr_fail(err, PR_ERR_CONFIG,
-                       "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
-                       "\"linear\"", t->combiner->name, t->weigher->name);
+        return pr_fail(
+            err, PR_ERR_CONFIG,
+            "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
+            "\"linear\"",
+            t->combiner->name, t->weigher->name);
     t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->weigh_options) : 0;
     t->weigh_state = pr_alloc(t->n_weigh, sizeof *t->weigh_state);
     for (int j = 0; j < t->in.n_term; j++)
@@ -81,10 +83,20 @@ static pr_status_t look(pr_training_t *t, const pr_step_batch_t *b, seen_t *s, p
                             .hi = t->hi,
                             .key = &t->weigh_key,
                             .options = t->weigh_options};
-    if (!t->weigher->validation || (b && (t->step == 0 || t->step % pr_option_int(t->weigh_options, "every") != 0)))
+    if (!t->weigher->validation || !b || t->step % pr_option_int(t->weigh_options, "every") != 0)
         return PR_OK;
     PR_TRY(pr_train_validate(t, s->validation, err));
     s->in.validation = s->validation;
+    return PR_OK;
+}
+
+static pr_status_t check_rules(const pr_training_t *t, pr_error_t *err)
+{
+    int n = t->in.n_term;
+    if (t->combiner->check && t->combiner->check(n, t->lo, t->hi, t->combine_options, err) != PR_OK)
+        return pr_fail_in(err, "combine = \"%s\"", t->combiner->name);
+    if (t->weigher->check && t->weigher->check(n, t->lo, t->hi, t->weigh_options, err) != PR_OK)
+        return pr_fail_in(err, "weigh = \"%s\"", t->weigher->name);
     return PR_OK;
 }
 
@@ -92,6 +104,7 @@ pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err)
 {
     seen_t s;
     find_ranges(t);
+    PR_TRY(check_rules(t, err));
     if (!t->weigher->begin || t->step > 0) // of a training that goes on, the state is the checkpoint's
         return PR_OK;
     PR_TRY(look(t, NULL, &s, err));

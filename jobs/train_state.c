@@ -29,8 +29,8 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
     json_t *meta = json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "job", t->trajectory, "step",
                              (json_int_t)t->step, "optimizer_step", (json_int_t)o->step, "tokens",
-                             (json_int_t)t->tokens, "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t), "cut",
-                             pr_json_real(t->cut), "taught", (json_int_t)t->taught);
+                             (json_int_t)t->tokens, "objectives", pr_train_objectives_json(t), "reward",
+                             pr_train_reward_json(t), "cut", pr_json_real(t->cut), "taught", (json_int_t)t->taught);
     if (t->n_weigh > 0)
         json_object_set_new(meta, "lambda", pr_json_reals(t->lambda, (size_t)t->in.n_term));
     if (t->validation)

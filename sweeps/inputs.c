@@ -448,6 +448,27 @@ static pr_reward_term_t term_of(const pr_inputs_t *in, int k, double weight)
     return t;
 }
 
+/* A rule's options for the objectives that take part: of its lists that have a number per objective, theirs. New
+ * reference; NULL of NULL. */
+static json_t *rule_for(const json_t *rule, int k, const double *w)
+{
+    json_t *out = json_is_object(rule) ? json_copy((json_t *)(uintptr_t)rule) : json_incref((json_t *)(uintptr_t)rule),
+           *value;
+    const char *key;
+    void *next;
+    json_object_foreach_safe(out, next, key, value)
+    {
+        if ((int)json_array_size(value) != k)
+            continue;
+        json_t *list = json_array();
+        for (int i = 0; i < k; i++)
+            if (w[i] != 0)
+                json_array_append(list, json_array_get(value, (size_t)i));
+        json_object_set_new(out, key, list);
+    }
+    return out;
+}
+
 static bool asks_validation(const pr_finetune_config_t *set)
 {
     const pr_weigher_t *w;
@@ -469,11 +490,16 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     for (int k = 0; k < c->n_objectives; k++)
         if (wish->w[k] != 0)
             t.term[t.n_term++] = term_of(in, k, wish->w[k]);
-    if (t.n_term == 1) // every rule's weight is 1 then
-        t.set.weigh = NULL;
+    json_t *weigh =
+               t.n_term > 1 ? rule_for(set->weigh, c->n_objectives, wish->w) : NULL, // of one alone the weight is 1
+        *combine = rule_for(set->combine, c->n_objectives, wish->w);
+    t.set.weigh = weigh;
+    t.set.combine = combine;
     if (t.set.weigh && asks_validation(set))
         memcpy(t.validation, in->validation, sizeof t.validation);
     json_t *v = pr_train_pack(&t);
+    json_decref(weigh);
+    json_decref(combine);
     json_decref(targets);
     json_decref(stop);
     return v;

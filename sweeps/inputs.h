@@ -27,8 +27,9 @@ typedef struct pr_inputs {
     const pr_config_t *config;
     bool sketched; // all hashes below are of names
     pr_content_t *content;
-    char model[PR_HASH_HEX];                      // config, generation config, tokenizer and weights
-    char train[PR_HASH_HEX], eval[PR_HASH_HEX], validation[PR_HASH_HEX]; // of the lists of prompts; "" where there are none
+    char model[PR_HASH_HEX]; // config, generation config, tokenizer and weights
+    char train[PR_HASH_HEX], eval[PR_HASH_HEX],
+        validation[PR_HASH_HEX];                  // of the lists of prompts; "" where there are none
     char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // of objectives that bring their expert; "" for the others
     const char *given[PR_MAX_OBJECTIVES];         // the same, NULL for the others
     json_t *objective[PR_MAX_OBJECTIVES];         // pr_objective_identity of each

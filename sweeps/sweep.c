@@ -177,6 +177,17 @@ static void declared_ranges(pr_sweep_t *s, const double *lo, const double *hi)
     }
 }
 
+/* What only ranges can say of the rules that trainings are made by. */
+static pr_status_t check_rules(const pr_sweep_t *s, pr_error_t *err)
+{
+    const pr_config_t *c = s->config;
+    for (int i = 0; i < c->n_searches; i++)
+        if (s->inputs->policy[i].method->per_point && c->n_objectives > 1 &&
+            pr_rules_check(s->inputs->policy[i].set, c->n_objectives, s->lo, s->hi, err) != PR_OK)
+            return pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
+    return PR_OK;
+}
+
 static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
 {
     int n = s->inputs->n_eval, wanted = s->config->evaluate.prompts;
@@ -265,6 +276,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     s->kept = json_object();
     s->pending = json_array();
     declared_ranges(s, lo, hi);
+    PR_GO(check_rules(s, err));
     PR_GO(count_prompts(s, err));
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.

@@ -88,8 +88,10 @@ static pr_status_t check_validation(const pr_config_t *c, pr_error_t *err)
         const pr_weigher_t *w;
         PR_TRY(pr_finetune_weigher(f, &w, err));
         if (w->validation)
-            return pr_fail(err, PR_ERR_CONFIG, "%s: prompts.validation: missing; weigh = \"%s\" asks how a training does "
-                           "on prompts of their own", c->path, w->name);
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "%s: prompts.validation: missing; weigh = \"%s\" asks how a training does "
+                           "on prompts of their own",
+                           c->path, w->name);
     }
     return PR_OK;
 }

@@ -111,10 +111,11 @@ typedef struct pr_config {
     char *path, *dir; // the file read, and its directory: relative names in it are relative to this
     char *name;
     int64_t seed;
-    char *model;                        // directory
-    char *model_name;                   // what adapters call it
-    char *train_prompts, *validation_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
-    char *results;                      // directory
+    char *model;      // directory
+    char *model_name; // what adapters call it
+    char *train_prompts, *validation_prompts,
+        *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
+    char *results;     // directory
     int n_objectives;
     pr_objective_config_t objective[PR_MAX_OBJECTIVES];
     int n_seeds;
@@ -163,6 +164,9 @@ json_t *pr_search_spec_json(const pr_search_spec_t *s);
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
 extern const pr_option_t pr_config_keys[];
 
+/* Do combine and weigh fit together, and k > 1 objectives of these ranges [k], turned so that larger is better? Errors:
+ * PR_ERR_CONFIG. */
+pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err);
 /* The weighting rule of trainings. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err);
 

@@ -66,12 +66,14 @@
             "tokens are drawn from."),                                                                                 \
         NUM_OR_0(p "clip_norm", at(clip_norm), "1.0", 1e-30, 1e30,                                                     \
                  "Gradients are scaled down to this global norm; 0: never."),                                          \
-        ELSEWHERE(STRING, p "combine", "\"linear\"",                                                                     \
-                  "How the scores of a training's objectives become advantages: a combiner's name, or a group { type = "  \
-                  "NAME; ... } with its options (paretorank help methods)."),                                             \
-        ELSEWHERE(STRING, p "weigh", "\"fixed\"",                                                                        \
-                  "With what weights the objectives of a training go into each step: a rule's name, or a group { type = " \
-                  "NAME; ... } with its options (paretorank help methods)."),                                             \
+        ELSEWHERE(                                                                                                     \
+            STRING, p "combine", "\"linear\"",                                                                         \
+            "How the scores of a training's objectives become advantages: a combiner's name, or a group { type = "     \
+            "NAME; ... } with its options (paretorank help methods)."),                                                \
+        ELSEWHERE(                                                                                                     \
+            STRING, p "weigh", "\"fixed\"",                                                                            \
+            "With what weights the objectives of a training go into each step: a rule's name, or a group { type = "    \
+            "NAME; ... } with its options (paretorank help methods)."),                                                \
         CHOICE(p "loss_norm", at(loss_norm), "\"token\"", "token|sequence",                                            \
                "The loss: mean over the step's tokens, or the sum over a response averaged over responses."),          \
         INT(p "lora.r", at(lora_r), "8", 1, 4096, "Rank of the adapter."),                                             \

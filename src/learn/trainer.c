@@ -14,7 +14,7 @@ struct pr_trainer {
     pr_adapter_t *adapter;
     pr_trainer_options_t o;
     pr_adamw_t adamw;
-    float *grad; // [adapter->n_data]
+    float *grad;      // [adapter->n_data]
     float *channel;   // [n_channel][adapter->n_data] of the last pr_trainer_channels
     double *own_loss; // [n_channel] their losses
     int n_channel;

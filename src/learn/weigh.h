@@ -66,13 +66,11 @@ typedef struct pr_weigher {
 } pr_weigher_t;
 
 /* Every rule's word, in the order of help. */
-#define PR_WEIGHER_LIST(X)                                                                                             \
-    X(fixed)                                                                                                           \
-    X(chebyshev)                                                                                                       \
-    X(stch)                                                                                                            \
-    X(maxmin)                                                                                                          \
-    X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform) X(round_robin)     \
-        X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
+// clang-format off
+#define PR_WEIGHER_LIST(X) \
+    X(fixed) X(chebyshev) X(stch) X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) \
+    X(linucb) X(uniform) X(round_robin) X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
+// clang-format on
 #define PR_WEIGHER_DECLARE(name) extern const pr_weigher_t pr_weigher_##name;
 PR_WEIGHER_LIST(PR_WEIGHER_DECLARE)
 #undef PR_WEIGHER_DECLARE

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The reference page of the methods, written from the registry so that it cannot fall behind. */
 #include "base/mem.h"
+#include "learn/combine.h"
 #include "method/method.h"
 
 static const char intro[] =
@@ -36,6 +37,61 @@ static void add_method(pr_buf_t *b, const pr_method_t *m)
         pr_buf_puts(b, "No options.\n");
 }
 
+static const char combiners[] =
+    "\n## What a training climbs: `combine`\n"
+    "\n"
+    "A training of several objectives (a point of `single`) makes advantages of their scores group by group, a group "
+    "being the "
+    "responses to one prompt. `train.combine` (or `finetune.combine`) is a name, or a group with options: `train = { "
+    "combine = { type = \"rvpo\"; temperature = 2.0; }; }`. z_k is the score of objective k less its group's mean, "
+    "over the "
+    "group's deviation; w are the step's weights.\n";
+
+static const char weighers[] =
+    "\n## With what weights: `weigh`\n"
+    "\n"
+    "In each step the objectives have weights lambda, which a rule makes of the preference w and of what it sees. "
+    "`train.weigh` (or `finetune.weigh`) is a name, or a group with options: `train = { weigh = { type = \"stch\"; mu "
+    "= "
+    "0.05; }; }`. The weights of each step are in the journal (`weights`), with the covariance of the scores within "
+    "prompts "
+    "and, where a rule asks for the objectives' gradients, their inner products (`gram`). A training of one objective "
+    "has no "
+    "rule. Rules that take no preference make one training for all points.\n";
+
+static void add_rule(pr_buf_t *b, const char *name, const char *help, const char *formula, const char *more,
+                     const pr_option_t *options)
+{
+    pr_buf_printf(b, "\n### %s\n\n%s\n\n- Formula: %s\n%s\n", name, help, formula, more);
+    if (options->key)
+        pr_options_markdown(b, options, "option");
+    else
+        pr_buf_puts(b, "No options.\n");
+}
+
+static void add_rules(pr_buf_t *b)
+{
+    size_t n;
+    const pr_combiner_t *const *c = pr_combiners(&n);
+    pr_buf_puts(b, combiners);
+    for (size_t i = 0; i < n; i++)
+        add_rule(b, c[i]->name, c[i]->help, c[i]->formula,
+                 c[i]->advantages ? "- Makes advantages itself, so that `algorithm` says nothing\n" : "",
+                 c[i]->options);
+    const pr_weigher_t *const *w = pr_weighers(&n);
+    pr_buf_puts(b, weighers);
+    for (size_t i = 0; i < n; i++) {
+        pr_buf_t more = {0};
+        pr_buf_printf(&more, "- Preference: %s\n", w[i]->own ? "none" : "w");
+        if (w[i]->gram)
+            pr_buf_puts(&more, "- Sees the gradient of each objective, by one backward pass for all\n");
+        if (w[i]->validation)
+            pr_buf_puts(&more, "- Sees how the policy does on `prompts.validation`\n");
+        add_rule(b, w[i]->name, w[i]->help, w[i]->formula, more.data, w[i]->options);
+        pr_buf_free(&more);
+    }
+}
+
 char *pr_method_page(void)
 {
     size_t n;
@@ -44,5 +100,6 @@ char *pr_method_page(void)
     pr_buf_puts(&b, intro);
     for (size_t i = 0; i < n; i++)
         add_method(&b, method[i]);
+    add_rules(&b);
     return b.data;
 }

@@ -34,9 +34,10 @@ static const pr_option_t options[] = {{.key = NULL}};
 const pr_method_t pr_method_single = {
     .name = "single",
     .formula = "one adapter per point, trained for all objectives: by default for sum w_k r_k",
-    .help = "Every point is a training of its own, for the objectives together: as train.combine and train.weigh say, by "
-            "default towards the weighted sum (linear scalarisation). With a weighting rule that takes no preference there "
-            "is one training for all points.",
+    .help =
+        "Every point is a training of its own, for the objectives together: as train.combine and train.weigh say, by "
+        "default towards the weighted sum (linear scalarisation). With a weighting rule that takes no preference there "
+        "is one training for all points.",
     .options = options,
     .per_point = true,
     .policy_at = policy_at,

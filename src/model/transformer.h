@@ -83,7 +83,7 @@ typedef struct pr_grads {
      * Sequences do not meet in the backward pass, so each is what a pass of its own would give. */
     int channels;         // 0: one, of the shares as they are
     const float *channel; // [channels][n_seq]
-    float **weight_grad; // [n tensors], in the order of pr_model_tensors, each +=, or NULL for no full gradients
+    float **weight_grad;  // [n tensors], in the order of pr_model_tensors, each +=, or NULL for no full gradients
 } pr_grads_t;
 
 /* dh [T,d]: the loss's derivative by pr_forward's h (destroyed). Gradients are added to g. The head's own gradient (and

@@ -238,7 +238,8 @@ static pr_status_t backward_memory(backward_t *k, pr_error_t *err)
     pr_run_t *run = k->run;
     size_t rows = (size_t)run->rows, block = (size_t)run->block, d = (size_t)run->d;
     size_t ff = (size_t)run->ff, width = (size_t)run->att.width, qw = (size_t)run->att.out_width;
-    size_t channels = (size_t)k->g->channels, rank = channels ? (size_t)pr_adapter_rank(k->b->adapter[k->g->adapter]) : 0;
+    size_t channels = (size_t)k->g->channels,
+           rank = channels ? (size_t)pr_adapter_rank(k->b->adapter[k->g->adapter]) : 0;
     size_t n = rows * (width + qw + channels) + block * (d + 2 * ff + (size_t)run->lora.max_width + rank) + 64;
     if (n > run->n_back) {
         free(run->back);

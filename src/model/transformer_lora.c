@@ -390,8 +390,7 @@ static void adapter_gradients(pr_run_t *run, const lora_rows_t *s, int layer, pr
 }
 
 void pr_lora_backward(pr_run_t *run, int layer, pr_group_t g, int row0, int n, const float *x, int ldx,
-                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx,
-                      const pr_lora_grads_t *to)
+                      const pr_outputs_t *dy, const float *u, float *du, float *dx, int lddx, const pr_lora_grads_t *to)
 {
     const pr_linalg_t *la = run->la;
     int ldu = run->lora.width ? run->lora.width[layer * PR_N_GROUP + (int)g] : 0;

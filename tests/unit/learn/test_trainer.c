@@ -23,6 +23,14 @@ START_TEST(micro_batches_of_one_sequence)
 }
 END_TEST
 
+START_TEST(channels)
+{
+    check_channels(dirs[_i], PR_KL_K1, 0.3, 0, 1);
+    check_channels(dirs[_i], PR_KL_K1, 0, 0, 100000);
+    check_channels(dirs[_i], PR_KL_K2, 0.3, 0.2, 100000);
+}
+END_TEST
+
 /* Steps along the gradient make the rewarded response likelier and the punished one less likely. */
 START_TEST(steps_move_the_policy)
 {
@@ -78,6 +86,7 @@ int main(void)
     TCase *c = tcase_create("fixtures");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, reinforce, 0, n_dirs);
+    tcase_add_loop_test(c, channels, 0, n_dirs);
     tcase_add_loop_test(c, grpo_with_k3, 0, n_dirs);
     tcase_add_loop_test(c, micro_batches_of_one_sequence, 0, n_dirs);
     tcase_add_test(c, steps_move_the_policy);

@@ -164,4 +164,83 @@ static inline void check_sampled(const char *dir, pr_kl_t estimator, double top_
     free(alone);
 }
 
+/* |a - b| over |b|. */
+static inline double apart(const float *a, const float *b, size_t n)
+{
+    double off = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        off += pow((double)a[i] - (double)b[i], 2);
+        all += pow((double)b[i], 2);
+    }
+    return sqrt(off / all);
+}
+
+/* Channels of one pass are, but for single precision, the gradients that passes of their own find; their weighted sum, with what no advantage
+ * multiplies, is that of the weighted advantages; inner products are those of the vectors. */
+static inline void check_channels(const char *dir, pr_kl_t estimator, double kl, double entropy, int micro)
+{
+    enum { N = 3 };
+    static const double weight[N] = {0.7, -0.2, 1.5};
+    subject_t s = {0};
+    pr_trainer_t *t, *plain;
+    pr_step_stats_t stats, expected;
+    const float *channel;
+    load(&s, dir);
+    size_t n = s.adapter->n_data, n_seq = (size_t)s.f.n_seq;
+    pr_trainer_options_t o = {.kl = kl,
+                              .kl_estimator = estimator,
+                              .entropy = entropy,
+                              .sampling = {.temperature = 0.9, .top_p = 1},
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .micro_tokens = micro};
+    pr_trainer_options_t none = o;
+    none.kl = none.entropy = 0;
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref), *advantage = pr_alloc(N * n_seq, sizeof *advantage),
+           gram[N * N];
+    for (size_t i = 0; i < n_seq; i++) {
+        advantage[i] = s.advantage[i];
+        advantage[n_seq + i] = sin(3.0 * (double)i + 1);
+        advantage[2 * n_seq + i] = i % 2 ? 0 : 2;
+    }
+    FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &o, &t, err));
+    FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &none, &plain, err));
+    FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
+    r.ref = ref;
+    FIXTURE_OK(pr_trainer_channels(t, &r, N, advantage, &stats, &channel, err));
+    pr_trainer_gram(t, N, gram);
+    for (size_t c = 0; c < N; c++) {
+        r.advantage = advantage + c * n_seq;
+        FIXTURE_OK(pr_trainer_loss(plain, &r, &expected, err));
+        double off = apart(channel + c * n, pr_trainer_gradient(plain), n);
+        ck_assert_msg(off < 3e-6, "%s: channel %zu is %g away", dir, c, off);
+        double square = pow(pr_global_norm(channel + c * n, n), 2);
+        ck_assert_double_eq_tol(gram[c * N + c], square, 1e-5 * square);
+        for (size_t j = 0; j < N; j++)
+            ck_assert(gram[c * N + j] == gram[j * N + c]);
+    }
+    double *all = pr_alloc(n_seq, sizeof *all);
+    for (size_t i = 0; i < n_seq; i++)
+        for (size_t c = 0; c < N; c++)
+            all[i] += weight[c] * advantage[c * n_seq + i];
+    pr_trainer_free(&plain);
+    FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &o, &plain, err));
+    r.advantage = all;
+    FIXTURE_OK(pr_trainer_loss(plain, &r, &expected, err));
+    FIXTURE_OK(pr_trainer_step_along(t, N, weight, 0, &stats, err)); // at rate 0
+    double off = apart(pr_trainer_gradient(t), pr_trainer_gradient(plain), n);
+    ck_assert_msg(off < 3e-6, "%s: the sum is %g away", dir, off);
+    ck_assert_double_eq_tol(stats.loss, expected.loss, 1e-6 * (1 + fabs(expected.loss)));
+    ck_assert_double_eq_tol(stats.kl, expected.kl, 1e-9 * (1 + fabs(expected.kl)));
+    ck_assert_double_eq_tol(stats.entropy, expected.entropy, 1e-9 * (1 + expected.entropy));
+    free(ref);
+    free(advantage);
+    free(all);
+    pr_trainer_free(&t);
+    pr_trainer_free(&plain);
+    unload(&s);
+}
+
 #endif

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Trainings of several objectives by every combiner and weighting rule: sweeps of seconds, the same bytes at any number of
+# ranks, on teams, and when they are stopped and go on.
+. "$(dirname "$0")/lib.sh"
+counsel=$PARETORANK_SOURCE_DIR/sweeps/counsel
+head -5 "$counsel/prompts-eval.jsonl" >"$work/validation.jsonl"
+
+# sweep NAME TRAIN MORE: writes $work/NAME.cfg
+sweep() {
+  cat >"$work/$1.cfg" <<CFG
+name = "$1"; seed = 5; model = "$counsel/model"; results = "$work/$1"; stop = ( "\n" );
+prompts = { train = "$counsel/prompts-train.jsonl"; validation = "$work/validation.jsonl"; eval = "$counsel/prompts-eval.jsonl"; };
+finetune = { steps = 3; prompts_per_step = 2; samples = 3; max_new_tokens = 6; checkpoint_every = 1; lora = { r = 2; }; };
+evaluate = { prompts = 3; max_new_tokens = 6; };
+objectives = ( { name = "brevity"; }, { name = "distinct"; n = 2; }, { name = "repetition"; minimize = true; } );
+policies = ( { name = "p"; method = "single"; train = { $2 }; } );
+search = { policy = "p"; type = "list"; file = "$work/points"; };
+base = false;
+${3-}
+CFG
+}
+printf '1 2 1\n1 0 0\n' >"$work/points"
+run() { # ranks, name, more arguments
+  local ranks=$1 name=$2
+  shift 2
+  mpirun -q -n "$ranks" "$paretorank" run "$work/$name.cfg" "$@" >"$work/out" 2>"$work/err" </dev/null || {
+    cat "$work/err" >&2
+    fail "the sweep $name on $ranks ranks"
+  }
+}
+trainings() { grep -c '"event":"job_end".*"kind":"train"' "$work/$1/journal.jsonl"; }
+steps_of() { grep '"event":"step"' "$work/$1/journal.jsonl" | grep -c "\"$2\":"; }
+
+for combine in linear cheby_sample rank hvc mo_grpo gdpo rvpo pama; do
+  sweep "c-$combine" "combine = \"$combine\";"
+  run 1 "c-$combine"
+  [ "$(wc -l <"$work/c-$combine/cells.csv")" -eq 3 ] || fail "$combine: cells.csv"
+done
+cut -d, -f7- "$work/c-linear/cells.csv" | cmp -s - <(cut -d, -f7- "$work/c-rank/cells.csv") && fail "rank does what linear does"
+
+# A rule per line, with how many trainings the two points are: those that take no preference make one for both.
+while read -r rule trained gram options; do
+  sweep "w-$rule" "weigh = { type = \"$rule\"; $options };"
+  run 1 "w-$rule"
+  n=$(ls "$work/w-$rule/experts" | wc -l)
+  [ "$n" -eq "$trained" ] || fail "$rule: $n trainings, expected $trained"
+  [ "$(steps_of "w-$rule" weights)" -eq 3 ] || fail "$rule: steps with weights"
+  [ "$(steps_of "w-$rule" gram)" -eq $((3 * gram)) ] || fail "$rule: steps with inner products"
+done <<RULES
+chebyshev 2 0
+stch 2 0 mu = 0.1;
+maxmin 1 0
+lagrangian 1 0 thresholds = [ 0.4, -0.5 ];
+drw_hv 2 0 every = 2;
+drw_grad 2 1
+ctwa 2 0
+exp3 1 0 every = 1;
+exp3_scaled 1 0 every = 2;
+ucb1 1 0 every = 1;
+linucb 1 0 every = 1;
+uniform 1 0
+round_robin 1 0
+mgda 1 1
+pcgrad 2 1
+cagrad 2 1
+gradnorm 1 1
+RULES
+
+# Rules with a state, with validation, with gradients: the same at 3 ranks, in a team, and stopped at each step.
+for rule in stch exp3 cagrad; do
+  options=$([ $rule = exp3 ] && echo 'every = 1;') || true
+  sweep "r-$rule" "weigh = { type = \"$rule\"; $options };"
+  run 3 "r-$rule"
+  same_file "$work/r-$rule/cells.csv" "$work/w-$rule/cells.csv"
+  sweep "s-$rule" "weigh = { type = \"$rule\"; $options };"
+  for step in 1 2; do
+    hold_at told:step $step
+    mpirun -q -n 1 "$paretorank" run "$work/s-$rule.cfg" >"$work/out" 2>"$work/err" &
+    held $!
+    kill_tree $!
+  done
+  run 2 "s-$rule"
+  same_file "$work/s-$rule/cells.csv" "$work/w-$rule/cells.csv"
+done
+sweep team 'weigh = "cagrad";'
+sed -i 's/checkpoint_every = 1;/checkpoint_every = 1; team = { rows = 2; cols = 1; };/' "$work/team.cfg"
+run 3 team
+
+# What does not fit is told before anything is trained.
+refuse() { # TRAIN EXPECTED
+  sweep bad "$1"
+  expect 2 "$paretorank" run "$work/bad.cfg"
+  grep -qF -- "$2" "$work/err" || { cat "$work/err" >&2; fail "no '$2'"; }
+  rm -rf "$work/bad"
+}
+refuse 'weigh = "stoch";' 'weighting rule'
+refuse 'weigh = { type = "stch"; nu = 1; };' "unknown key 'nu'"
+refuse 'weigh = { mu = 1; };' 'train.weigh: found'
+refuse 'combine = 3;' 'train.combine: found'
+refuse 'weigh = { type = "lagrangian"; thresholds = [ 0.4 ]; };' 'thresholds: found'
+refuse 'combine = "gdpo"; weigh = "mgda";' "takes each objective's own gradient"
+sweep bad 'weigh = "exp3";'
+sed -i 's/validation = "[^"]*"; //' "$work/bad.cfg"
+expect 2 "$paretorank" plan "$work/bad.cfg"
+grep -qF 'prompts.validation: missing; weigh = "exp3" asks' "$work/err" || fail "no word of prompts.validation"
