@@ -38,9 +38,9 @@ static const pr_option_t options[] = {PR_IDEAL_OPTIONS("the best of the prompt's
 const pr_combiner_t pr_combiner_cheby_sample = {
     .name = "cheby_sample",
     .formula = "minus the largest of w_k times (ideal_k - score of objective k)",
-    .help =
-        "Chebyshev's scalarisation of each response by itself. Where one response must be good in everything, and not "
-        "only the mean over responses. It depends on units, and sees one objective of a response alone.",
+    .help = "Chebyshev's scalarisation of each response by itself. Where one response must be good in everything, "
+            "and not only the mean over responses. It depends on units, and sees one objective of a response "
+            "alone.",
     .options = options,
     .reward = reward,
     .check = check};

@@ -35,19 +35,17 @@ static const pr_option_t options[] = {{0}};
 const pr_combiner_t pr_combiner_mo_grpo = {
     .name = "mo_grpo",
     .formula = "sum of w_k times objective k's score less the prompt's mean, over the prompt's deviation",
-    .help =
-        "MO-GRPO (Ichihara et al. 2025). Where objectives have different units or variances: with grpo alone the one "
-        "that varies most decides. Weights are shares of deviations. An objective that nearly never differs has its "
-        "noise made large.",
+    .help = "MO-GRPO (Ichihara et al. 2025). Where objectives have different units or variances: with grpo alone "
+            "the one that varies most decides. Weights are shares of deviations. An objective that nearly never "
+            "differs has its noise made large.",
     .options = options,
     .advantages = advantages};
 
 const pr_combiner_t pr_combiner_gdpo = {
     .name = "gdpo",
     .formula = "mo_grpo's advantages, less their mean and over their deviation in the whole step",
-    .help =
-        "GDPO (Liu et al. 2026). mo_grpo with steps of one size whatever the number of objectives. Fails as mo_grpo "
-        "does; prompts on which nothing differs push the others apart.",
+    .help = "GDPO (Liu et al. 2026). mo_grpo with steps of one size whatever the number of objectives. Fails as "
+            "mo_grpo does; prompts on which nothing differs make the steps on the others larger.",
     .options = options,
     .advantages = advantages,
     .whole_step = whiten};

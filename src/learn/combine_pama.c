@@ -27,7 +27,8 @@ static const pr_option_t options[] = {{0}};
 const pr_combiner_t pr_combiner_pama = {
     .name = "pama",
     .formula = "the least over objectives of z_k, or 0 where that is negative; z_k as mo_grpo's",
-    .help = "PAMA (2025), per response. Learns from responses that are above the mean in every objective, and from "
-            "nothing else: half of the signal or more is thrown away. Of the weights only which are 0 matters.",
+    .help = "PAMA (2025), per response. Learns from responses that are above the mean in every objective, and "
+            "from nothing else: half of the signal or more is thrown away. Of the weights only which are 0 "
+            "matters.",
     .options = options,
     .advantages = advantages};

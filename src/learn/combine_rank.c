@@ -31,9 +31,10 @@ static const pr_option_t options[] = {{0}};
 
 const pr_combiner_t pr_combiner_rank = {
     .name = "rank",
-    .formula = "minus the response's non-dominated rank among the prompt's responses, 0 for those that none dominates",
-    .help =
-        "Credit by dominance, as in NSGA-II. Needs no units and no weights: of those only which are 0 matters. With "
-        "four objectives and more nearly no response dominates another, and there is nothing to learn from.",
+    .formula = "minus the response's non-dominated rank among the prompt's responses, 0 for those that none "
+               "dominates",
+    .help = "Credit by dominance, as in NSGA-II. Needs no units and no weights: of those only which are 0 "
+            "matters. With four objectives and more nearly no response dominates another, and there is nothing to "
+            "learn from.",
     .options = options,
     .reward = reward};

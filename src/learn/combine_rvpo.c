@@ -50,8 +50,8 @@ static const pr_option_t options[] = {
 const pr_combiner_t pr_combiner_rvpo = {
     .name = "rvpo",
     .formula = "-t log of the sum of w_k exp(-z_k / t), z_k as mo_grpo's and t the temperature",
-    .help = "RVPO (Montero et al. 2026). Where a response must not be bad in anything: a success does not pay for a "
-            "failure. A noisy objective is often the worst one and then leads; and a small temperature from the start "
-            "may end in nothing.",
+    .help = "RVPO (Montero et al. 2026). Where a response must not be bad in anything: a success does not pay for "
+            "a failure. A noisy objective is often the worst one and then leads; and a small temperature from the "
+            "start may end in nothing.",
     .options = options,
     .advantages = advantages};

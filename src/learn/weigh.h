@@ -14,9 +14,10 @@
  * objective is its negative. What is not finite in the input is no news: an objective whose responses were all dropped
  * keeps what was last known of it, and lambda is the last finite one, at first w (equal, of a rule of its own).
  *
- * lambda is >= 0 and w itself with one objective, or what the rule's formula says with it: ctwa and drw_hv multiply it,
- * chebyshev and stch add rho w. An objective of weight 0 stays out, except in a rule of its own. Ties go to the lowest
- * index. */
+ * lambda is >= 0. A single objective of weight 1 has 1, but where the formula multiplies it: ctwa and drw_hv, rho in
+ * chebyshev and stch, and cagrad without its `rescale`. An objective of weight 0 stays out, except in a rule of its own.
+ * Ties go to the lowest index. Objectives in another order have the same weights in that order, but where a rule draws or
+ * tries them in theirs: the bandits, round_robin, and pcgrad with more than two. */
 #ifndef PR_LEARN_WEIGH_H
 #define PR_LEARN_WEIGH_H
 
@@ -33,11 +34,10 @@ typedef struct pr_weigh_in {
     long step;          // 0 first
     const double *w;    // [k] the preference: >= 0
     const double *mean; // [k] mean scores of the step's responses
-    const double
-        *covariance;    // [k,k] of the scores within prompts (of groups of two or more, with n - 1), averaged over
-                        // prompts
-    const double *gram; // [k,k] inner products of the objectives' gradients at this step; NULL where the rule does
-                        // not ask for it
+    /* [k,k] of the scores within prompts (of groups of two or more, with n - 1), averaged over prompts. */
+    const double *covariance;
+    /* [k,k] inner products of the objectives' gradients at this step; NULL where the rule does not ask for it. */
+    const double *gram;
     const double *validation; // [k] mean scores on the validation prompts when they have just been evaluated, else NULL
     const double *lo, *hi;    // [k] ranges as declared; may be infinite
     const pr_rng_key_t *key;  // of the training; counters begin with the step
@@ -66,11 +66,11 @@ typedef struct pr_weigher {
 } pr_weigher_t;
 
 /* Every rule's word, in the order of help. */
-#define PR_WEIGHER_LIST(X)                                                                                             \
-    X(fixed)                                                                                                           \
-    X(chebyshev)                                                                                                       \
-    X(stch) X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) X(linucb) X(uniform)  \
-        X(round_robin) X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
+// clang-format off
+#define PR_WEIGHER_LIST(X) \
+    X(fixed) X(chebyshev) X(stch) X(maxmin) X(lagrangian) X(drw_hv) X(drw_grad) X(ctwa) X(exp3) X(exp3_scaled) X(ucb1) \
+    X(linucb) X(uniform) X(round_robin) X(mgda) X(pcgrad) X(cagrad) X(gradnorm)
+// clang-format on
 #define PR_WEIGHER_DECLARE(name) extern const pr_weigher_t pr_weigher_##name;
 PR_WEIGHER_LIST(PR_WEIGHER_DECLARE)
 #undef PR_WEIGHER_DECLARE

@@ -41,7 +41,9 @@ static void averse(int m, const double *g, const double *w, double c, double *fo
             b[i] += g[i * m + j] * w[j];
         found[i] = w[i];
     }
-    double radius = c * sqrt(fmax(inner(m, g, w, w), 0));
+    if (m == 1) // nothing to be averse to, to the digit
+        found[0] *= 1 + c;
+    double radius = m > 1 ? c * sqrt(fmax(inner(m, g, w, w), 0)) : 0;
     if (!(soft > 0) || !(radius > 0))
         return;
     pr_simplex_averse(m, g, b, radius, soft, v);
@@ -79,17 +81,17 @@ static const pr_option_t options[] = {
      .kind = PR_OPT_STRING,
      .dflt = "\"linear\"",
      .choices = "linear|square|none",
-     .help = "what the step is divided by: linear, 1 + c, so that gradients that agree give the step of the weights; "
-             "square, 1 + c^2; none. The authors have both"},
+     .help = "what the step is divided by: linear, 1 + c, so that gradients that agree give the step of the "
+             "weights; square, 1 + c^2; none. The authors have both"},
     {0}};
 
 const pr_weigher_t pr_weigher_cagrad = {
     .name = "cagrad",
-    .formula = "(g_0 + c |g_0| g_v / |g_v|) / (1 + c), g_0 = sum w_k g_k, v on the simplex with the least "
-               "<g_v, g_0> + c |g_0| |g_v|",
+    .formula = "(g_0 + c |g_0| g_v / |g_v|) / (1 + c), g_0 = sum w_k g_k, v on the simplex with the least <g_v, g_0> "
+               "+ c |g_0| |g_v|",
     .help = "CAGrad (Liu et al. 2021). Between `fixed` and mgda: still climbs the weighted sum, and helps the "
-            "objective that "
-            "it serves worst. Where objectives oppose each other outright little is left but noise.",
+            "objective that it serves worst. Where objectives oppose each other outright little is left but "
+            "noise.",
     .options = options,
     .gram = true,
     .state = state_numbers,

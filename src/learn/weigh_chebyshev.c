@@ -68,7 +68,7 @@ static void stch_weigh(const pr_weigh_in_t *in, double *state, double *lambda)
     bool known = gaps(in, state, gap);
     int at = widest(in, gap);
     for (int i = 0; i < in->k; i++)
-        if (in->w[i] > 0)
+        if (at >= 0 && in->w[i] > 0)
             sum += found[i] = exp((gap[i] - gap[at]) / mu);
     for (int i = 0; i < in->k; i++)
         found[i] = sum > 0 ? in->w[i] * found[i] / sum : 0;
@@ -95,25 +95,24 @@ static pr_status_t check(int k, const double *lo, const double *hi, const json_t
     }
 
 static const pr_option_t chebyshev_options[] = {SHARED_OPTIONS, {0}};
-static const pr_option_t stch_options[] = {{.key = "mu",
-                                            .kind = PR_OPT_REAL,
-                                            .dflt = "0.1",
-                                            .min = 1e-6,
-                                            .max = 1e6,
-                                            .help =
-                                                "smoothing, in units of w_k times a score: small is chebyshev, large "
-                                                "the preference weights over the number of objectives"},
-                                           SHARED_OPTIONS,
-                                           {0}};
+static const pr_option_t stch_options[] = {
+    {.key = "mu",
+     .kind = PR_OPT_REAL,
+     .dflt = "0.1",
+     .min = 1e-6,
+     .max = 1e6,
+     .help = "smoothing, in units of w_k times a score: small is chebyshev, large the preference weights over the "
+             "number of objectives"},
+    SHARED_OPTIONS,
+    {0}};
 
 const pr_weigher_t pr_weigher_chebyshev = {
     .name = "chebyshev",
-    .formula =
-        "lambda = w_k for the k with the largest w_k (ideal_k - J_k), 0 for the others; J the running mean scores",
-    .help =
-        "The augmented Chebyshev scalarisation (Bowman 1976; Steuer and Choo 1983). Reaches the inside of flat fronts, "
-        "where fixed weights end in a corner. Jumps between objectives; a point is where w_k (ideal_k - J_k) are "
-        "equal, so that a larger weight means a smaller gap, in the objective's units.",
+    .formula = "lambda = w_k for the k with the largest w_k (ideal_k - J_k), 0 for the others; J the running mean "
+               "scores",
+    .help = "The augmented Chebyshev scalarisation (Bowman 1976; Steuer and Choo 1983). Reaches the inside of "
+            "flat fronts, where fixed weights end in a corner. Jumps between objectives; a point is where w_k "
+            "(ideal_k - J_k) are equal, so that a larger weight means a smaller gap, in the objective's units.",
     .options = chebyshev_options,
     .state = state_numbers,
     .begin = pr_weigh_begin_w,
@@ -123,12 +122,10 @@ const pr_weigher_t pr_weigher_chebyshev = {
 const pr_weigher_t pr_weigher_stch = {
     .name = "stch",
     .formula = "lambda = w_k softmax over k of w_k (ideal_k - J_k) / mu; J the running mean scores",
-    .help =
-        "The smooth Chebyshev scalarisation (Lin et al. 2024). As chebyshev, without the jumps: the first choice for "
-        "flat or inward-bent fronts. There its gaps differ from chebyshev's by mu log(w_i / w_j); with a mu that is "
-        "large "
-        "against the gaps it is nearly `fixed`, and an ideal of "
-        "\"max\" drifts as the training finds more.",
+    .help = "The smooth Chebyshev scalarisation (Lin et al. 2024). As chebyshev, without the jumps: the first "
+            "choice for flat or inward-bent fronts. There its gaps differ from chebyshev's by mu log(w_i / w_j); "
+            "with a mu that is large against the gaps it is nearly `fixed`, and an ideal of \"max\" drifts as the "
+            "training finds more.",
     .options = stch_options,
     .state = state_numbers,
     .begin = pr_weigh_begin_w,

@@ -86,14 +86,14 @@ static const pr_option_t options[] = {
     {.key = "targets",
      .kind = PR_OPT_REALS,
      .dflt = "[0.08]",
-     .help =
-         "the covariance that each objective's score should have with the advantage, in units of the score: a number "
-         "per objective, or one for all. The authors': 0.15 for accuracy, 0.08 for conciseness and clarity"},
+     .help = "the covariance that each objective's score should have with the advantage, in units of the score: a "
+             "number per objective, or one for all. The authors': 0.15 for accuracy, 0.08 for conciseness and "
+             "clarity"},
     {.key = "caps",
      .kind = PR_OPT_REALS,
      .dflt = "",
-     .help = "mean scores at which an objective's weight stops to grow: a number per objective, or one for all; of a "
-             "minimised one its negative"},
+     .help = "mean scores at which an objective's weight stops to grow: a number per objective, or one for all; of "
+             "a minimised one its negative"},
     {.key = "lr", .kind = PR_OPT_REAL, .dflt = "0.05", .min = 0, .max = 1e3, .help = "how fast the weights grow"},
     {.key = "share",
      .kind = PR_OPT_REAL,
@@ -105,12 +105,11 @@ static const pr_option_t options[] = {
 
 const pr_weigher_t pr_weigher_ctwa = {
     .name = "ctwa",
-    .formula =
-        "lambda = exp(u), u_k += lr max(target_k - running covariance of score k and the advantage, 0), from log w on",
-    .help =
-        "CTWA (2026, arXiv 2602.06869). Where one objective falls while the others rise, seen from the roll-outs alone "
-        "at no cost. Targets are in the scores' units and need tuning; weights only grow, and with them the reward "
-        "against the KL.",
+    .formula = "lambda = exp(u), u_k += lr max(target_k - running covariance of score k and the advantage, 0), from "
+               "log w on",
+    .help = "CTWA (2026, arXiv 2602.06869). Where one objective falls while the others rise, seen from the "
+            "roll-outs alone at no cost. Targets are in the scores' units and need tuning; weights only grow, and "
+            "with them the reward against the KL.",
     .options = options,
     .state = state_numbers,
     .begin = begin,

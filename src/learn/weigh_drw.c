@@ -3,7 +3,7 @@
  *
  * drw_hv: the policy is evaluated on the validation prompts, and the whole reward is multiplied by .5 + 1.5 tanh of the
  * hypervolume that this adds to what earlier ones reached, from the base model's scores as reference. A factor of the whole
- * reward cancels in advantages that are divided by their deviation (grpo, mo_grpo, gdpo), and nearly in AdamW; what is
+ * reward cancels in advantages that are divided by their deviation (grpo, gdpo), and nearly in AdamW; what is
  * left of it is a weight of the reward against the KL.
  *
  * drw_grad: an objective gains weight as its gradient agrees with the sum of all, log w_k += eta <g_k, sum_j g_j>, with
@@ -112,13 +112,11 @@ static const pr_option_t hv_options[] = {
 
 const pr_weigher_t pr_weigher_drw_hv = {
     .name = "drw_hv",
-    .formula =
-        "lambda = w (least + swing tanh(hypervolume that the latest validation adds to those before it)); 1 for the "
-        "base model's own, which is the reference",
-    .help =
-        "Hypervolume-guided dynamic reward weighting (Lu et al. 2025). A validation pass every step. Every objective "
-        "gets the same factor, so that under grpo, mo_grpo and gdpo it changes nothing, and under rloo only the "
-        "reward's weight against the KL.",
+    .formula = "lambda = w (least + swing tanh(hypervolume that the latest validation adds to those before it)); 1 "
+               "for the base model's own, which is the reference",
+    .help = "Hypervolume-guided dynamic reward weighting (Lu et al. 2025). A validation pass every step. Every "
+            "objective gets the same factor, so that under grpo and gdpo it changes nothing, and under rloo only "
+            "the reward's weight against the KL.",
     .options = hv_options,
     .validation = true,
     .state = hv_state,
@@ -179,12 +177,11 @@ static const pr_option_t grad_options[] = {
 
 const pr_weigher_t pr_weigher_drw_grad = {
     .name = "drw_grad",
-    .formula =
-        "lambda = softmax(log lambda + eta times the inner products of each objective's gradient with their sum), "
-        "from w on",
-    .help =
-        "Gradient-based dynamic reward weighting (Lu et al. 2025). Follows the objective from which all gain most at "
-        "the time. The rich get richer: nothing keeps a weight from going to 0, fastest for rewards of small units.",
+    .formula = "lambda = softmax(log lambda + eta times the inner products of each objective's gradient with their "
+               "sum), from w on",
+    .help = "Gradient-based dynamic reward weighting (Lu et al. 2025). Follows the objective from which all gain "
+            "most at the time. The rich get richer: nothing keeps a weight from going to 0, and the scores' units say "
+            "how fast.",
     .options = grad_options,
     .gram = true,
     .state = grad_state,

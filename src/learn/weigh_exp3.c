@@ -55,13 +55,11 @@ static const pr_option_t options[] = {PR_BANDIT_OPTIONS, {0}};
 
 const pr_weigher_t pr_weigher_exp3 = {
     .name = "exp3",
-    .formula =
-        "Exp3 over K + 1 arms, one per objective to raise its weight and one to leave all; paid the mean gain on "
-        "the validation prompts",
-    .help =
-        "DynaOpt (Min et al. 2024), with the authors' constants. For weights without a preference. It barely learns: "
-        "with gains of a few hundredths the chances stay nearly even for a hundred validations, and the weights are "
-        "a random walk.",
+    .formula = "Exp3 over K + 1 arms, one per objective to raise its weight and one to leave all; paid the mean gain "
+               "on the validation prompts",
+    .help = "DynaOpt (Min et al. 2024), with the authors' constants. For weights without a preference. It barely "
+            "learns: with gains of a few hundredths the chances stay nearly even for a hundred validations, and "
+            "the weights are a random walk.",
     .options = options,
     .own = true,
     .validation = true,

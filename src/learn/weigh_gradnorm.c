@@ -88,13 +88,11 @@ static const pr_option_t options[] = {
 
 const pr_weigher_t pr_weigher_gradnorm = {
     .name = "gradnorm",
-    .formula =
-        "lambda_k -+ lr |g_k| towards lambda_k |g_k| = mean of those times (r_k / mean r)^alpha, r_k the share of "
-        "ideal_k - J_k that is left; sum 1",
-    .help =
-        "GradNorm (Chen et al. 2018). Lets objectives of different gradients learn at one pace; it follows no "
-        "preference. An objective that cannot get near its ideal takes ever more weight; noise in a gradient counts "
-        "as its norm.",
+    .formula = "lambda_k -+ lr |g_k| towards lambda_k |g_k| = mean of those times (r_k / mean r)^alpha, r_k the "
+               "share of ideal_k - J_k that is left; sum 1",
+    .help = "GradNorm (Chen et al. 2018). Lets objectives of different gradients learn at one pace; it follows no "
+            "preference. An objective that cannot get near its ideal takes ever more weight; noise in a gradient "
+            "counts as its norm.",
     .options = options,
     .own = true,
     .gram = true,

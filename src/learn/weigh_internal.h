@@ -35,8 +35,8 @@ void pr_weigh_begin_equal(const pr_weigh_in_t *in, double *state);
 /* The sub-matrix of the objectives that have a weight, and which those are: at [m], small [m,m]. Returns m. */
 int pr_gram_of(int k, const double *gram, const double *w, int *at, double *small);
 
-/* Minimisers over the simplex, of a positive semidefinite g [k,k]: v [k]. From equal weights on, mass goes from the
- * coordinate with the largest derivative to that with the smallest, as far as helps, until no pair is left.
+/* Minimisers over the simplex, of a positive semidefinite g [k,k]: v [k]. They begin with equal numbers, and gradients that
+ * are the same have the same share.
  *   min_norm   v' g v
  *   averse     v' b + c sqrt(v' g v + soft), soft > 0 */
 void pr_simplex_min_norm(int k, const double *g, double *v);

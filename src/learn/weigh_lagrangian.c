@@ -105,13 +105,14 @@ static const pr_option_t options[] = {
     {.key = "thresholds",
      .kind = PR_OPT_REALS,
      .dflt = "",
-     .help =
-         "what the mean scores of the other objectives must reach, in their order; of a minimised one its negative"},
+     .help = "what the mean scores of the other objectives must reach, in their order; of a minimised one its "
+             "negative"},
     {.key = "form",
      .kind = PR_OPT_STRING,
      .dflt = "\"log\"",
      .choices = "log|add",
-     .help = "how multipliers change: log, their logarithms as in Safe RLHF; add, themselves, so that they can be 0"},
+     .help = "how multipliers change: log, their logarithms as in Safe RLHF; add, themselves, so that they can be "
+             "0"},
     {.key = "lr",
      .kind = PR_OPT_REAL,
      .dflt = "0.1",
@@ -131,10 +132,9 @@ static const pr_option_t options[] = {
 const pr_weigher_t pr_weigher_lagrangian = {
     .name = "lagrangian",
     .formula = "lambda = (1, L) / (1 + sum of L), 1 for the primary; L_k rises with threshold_k - J_k",
-    .help =
-        "Safe RLHF (Dai et al. 2024): thresholds in the place of weights. For \"as good as possible, but at least "
-        "...\". Multipliers swing around a threshold; at `most` one is stuck, the threshold is out of reach or `most` "
-        "too small. A threshold in the wrong units decides everything.",
+    .help = "Safe RLHF (Dai et al. 2024): thresholds in the place of weights. For \"as good as possible, but at "
+            "least ...\". Multipliers swing around a threshold; at `most` one is stuck, the threshold is out of "
+            "reach or `most` too small. A threshold in the wrong units decides everything.",
     .options = options,
     .own = true,
     .state = state_numbers,

@@ -70,8 +70,8 @@ const pr_weigher_t pr_weigher_maxmin = {
     .name = "maxmin",
     .formula = "lambda = 1 for the k with the least (J_k - low_k) / (high_k - low_k), 0 for the others",
     .help = "MaxMin-RLHF (Chakraborty et al. 2024). For the policy whose worst objective is best; it follows no "
-            "preference. "
-            "What is worst depends wholly on low and high, and an objective that cannot rise starves the others.",
+            "preference. What is worst depends wholly on low and high, and an objective that cannot rise starves "
+            "the others.",
     .options = options,
     .own = true,
     .state = state_numbers,

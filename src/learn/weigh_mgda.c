@@ -3,8 +3,8 @@
  * which no objective gets worse to first order. With `power` gradients are first divided by a power of their norms: GAPO
  * (2025) with 1 or 2, against the pull towards small gradients.
  *
- * The authors find the combination by Frank-Wolfe from the best pair on (20 iterations, 1e-5); here pairs of coordinates
- * are brought to their best until none can be, which is exact to rounding. State: lambda. */
+ * The authors find the combination by Frank-Wolfe from the best pair on (20 iterations, 1e-5); here it is exact to rounding.
+ * State: lambda. */
 #include "learn/weigh_internal.h"
 
 #include <math.h>
@@ -64,10 +64,9 @@ static const pr_option_t options[] = {
 const pr_weigher_t pr_weigher_mgda = {
     .name = "mgda",
     .formula = "lambda = the c on the simplex with the least norm of sum c_k g_k, g_k objective k's gradient",
-    .help =
-        "MGDA (Desideri 2012; Sener and Koltun 2018). A step that makes no objective worse; it follows no preference. "
-        "Prefers small gradients, stops at the first point from which not all can gain, and near it sees little but "
-        "noise.",
+    .help = "MGDA (Desideri 2012; Sener and Koltun 2018). A step that makes no objective worse; it follows no "
+            "preference. Prefers small gradients, stops at the first point from which not all can gain, and near "
+            "it sees little but noise.",
     .options = options,
     .own = true,
     .gram = true,

@@ -85,19 +85,21 @@ int pr_gram_of(int k, const double *gram, const double *w, int *at, double *smal
 
 /* ---- over the simplex ---- */
 
-enum { PAIRS = 20000 };
-/* A pair whose derivatives differ by less, relative to the largest term, is at its best. */
-static const double SAME = 1e-14;
+enum { ROUNDS = 200, NEWTON_STEPS = 60, SYSTEM = PR_MAX_OBJECTIVES + 1 };
+/* Derivatives that differ by less, relative to the largest, are the same. */
+static const double SAME = 1e-13;
 
 typedef struct pr_descent {
     int k;
-    const double *g, *b; // b NULL: the norm alone, of which the square is minimised
+    const double *g, *b; // b NULL: the norm alone, of which half the square is minimised
     double c, soft;
     double *v;
     double gv[PR_MAX_OBJECTIVES]; // g v
     double q;                     // v' g v
+    double slope[PR_MAX_OBJECTIVES];
 } pr_descent_t;
 
+/* g v, v' g v and the derivatives at v. */
 static void refresh(pr_descent_t *d)
 {
     d->q = 0;
@@ -108,63 +110,152 @@ static void refresh(pr_descent_t *d)
         d->q += d->v[i] * d->gv[i];
     }
     d->q = fmax(d->q, 0);
+    for (int i = 0; i < d->k; i++)
+        d->slope[i] = d->b ? d->b[i] + d->c * d->gv[i] / sqrt(d->q + d->soft) : d->gv[i];
 }
 
-static double derivative(const pr_descent_t *d, int i)
+/* Goes along way [k], whose numbers sum to 0, to the lowest point on the simplex. False: nothing is lower. */
+static bool go(pr_descent_t *d, const double *way)
 {
-    return d->b ? d->b[i] + d->c * d->gv[i] / sqrt(d->q + d->soft) : d->gv[i];
-}
-
-/* How much mass goes from `from` to `to`: where the derivative along e_to - e_from is 0, at most what there is. */
-static double best_step(const pr_descent_t *d, int to, int from)
-{
-    const double *g = d->g;
-    int k = d->k;
-    double across = d->gv[to] - d->gv[from], most = d->v[from];
-    double bend = fmax(g[to * k + to] - 2 * g[to * k + from] + g[from * k + from], 0);
-    if (!d->b)
-        return across + most * bend <= 0 ? most : fmin(-across / bend, most);
-    double slope = d->b[to] - d->b[from], low = 0, high = most;
-    for (int i = 0; i < 100 && low < high; i++) {
-        double t = i ? low + (high - low) / 2 : most;
-        double q = fmax(d->q + 2 * t * across + t * t * bend, 0) + d->soft;
-        if (slope + d->c * (across + t * bend) / sqrt(q) <= 0) {
-            if (i == 0)
-                return most;
-            if (low == t)
-                break;
-            low = t;
-        } else {
-            if (i && high == t)
-                break;
-            high = t;
+    double linear = 0, across = 0, bend = 0, most = INFINITY;
+    int k = d->k, end = -1;
+    for (int i = 0; i < k; i++) {
+        double gw = 0;
+        for (int j = 0; j < k; j++)
+            gw += d->g[i * k + j] * way[j];
+        bend += way[i] * gw;
+        across += way[i] * d->gv[i];
+        linear += d->b ? way[i] * d->b[i] : 0;
+        if (way[i] < 0 && d->v[i] / -way[i] < most) {
+            most = d->v[i] / -way[i];
+            end = i;
         }
     }
-    return low;
+    if (end < 0 || !(most > 0))
+        return false;
+    double low = 0, high = most;
+    for (int i = 0; i < 200; i++) { // the derivative at t rises with t: where it is 0
+        double t = i == 0 ? most : low + (high - low) / 2, up = across + t * bend;
+        if (i > 0 && (t <= low || t >= high))
+            break;
+        if (d->b)
+            up = linear + d->c * up / sqrt(fmax(d->q + 2 * t * across + t * t * bend, 0) + d->soft);
+        if (up > 0)
+            high = t;
+        else
+            low = t;
+        if (low == most)
+            break;
+    }
+    if (!(low > 0))
+        return false;
+    for (int i = 0; i < k; i++)
+        d->v[i] = fmax(d->v[i] + low * way[i], 0);
+    if (low == most)
+        d->v[end] = 0;
+    double sum = pr_vector_sum(k, d->v);
+    for (int i = 0; i < k; i++)
+        d->v[i] /= sum;
+    return true;
 }
 
+/* x of a x = y, rows of [n,n+1] with y last, by elimination with pivots; false where there is none. */
+static bool eliminate(int n, double a[SYSTEM][SYSTEM + 1])
+{
+    for (int c = 0; c < n; c++) {
+        int best = c;
+        for (int r = c + 1; r < n; r++)
+            if (fabs(a[r][c]) > fabs(a[best][c]))
+                best = r;
+        if (!(fabs(a[best][c]) > 0))
+            return false;
+        for (int j = 0; j <= n; j++) {
+            double kept = a[c][j];
+            a[c][j] = a[best][j];
+            a[best][j] = kept;
+        }
+        for (int r = 0; r < n; r++) {
+            double factor = r == c ? 0 : a[r][c] / a[c][c];
+            for (int j = c; factor != 0 && j <= n; j++)
+                a[r][j] -= factor * a[c][j];
+        }
+    }
+    return true;
+}
+
+/* Newton's way among the coordinates that have mass, with the sum kept; nothing where they are fewer than two. A touch of the
+ * unit matrix makes gradients that depend on each other share. */
+static bool newton(const pr_descent_t *d, double *way)
+{
+    int at[PR_MAX_OBJECTIVES], m = 0, k = d->k;
+    double a[SYSTEM][SYSTEM + 1], s = d->b ? sqrt(d->q + d->soft) : 1, size = 0;
+    for (int i = 0; i < k; i++) {
+        way[i] = 0;
+        if (d->v[i] > 0)
+            at[m++] = i;
+    }
+    if (m < 2)
+        return false;
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < m; j++) {
+            double x = d->g[at[i] * k + at[j]];
+            a[i][j] = d->b ? d->c * (x / s - d->gv[at[i]] * d->gv[at[j]] / (s * s * s)) : x;
+        }
+        size += fabs(a[i][i]) / m;
+        a[i][m] = a[m][i] = 1;
+        a[i][m + 1] = -d->slope[at[i]];
+    }
+    a[m][m] = a[m][m + 1] = 0;
+    for (int i = 0; i < m; i++)
+        a[i][i] += 1e-9 * size;
+    if (!(size > 0) || !eliminate(m + 1, a))
+        return false;
+    double sum = 0;
+    for (int i = 0; i < m; i++)
+        sum += way[at[i]] = a[i][m + 1] / a[i][i];
+    for (int i = 0; i < m; i++)
+        way[at[i]] -= sum / m; // which rounding left over
+    return pr_all_finite((size_t)k, way);
+}
+
+/* The lowest point among the coordinates that have mass, some of which may lose it. False: it is there. */
+static bool settle_support(pr_descent_t *d)
+{
+    double way[PR_MAX_OBJECTIVES];
+    bool moved = false;
+    for (int n = 0; n < NEWTON_STEPS; n++) {
+        refresh(d);
+        if (!newton(d, way) || !go(d, way))
+            break;
+        moved = true;
+    }
+    refresh(d);
+    return moved;
+}
+
+/* As P. Wolfe (1976), "Finding the nearest point in a polytope": the lowest point among some coordinates, then mass from
+ * the one with the largest derivative to the one with the smallest of all, which comes in with it, and again. */
 static void descend(pr_descent_t *d)
 {
     pr_vector_fill(d->k, 1.0 / d->k, d->v);
-    for (int n = 0; n < PAIRS; n++) {
-        refresh(d);
+    for (int n = 0; n < ROUNDS; n++) {
+        double way[PR_MAX_OBJECTIVES] = {0}, scale = 0;
+        bool moved = settle_support(d);
         int to = 0, from = -1;
-        double scale = 0;
         for (int i = 0; i < d->k; i++) {
-            double x = derivative(d, i);
-            scale = fmax(scale, fabs(x));
-            if (x < derivative(d, to))
+            scale = fmax(scale, fabs(d->slope[i]));
+            if (d->slope[i] < d->slope[to])
                 to = i;
-            if (d->v[i] > 0 && (from < 0 || x > derivative(d, from)))
+            if (d->v[i] > 0 && (from < 0 || d->slope[i] > d->slope[from]))
                 from = i;
         }
-        if (derivative(d, from) - derivative(d, to) <= SAME * scale)
+        if (d->slope[from] - d->slope[to] <= SAME * scale)
             return;
-        double t = best_step(d, to, from);
-        if (!(t > 0))
+        way[to] = 1;
+        way[from] = -1;
+        moved |= go(d, way);
+        if (!moved)
             return;
-        d->v[to] += t;
-        d->v[from] = t < d->v[from] ? d->v[from] - t : 0;
     }
 }
 

@@ -63,9 +63,10 @@ static const pr_option_t options[] = {{0}};
 
 const pr_weigher_t pr_weigher_pcgrad = {
     .name = "pcgrad",
-    .formula = "sum of w_k times g_k without what conflicts in it with the others, each projected away in random order",
-    .help = "PCGrad (Yu et al. 2020). As `fixed` while gradients agree, and with less harm where they do not. With two "
-            "objectives it ends where fixed weights do not pull; noise in small gradients looks like conflict.",
+    .formula = "sum of w_k times g_k without what conflicts in it with the others, each projected away in random "
+               "order",
+    .help = "PCGrad (Yu et al. 2020). As `fixed` while gradients agree, and with less harm where they do not. "
+            "Two objectives that oppose each other outright cancel; noise in small gradients looks like conflict.",
     .options = options,
     .gram = true,
     .state = state_numbers,

@@ -70,9 +70,8 @@ static const pr_option_t ucb1_options[] = {UCB_OPTIONS("how much an arm is worth
 const pr_weigher_t pr_weigher_ucb1 = {
     .name = "ucb1",
     .formula = "the arms of exp3, chosen by mean payment + c sqrt(ln t / n), n times played of t",
-    .help =
-        "UCB1 (Auer et al. 2002) in DynaOpt's frame. Draws nothing by chance and learns faster than exp3 where arms "
-        "always pay alike. What pays changes as the training goes on, and it forgets nothing.",
+    .help = "UCB1 (Auer et al. 2002) in DynaOpt's frame. Draws nothing by chance and learns faster than exp3 "
+            "where arms always pay alike. What pays changes as the training goes on, and it forgets nothing.",
     .options = ucb1_options,
     .own = true,
     .validation = true,
@@ -202,13 +201,11 @@ static const pr_option_t linucb_options[] = {
 
 const pr_weigher_t pr_weigher_linucb = {
     .name = "linucb",
-    .formula =
-        "the arms of exp3, chosen by theta_a x + c sqrt(x' A_a^-1 x), x the weights, the last gains and 1; theta_a "
-        "the ridge fit of what arm a paid",
-    .help =
-        "C-DynaOpt (Min et al. 2024) with LinUCB, paid the mean gain where its code pays the first objective's. Where "
-        "what "
-        "pays depends on where the training stands. It has 2 K + 1 numbers to learn per arm, from one validation each.",
+    .formula = "the arms of exp3, chosen by theta_a x + c sqrt(x' A_a^-1 x), x the weights, the last gains and 1; "
+               "theta_a the ridge fit of what arm a paid",
+    .help = "C-DynaOpt (Min et al. 2024) with LinUCB, paid the mean gain where its code pays the first "
+            "objective's. Where what pays depends on where the training stands. It has 2 K + 1 numbers to learn "
+            "per arm, from one validation each.",
     .options = linucb_options,
     .own = true,
     .validation = true,

@@ -14,8 +14,8 @@ static const pr_option_t uniform_options[] = {{0}};
 const pr_weigher_t pr_weigher_uniform = {
     .name = "uniform",
     .formula = "lambda = 1 / (number of objectives)",
-    .help =
-        "Equal weights whatever the preference: one training, the baseline of the rules that find weights themselves.",
+    .help = "Equal weights whatever the preference: one training, the baseline of the rules that find weights "
+            "themselves.",
     .options = uniform_options,
     .own = true,
     .weigh = uniform_weigh};
@@ -33,15 +33,15 @@ static const pr_option_t round_robin_options[] = {
      .dflt = "1",
      .min = 1,
      .max = 1e6,
-     .help =
-         "steps of one objective before the next; for one round, as in DynaOpt's baseline, the steps of the training "
-         "over the number of objectives"},
+     .help = "steps of one objective before the next; for one round, as in DynaOpt's baseline, the steps of the "
+             "training over the number of objectives"},
     {0}};
 
 const pr_weigher_t pr_weigher_round_robin = {
     .name = "round_robin",
     .formula = "lambda = 1 for objective (step / turn) modulo their number, 0 for the others",
-    .help = "One objective after the other. Long turns forget what the turns before learned, and the last one decides.",
+    .help = "One objective after the other. Long turns forget what the turns before learned, and the last one "
+            "decides.",
     .options = round_robin_options,
     .own = true,
     .weigh = round_robin_weigh};

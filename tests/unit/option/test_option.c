@@ -257,6 +257,10 @@ START_TEST(structures)
                   " 'texts': ['a', 'b'], 'bigs': [-5000000000], 'reals': [0.25, 1], 'ints': [1, -2, 3],"
                   " 'numbers': [0.5], 'command': ['ls']}",
                   NULL);
+    ck_assert_int_eq(pr_option_length(out, "reals"), 2);
+    ck_assert_double_eq(pr_option_item(out, "reals", 0), 0.25);
+    ck_assert_double_eq(pr_option_item(out, "reals", 1), 1); // an integer there
+    ck_assert_int_eq(pr_option_length(out, "absent"), 0);
     pr_options_store(table, out, &f);
     pr_options_store(table, out, &f); // what was there is freed
     ck_assert_str_eq(f.text, "t");
