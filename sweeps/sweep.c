@@ -371,7 +371,8 @@ static pr_status_t advance_all(pr_sweep_t *s, pr_error_t *err)
 }
 
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out, pr_error_t *err)
+                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out,
+                          pr_error_t *err)
 {
     pr_sweep_t *s = pr_alloc(1, sizeof *s);
     pr_status_t status = PR_OK;

@@ -48,7 +48,8 @@ typedef struct pr_sweep_hooks {
  * A configuration that makes other results than those that are there (sweeps/changes.h) is refused, and nothing is
  * touched; with may_replace the tables are moved aside first. Errors: PR_ERR_LOCKED, PR_ERR_NOT_FOUND, PR_ERR_CONFIG, PR_ERR_IO, PR_ERR_UNSUPPORTED (results of another layout). */
 pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int workers, const double *lo,
-                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out, pr_error_t *err);
+                          const double *hi, const pr_sweep_hooks_t *hooks, bool may_replace, pr_sweep_t **out,
+                          pr_error_t *err);
 /* Frees; journals nothing. */
 void pr_sweep_free(pr_sweep_t **s);
 

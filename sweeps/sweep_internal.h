@@ -142,11 +142,11 @@ struct pr_sweep {
     bool asked_again; // whether some must be has been found out
     json_t *pending;  // [[event, line]] not yet in the journal
     pr_phase_t phase;
-    double began, checked;    // monotonic: the start, and the last look at the lock
-    double show_next;         // monotonic: when the front so far may be written again
-    size_t shown;             // evaluations that were done when it was
-    size_t running;           // jobs
-    pr_status_t why;          // why jobs were given up: INCOMPLETE when there is more than one reason
+    double began, checked; // monotonic: the start, and the last look at the lock
+    double show_next;      // monotonic: when the front so far may be written again
+    size_t shown;          // evaluations that were done when it was
+    size_t running;        // jobs
+    pr_status_t why;       // why jobs were given up: INCOMPLETE when there is more than one reason
     pr_sweep_hooks_t hooks;
     long end_done, end_total;
     bool end_stopped;   // the hooks said stop before everything was computed

@@ -269,10 +269,11 @@ static pr_status_t policy_of(const pr_inputs_t *in, int search, int64_t seed, co
     const pr_sweep_policy_t *p = &in->policy[search];
     trainer_t trainer = {in, p->set, seed};
     if (pr_domain_is_product(&p->domain))
-        return pr_fail(err, PR_ERR_USAGE,
-                       "search \"%s\": found weights, but a point of it has %d rows of them and %d parameters; take one of "
-                       "its points (--point)",
-                       in->config->search[search].name, p->domain.rows, p->domain.n_axes);
+        return pr_fail(
+            err, PR_ERR_USAGE,
+            "search \"%s\": found weights, but a point of it has %d rows of them and %d parameters; take one of "
+            "its points (--point)",
+            in->config->search[search].name, p->domain.rows, p->domain.n_axes);
     pr_choice_t at = {.k = p->domain.k, .rows = 1, .w = w};
     return pr_sweep_policy_at(in, p, &at, name_training, &trainer, out, err);
 }

@@ -6,7 +6,8 @@
 
 bool pr_taken_is_one_adapter(const pr_taken_t *t)
 {
-    return t->spec.mix->one_adapter || (t->spec.n == 1 && pr_policy_blocks(&t->spec) == 1 && t->spec.part[0].coefficient[0] == 1);
+    return t->spec.mix->one_adapter ||
+           (t->spec.n == 1 && pr_policy_blocks(&t->spec) == 1 && t->spec.part[0].coefficient[0] == 1);
 }
 
 /* As evaluations make it. */

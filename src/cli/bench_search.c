@@ -402,8 +402,7 @@ static void clear(trial_t *t)
 {
     for (size_t i = 0; i < t->points.n; i++)
         free(t->place[i]);
-    for (size_t i = 0; i < t->n_seen; i++)
-    {
+    for (size_t i = 0; i < t->n_seen; i++) {
         free((int64_t *)(uintptr_t)t->seen[i].point);
         free(t->told[i]);
     }

@@ -9,8 +9,8 @@
 #include "sweeps/place.h"
 
 #include <math.h>
-#include <string.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct options {
     const char *dir, *out, *point, *search, *aggregate, *as;

@@ -114,8 +114,8 @@ static pr_status_t read_names(front_t *f, const char *path, pr_error_t *err)
 }
 
 // {"a": 1, "b": 2} -> out [K]; null stands for a number that JSON does not have.
-static pr_status_t read_numbers(const char *const *name, int n, const json_t *object, const char *key, const char *where,
-                                double *out, pr_error_t *err)
+static pr_status_t read_numbers(const char *const *name, int n, const json_t *object, const char *key,
+                                const char *where, double *out, pr_error_t *err)
 {
     for (int i = 0; i < n; i++) {
         const json_t *v = json_object_get(object, name[i]);

@@ -114,12 +114,13 @@ typedef struct pr_config {
     char *path, *dir; // the file read, and its directory: relative names in it are relative to this
     char *name;
     int64_t seed;
-    char *model;                        // directory
-    char *model_name;                   // what adapters call it
-    char *train_prompts, *validation_prompts, *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
-    char *results;                      // directory
-    int n_objectives;                   // K: those that are optimised, which come first
-    int n_scored;                       // and those that are only reported, after them
+    char *model;      // directory
+    char *model_name; // what adapters call it
+    char *train_prompts, *validation_prompts,
+        *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
+    char *results;     // directory
+    int n_objectives;  // K: those that are optimised, which come first
+    int n_scored;      // and those that are only reported, after them
     pr_objective_config_t objective[PR_MAX_OBJECTIVES];
     int n_seeds;
     int64_t seeds[PR_MAX_SEEDS]; // one set of experts each

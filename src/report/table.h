@@ -21,14 +21,14 @@ typedef struct pr_table_point {
     const double *mean; // [K] mean per objective over the evaluation prompts
     const double *se;   // [K] standard error; NaN when there is none (of one prompt)
     int n_prompts;
-    long tokens;          // generated
-    double cut;           // share of the responses that max_new_tokens cut; NaN: not known
-    const char *job;      // identity of the job that evaluated it
-    bool front;           // no point dominates it; of several points with equal values all are on the front
-    bool base;            // the base model, or an expert alone: beside the points, never on the front
+    long tokens;     // generated
+    double cut;      // share of the responses that max_new_tokens cut; NaN: not known
+    const char *job; // identity of the job that evaluated it
+    bool front;      // no point dominates it; of several points with equal values all are on the front
+    bool base;       // the base model, or an expert alone: beside the points, never on the front
     const double *reported, *reported_se; // [n_report] as mean and se, of objectives that nothing aims at
-    int rows;             // of weights, one per block of layers; 0 counts as 1
-    const json_t *params; // what else a search chose, {name: value}; NULL: nothing
+    int rows;                             // of weights, one per block of layers; 0 counts as 1
+    const json_t *params;                 // what else a search chose, {name: value}; NULL: nothing
 } pr_table_point_t;
 
 typedef struct pr_table {

@@ -254,9 +254,9 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     }
     free(all);
     if (first)
-        status = pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi,
-                               &(pr_sweep_hooks_t){pr_run_stopping, source_tick, r},
-                               r->hooks->may_replace, &r->sweep, err);
+        status =
+            pr_sweep_open(r->config, &r->inputs, pr_team_count(&r->shape, size, NULL), lo, hi,
+                          &(pr_sweep_hooks_t){pr_run_stopping, source_tick, r}, r->hooks->may_replace, &r->sweep, err);
     if (first && status == PR_OK && r->hooks->started) {
         char *text =
             pr_sweep_started_text(r->sweep, size, pr_team_count(&r->shape, size, NULL), r->shape.rows, r->shape.cols);

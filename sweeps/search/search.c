@@ -174,8 +174,8 @@ static void take_wanted(pr_replay_t *r, pr_requests_t *out)
     pr_requests_init(out, r->n_want, r->d);
     for (size_t i = 0; i < r->n_want; i++) {
         size_t id = r->want[i].id;
-        pr_requests_set(out, i,
-                        &(pr_request_t){pr_pointset_at(&r->points, id), r->want[i].level, r->prompts[r->want[i].fidelity]});
+        pr_requests_set(
+            out, i, &(pr_request_t){pr_pointset_at(&r->points, id), r->want[i].level, r->prompts[r->want[i].fidelity]});
     }
 }
 

@@ -26,7 +26,7 @@ struct pr_replay {
     const pr_search_t *s;
     const pr_search_spec_t *spec;
     bool *stopped; // has pr_replay_stops been true? Borrowed; NULL: nobody is asked
-    int k, d; // objectives; coordinates of a point
+    int k, d;      // objectives; coordinates of a point
     int n_fidelity;
     int prompts[PR_MAX_LIST]; // of each fidelity
     pr_obs_index_t index;

@@ -14,9 +14,10 @@ static pr_error_t err;
 static const char *const names[] = {"reflection", "=empathy,1", "br\"evity\xff"};
 static const double w0[] = {1.0 / 3, 0.5, 1.0 / 6}, m0[] = {0.9123456789012345, -0.25, 1e-7}, s0[] = {0.01, 0, NAN};
 static const double w1[] = {0, 0, 1}, m1[] = {0.1, 0.2, 0.30000000000000004}, s1[] = {0.001, 0.002, INFINITY};
-static const pr_table_point_t points[] = {{"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL, 0, NULL},
-                                          {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, NULL, NULL, 0, NULL},
-                                          {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, NULL, NULL, 0, NULL}};
+static const pr_table_point_t points[] = {
+    {"p0", "states", 1, 2, w0, m0, s0, 128, 4096, 0.25, "j0", true, false, NULL, NULL, 0, NULL},
+    {"p1", "states", 1, 0, w1, m0, s1, 128, 99, 0, "j0", false, false, NULL, NULL, 0, NULL},
+    {"p2", "+states", 2, 0, w1, m1, s1, 64, 5000000000, NAN, "j1", true, false, NULL, NULL, 0, NULL}};
 static const pr_table_t table = {.k = 3, .objective = names, .point = points, .n = 3};
 
 /* Checks one row of a csv against its point. */
@@ -220,9 +221,10 @@ static int columns_between(const char *s, const char *end)
  * base model and the experts have none; what is left out is said, and where it is to be seen. */
 START_TEST(front_table_cannot_be_misread)
 {
-    static const pr_table_point_t p[] = {{"p0", "states", 1, 2, w0, m0, m1, 128, 4096, 0, "j0", true, false, NULL, NULL, 0, NULL},
-                                         {"p1", "states", 1, 2, w1, m0, m1, 128, 4096, 0, "j1", true, false, NULL, NULL, 0, NULL},
-                                         {"p2", "base", 1, 0, w1, m1, m1, 64, 50, 0, "j2", false, true, NULL, NULL, 0, NULL}};
+    static const pr_table_point_t p[] = {
+        {"p0", "states", 1, 2, w0, m0, m1, 128, 4096, 0, "j0", true, false, NULL, NULL, 0, NULL},
+        {"p1", "states", 1, 2, w1, m0, m1, 128, 4096, 0, "j1", true, false, NULL, NULL, 0, NULL},
+        {"p2", "base", 1, 0, w1, m1, m1, 64, 50, 0, "j2", false, true, NULL, NULL, 0, NULL}};
     const pr_table_t t = {.k = 3, .objective = names, .point = p, .n = 2, .n_searches = 2, .n_seeds = 2};
     char *text = pr_front_table(&t, NULL, 120, 0, "results/x");
     ck_assert_ptr_nonnull(strstr(text, "search  seed  weights"));
@@ -276,7 +278,8 @@ END_TEST
 START_TEST(reported_objectives)
 {
     static const double w[] = {0.25, 0.75}, m[] = {1, 2}, se[] = {0.1, NAN}, r[] = {5, -1}, r_se[] = {0.5, NAN};
-    static const pr_table_point_t p[] = {{"p0", "params", 1, 0, w, m, se, 8, 9, 0, "j0", true, false, r, r_se, 0, NULL}};
+    static const pr_table_point_t p[] = {
+        {"p0", "params", 1, 0, w, m, se, 8, 9, 0, "j0", true, false, r, r_se, 0, NULL}};
     static const char *const two[] = {"a", "b"}, *const judges[] = {"judge", "a guard of many letters"};
     const pr_table_t t = {.k = 2, .objective = two, .point = p, .n = 1, .n_report = 2, .report = judges};
     char file[] = "/tmp/paretorank-test-XXXXXX", *text;

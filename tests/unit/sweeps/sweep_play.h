@@ -128,7 +128,8 @@ static inline pr_status_t play_open(play_t *p, const pr_config_t *c, pr_error_t 
     p->attempts = json_object();
     pr_status_t status = pr_inputs_read(c, &p->inputs, err);
     const double *lo = p->lo ? p->lo : play_lo, *hi = p->hi ? p->hi : play_hi;
-    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, lo, hi, &p->hooks, p->replace, &p->sweep, err) : status;
+    return status == PR_OK ? pr_sweep_open(c, &p->inputs, p->workers, lo, hi, &p->hooks, p->replace, &p->sweep, err)
+                           : status;
 }
 
 static inline void play_close(play_t *p)

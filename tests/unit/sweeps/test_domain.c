@@ -36,9 +36,10 @@ START_TEST(splits_options)
     pr_domain_t d = split("{\"depth\": 3, \"list\": [1, 2]}", "{\"depth\": 3, \"list\": [1, 2]}");
     ck_assert_int_eq(d.n_axes, 0);
     pr_domain_clear(&d);
-    d = split("{\"sort\": [\"c\", \"a\"], \"scale\": {\"from\": -0.5, \"to\": 1.5}, \"depth\": {\"from\": 2, \"to\": 6}, "
-              "\"on\": [true, false], \"list\": []}",
-              "{\"list\": []}");
+    d = split(
+        "{\"sort\": [\"c\", \"a\"], \"scale\": {\"from\": -0.5, \"to\": 1.5}, \"depth\": {\"from\": 2, \"to\": 6}, "
+        "\"on\": [true, false], \"list\": []}",
+        "{\"list\": []}");
     ck_assert_int_eq(d.n_axes, 4); // in the table's order
     ck_assert_str_eq(d.axis[0].name, "depth");
     ck_assert_int_eq(pr_axis_count(&d.axis[0]), 5);
@@ -79,9 +80,10 @@ END_TEST
 /* Every value of a set is found at its own coordinate, and the nearest of each is it. */
 START_TEST(axes_go_both_ways)
 {
-    pr_domain_t d = split("{\"depth\": {\"from\": -1, \"to\": 9}, \"scale\": {\"from\": 0.1, \"to\": 0.9}, \"sort\": [\"b\", "
-                          "\"a\"]}",
-                          "{}");
+    pr_domain_t d =
+        split("{\"depth\": {\"from\": -1, \"to\": 9}, \"scale\": {\"from\": 0.1, \"to\": 0.9}, \"sort\": [\"b\", "
+              "\"a\"]}",
+              "{}");
     int64_t num, den;
     for (int i = 0; i < 11; i++) {
         json_t *value = json_integer(i - 1), *back;
@@ -294,7 +296,7 @@ START_TEST(others_refuse_products)
     product_t *t = product_new(types[_i], "simplex");
     pr_requests_t q = {0};
     t->spec.divisions = t->spec.levels = 2;
-    t->spec.select = (char *)(uintptr_t)"front";
+    t->spec.select = (char *)(uintptr_t) "front";
     ck_assert_int_eq(pr_search_next(&t->search, NULL, 0, &q, &err), PR_ERR_CONFIG);
     ck_assert_ptr_nonnull(strstr(err.text, "leaves scale open; expected one of auto | random | list"));
     ck_assert_int_eq(pr_search_check(&t->search, &err), PR_ERR_CONFIG);
@@ -321,12 +323,13 @@ static pr_status_t list(product_t *t, const char *text)
 
 START_TEST(lists_of_products)
 {
-    static const char *const bad[][2] = {{"1 0 0 1 0.5\n", "found 5 numbers, expected 6: 4 of weights and 2 of parameters"},
-                                         {"1 0 0 1 0.5 a a\n", "found 7 numbers"},
-                                         {"1 0 0 0 0.5 a\n", "row 2: found weights whose sum is 0"},
-                                         {"1 0 x 1 0.5 a\n", "row 2: weight 1: found 'x'"},
-                                         {"1 0 0 1 2 a\n", "scale: found '2', expected one of its values"},
-                                         {"1 0 0 1 0.5 d\n", "sort: found 'd'"}};
+    static const char *const bad[][2] = {
+        {"1 0 0 1 0.5\n", "found 5 numbers, expected 6: 4 of weights and 2 of parameters"},
+        {"1 0 0 1 0.5 a a\n", "found 7 numbers"},
+        {"1 0 0 0 0.5 a\n", "row 2: found weights whose sum is 0"},
+        {"1 0 x 1 0.5 a\n", "row 2: weight 1: found 'x'"},
+        {"1 0 0 1 2 a\n", "scale: found '2', expected one of its values"},
+        {"1 0 0 1 0.5 d\n", "sort: found 'd'"}};
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);

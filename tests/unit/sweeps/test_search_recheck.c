@@ -33,8 +33,7 @@ static int prompts_of(const sim_t *s, const pr_point_t *p)
 static int64_t all_prompts(const sim_t *s)
 {
     int64_t n = 0;
-    for (size_t i = 0; i < s->asked.n; i++)
-    {
+    for (size_t i = 0; i < s->asked.n; i++) {
         pr_point_t p = pr_pointset_at(&s->asked, i);
         n += prompts_of(s, &p);
     }
