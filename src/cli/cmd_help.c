@@ -5,6 +5,8 @@
 #include "cli/glossary.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
+#include "learn/combine.h"
+#include "learn/weigh.h"
 #include "method/method.h"
 #include "objective/objective.h"
 #include "policy/mix.h"
@@ -21,7 +23,8 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb; config, objectives, methods, mixes, searches or glossary (the indicators); or the name of one of "
+           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); or "
+           "the name of one of "
            "them, such as "
            "brevity, "
            "finetune.steps or hypervolume."),
@@ -33,7 +36,8 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | methods | mixes | searches | glossary | NAME] [--man]",
+    .synopsis =
+        "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | NAME] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
                "indicators there are, or what one of them is.",
     .help = "",
@@ -122,6 +126,24 @@ static bool method_entry(size_t i, entry_t *out)
     return i < n;
 }
 
+static bool combiner_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_combiner_t *const *combiner = pr_combiners(&n);
+    if (i < n)
+        *out = (entry_t){combiner[i]->name, combiner[i]->help, combiner[i]->formula, NULL, combiner[i]->options};
+    return i < n;
+}
+
+static bool rule_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_weigher_t *const *rule = pr_weighers(&n);
+    if (i < n)
+        *out = (entry_t){rule[i]->name, rule[i]->help, rule[i]->formula, NULL, rule[i]->options};
+    return i < n;
+}
+
 static bool search_entry(size_t i, entry_t *out)
 {
     size_t n;
@@ -148,6 +170,8 @@ typedef struct topic {
 static const topic_t topics[] = {
     {"objectives", "OBJECTIVES", "objective", objective_entry, pr_objective_page},
     {"methods", "METHODS", "method", method_entry, pr_method_page},
+    {"combiners", "COMBINERS", "combiner of a training's objectives", combiner_entry, NULL}, // on the methods' page
+    {"rules", "WEIGHTING RULES", "weighting rule of a training", rule_entry, NULL},          // likewise
     {"mixes", "MIXES", "mix", mix_entry, pr_mix_page},
     {"searches", "SEARCHES", "search", search_entry, pr_search_page},
     {"glossary", "INDICATORS", "indicator", indicator_entry, NULL}, // `indicators` is a verb
@@ -301,11 +325,12 @@ static void print_verbs(void)
     pr_buf_puts(&b, "usage: paretorank VERB [arguments]\n       mpirun -n N paretorank run SWEEP.cfg\n\n");
     for (const pr_verb_t *v = pr_verbs; v->name; v++)
         pr_buf_printf(&b, "  %-14s%s\n", v->name, v->command->summary);
-    pr_buf_puts(
-        &b, "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
-            "paretorank help objectives (methods, mixes, searches, glossary) what there is of each, paretorank help "
-            "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
-            "Exit codes: " EXIT_CODES ".\n");
+    pr_buf_puts(&b,
+                "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
+                "paretorank help objectives (methods, combiners, rules, mixes, searches, glossary) what there is of "
+                "each, paretorank help "
+                "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
+                "Exit codes: " EXIT_CODES ".\n");
     fold_and_free(&b);
 }
 

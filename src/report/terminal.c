@@ -212,7 +212,7 @@ char *pr_front_table(const pr_table_t *t, const char *const *sample, int columns
     pr_layout_t l = choose(t, shown, max_rows, &left_out);
     l.dir = dir;
     pr_grid_t g = make_grid(t, &l);
-    int whole = pr_grid_width(&g);
+    int whole = pr_grid_width(&g) - (l.id ? g.width[g.cols - 1] + PR_GRID_GAP : 0); // an id may stand below
     if (whole > columns) {
         pr_grid_clear(&g);
         l.se = false;

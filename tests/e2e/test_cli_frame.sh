@@ -78,7 +78,12 @@ for topic in objectives methods mixes searches; do
 done
 expect 0 "" help methods
 holds "one adapter per point, trained for"
-holds "    combine (string; linear; default \"linear\")"
+expect 0 "" help combiners
+holds "minus the largest of w_k times"
+expect 0 "" help rules
+holds "lambda = w"
+expect 0 "" help stch
+holds "stch (weighting rule of a training)"
 expect 0 "" help searches
 holds "Keys that it reads: domain, divisions, budget, fidelity."
 expect 0 "" help mixes
