@@ -196,11 +196,17 @@ static pr_status_t read_policies(const pr_node_t *root, pr_config_t *c, pr_error
         return pr_key_wrong(list, "", "policies", "a list of 1 to 64 groups", err);
     if (pr_node_member(root, "aggregate"))
         return pr_key_wrong(pr_node_member(root, "aggregate"), "", "aggregate", "nothing beside policies", err);
-    for (int i = 0; i < list->n; i++) {
+    pr_node_t *all = NULL;
+    char *family[PR_MAX_POLICIES] = {NULL};
+    pr_status_t status = pr_policies_expand(list, &all, family, err);
+    for (int i = 0; i < all->n; i++) {
+        c->policy[i].family = family[i];
         c->n_policies = i + 1; // pr_config_free clears what a failure leaves behind
-        PR_TRY(read_policy(root, list->child[i], i, c->dir, &c->policy[i], err));
+        if (status == PR_OK)
+            status = read_policy(root, all->child[i], i, c->dir, &c->policy[i], err);
     }
-    return PR_OK;
+    pr_node_free(&all);
+    return status;
 }
 
 /* ---- searches: every search group times every aggregation ---- */
@@ -365,17 +371,22 @@ static pr_status_t add_search(const pr_node_t *root, const pr_node_t *group, con
     return PR_OK;
 }
 
-static pr_status_t find_policy(const pr_config_t *c, const pr_node_t *node, const char *label, int *out,
-                               pr_error_t *err)
+/* Appends those of a name: one, or those that differ in settings of their trainings. */
+static pr_status_t find_policies(const pr_config_t *c, const pr_node_t *node, const char *label, int *which, int *n,
+                                 pr_error_t *err)
 {
     const char *names[PR_MAX_POLICIES];
+    int before = *n;
     if (node->kind != PR_NODE_STRING)
         return pr_key_wrong(node, label, "policy", "the name of a policy, or a list of them", err);
-    for (*out = 0; *out < c->n_policies; ++*out) {
-        names[*out] = c->policy[*out].name;
-        if (strcmp(node->s, names[*out]) == 0)
-            return PR_OK;
+    for (int i = 0; i < c->n_policies; i++) {
+        const pr_policy_config_t *p = &c->policy[i];
+        names[i] = p->family ? p->family : p->name;
+        if ((strcmp(node->s, p->name) == 0 || strcmp(node->s, names[i]) == 0) && *n < PR_MAX_POLICIES)
+            which[(*n)++] = i;
     }
+    if (*n > before)
+        return PR_OK;
     if (pr_unknown("policy", "", node->s, names, (size_t)c->n_policies, NULL, err) != PR_OK)
         pr_fail_in(err, "%s: %spolicy", node->where, label);
     return PR_ERR_CONFIG;
@@ -385,19 +396,17 @@ static pr_status_t find_policy(const pr_config_t *c, const pr_node_t *node, cons
 static pr_status_t add_policies(const pr_node_t *root, const pr_node_t *group, const pr_node_t *named,
                                 const char *label, pr_config_t *c, pr_error_t *err)
 {
-    int which;
-    if (named && named->kind != PR_NODE_LIST) {
-        PR_TRY(find_policy(c, named, label, &which, err));
-        return add_search(root, group, NULL, which, false, label, c, err);
-    }
-    if (named && named->n == 0)
+    int which[PR_MAX_POLICIES], n = 0;
+    if (named && named->kind != PR_NODE_LIST)
+        PR_TRY(find_policies(c, named, label, which, &n, err));
+    if (named && named->kind == PR_NODE_LIST && named->n == 0)
         return pr_key_wrong(named, label, "policy", "one or more", err);
-    for (int i = 0; i < (named ? named->n : c->n_policies); i++) {
-        which = i;
-        if (named)
-            PR_TRY(find_policy(c, named->child[i], label, &which, err));
-        PR_TRY(add_search(root, group, NULL, which, (named ? named->n : c->n_policies) > 1, label, c, err));
-    }
+    for (int i = 0; named && named->kind == PR_NODE_LIST && i < named->n; i++)
+        PR_TRY(find_policies(c, named->child[i], label, which, &n, err));
+    for (; !named && n < c->n_policies; n++)
+        which[n] = n;
+    for (int i = 0; i < n; i++)
+        PR_TRY(add_search(root, group, NULL, which[i], n > 1, label, c, err));
     return PR_OK;
 }
 
@@ -599,6 +608,7 @@ void pr_config_free(pr_config_t **config)
         pr_options_clear(pr_policy_keys, &c->policy[i]);
         pr_options_clear(pr_train_keys, &c->policy[i].train);
         pr_rules_clear(&c->policy[i].train);
+        free(c->policy[i].family);
         free(c->policy[i].mix);
         json_decref(c->policy[i].mix_options);
         json_decref(c->policy[i].options);

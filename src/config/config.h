@@ -76,6 +76,7 @@ typedef struct pr_regmean_config {
 /* How points become policies: `policies` of the file. */
 typedef struct pr_policy_config {
     char *name, *method;
+    char *family;               // of one of several that differ in settings of `train`: their name as written; else NULL
     char *mix;                  // "states", ...
     json_t *mix_options;        // the mix's own keys, not yet resolved against the registry
     json_t *options;            // the method's own keys, likewise

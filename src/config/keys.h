@@ -28,6 +28,10 @@ pr_status_t pr_config_check(pr_config_t *c, pr_error_t *err);
 /* What of that concerns the keys of one search of k objectives alone. path: put before messages. */
 pr_status_t pr_search_complete(const char *path, int k, pr_search_spec_t *s, pr_error_t *err);
 
+/* The policies of a list, those whose `train` has lists of settings once per combination. family [PR_MAX_POLICIES]: of each
+ * its name as written, or NULL where it is one alone; zeroed before, the caller frees each and *out, also after an error.
+ * Errors: PR_ERR_CONFIG. */
+pr_status_t pr_policies_expand(const pr_node_t *list, pr_node_t **out, char **family, pr_error_t *err);
 /* What the keys combine and weigh of a group say, else those of the one that it falls back to (may be NULL). What was read
  * is cleared with pr_rules_clear, also after an error. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,

@@ -37,10 +37,42 @@ void pr_node_free(pr_node_t **node)
     *node = NULL;
 }
 
-static void node_append(pr_node_t *parent, pr_node_t *child)
+void pr_node_append(pr_node_t *parent, pr_node_t *child)
 {
     parent->child = pr_realloc(parent->child, (size_t)parent->n + 1, sizeof *parent->child);
     parent->child[parent->n++] = child;
+}
+
+void pr_node_clear(pr_node_t *node)
+{
+    for (int i = 0; i < node->n; i++)
+        pr_node_free(&node->child[i]);
+    free(node->child);
+    free(node->s);
+    node->child = NULL;
+    node->s = NULL;
+    node->n = 0;
+}
+
+void pr_node_replace(pr_node_t *node, const pr_node_t *by)
+{
+    pr_node_clear(node);
+    node->kind = by->kind;
+    node->array = by->array;
+    node->i = by->i;
+    node->r = by->r;
+    node->s = by->s ? pr_strdup(by->s) : NULL;
+    free(node->where);
+    node->where = pr_strdup(by->where);
+    for (int i = 0; i < by->n; i++)
+        pr_node_append(node, pr_node_copy(by->child[i]));
+}
+
+pr_node_t *pr_node_copy(const pr_node_t *node)
+{
+    pr_node_t *copy = node_new(node->kind, node->name, node->where);
+    pr_node_replace(copy, node);
+    return copy;
 }
 
 static pr_status_t check_utf8(const char *text, const char *where, pr_error_t *err)
@@ -169,7 +201,7 @@ static pr_status_t children_from_setting(const config_setting_t *s, const char *
     for (int i = node->array; i < config_setting_length(s); i++) {
         pr_node_t *child;
         PR_TRY(from_setting(config_setting_get_elem(s, (unsigned)i), path, depth + 1, &child, err));
-        node_append(node, child);
+        pr_node_append(node, child);
     }
     return PR_OK;
 }
@@ -273,12 +305,12 @@ static pr_status_t children_from_json(const json_t *v, int depth, pr_node_t *nod
         if (json_is_null(member))
             continue;
         PR_TRY(from_json(member, name, node->where, depth + 1, &child, err));
-        node_append(node, child);
+        pr_node_append(node, child);
     }
     json_array_foreach(v, i, member)
     {
         PR_TRY(from_json(member, NULL, node->where, depth + 1, &child, err));
-        node_append(node, child);
+        pr_node_append(node, child);
     }
     return PR_OK;
 }
@@ -473,7 +505,7 @@ static void put_child(pr_node_t *parent, int slot, const char *name, pr_node_t *
     free(value->name);
     value->name = name[0] ? pr_strdup(name) : NULL;
     if (slot == parent->n) {
-        node_append(parent, value);
+        pr_node_append(parent, value);
         return;
     }
     pr_node_free(&parent->child[slot]);

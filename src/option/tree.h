@@ -46,5 +46,13 @@ const pr_node_t *pr_node_member(const pr_node_t *group, const char *name);
 /* The node at "a.b.c" below group, or NULL. */
 const pr_node_t *pr_node_find(const pr_node_t *group, const char *path);
 void pr_node_free(pr_node_t **node);
+/* The caller frees. */
+pr_node_t *pr_node_copy(const pr_node_t *node);
+/* Makes a node hold what another holds, under its own name. */
+void pr_node_replace(pr_node_t *node, const pr_node_t *by);
+/* Drops the children. */
+void pr_node_clear(pr_node_t *node);
+/* child is taken over. */
+void pr_node_append(pr_node_t *parent, pr_node_t *child);
 
 #endif

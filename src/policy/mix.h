@@ -117,7 +117,7 @@ struct pr_mix {
 /* ---- the registry ---- */
 
 /* Every mix's line, in the order of help. */
-#define PR_MIX_LIST(X) X(states) X(logits) X(probs) X(params) X(regmean)
+#define PR_MIX_LIST(X) X(states) X(logits) X(probs) X(params) X(regmean) X(power)
 #define PR_MIX_DECLARE(name) extern const pr_mix_t pr_mix_##name;
 PR_MIX_LIST(PR_MIX_DECLARE)
 #undef PR_MIX_DECLARE

@@ -35,9 +35,9 @@ done
 
 # Which option is empty.
 expect 2 "DIR: found an empty text, expected DIR" front ""
-expect 2 "MODEL_DIR: found an empty text, expected DIR" generate "" --prompt x
+expect 2 "DIR: found an empty text, expected DIR" generate "" --prompt x
 expect 2 "--set: found an empty text, expected KEY=VALUE" plan "$cfg" --set ""
-expect 2 "--out: found an empty text, expected ADAPTER_DIR" export "$work" --weights 1,0 --out ""
+expect 2 "--out: found an empty text, expected OUT" export "$work" --weights 1,0 --out ""
 expect 2 "--stop: expected a text that is not empty" generate "$counsel/model" --prompt x --stop ""
 for verb in "generate --prompt" "logits --prompt" "score --text"; do
   expect 3 "${verb#* }: found an empty text, of which the tokenizer makes no token" $verb "" -- "$counsel/model"

@@ -51,7 +51,7 @@ says() { grep -qF -- "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/e
 expect 3 "$paretorank" generate "$dir" --point xyz --prompt x
 says 'found "xyz", expected an id of a point'
 expect 2 "$paretorank" generate "$dir" --point "" --prompt x
-says "points begin with"
+says "--point: found an empty text, expected ID"
 expect 2 "$paretorank" generate "$dir" --prompt x
 says "expected --point ID or --weights"
 expect 2 "$paretorank" generate "$dir" --point "$states" --weights 1,0,0 --prompt x

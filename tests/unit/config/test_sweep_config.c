@@ -170,6 +170,54 @@ START_TEST(searches_times_aggregations)
 }
 END_TEST
 
+/* Lists of settings are policies that differ in them, and searches with each. */
+START_TEST(grids_over_settings)
+{
+    pr_config_t *c = parse(MINIMAL
+                           "finetune = { steps = 7; lr = 0.5; };\n"
+                           "policies = ( { name = \"p\"; method = \"single\"; train = { lr = [1e-4, 0.001]; lora = { r = (2, 4); "
+                           "targets = ( \"q_proj\", \"v_proj\" ); }; weigh = ( \"fixed\", { type = \"stch\"; mu = 0.05; } ); }; "
+                           "}, { name = \"q\"; mix = { type = \"states\"; layer = [0, 3]; }; } );\n"
+                           "search = ( { policy = \"p\"; budget = 4; }, { policy = ( \"q\", \"p-lr-0.001-r-4-weigh-stch\" ); "
+                           "name = \"x\"; budget = 5; } );\n");
+    static const char *const names[] = {"p-lr-0.0001-r-2-weigh-fixed", "p-lr-0.0001-r-2-weigh-stch",
+                                        "p-lr-0.0001-r-4-weigh-fixed", "p-lr-0.0001-r-4-weigh-stch",
+                                        "p-lr-0.001-r-2-weigh-fixed",  "p-lr-0.001-r-2-weigh-stch",
+                                        "p-lr-0.001-r-4-weigh-fixed",  "p-lr-0.001-r-4-weigh-stch"};
+    ck_assert_int_eq(c->n_policies, 9);
+    ck_assert_int_eq(c->n_searches, 10);
+    for (int i = 0; i < 8; i++) {
+        const pr_finetune_config_t *f = &c->policy[i].train;
+        ck_assert_str_eq(c->policy[i].name, names[i]);
+        ck_assert_str_eq(c->search[i].name, names[i]);
+        ck_assert_int_eq(c->search[i].policy, i);
+        ck_assert_double_eq(f->lr, i < 4 ? 1e-4 : 1e-3);
+        ck_assert_int_eq(f->lora_r, i / 2 % 2 ? 4 : 2);
+        ck_assert_int_eq(f->lora_targets.n, 2); // a list by itself
+        ck_assert_int_eq(f->steps, 7);
+        ck_assert((f->weigh != NULL) == (i % 2 == 1));
+        ck_assert(c->policy[i].own_train);
+    }
+    ck_assert_str_eq(c->policy[8].name, "q");
+    ck_assert_double_eq(c->policy[8].train.lr, 0.5);
+    ck_assert(json_is_object(json_object_get(c->policy[8].mix_options, "layer"))); // a range stays one
+    ck_assert_str_eq(c->search[8].name, "x-q");
+    ck_assert_int_eq(c->search[9].policy, 7);
+    char *dump = pr_config_dump(c);
+    pr_config_t *again = parse(dump);
+    same_json(c, again);
+    free(dump);
+    pr_config_free(&again);
+    pr_config_free(&c);
+    refuse("policies = ( { name = \"p\"; train = { lr = (); }; } );", "a.cfg:3: train.lr: found an empty list");
+    refuse("policies = ( { name = \"p\"; train = { lr = ( \"x\", 1.0 ); }; } );", "policies[0].train.lr: found the string");
+    refuse("policies = ( { name = \"p\"; train = { lr = ( 0.1, 0.1 ); }; } );", "policies");
+    refuse("policies = ( { name = \"p\"; train = { steps = ( 1, 2, 3, 4, 5, 6, 7, 8, 9 ); samples = ( 2, 3, 4, 5, 6, 7, 8, 9 "
+           "); }; } );",
+           "policies: found more than 64, with every combination");
+}
+END_TEST
+
 START_TEST(wrong_values_are_located)
 {
     refuse("retries = \"x\";", "/tmp/x/a.cfg:3: retries: found the string \"x\", expected an integer 0 to 100");
@@ -682,6 +730,7 @@ int main(void)
     tcase_add_test(tcase, classes_of_keys);
     tcase_add_test(tcase, all_kinds_are_read);
     tcase_add_test(tcase, searches_times_aggregations);
+    tcase_add_test(tcase, grids_over_settings);
     tcase_add_test(tcase, wrong_values_are_located);
     tcase_add_test(tcase, numbers_that_do_not_fit);
     tcase_add_test(tcase, ends_of_ranges);

@@ -259,6 +259,54 @@ START_TEST(texts)
 }
 END_TEST
 
+/* The power mean against its formula; its ends are mixes that there are. */
+START_TEST(power_means)
+{
+    setup_t s;
+    const double w[] = {0.5, 0.3, 0.2, 0, 0.6, 1.2};
+    static const double exponents[] = {-20, -1, 0, 0.5, 1, 3};
+    double total = 0;
+    setup(&s, "power");
+    size_t n = numbers(&s);
+    float *each[K], *expected = pr_alloc(n, sizeof *expected);
+    for (int k = 0; k < K; k++) {
+        double one[K] = {0};
+        one[k] = 1;
+        total += w[k];
+        each[k] = log_probs(&s.p, one); // one alone is itself
+    }
+    for (size_t x = 0; x < sizeof exponents / sizeof *exponents; x++) {
+        char text[64];
+        double e = exponents[x];
+        snprintf(text, sizeof text, "power; exponent=%g", e);
+        use(&s, text);
+        float *found = log_probs(&s.p, w);
+        for (size_t i = 0; i < n; i++) {
+            double all = 0;
+            for (int k = 0; k < K; k++)
+                all += e == 0 ? w[k] / total * (double)each[k][i] : w[k] / total * exp(e * (double)each[k][i]);
+            expected[i] = (float)(e == 0 ? all : log(all) / e);
+        }
+        pr_log_softmax(prompt_start[1], s.m->config.vocab, expected);
+        same(n, found, expected, 1e-4);
+        free(found);
+    }
+    use(&s, "probs");
+    float *probs = log_probs(&s.p, w);
+    use(&s, "power; exponent=1");
+    float *mean = log_probs(&s.p, w);
+    same(n, mean, probs, 1e-5);
+    use(&s, "power; exponent=-3");
+    decodes(&s, w);
+    for (int k = 0; k < K; k++)
+        free(each[k]);
+    free(probs);
+    free(mean);
+    free(expected);
+    teardown(&s);
+}
+END_TEST
+
 START_TEST(of_logits)
 {
     setup_t s;
@@ -423,6 +471,7 @@ int main(void)
     tcase_add_test(t, registry);
     tcase_add_test(t, texts);
     tcase_add_test(t, of_logits);
+    tcase_add_test(t, power_means);
     tcase_add_test(t, of_states);
     tcase_add_test(t, merged);
     tcase_add_test(t, takes_memory);
