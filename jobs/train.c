@@ -153,6 +153,19 @@ static pr_status_t set_scoring(pr_training_t *t, const pr_job_t *job, pr_error_t
     return status;
 }
 
+/* What is needed to end before all steps are taken. */
+static void set_stop(pr_training_t *t)
+{
+    const json_t *stop = t->f->stop;
+    if (!stop)
+        return;
+    t->patience = (int)json_integer_value(json_object_get(stop, "patience"));
+    t->every = (int)json_integer_value(json_object_get(stop, "every"));
+    t->min_gain = json_number_value(json_object_get(stop, "min_gain"));
+    t->of_worst = strcmp(pr_option_string(stop, "metric"), "worst") == 0;
+    t->kept = pr_alloc(t->adapter->n_data, sizeof *t->kept);
+}
+
 static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
 {
     const pr_team_t *team = t->env->team;
@@ -189,6 +202,7 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     PR_TRY(pr_trainer_new(t->env->model, team, t->adapter, &to, &t->trainer, err));
     trajectory(job->inputs, t->trajectory);
     t->checkpoint = pr_checkpoint_path(pr_content_results(t->env->content), pr_job_train.name, t->trajectory);
+    set_stop(t);
     pr_train_restore(t);
     PR_TRY(pr_train_rules_begin(t, err));
     return PR_OK;
@@ -206,8 +220,12 @@ static pr_status_t check_cancelled(const pr_training_t *t, pr_error_t *err)
 
 static pr_status_t train(pr_training_t *t, pr_error_t *err)
 {
-    while (t->step < t->f->steps) {
+    for (bool end = false;;) {
         pr_status_t status = check_cancelled(t, err);
+        if (status == PR_OK)
+            status = pr_train_look(t, &end, err);
+        if (status == PR_OK && (end || t->step >= t->f->steps))
+            break;
         if (status == PR_OK)
             status = one_step(t, err);
         if (status == PR_ERR_INTERRUPTED)
@@ -253,6 +271,10 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
         json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory, "steps",
                   (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds",
                   pr_json_real(seconds), "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
+    if (t->validation)
+        json_object_set_new(*result, "validation_tokens", json_integer(t->validated));
+    if (t->kept)
+        json_object_set_new(*result, "kept_step", json_integer(t->best_step));
 done:
     free(dir);
     return status;
@@ -263,9 +285,17 @@ static pr_status_t train_run(pr_job_env_t *env, const pr_job_t *job, const pr_jo
 {
     double begin = pr_time_monotonic();
     pr_status_t status = PR_OK;
-    pr_training_t t = {.env = env, .hooks = hooks, .id = job->id, .label = job->label, .epoch = -1};
+    pr_training_t t = {.env = env,
+                       .hooks = hooks,
+                       .id = job->id,
+                       .label = job->label,
+                       .epoch = -1,
+                       .seen_step = -1,
+                       .best_step = -1,
+                       .looked = -1};
     PR_GO(train_setup(&t, job, err));
     PR_GO(train(&t, err));
+    pr_train_keep_best(&t);
     PR_GO(train_finish(&t, pr_time_monotonic() - begin, result, err));
 done:
     pr_trainer_free(&t.trainer);
@@ -274,6 +304,7 @@ done:
     free(t.reward);
     free(t.order);
     free(t.weigh_state);
+    free(t.kept);
     json_decref(t.combine_options);
     json_decref(t.weigh_options);
     return status;

@@ -219,12 +219,14 @@ static void validation_means(const pr_training_t *t, const pr_responses_t *r, co
     }
 }
 
-pr_status_t pr_train_validate(pr_training_t *t, double *mean, pr_error_t *err)
+pr_status_t pr_train_validate(pr_training_t *t, pr_error_t *err)
 {
     const pr_team_t *team = t->env->team;
     int n = t->validation->n;
     pr_decoded_t d = {0};
     pr_responses_t r = {0};
+    if (t->seen_step == t->step)
+        return PR_OK;
     int *prompt_of = pr_alloc((size_t)n, sizeof *prompt_of);
     double *scores = pr_alloc((size_t)n * (size_t)t->scoring.n, sizeof *scores);
     pr_status_t status = PR_OK;
@@ -233,7 +235,8 @@ pr_status_t pr_train_validate(pr_training_t *t, double *mean, pr_error_t *err)
     PR_GO(validation_decode(t, &d, err));
     PR_GO(team->agree(team, pr_responses_make(t->env, t->validation, prompt_of, &d, &r, err), err));
     PR_GO(pr_responses_score(t->env, &t->scoring, &r, scores, err));
-    validation_means(t, &r, scores, mean);
+    validation_means(t, &r, scores, t->seen);
+    t->seen_step = t->step;
     t->validated += d.generated;
 done:
     pr_responses_clear(&r);

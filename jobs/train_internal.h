@@ -32,6 +32,15 @@ typedef struct pr_training {
     double lambda[PR_MAX_OBJECTIVES];                    // of the last step, by term
     const pr_prompt_set_t *validation;                   // NULL: none are asked for
     int64_t validated;                                   // tokens generated on those
+    double seen[PR_MAX_OBJECTIVES];                      // [n_term] what they gave
+    long seen_step;                                      // at which step; -1: not yet
+    /* Of a training that may end before its steps. */
+    int patience, every, worse; // worse: looks without a gain since the best
+    double min_gain, best;
+    bool of_worst;
+    long best_step; // -1: none yet
+    long looked;    // the step of the last look; -1: none yet
+    float *kept;    // [adapter->n_data] as it was then; NULL: it takes all its steps
     pr_kl_t kl_estimator;
     pr_rng_key_t prompt_key, rollout_key, weigh_key;
     pr_adapter_t *adapter;
@@ -80,8 +89,9 @@ pr_status_t pr_train_roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *
 pr_status_t pr_train_score(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
 /* Prompt and response of every sequence, one after the other, as the trainer wants them. */
 void pr_train_join(pr_training_t *t, pr_step_batch_t *b);
-/* mean [n_term] of the reward's terms, turned, of one response to each validation prompt, by the most likely tokens. */
-pr_status_t pr_train_validate(pr_training_t *t, double *mean, pr_error_t *err);
+/* t->seen: means of the reward's terms, turned, of one response to each validation prompt, by the most likely tokens; once
+ * per step. */
+pr_status_t pr_train_validate(pr_training_t *t, pr_error_t *err);
 
 /* ---- what is climbed (train_reward.c) ---- */
 pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err);
@@ -89,6 +99,10 @@ pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err);
 pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err);
 /* From scores to advantages. */
 pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
+/* Looks at the validation prompts when it is time; *end: nothing is gained any more. */
+pr_status_t pr_train_look(pr_training_t *t, bool *end, pr_error_t *err);
+/* Takes the best step's adapter, once all steps are taken. */
+void pr_train_keep_best(pr_training_t *t);
 /* One step of the optimizer on what was sampled. */
 pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err);
 

@@ -42,13 +42,14 @@ static double working_bytes(const pr_train_settings_t *f, const pr_train_how_t *
            pr_memory_logits(&s, 16, streams, 1);
 }
 
-/* Each objective's own gradient, and what stands beside them, where the rule asks for them. */
+/* Each objective's own gradient, and what stands beside them, where the rule asks for them; the best step's adapter, where
+ * a training may end before its steps. */
 static double channel_bytes(const pr_train_inputs_t *in, const pr_adapter_t *a)
 {
     const pr_weigher_t *w;
     const json_t *name = json_is_string(in->set.weigh) ? in->set.weigh : json_object_get(in->set.weigh, "type");
     bool any = name && pr_weigher_find(json_string_value(name), &w, NULL) == PR_OK && w->gram;
-    return any ? 4.0 * (double)a->n_data * (in->n_term + 2) : 0;
+    return 4.0 * (double)a->n_data * ((any ? in->n_term + 2 : 0) + (in->set.stop != NULL));
 }
 
 pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes, pr_job_memory_t *out,

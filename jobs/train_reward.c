@@ -64,7 +64,7 @@ static void find_ranges(pr_training_t *t)
 }
 
 typedef struct seen {
-    double w[PR_MAX_OBJECTIVES], validation[PR_MAX_OBJECTIVES];
+    double w[PR_MAX_OBJECTIVES];
     pr_weigh_in_t in;
 } seen_t;
 
@@ -85,8 +85,8 @@ static pr_status_t look(pr_training_t *t, const pr_step_batch_t *b, seen_t *s, p
                             .options = t->weigh_options};
     if (!t->weigher->validation || !b || t->step % pr_option_int(t->weigh_options, "every") != 0)
         return PR_OK;
-    PR_TRY(pr_train_validate(t, s->validation, err));
-    s->in.validation = s->validation;
+    PR_TRY(pr_train_validate(t, err));
+    s->in.validation = t->seen;
     return PR_OK;
 }
 
@@ -124,6 +124,45 @@ static pr_status_t weigh(pr_training_t *t, const pr_step_batch_t *b, pr_error_t 
             return pr_fail(err, PR_ERR_NUMERIC, "weigh = \"%s\": weight %d is %g", t->weigher->name, j + 1, lambda[j]);
     memcpy(t->lambda, lambda, (size_t)t->in.n_term * sizeof *lambda);
     return PR_OK;
+}
+
+/* ---- when to end ---- */
+
+static double worth(const pr_training_t *t)
+{
+    double sum = 0, worst = INFINITY;
+    for (int j = 0; j < t->in.n_term; j++) {
+        double range = t->hi[j] - t->lo[j];
+        sum += t->in.term[j].weight * t->seen[j];
+        worst = fmin(worst, isfinite(range) && range > 0 ? (t->seen[j] - t->lo[j]) / range : t->seen[j]);
+    }
+    return t->of_worst ? worst : sum;
+}
+
+pr_status_t pr_train_look(pr_training_t *t, bool *end, pr_error_t *err)
+{
+    *end = t->kept && t->worse >= t->patience;
+    if (!t->kept || *end || (t->step % t->every != 0 && t->step < t->f->steps) || t->looked == t->step)
+        return PR_OK;
+    PR_TRY(pr_train_validate(t, err));
+    double now = worth(t);
+    t->looked = t->step;
+    if (t->best_step < 0 || now > t->best + t->min_gain) {
+        t->best = now;
+        t->best_step = t->step;
+        t->worse = 0;
+        memcpy(t->kept, t->adapter->data, t->adapter->n_data * sizeof *t->kept);
+    } else {
+        t->worse++;
+    }
+    *end = t->worse >= t->patience;
+    return PR_OK;
+}
+
+void pr_train_keep_best(pr_training_t *t)
+{
+    if (t->kept && t->best_step >= 0)
+        memcpy(t->adapter->data, t->kept, t->adapter->n_data * sizeof *t->kept);
 }
 
 /* ---- scores ---- */

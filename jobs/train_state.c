@@ -35,11 +35,21 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
         json_object_set_new(meta, "lambda", pr_json_reals(t->lambda, (size_t)t->in.n_term));
     if (t->validation)
         json_object_set_new(meta, "validated", json_integer(t->validated));
+    if (t->kept)
+        json_object_set_new(meta, "stop",
+                            json_pack("{s:o, s:I, s:I, s:i}", "best", pr_json_real(t->best), "best_step",
+                                      (json_int_t)t->best_step, "looked", (json_int_t)t->looked, "worse", t->worse));
     pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
                         {"adamw.m", sizeof(float), o->n, o->m},
                         {"adamw.v", sizeof(float), o->n, o->v},
-                        {"weigh", sizeof(double), t->n_weigh, t->weigh_state}};
-    pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, t->n_weigh > 0 ? 4 : 3, err);
+                        {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
+                        {"best", sizeof(float), t->adapter->n_data, t->kept}};
+    size_t n = 3;
+    if (t->n_weigh > 0)
+        n++;
+    if (t->kept)
+        s[n++] = s[4];
+    pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, n, err);
     json_decref(meta);
     return status;
 }
@@ -74,6 +84,23 @@ static void restore_weights(pr_training_t *t, const json_t *lambda)
             t->lambda[j] = json_number_value(json_array_get(lambda, (size_t)j));
 }
 
+static pr_status_t restore_best(pr_training_t *t, const pr_checkpoint_t *c, pr_error_t *err)
+{
+    const json_t *stop = json_object_get(c->meta, "stop");
+    const void *kept;
+    int64_t best_step, looked, worse;
+    PR_TRY(pr_json_get_real(stop, "best", NAN, &t->best, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(stop, "best_step", -1, &best_step, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(stop, "looked", -1, &looked, t->checkpoint, err));
+    PR_TRY(pr_json_get_int(stop, "worse", 0, &worse, t->checkpoint, err));
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "best", sizeof(float), t->adapter->n_data, &kept, err));
+    memcpy(t->kept, kept, t->adapter->n_data * sizeof *t->kept);
+    t->best_step = best_step;
+    t->looked = looked;
+    t->worse = (int)worse;
+    return PR_OK;
+}
+
 static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_error_t *err)
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
@@ -103,6 +130,8 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
         memcpy(t->weigh_state, weigh, t->n_weigh * sizeof(double));
         restore_weights(t, json_object_get(c->meta, "lambda"));
     }
+    if (t->kept)
+        PR_TRY(restore_best(t, c, err));
     PR_TRY(pr_json_get_int(c->meta, "validated", 0, &t->validated, t->checkpoint, err));
     memcpy(t->adapter->data, adapter, t->adapter->n_data * sizeof(float));
     memcpy(o->m, m, o->n * sizeof(float));
@@ -154,4 +183,16 @@ void pr_train_restore(pr_training_t *t)
     team->broadcast(team, t->lambda, sizeof t->lambda);
     if (t->n_weigh > 0)
         team->broadcast(team, t->weigh_state, t->n_weigh * sizeof *t->weigh_state);
+    if (!t->kept)
+        return;
+    struct {
+        double best;
+        int64_t best_step, looked, worse;
+    } stop = {t->best, t->best_step, t->looked, t->worse};
+    team->broadcast(team, &stop, sizeof stop);
+    t->best = stop.best;
+    t->best_step = stop.best_step;
+    t->looked = stop.looked;
+    t->worse = (int)stop.worse;
+    team->broadcast(team, t->kept, t->adapter->n_data * sizeof *t->kept);
 }

@@ -494,12 +494,18 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     json_t *weigh =
                t.n_term > 1 ? rule_for(set->weigh, c->n_objectives, wish->w) : NULL, // of one alone the weight is 1
         *combine = rule_for(set->combine, c->n_objectives, wish->w);
+    json_t *early = set->stop_patience > 0 ? json_pack("{s:i, s:i, s:o, s:s}", "patience", set->stop_patience, "every",
+                                                       set->stop_every, "min_gain", pr_json_real(set->stop_gain),
+                                                       "metric", set->stop_worst ? "worst" : "reward")
+                                           : NULL;
     t.set.weigh = weigh;
+    t.set.stop = early;
     t.set.combine = combine;
-    if (t.set.weigh && asks_validation(set))
+    if (early || (t.set.weigh && asks_validation(set)))
         memcpy(t.validation, in->validation, sizeof t.validation);
     json_t *v = pr_train_pack(&t);
     json_decref(weigh);
+    json_decref(early);
     json_decref(combine);
     json_decref(targets);
     json_decref(stop);

@@ -87,6 +87,11 @@ static pr_status_t check_validation(const pr_config_t *c, pr_error_t *err)
         const pr_finetune_config_t *f = policy >= 0 ? &c->policy[policy].train : &c->finetune;
         const pr_weigher_t *w;
         PR_TRY(pr_finetune_weigher(f, &w, err));
+        if (f->stop_patience > 0)
+            return pr_fail(
+                err, PR_ERR_CONFIG,
+                "%s: prompts.validation: missing; stop.patience asks how a training does on prompts of their own",
+                c->path);
         if (w->validation)
             return pr_fail(err, PR_ERR_CONFIG,
                            "%s: prompts.validation: missing; weigh = \"%s\" asks how a training does "

@@ -47,6 +47,10 @@ typedef struct pr_finetune_config {
     double clip_norm;   // global gradient norm; 0: off
     json_t *combine;    // a combiner's name, or {"type": name, options}
     json_t *weigh;      // the same of a weighting rule; NULL: "fixed"
+    int stop_patience;  // validations without a gain that end a training; 0: never
+    int stop_every;     // steps between validations
+    double stop_gain;   // what counts as one
+    bool stop_worst;    // of the objective that does worst, in its range; else of what is climbed
     char *loss_norm;    // "token": mean over the step's tokens; "sequence": sum over a response, mean over responses
     int lora_r;
     double lora_alpha;
@@ -76,10 +80,10 @@ typedef struct pr_regmean_config {
 /* How points become policies: `policies` of the file. */
 typedef struct pr_policy_config {
     char *name, *method;
-    char *family;               // of one of several that differ in settings of `train`: their name as written; else NULL
-    char *mix;                  // "states", ...
-    json_t *mix_options;        // the mix's own keys, not yet resolved against the registry
-    json_t *options;            // the method's own keys, likewise
+    char *family;        // of one of several that differ in settings of `train`: their name as written; else NULL
+    char *mix;           // "states", ...
+    json_t *mix_options; // the mix's own keys, not yet resolved against the registry
+    json_t *options;     // the method's own keys, likewise
     pr_finetune_config_t train; // of its trainings: those of `finetune` with what `train` says
     bool own_train;             // it says anything
 } pr_policy_config_t;

@@ -74,6 +74,19 @@
             STRING, p "weigh", "\"fixed\"",                                                                            \
             "With what weights the objectives of a training go into each step: a rule's name, or a group { type = "    \
             "NAME; ... } with its options (paretorank help methods)."),                                                \
+        INT(p "stop.patience", at(stop_patience), "0", 0, INT_MAX,                                                     \
+            "So many looks at prompts.validation without a gain end a training before its `steps`, and its best step " \
+            "is "                                                                                                      \
+            "what is kept; 0: never."),                                                                                \
+        INT(p "stop.every", at(stop_every), "10", 1, INT_MAX,                                                          \
+            "Steps between these looks, the first before the first "                                                   \
+            "step."),                                                                                                  \
+        NUM_OR_0(p "stop.min_gain", at(stop_gain), "0.0", 1e-30, 1e30,                                                 \
+                 "What counts as a gain must be more than this."),                                                     \
+        SWITCH(p "stop.metric", at(stop_worst), "\"reward\"", "reward|worst",                                          \
+               "What has to gain: the mean of the objectives by their preference weights, or the one that does "       \
+               "worst, as a "                                                                                          \
+               "share of its range."),                                                                                 \
         CHOICE(p "loss_norm", at(loss_norm), "\"token\"", "token|sequence",                                            \
                "The loss: mean over the step's tokens, or the sum over a response averaged over responses."),          \
         INT(p "lora.r", at(lora_r), "8", 1, 4096, "Rank of the adapter."),                                             \

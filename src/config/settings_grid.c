@@ -40,10 +40,12 @@ static pr_status_t find_lists(const pr_node_t *group, const char *before, grid_t
         pr_buf_printf(&path, "%s%s%s", before, before[0] ? "." : "", node->name);
         bool known = is_grid(path.data);
         if (node->kind == PR_NODE_LIST && known && node->n == 0) {
-            status = pr_fail(err, PR_ERR_CONFIG, "%s: train.%s: found an empty list, expected a value, or values to try",
-                             node->where, path.data);
+            status =
+                pr_fail(err, PR_ERR_CONFIG, "%s: train.%s: found an empty list, expected a value, or values to try",
+                        node->where, path.data);
         } else if (node->kind == PR_NODE_LIST && known && g->n == MOST) {
-            status = pr_fail(err, PR_ERR_CONFIG, "%s: train.%s: found more than %d lists", node->where, path.data, MOST);
+            status =
+                pr_fail(err, PR_ERR_CONFIG, "%s: train.%s: found more than %d lists", node->where, path.data, MOST);
         } else if (node->kind == PR_NODE_LIST && known) {
             g->list[g->n] = node;
             g->path[g->n++] = pr_strdup(path.data);
@@ -110,8 +112,10 @@ static pr_status_t expand(const pr_node_t *policy, pr_node_t *list, char **famil
     for (int j = 0; j < g.n && n <= PR_MAX_POLICIES; j++)
         n *= g.list[j]->n;
     if (status == PR_OK && list->n + n > PR_MAX_POLICIES)
-        status = pr_fail(err, PR_ERR_CONFIG, "%s: policies: found more than %d, with every combination of what train has "
-                         "lists of", policy->where, PR_MAX_POLICIES);
+        status = pr_fail(err, PR_ERR_CONFIG,
+                         "%s: policies: found more than %d, with every combination of what train has "
+                         "lists of",
+                         policy->where, PR_MAX_POLICIES);
     for (int i = 0; status == PR_OK && i < (int)n; i++) {
         family[list->n] = g.n > 0 ? pr_strdup(name->s) : NULL;
         pr_node_append(list, g.n > 0 ? combination(policy, &g, i) : pr_node_copy(policy));

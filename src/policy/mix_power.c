@@ -14,8 +14,9 @@ static const pr_option_t options[] = {
      .dflt = "0.0",
      .min = -20,
      .max = 20,
-     .help = "1: the mean, as probs; 0: the geometric mean, the limit; -1: the harmonic mean. Less than 0 lets every part "
-             "veto a token, more lets the surest part decide."},
+     .help =
+         "1: the mean, as probs; 0: the geometric mean, the limit; -1: the harmonic mean. Less than 0 lets every part "
+         "veto a token, more lets the surest part decide."},
     {0},
 };
 
@@ -60,8 +61,9 @@ static void power_combine(const pr_mix_plan_t *plan, const pr_mix_rows_t *r, flo
 const pr_mix_t pr_mix_power = {
     .name = "power",
     .formula = "(sum (w_k / sum w) p_k^e)^(1/e), normalised; e = 0: product of p_k^(w_k / sum w)",
-    .help = "The power mean of the distributions, at the price of a head per part: what experts that were trained against "
-            "another divergence than the reverse KL are combined by.",
+    .help =
+        "The power mean of the distributions, at the price of a head per part: what experts that were trained against "
+        "another divergence than the reverse KL are combined by.",
     .options = options,
     .plan = power_plan,
     .combine = power_combine,

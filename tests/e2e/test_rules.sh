@@ -86,6 +86,29 @@ sweep team 'weigh = "cagrad";'
 sed -i 's/checkpoint_every = 1;/checkpoint_every = 1; team = { rows = 2; cols = 1; };/' "$work/team.cfg"
 run 3 team
 
+# A training that does not gain ends before its steps, and its best step is what is kept: the same however it was stopped.
+stop='lr = 0.3; steps = 8; stop = { patience = 2; every = 1; };'
+sweep early "$stop"
+run 1 early
+grep '"event":"job_done"' "$work/early/journal.jsonl" | grep '"kept_step":' >"$work/kept"
+[ "$(wc -l <"$work/kept")" -eq 2 ] || fail "early: $(wc -l <"$work/kept") trainings say which step was kept"
+while read -r line; do
+  kept=$(echo "$line" | grep -o '"kept_step":[0-9]*' | cut -d: -f2)
+  steps=$(echo "$line" | grep -o '"steps":[0-9]*' | cut -d: -f2)
+  [ "$steps" -eq $((kept + 2)) ] || [ "$steps" -eq 8 ] || fail "early: kept step $kept, ended at $steps"
+  [ "$steps" -lt 8 ] && ended=1
+done <"$work/kept"
+[ "${ended-}" ] || fail "early: no training ended before its steps"
+sweep early-again "$stop"
+hold_at told:step 2
+mpirun -q -n 1 "$paretorank" run "$work/early-again.cfg" >"$work/out" 2>"$work/err" &
+held $!
+kill_tree $!
+run 3 early-again
+same_file "$work/early-again/cells.csv" "$work/early/cells.csv"
+sweep early-worst "lr = 0.3; steps = 4; stop = { patience = 1; every = 2; min_gain = 0.01; metric = \"worst\"; };"
+run 2 early-worst
+
 # What does not fit is told before anything is trained.
 refuse() { # TRAIN EXPECTED
   sweep bad "$1"
@@ -103,3 +126,7 @@ sweep bad 'weigh = "exp3";'
 sed -i 's/validation = "[^"]*"; //' "$work/bad.cfg"
 expect 2 "$paretorank" plan "$work/bad.cfg"
 grep -qF 'prompts.validation: missing; weigh = "exp3" asks' "$work/err" || fail "no word of prompts.validation"
+sweep bad "$stop"
+sed -i 's/validation = "[^"]*"; //' "$work/bad.cfg"
+expect 2 "$paretorank" plan "$work/bad.cfg"
+grep -qF 'prompts.validation: missing; stop.patience asks' "$work/err" || fail "no word of prompts.validation"

@@ -173,13 +173,13 @@ END_TEST
 /* Lists of settings are policies that differ in them, and searches with each. */
 START_TEST(grids_over_settings)
 {
-    pr_config_t *c = parse(MINIMAL
-                           "finetune = { steps = 7; lr = 0.5; };\n"
-                           "policies = ( { name = \"p\"; method = \"single\"; train = { lr = [1e-4, 0.001]; lora = { r = (2, 4); "
-                           "targets = ( \"q_proj\", \"v_proj\" ); }; weigh = ( \"fixed\", { type = \"stch\"; mu = 0.05; } ); }; "
-                           "}, { name = \"q\"; mix = { type = \"states\"; layer = [0, 3]; }; } );\n"
-                           "search = ( { policy = \"p\"; budget = 4; }, { policy = ( \"q\", \"p-lr-0.001-r-4-weigh-stch\" ); "
-                           "name = \"x\"; budget = 5; } );\n");
+    pr_config_t *c = parse(
+        MINIMAL "finetune = { steps = 7; lr = 0.5; };\n"
+                "policies = ( { name = \"p\"; method = \"single\"; train = { lr = [1e-4, 0.001]; lora = { r = (2, 4); "
+                "targets = ( \"q_proj\", \"v_proj\" ); }; weigh = ( \"fixed\", { type = \"stch\"; mu = 0.05; } ); }; "
+                "}, { name = \"q\"; mix = { type = \"states\"; layer = [0, 3]; }; } );\n"
+                "search = ( { policy = \"p\"; budget = 4; }, { policy = ( \"q\", \"p-lr-0.001-r-4-weigh-stch\" ); "
+                "name = \"x\"; budget = 5; } );\n");
     static const char *const names[] = {"p-lr-0.0001-r-2-weigh-fixed", "p-lr-0.0001-r-2-weigh-stch",
                                         "p-lr-0.0001-r-4-weigh-fixed", "p-lr-0.0001-r-4-weigh-stch",
                                         "p-lr-0.001-r-2-weigh-fixed",  "p-lr-0.001-r-2-weigh-stch",
@@ -210,9 +210,11 @@ START_TEST(grids_over_settings)
     pr_config_free(&again);
     pr_config_free(&c);
     refuse("policies = ( { name = \"p\"; train = { lr = (); }; } );", "a.cfg:3: train.lr: found an empty list");
-    refuse("policies = ( { name = \"p\"; train = { lr = ( \"x\", 1.0 ); }; } );", "policies[0].train.lr: found the string");
+    refuse("policies = ( { name = \"p\"; train = { lr = ( \"x\", 1.0 ); }; } );",
+           "policies[0].train.lr: found the string");
     refuse("policies = ( { name = \"p\"; train = { lr = ( 0.1, 0.1 ); }; } );", "policies");
-    refuse("policies = ( { name = \"p\"; train = { steps = ( 1, 2, 3, 4, 5, 6, 7, 8, 9 ); samples = ( 2, 3, 4, 5, 6, 7, 8, 9 "
+    refuse("policies = ( { name = \"p\"; train = { steps = ( 1, 2, 3, 4, 5, 6, 7, 8, 9 ); samples = ( 2, 3, 4, 5, 6, "
+           "7, 8, 9 "
            "); }; } );",
            "policies: found more than 64, with every combination");
 }
