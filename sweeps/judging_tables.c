@@ -227,8 +227,10 @@ char *pr_judging_table(const pr_judging_t *j)
         const pr_taken_t *t = i > 0 ? &j->taken[rows.point[i - 1]] : NULL;
         const double *value = i > 0 ? value_of(j, rows.point[i - 1]) : NULL;
         pr_buf_t w = {0};
-        for (size_t k = 0; k < w_n && t; k++)
-            pr_buf_printf(&w, "%.3f ", json_number_value(weight_of(j, t, k)));
+        for (size_t k = 0; k < w_n && t; k++) {
+            const json_t *one = weight_of(j, t, k); // of blocks of layers there are several: in its policy
+            json_is_number(one) ? pr_buf_printf(&w, "%.3f ", json_number_value(one)) : pr_buf_puts(&w, "–     ");
+        }
         pr_buf_printf(&b, "%-10.8s", t ? t->point : "point");
         put_cell(&b, t ? t->search : "search", SEARCH);
         put_cell(&b, t ? w.data : "weights", WEIGHT * (int)w_n + 2);

@@ -139,12 +139,12 @@ for name in gpt2 llama qwen2 smollm2 extra-gpt2-wide extra-mistral extra-qwen3; 
 name = "x"; model = "$m"; prompts = { eval = "$work/p.jsonl"; };
 objectives = ( { name = "one"; type = "brevity"; adapter = "$m/adapters/${adapters[0]}"; }, { name = "two"; type = "brevity"; adapter = "$m/adapters/${adapters[1]}"; } );
 C
-  expect 0 "a model" export "$work/given-$name" --weights 0.7,0.4 --aggregate params --out "$work/model-$name" --as model
+  expect 0 "a model" export "$work/given-$name" --weights 0.6,0.4 --aggregate params --out "$work/model-$name" --as model
   expect 0 "" logits "$work/model-$name" --ids 42,100,258 --json
   cp "$work/out" "$work/one.json"
   expect 0 "" logits "$m" --ids 42,100,258 --json
   cp "$work/out" "$work/two.json"
-  expect 0 "" logits "$m" --ids 42,100,258 --adapter "$m/adapters/${adapters[0]}" --adapter "$m/adapters/${adapters[1]}" --weights 0.7,0.4 --aggregate params --json
+  expect 0 "" logits "$m" --ids 42,100,258 --adapter "$m/adapters/${adapters[0]}" --adapter "$m/adapters/${adapters[1]}" --weights 0.6,0.4 --aggregate params --json
   python3 - "$m" "$work/one.json" "$work/two.json" "$work/out" <<'P' || fail "the merged model of $name"
 import glob, json, struct, sys
 merged, base, policy = (json.load(open(p))["logits"] for p in sys.argv[2:])
