@@ -75,7 +75,7 @@ run judged three 3
 for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/judged/$file" "$work/three/$file"; done
 expect 0 "$paretorank" front "$work/judged"
 grep -Eq 'weights +empathy +distinct +\(length\) +\(fluency\)' "$work/out" || fail "front: $(cat "$work/out")"
-grep -Eq '^states .* [0-9]+\.[0-9]{3}( ± [0-9.–]+)? +0\.[0-9]{3}' "$work/out" || fail "front: $(cat "$work/out")"
+grep -Eq '^1 +states .* [0-9]+\.[0-9]{3}( ± [0-9.–]+)? +0\.[0-9]{3}' "$work/out" || fail "front: $(cat "$work/out")"
 want "who was trained" "$(ls "$work/judged/experts" | tr '\n' ' ')" "distinct-s1 empathy-s1 "
 grep -q '"event":"step".*"reward":\[[^],]*,[^],]*\]' "$work/judged/journal.jsonl" || fail "a step tells of other than the two objectives"
 
