@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "jobs/artifact.h"
 #include "jobs/env.h"
+#include "jobs/history.h"
 #include "jobs/kind.h"
 #include "learn/algorithm.h"
 #include "learn/combine.h"
@@ -51,14 +52,15 @@ typedef struct pr_training {
     pr_adapter_t *adapter;
     pr_trainer_t *trainer;
     char trajectory[PR_HASH_HEX];
-    char *checkpoint; // path
-    long step;        // steps done
-    long tokens;      // generated so far
-    double *reward;   // [scoring.n] means of the last step
-    double cut;       // share of its responses that max_new_tokens cut
-    int64_t taught;   // steps with two responses to one prompt of unlike reward; the leader's
-    int *order;       // [prompts->n] permutation of the epoch
-    long epoch;       // whose permutation `order` is; -1: none
+    char *checkpoint;     // path
+    long step;            // steps done
+    long tokens;          // generated so far
+    double *reward;       // [scoring.n] means of the last step
+    double cut;           // share of its responses that max_new_tokens cut
+    int64_t taught;       // steps with two responses to one prompt of unlike reward; the leader's
+    int *order;           // [prompts->n] permutation of the epoch
+    long epoch;           // whose permutation `order` is; -1: none
+    pr_history_t history; // the leader's
 } pr_training_t;
 
 /* The B prompts of one step and what was sampled for them; what is left out is not among the sequences. */
@@ -331,10 +333,27 @@ static double climbed(const pr_training_t *t)
     return sum;
 }
 
-static void tell_step(const pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
+static void keep_step(pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b)
+{
+    double *row = pr_history_add(&t->history);
+    row[PR_STEP_step] = (double)t->step;
+    row[PR_STEP_climbed] = climbed(t);
+    row[PR_STEP_loss] = s->loss;
+    row[PR_STEP_kl] = s->kl;
+    row[PR_STEP_entropy] = s->entropy;
+    row[PR_STEP_grad_norm] = s->grad_norm;
+    row[PR_STEP_lr] = s->lr;
+    row[PR_STEP_length] = (double)s->tokens / b->n_seq;
+    row[PR_STEP_cut] = t->cut;
+    row[PR_STEP_tokens] = (double)s->tokens;
+    memcpy(row + PR_STEP_COLUMNS, t->reward, (size_t)t->scoring.n * sizeof *row);
+}
+
+static void tell_step(pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
 {
     if (!pr_team_is_leader(t->env->team))
         return;
+    keep_step(t, s, b);
     json_t *e = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
                           "step", (json_int_t)t->step, "steps", t->f->steps, "reward", reward_json(t), "climbed",
                           pr_json_real(climbed(t)), "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl), "entropy",
@@ -378,8 +397,10 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
                              pr_json_real(t->cut), "taught", (json_int_t)t->taught);
     pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
                         {"adamw.m", sizeof(float), o->n, o->m},
-                        {"adamw.v", sizeof(float), o->n, o->v}};
-    pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, 3, err);
+                        {"adamw.v", sizeof(float), o->n, o->v},
+                        pr_history_section(&t->history)};
+    pr_history_meta(&t->history, meta);
+    pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, sizeof s / sizeof *s, err);
     json_decref(meta);
     return status;
 }
@@ -432,6 +453,7 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adapter", sizeof(float), t->adapter->n_data, &adapter, err));
     PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.m", sizeof(float), o->n, &m, err));
     PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.v", sizeof(float), o->n, &v, err));
+    PR_TRY(pr_history_restore(&t->history, c, t->checkpoint, (long)step, err));
     memcpy(t->adapter->data, adapter, t->adapter->n_data * sizeof(float));
     memcpy(o->m, m, o->n * sizeof(float));
     memcpy(o->v, v, o->n * sizeof(float));
@@ -548,6 +570,9 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(set_scoring(t, job, err));
     t->reward = pr_alloc((size_t)t->scoring.n, sizeof *t->reward);
+    t->history.k = t->scoring.n;
+    for (int k = 0; k < t->scoring.n; k++)
+        memcpy(t->history.objective[k], t->env->objective[t->scoring.index[k]].hash, PR_HASH_HEX);
     t->order = pr_alloc((size_t)t->prompts->n, sizeof *t->order);
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
@@ -615,7 +640,8 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
 {
     if (!pr_team_is_leader(t->env->team))
         return PR_OK;
-    char *dir = pr_artifact_path(pr_content_results(t->env->content), pr_job_train.artifact, t->id), hash[PR_HASH_HEX];
+    char *dir = pr_artifact_path(pr_content_results(t->env->content), pr_job_train.artifact, t->id), hash[PR_HASH_HEX],
+         history[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     warn_of_cuts(t);
     if (t->taught == 0)
@@ -626,9 +652,11 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
-    *result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory,
-                        "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens,
-                        "seconds", pr_json_real(seconds), "objectives", objectives_json(t), "reward", reward_json(t));
+    PR_GO(pr_history_write(&t->history, dir, history, err));
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "history", history,
+                        "checkpoint", t->trajectory, "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught,
+                        "tokens", (json_int_t)t->tokens, "seconds", pr_json_real(seconds), "objectives",
+                        objectives_json(t), "reward", reward_json(t));
 done:
     free(dir);
     return status;
@@ -644,6 +672,7 @@ static pr_status_t train_run(pr_job_env_t *env, const pr_job_t *job, const pr_jo
     PR_GO(train(&t, err));
     PR_GO(train_finish(&t, pr_time_monotonic() - begin, result, err));
 done:
+    pr_history_clear(&t.history);
     pr_trainer_free(&t.trainer);
     pr_adapter_free(&t.adapter);
     free(t.checkpoint);
