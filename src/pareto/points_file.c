@@ -220,7 +220,7 @@ pr_status_t pr_points_load_named(const char *path, const char *columns, const ch
         return pr_points_parse_table(name, text, len, columns, by, out, err);
     if (!columns && !by)
         return parse_text(name, text, len, out, err);
-    pr_status_t status = pr_fail(err, PR_ERR_USAGE, "%s: %s names columns, and the first line of %s has no names",
+    pr_status_t status = pr_fail(err, PR_ERR_USAGE, "%s: found %s, but the first line of %s has no names",
                                  columns ? "--columns" : "--by", columns ? columns : by, name);
     free(text);
     free(name);

@@ -84,7 +84,7 @@ START_TEST(tables_with_names)
     ck_assert(same_point(p.values, (const double[]){0.5, -1, 0.25, -2, 0.125, -3, 1, -4}, 8));
     ck_assert_uint_eq(p.rows[2].line, 5);
     ck_assert(strncmp(p.text + p.rows[3].offset, "states,1,0,1,1,-4,0.1,\"\"", p.rows[3].len) == 0);
-    ck_assert(strncmp(p.text + p.heading.offset, "search,seed,w_kind", 18) == 0 && p.heading.len == 49);
+    ck_assert(strncmp(p.text + p.heading.offset, "search,seed,w_kind", 18) == 0 && p.heading.len == 50);
     double *signs = NULL;
     ck_assert_int_eq(pr_points_directions("short", 2, p.column, &signs, &err), PR_OK);
     ck_assert(signs[0] == -1 && signs[1] == 1);
@@ -127,7 +127,7 @@ START_TEST(bad_tables)
         {"a,b\n1,2\n", "a,a", NULL, PR_ERR_USAGE, "found 'a' twice"},
         {"a,b\n1,2\n", "a,", NULL, PR_ERR_USAGE, "has no column ''"},
         {"a,b\n1,2\n", "a", "search", PR_ERR_USAGE, "--by: "},
-        {"1,2\n", "a", NULL, PR_ERR_USAGE, "--columns names columns"},
+        {"1,2\n", "a", NULL, PR_ERR_USAGE, "--columns: found a, but"},
         {"1,2\n", NULL, "a", PR_ERR_USAGE, "has no names"},
         {"a,b\n1,2,3\n", "a", NULL, PR_ERR_FORMAT, ":2: 3 columns, expected 2 as in line 1"},
         {"a,b\n1,2\n,2\n", "a", NULL, PR_ERR_FORMAT, ":3: column a: found '', expected a number"},
@@ -232,6 +232,8 @@ int main(void)
     tcase_add_test(t, separators_comments_and_sets);
     tcase_add_test(t, infinite_and_extreme_numbers);
     tcase_add_test(t, bad_files_name_the_line);
+    tcase_add_test(t, tables_with_names);
+    tcase_add_test(t, bad_tables);
     tcase_add_test(t, mutated_files);
     tcase_add_test(t, missing_files_and_directories);
     tcase_add_test(t, directions);
