@@ -4,5 +4,7 @@
 install(DIRECTORY sweeps/counsel sweeps/tiny DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/sweeps"
         PATTERN "__pycache__" EXCLUDE)
 install(FILES slurm/paretorank.sbatch DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/slurm")
+install(FILES python/paretorank.py python/pyproject.toml DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank/python")
+install(DIRECTORY schemas DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank")
 install(FILES README.md LICENSE CONTRIBUTING.md HACKING.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank help: the verbs, one verb, the configuration's keys, what registries have; all of it as a man page. */
 #include "base/mem.h"
+#include "cli/completion.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
 #include "method/method.h"
@@ -13,13 +14,15 @@
 #include <string.h>
 
 typedef struct options {
-    const char *topic;
+    const char *topic, *shell;
     bool man, markdown;
 } options_t;
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb, or config, objectives, methods, mixes or searches."),
+           "A verb, or config, objectives, methods, mixes or searches; or completion."),
+    PR_ARG("SHELL", STRING, offsetof(options_t, shell), "SHELL",
+           "Of completion: what this shell reads to complete the command line.", .choices = PR_COMPLETION_SHELLS),
     PR_ARG("--man", BOOL, offsetof(options_t, man), NULL, "The manual page, in roff."),
     PR_ARG("--markdown", BOOL, offsetof(options_t, markdown), NULL,
            "With config, objectives, methods, mixes and searches: as Markdown."),
@@ -28,7 +31,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | methods | mixes | searches] [--man]",
+    .synopsis = "[VERB | config | objectives | methods | mixes | searches | completion SHELL] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, or the objectives, methods, mixes and "
                "searches there are.",
     .help = "",
@@ -153,6 +156,17 @@ static void print_page(const topic_t *t)
     free(page);
 }
 
+/* ---- completion ---- */
+
+static int print_completion(const char *shell)
+{
+    pr_buf_t b = {0};
+    if (!shell || !pr_completion(&b, shell))
+        return pr_cli_usage(&pr_command_help, "completion: expected a shell, bash, zsh or fish");
+    print_and_free(&b);
+    return 0;
+}
+
 /* ---- the man page ---- */
 
 static void man_keys(pr_buf_t *b)
@@ -255,6 +269,11 @@ int pr_cmd_help(int argc, char **argv)
     int code;
     if (!pr_cli_parse(&pr_command_help, argc, argv, &o, &code))
         return code;
+    bool completion = o.topic && strcmp(o.topic, "completion") == 0;
+    if (o.shell && !completion)
+        return pr_cli_usage(&pr_command_help, "unexpected argument '%s'", o.shell);
+    if (completion)
+        return print_completion(o.shell);
     if (o.man)
         print_man();
     else if (o.topic)
