@@ -8,3 +8,4 @@ install(FILES python/paretorank.py python/pyproject.toml DESTINATION "${CMAKE_IN
 install(DIRECTORY schemas DESTINATION "${CMAKE_INSTALL_DATADIR}/paretorank")
 install(FILES README.md LICENSE CONTRIBUTING.md HACKING.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" RENAME copyright) # where Debian looks for it
