@@ -2,6 +2,7 @@
 /* paretorank help: the verbs, one verb, the configuration's keys, what registries have; all of it as a man page. */
 #include "base/mem.h"
 #include "cli/completion.h"
+#include "cli/man.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
 #include "method/method.h"
@@ -213,9 +214,10 @@ static void print_man(void)
         for (size_t i = 0; v->command == &pr_command_bench && i < sizeof benches / sizeof *benches; i++)
             pr_cli_man(&b, benches[i]);
     }
-    pr_buf_puts(&b, ".SH EXIT STATUS\n");
-    pr_roff_text(&b, EXIT_CODES ".");
-    pr_buf_puts(&b, "\n");
+    pr_man_examples(&b);
+    pr_man_exit_status(&b);
+    pr_man_files(&b);
+    pr_man_environment(&b);
     man_keys(&b);
     for (size_t i = 0; i < TOPICS; i++)
         man_entries(&b, &topics[i]);
