@@ -38,11 +38,11 @@ enum { PR_CLI_ENGINE_NO_LAYER = -2 };
     PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
            "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
         PR_ARG("--weights", REALS, offsetof(type, member.weights), "A,B,...",                                          \
-               "Preference weights, one an adapter, in their order. Default for one adapter: 1.", .min = 0,            \
+               "Preference weights, one per adapter, in their order. Default for one adapter: 1.", .min = 0,           \
                .max = 1e9),                                                                                            \
         PR_ARG_DEFAULT("--aggregate", STRING, offsetof(type, member.mix), "MIX", "states",                             \
                        "How experts and weights make one policy, one of" PR_MIX_LIST(                                  \
-                           PR_CLI_ENGINE_NAME) "; with options of its own behind it such as \"states; layer=1\" "      \
+                           PR_CLI_ENGINE_NAME) "; with options of its own after it such as \"states; layer=1\" "       \
                                                "(paretorank help mixes)."),                                            \
         PR_ARG("--gram-prompts", STRING, offsetof(type, member.gram_prompts), "FILE.jsonl",                            \
                "Of mixes that merge by what the experts' maps read (regmean): prompts, best of those trained on; "     \
