@@ -111,19 +111,18 @@ static size_t find(const fields_t *heading, const char *name, size_t len)
     return SIZE_MAX;
 }
 
-/* Names between commas; *found is allocated. */
-static pr_status_t find_list(const table_t *t, const char *option, const char *list, size_t **found, size_t *n,
+/* Names between commas: found [heading.n]. */
+static pr_status_t find_list(const table_t *t, const char *option, const char *list, size_t *found, size_t *n,
                              pr_error_t *err)
 {
-    *found = pr_alloc(strlen(list) + 1, sizeof **found);
     for (*n = 0;; (*n)++) {
-        size_t len = strcspn(list, ",");
-        size_t at = (*found)[*n] = find(&t->heading, list, len);
+        size_t len = strcspn(list, ","), at = find(&t->heading, list, len);
         if (at == SIZE_MAX)
             return pr_fail(err, PR_ERR_USAGE, "%s: %s has no column '%.*s'", option, t->points->name, (int)len, list);
         for (size_t i = 0; i < *n; i++)
-            if ((*found)[i] == at)
+            if (found[i] == at)
                 return pr_fail(err, PR_ERR_USAGE, "%s: found '%.*s' twice", option, (int)len, list);
+        found[*n] = at;
         if (!list[len]) {
             (*n)++;
             return PR_OK;
@@ -135,7 +134,6 @@ static pr_status_t find_list(const table_t *t, const char *option, const char *l
 /* The objectives of a sweep's table have weights. */
 static void find_objectives(table_t *t, size_t *n)
 {
-    t->objective = pr_alloc(t->heading.n, sizeof *t->objective);
     for (size_t i = 0; i < t->heading.n; i++) {
         pr_buf_t weight = {0}, blocks = {0};
         pr_buf_printf(&weight, "w_%s", t->heading.at[i]);
@@ -151,8 +149,10 @@ static void find_objectives(table_t *t, size_t *n)
 static pr_status_t read_heading(table_t *t, const char *columns, const char *by, pr_error_t *err)
 {
     size_t n = 0;
+    t->objective = pr_alloc(t->heading.n, sizeof *t->objective);
+    t->by = pr_alloc(t->heading.n, sizeof *t->by);
     if (columns)
-        PR_TRY(find_list(t, "--columns", columns, &t->objective, &n, err));
+        PR_TRY(find_list(t, "--columns", columns, t->objective, &n, err));
     else
         find_objectives(t, &n);
     if (n == 0)
@@ -160,7 +160,7 @@ static pr_status_t read_heading(table_t *t, const char *columns, const char *by,
                        "%s:1: found '%.40s', expected numbers, or the names of columns: --columns says which",
                        t->points->name, t->heading.at[0]);
     if (by)
-        PR_TRY(find_list(t, "--by", by, &t->by, &t->n_by, err));
+        PR_TRY(find_list(t, "--by", by, t->by, &t->n_by, err));
     t->points->column = pr_alloc(n, sizeof *t->points->column);
     for (size_t k = 0; k < n; k++)
         t->points->column[k] = pr_strdup(t->heading.at[t->objective[k]]);
