@@ -195,6 +195,15 @@ static size_t set_of_row(table_t *t)
     return p->n_sets++;
 }
 
+static void make_room(table_t *t, size_t rows)
+{
+    pr_points_t *p = t->points;
+    t->capacity = rows;
+    p->values = pr_realloc(p->values, rows * (size_t)p->m, sizeof *p->values);
+    p->rows = pr_realloc(p->rows, rows, sizeof *p->rows);
+    t->set_of = pr_realloc(t->set_of, rows, sizeof *t->set_of);
+}
+
 static pr_status_t add_row(table_t *t, const pr_points_row_t *line, pr_error_t *err)
 {
     pr_points_t *p = t->points;
@@ -204,12 +213,8 @@ static pr_status_t add_row(table_t *t, const pr_points_row_t *line, pr_error_t *
         p->left_out++;
         return PR_OK;
     }
-    if (p->n == t->capacity) {
-        t->capacity = t->capacity ? 2 * t->capacity : 64;
-        p->values = pr_realloc(p->values, t->capacity * m, sizeof *p->values);
-        p->rows = pr_realloc(p->rows, t->capacity, sizeof *p->rows);
-        t->set_of = pr_realloc(t->set_of, t->capacity, sizeof *t->set_of);
-    }
+    if (p->n == t->capacity)
+        make_room(t, 2 * t->capacity);
     for (size_t k = 0; k < m; k++) {
         const char *field = t->row.at[t->objective[k]];
         snprintf(where, sizeof where, "%s:%zu: column %s", p->name, line->line, p->column[k]);
@@ -278,6 +283,7 @@ static pr_status_t read_table(table_t *t, size_t len, const char *columns, const
         p->heading = line;
         PR_TRY(split(where, p->text + at, p->text + at + line.len, &t->heading, err));
         PR_TRY(read_heading(t, columns, by, err));
+        make_room(t, 64);
     }
     if (p->n == 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: no points in %zu bytes, expected a row of numbers", p->name, len);
