@@ -285,7 +285,7 @@ static pr_status_t read_table(table_t *t, size_t len, const char *columns, const
         PR_TRY(read_heading(t, columns, by, err));
         make_room(t, 64);
     }
-    if (p->n == 0)
+    if (number == 0 || p->n == 0)
         return pr_fail(err, PR_ERR_FORMAT, "%s: no points in %zu bytes, expected a row of numbers", p->name, len);
     group(t);
     if (!by)
