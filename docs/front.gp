@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The picture of a front in the README:
 #   gnuplot -c docs/front.gp results/counsel/cells.csv docs/front.svg
-# One panel an aggregation; every point of the sweep, with those that no other point beats drawn large. In both, the base
+# One panel per aggregation; every point of the sweep, with those that no other point beats drawn large. In both, the base
 # model and each expert alone are rings with their names.
 if (ARGC != 2) { print "usage: gnuplot -c docs/front.gp CELLS.csv OUT.svg"; exit status 2 }
 cells = ARG1

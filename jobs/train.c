@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/artifact.h"
+#include "jobs/history.h"
 #include "jobs/train_internal.h"
 #include "store/checkpoint.h"
 
@@ -65,10 +66,27 @@ static void add_weights(const pr_training_t *t, const pr_step_batch_t *b, json_t
         json_object_set_new(e, "gram", square_json(b->gram, n));
 }
 
-static void tell_step(const pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
+static void keep_step(pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b)
+{
+    double *row = pr_history_add(&t->history);
+    row[PR_STEP_step] = (double)t->step;
+    row[PR_STEP_climbed] = climbed(t);
+    row[PR_STEP_loss] = s->loss;
+    row[PR_STEP_kl] = s->kl;
+    row[PR_STEP_entropy] = s->entropy;
+    row[PR_STEP_grad_norm] = s->grad_norm;
+    row[PR_STEP_lr] = s->lr;
+    row[PR_STEP_length] = (double)s->tokens / b->n_seq;
+    row[PR_STEP_cut] = t->cut;
+    row[PR_STEP_tokens] = (double)s->tokens;
+    memcpy(row + PR_STEP_COLUMNS, t->reward, (size_t)t->scoring.n * sizeof *row);
+}
+
+static void tell_step(pr_training_t *t, const pr_step_stats_t *s, const pr_step_batch_t *b, double seconds)
 {
     if (!pr_team_is_leader(t->env->team))
         return;
+    keep_step(t, s, b);
     json_t *e = json_pack("{s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "job", t->id,
                           "step", (json_int_t)t->step, "steps", t->f->steps, "reward", pr_train_reward_json(t),
                           "climbed", pr_json_real(climbed(t)), "loss", pr_json_real(s->loss), "kl", pr_json_real(s->kl),
@@ -182,6 +200,9 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(set_scoring(t, job, err));
     t->reward = pr_alloc((size_t)t->scoring.n, sizeof *t->reward);
+    t->history.k = t->scoring.n;
+    for (int k = 0; k < t->scoring.n; k++)
+        memcpy(t->history.objective[k], t->env->objective[t->scoring.index[k]].hash, PR_HASH_HEX);
     t->order = pr_alloc((size_t)t->prompts->n, sizeof *t->order);
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
@@ -256,7 +277,8 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
 {
     if (!pr_team_is_leader(t->env->team))
         return PR_OK;
-    char *dir = pr_artifact_path(pr_content_results(t->env->content), pr_job_train.artifact, t->id), hash[PR_HASH_HEX];
+    char *dir = pr_artifact_path(pr_content_results(t->env->content), pr_job_train.artifact, t->id), hash[PR_HASH_HEX],
+         history[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     warn_of_cuts(t);
     if (t->taught == 0)
@@ -267,8 +289,9 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
     PR_GO(pr_mkdirs(dir, err));
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
+    PR_GO(pr_history_write(&t->history, dir, history, err));
     *result =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "checkpoint", t->trajectory, "steps",
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "history", history, "checkpoint", t->trajectory, "steps",
                   (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds",
                   pr_json_real(seconds), "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
     if (t->validation)
@@ -298,6 +321,7 @@ static pr_status_t train_run(pr_job_env_t *env, const pr_job_t *job, const pr_jo
     pr_train_keep_best(&t);
     PR_GO(train_finish(&t, pr_time_monotonic() - begin, result, err));
 done:
+    pr_history_clear(&t.history);
     pr_trainer_free(&t.trainer);
     pr_adapter_free(&t.adapter);
     free(t.checkpoint);

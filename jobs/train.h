@@ -3,8 +3,8 @@
  * (learn/combine.h), by which estimator (learn/algorithm.h) and what is trained are separate choices, and the job knows
  * none of them by name.
  *
- * Result: {"artifact": hash of the adapter, "checkpoint": whose name has this, "steps", "taught": steps in which
- * responses to a prompt differed in reward, "tokens", "seconds", "objectives": hashes of those reported, "reward":
+ * Result: {"artifact": hash of the adapter, "history": of what its steps gave (history.h), "checkpoint": whose name has
+ * this, "steps", "taught": steps in which responses to a prompt differed in reward, "tokens", "seconds", "objectives": hashes of those reported, "reward":
  * [their means in the last step]}. */
 #ifndef PR_JOBS_TRAIN_H
 #define PR_JOBS_TRAIN_H

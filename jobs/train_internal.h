@@ -4,6 +4,7 @@
 #define PR_JOBS_TRAIN_INTERNAL_H
 
 #include "jobs/env.h"
+#include "jobs/history.h"
 #include "jobs/kind.h"
 #include "jobs/train.h"
 #include "learn/algorithm.h"
@@ -53,6 +54,7 @@ typedef struct pr_training {
     double cut;       // share of its responses that max_new_tokens cut
     int64_t taught;   // steps with two responses to one prompt of unlike reward; the leader's
     int *order;       // [prompts->n] permutation of the epoch
+    pr_history_t history; // of all steps; the leader's
     long epoch;       // whose permutation `order` is; -1: none
 } pr_training_t;
 

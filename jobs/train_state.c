@@ -43,12 +43,15 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
                         {"adamw.m", sizeof(float), o->n, o->m},
                         {"adamw.v", sizeof(float), o->n, o->v},
                         {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
-                        {"best", sizeof(float), t->adapter->n_data, t->kept}};
+                        {"best", sizeof(float), t->adapter->n_data, t->kept},
+                        pr_history_section(&t->history)};
     size_t n = 3;
     if (t->n_weigh > 0)
         n++;
     if (t->kept)
         s[n++] = s[4];
+    s[n++] = s[5];
+    pr_history_meta(&t->history, meta);
     pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, n, err);
     json_decref(meta);
     return status;
@@ -133,6 +136,7 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     if (t->kept)
         PR_TRY(restore_best(t, c, err));
     PR_TRY(pr_json_get_int(c->meta, "validated", 0, &t->validated, t->checkpoint, err));
+    PR_TRY(pr_history_restore(&t->history, c, t->checkpoint, (long)step, err));
     memcpy(t->adapter->data, adapter, t->adapter->n_data * sizeof(float));
     memcpy(o->m, m, o->n * sizeof(float));
     memcpy(o->v, v, o->n * sizeof(float));

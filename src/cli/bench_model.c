@@ -26,7 +26,7 @@ static const pr_option_t args[] = {
                    .min = 1, .max = 1 << 20),
     PR_ARG_DEFAULT("--streams", INT, offsetof(options_t, streams), "N", "64", "Sequences decoded together.", .min = 1,
                    .max = 1 << 16),
-    PR_ARG_DEFAULT("--new", INT, offsetof(options_t, new_tokens), "N", "40", "New tokens a sequence when decoding.",
+    PR_ARG_DEFAULT("--new", INT, offsetof(options_t, new_tokens), "N", "40", "New tokens per sequence when decoding.",
                    .min = 1, .max = 1 << 20),
     PR_ARG_DEFAULT("--lora-r", INT, offsetof(options_t, lora_r), "R", "8", "Rank of the adapter that is trained.",
                    .min = 1, .max = 4096),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank help: the verbs, one verb, the configuration's keys, what registries have; all of it as a man page. */
 #include "base/mem.h"
+#include "cli/completion.h"
 #include "cli/fold.h"
 #include "cli/glossary.h"
+#include "cli/man.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
 #include "learn/combine.h"
@@ -17,17 +19,16 @@
 #include <string.h>
 
 typedef struct options {
-    const char *topic;
+    const char *topic, *shell;
     bool man, markdown;
 } options_t;
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); or "
-           "the name of one of "
-           "them, such as "
-           "brevity, "
-           "finetune.steps or hypervolume."),
+           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); the name of one of "
+           "them, such as brevity, finetune.steps or hypervolume; or completion."),
+    PR_ARG("SHELL", STRING, offsetof(options_t, shell), "SHELL",
+           "Of completion: what this shell reads to complete the command line.", .choices = PR_COMPLETION_SHELLS),
     PR_ARG("--man", BOOL, offsetof(options_t, man), NULL, "The manual page, in roff."),
     PR_ARG("--markdown", BOOL, offsetof(options_t, markdown), NULL,
            "With config, objectives, methods, mixes and searches: as Markdown."),
@@ -37,7 +38,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_help = {
     .name = "help",
     .synopsis =
-        "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | NAME] [--man]",
+        "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | completion SHELL | NAME] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
                "indicators there are, or what one of them is.",
     .help = "",
@@ -262,6 +263,17 @@ static void print_page(const topic_t *t)
     free(page);
 }
 
+/* ---- completion ---- */
+
+static int print_completion(const char *shell)
+{
+    pr_buf_t b = {0};
+    if (!shell || !pr_completion(&b, shell))
+        return pr_cli_usage(&pr_command_help, "completion: expected a shell, bash, zsh or fish");
+    print_and_free(&b);
+    return 0;
+}
+
 /* ---- the man page ---- */
 
 static void man_keys(pr_buf_t *b)
@@ -308,9 +320,10 @@ static void print_man(void)
         for (size_t i = 0; v->command == &pr_command_bench && i < sizeof benches / sizeof *benches; i++)
             pr_cli_man(&b, benches[i]);
     }
-    pr_buf_puts(&b, ".SH EXIT STATUS\n");
-    pr_roff_text(&b, EXIT_CODES ".");
-    pr_buf_puts(&b, "\n");
+    pr_man_examples(&b);
+    pr_man_exit_status(&b);
+    pr_man_files(&b);
+    pr_man_environment(&b);
     man_keys(&b);
     for (size_t i = 0; i < TOPICS; i++)
         man_entries(&b, &topics[i]);
@@ -360,6 +373,11 @@ int pr_cmd_help(int argc, char **argv)
     int code;
     if (!pr_cli_parse(&pr_command_help, argc, argv, &o, &code))
         return code;
+    bool completion = o.topic && strcmp(o.topic, "completion") == 0;
+    if (o.shell && !completion)
+        return pr_cli_usage(&pr_command_help, "unexpected argument '%s'", o.shell);
+    if (completion)
+        return print_completion(o.shell);
     if (o.man)
         print_man();
     else if (o.topic)

@@ -17,16 +17,14 @@
 #include <string.h>
 
 typedef struct options {
-    const char *file, *front, *maximize, *reference, *ideal, *low, *high, *weights;
+    const char *file, *columns, *by, *front, *maximize, *reference, *ideal, *low, *high, *weights;
     double power, error;
     bool exact, contributions, as_union, json;
 } options_t;
 
 static const pr_option_t args[] = {
     PR_ARG_REQUIRED("FILE", STRING, offsetof(options_t, file), "FILE", "Points; '-' is standard input."),
-    PR_ARG_DEFAULT(
-        "--maximize", STRING, offsetof(options_t, maximize), "LIST", "none",
-        "Objectives to be maximised, counted from 1, such as 1,3; or all, or none. The others are minimised."),
+    PR_ARG_DEFAULT("--maximize", STRING, offsetof(options_t, maximize), "LIST", "none", PR_MAXIMIZE_HELP),
     PR_ARG("--reference", STRING, offsetof(options_t, reference), "NUMBERS",
            "The reference point of the hypervolume, such as \"1 1 1\". Default: the worse end of each range with --low "
            "and --high; else, of all sets together, nadir - 0.1 (ideal - nadir) when maximising."),
@@ -50,15 +48,19 @@ static const pr_option_t args[] = {
            .min = 1e-7, .max = 1),
     PR_ARG("--contributions", BOOL, offsetof(options_t, contributions), NULL,
            "Also print how much hypervolume each point adds alone."),
+    PR_POINT_ARGS(options_t),
     PR_ARG("--union", BOOL, offsetof(options_t, as_union), NULL, "Treat the sets of FILE as one."),
     PR_ARG("--json", BOOL, offsetof(options_t, json), NULL,
-           "Print {\"reference\": [...], \"ideal\": [...], \"sets\": [{...}, ...]}; what is not defined is null."),
+           "Print {\"reference\": [...], \"ideal\": [...], \"sets\": [{...}, ...]}; what is not defined is null. Of a "
+           "table with "
+           "names also \"columns\", and with --by a set's \"name\"."),
     {0},
 };
 
 const pr_command_t pr_command_indicators = {
     .name = "indicators",
-    .synopsis = "FILE [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights N|FILE] [--exact | --error E] "
+    .synopsis = "FILE [--columns NAMES] [--by NAMES] [--reference NUMBERS] [--front FILE] [--maximize LIST] [--weights "
+                "N|FILE] [--exact | --error E] "
                 "[--json]",
     .summary = "Print the hypervolume and other quality indicators of each set of points.",
     .help = "Spacing and sparsity are those of the non-dominated points; all else looks at the points as given. R2 is "
@@ -122,11 +124,11 @@ static pr_status_t read_numbers(const problem_t *p, const char *option, const ch
     return PR_OK;
 }
 
-static pr_status_t read_front(const char *path, problem_t *p, pr_error_t *err)
+static pr_status_t read_front(const char *path, const char *columns, problem_t *p, pr_error_t *err)
 {
     if (!path)
         return PR_OK;
-    PR_TRY(pr_points_load(path, &p->front, err));
+    PR_TRY(pr_points_load_named(path, p->sets.column ? columns : NULL, NULL, &p->front, err));
     if (p->front.m != p->sets.m)
         return pr_fail(err, PR_ERR_FORMAT, "%s: %d columns, expected %d as in %s", p->front.name, p->front.m, p->sets.m,
                        p->sets.name);
@@ -246,18 +248,18 @@ static pr_status_t default_ideal(problem_t *p, pr_error_t *err)
 
 static pr_status_t problem_read(const options_t *o, problem_t *p, pr_error_t *err)
 {
-    PR_TRY(pr_points_load(o->file, &p->sets, err));
+    PR_TRY(pr_points_load_named(o->file, o->columns, o->by, &p->sets, err));
     p->m = (size_t)p->sets.m;
     PR_TRY(refuse_infinite(&p->sets, err));
     if (o->as_union)
         pr_points_unite(&p->sets);
-    PR_TRY(pr_points_directions(o->maximize, p->sets.m, &p->signs, err));
+    PR_TRY(pr_points_directions(o->maximize, p->sets.m, p->sets.column, &p->signs, err));
     p->values = pr_alloc(p->sets.n * p->m, sizeof *p->values);
     pr_points_orient(p->sets.values, p->sets.n, p->sets.m, p->signs, p->values);
     PR_TRY(read_numbers(p, "--reference", o->reference, &p->reference, err));
     PR_TRY(read_numbers(p, "--ideal", o->ideal, &p->ideal, err));
     PR_TRY(read_ranges(o, p, err));
-    PR_TRY(read_front(o->front, p, err));
+    PR_TRY(read_front(o->front, o->columns, p, err));
     PR_TRY(read_weights(o->weights, p, err));
     normalise(p);
     default_reference(p);
@@ -356,7 +358,8 @@ static void print_text(const problem_t *p, size_t set, const results_t *r, const
                        const double *contributions, bool estimated)
 {
     if (p->sets.n_sets > 1)
-        printf("%s# set %zu\n", set ? "\n" : "", set + 1);
+        printf("%s# set %zu%s%s\n", set ? "\n" : "", set + 1, p->sets.set_name ? ": " : "",
+               p->sets.set_name ? p->sets.set_name[set] : "");
     for (size_t i = 0; i < r->n; i++) {
         if (!isnan(r->at[i].value))
             printf("%-22s %.15g\n", r->at[i].name, r->at[i].value);
@@ -428,15 +431,20 @@ static void report(const options_t *o, const problem_t *p)
         measure_alone(p, points, n, &volume, &r);
         measure_to_front(p, o->power, points, n, &r);
         double *contributions = o->contributions ? contributions_of(o, p, points, n, &estimated) : NULL;
-        if (sets)
-            json_array_append_new(sets, json_of_set(&r, &volume, contributions, estimated, n));
-        else
+        if (sets) {
+            json_t *set = json_of_set(&r, &volume, contributions, estimated, n);
+            pr_point_json_name(&p->sets, s, set);
+            json_array_append_new(sets, set);
+        } else
             print_text(p, s, &r, &volume, contributions, estimated);
         free(contributions);
     }
-    if (sets)
-        pr_point_print_json(json_pack("{sososIso}", "reference", json_of_point(p, p->reference), "ideal",
-                                      json_of_point(p, p->ideal), "weights", (json_int_t)p->n_weights, "sets", sets));
+    if (!sets)
+        return;
+    json_t *all = json_pack("{sososIso}", "reference", json_of_point(p, p->reference), "ideal",
+                            json_of_point(p, p->ideal), "weights", (json_int_t)p->n_weights, "sets", sets);
+    pr_point_json_columns(&p->sets, all);
+    pr_point_print_json(all);
 }
 
 int pr_cmd_indicators(int argc, char **argv)

@@ -63,7 +63,7 @@ typedef struct pr_plan {
     int n_train, n_eval;                                 // prompts of the files
     int prompts;                                         // evaluation prompts used
     int longest_train, longest_eval;                     // in tokens
-    double mean_train, mean_eval;                        // tokens a prompt
+    double mean_train, mean_eval;                        // tokens per prompt
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int n_training;

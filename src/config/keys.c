@@ -43,7 +43,8 @@
         INT(p "max_new_tokens", at(max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),                  \
         NUM(p "temperature", at(temperature), "1.0", 1e-6, 1e6, "Sampling temperature of roll-outs."),                 \
         NUM(p "top_p", at(top_p), "1.0", 1e-6, 1,                                                                      \
-            "Roll-outs draw from the fewest tokens that hold this probability; log-probabilities, KL and entropy are " \
+            "Roll-outs use nucleus sampling (top-p): they draw from the fewest tokens that hold this probability; "    \
+            "log-probabilities, KL and entropy are "                                                                   \
             "those "                                                                                                   \
             "of this distribution."),                                                                                  \
         NUM(p "lr", at(lr), "1e-3", 1e-12, 1000, "AdamW's learning rate."),                                            \

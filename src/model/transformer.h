@@ -41,7 +41,7 @@ typedef struct pr_batch {
     const int *stream;                  // [n_seq] its stream in kv; ignored without kv
     int n_adapter;                      // K
     const pr_adapter_t *const *adapter; // [K]
-    const float *mix;                   // [n_seq,K] adapter weights a sequence; ignored when K = 0
+    const float *mix;                   // [n_seq,K] adapter weights per sequence; ignored when K = 0
 } pr_batch_t;
 
 /* ---- a run: scratch memory, and what backward needs ---- */

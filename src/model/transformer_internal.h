@@ -37,7 +37,7 @@ typedef struct pr_lora_plan {
     int n_pack, n_segment, cap_segment;
     pr_lora_pack_t *pack;
     pr_lora_segment_t *segment;
-    float *mix; // [K][T] weight of an adapter a row
+    float *mix; // [K][T] weight of an adapter per row
     int cap_mix;
     int *width; // [n_layer][PR_N_GROUP] columns of u over all adapters
     int max_width;

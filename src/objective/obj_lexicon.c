@@ -19,7 +19,7 @@ typedef struct lexicon {
 static const pr_option_t options[] = {
     {.key = "words",
      .kind = PR_OPT_FILE,
-     .help = "file with a word (or up to eight words), a tab or space and a weight a line; '#' starts a comment"},
+     .help = "file with a word (or up to eight words), a tab or space and a weight per line; '#' starts a comment"},
     {0}};
 
 // Splits "word<blank>weight"; the weight is what stands after the last blank.
@@ -89,7 +89,7 @@ static pr_status_t read_lexicon(const json_t *opt, const char *dir, lexicon_t *s
     char *path = pr_option_path(opt, "words", dir);
     pr_status_t status = pr_read_lines(path, add_line, self, err);
     if (status == PR_OK && self->weight.n == 0)
-        status = pr_fail(err, PR_ERR_FORMAT, "%s: no word in the file, expected one and its weight a line", path);
+        status = pr_fail(err, PR_ERR_FORMAT, "%s: no word in the file, expected one and its weight per line", path);
     free(path);
     return status;
 }
@@ -168,7 +168,7 @@ const pr_objective_type_t pr_objective_lexicon = {
     .formula = "sum of the weights of the entries found / words",
     .range = "[min(0, smallest weight), max(0, largest weight)]",
     .help =
-        "Mean weight a word by a weighted word list, as for sentiment or politeness. Upper and lower case are alike; "
+        "Mean weight per word by a weighted word list, as for sentiment or politeness. Upper and lower case are alike; "
         "at each word the longest entry that starts there counts, and its words are used up. An empty response "
         "scores 0.",
     .options = options,

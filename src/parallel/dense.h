@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Symmetric positive definite matrices in double precision: accumulated by rank-k updates, factorised by Cholesky,
- * solved. One table of operations a team: LAPACK in one process (`local`), PBLAS and ScaLAPACK block-cyclically over a
+ * solved. One table of operations per team: LAPACK in one process (`local`), PBLAS and ScaLAPACK block-cyclically over a
  * process grid (in mpi/). Everything is collective on the team, and every rank gets the same status and results. */
 #ifndef PR_PARALLEL_DENSE_H
 #define PR_PARALLEL_DENSE_H

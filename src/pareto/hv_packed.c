@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* L. While, L. Bradstreet & L. Barone (2012), "A fast way of calculating exact hypervolumes", IEEE TEVC 16(1), with
  * these turns: points are swept in descending order of the last objective, so that each adds its exclusive volume in
- * the others times its last coordinate, and the recursion loses an objective a level. It ends in the sweeps over three
+ * the others times its last coordinate, and the recursion loses an objective per level. It ends in the sweeps over three
  * or four objectives, and in inclusion and exclusion where few points are left.
  *
  * Clipping and dominance only look at order, and clipping only picks among coordinates that are there. So a point is a

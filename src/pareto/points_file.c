@@ -2,6 +2,7 @@
 #include "pareto/points_file.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "pareto/points_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -36,9 +37,8 @@ static bool is_separator(char c)
     return is_space(c) || c == ',';
 }
 
-/* One field [len]; where is the error's beginning. */
-static pr_status_t parse_field(const char *where, pr_status_t class, const char *field, size_t len, double *out,
-                               pr_error_t *err)
+pr_status_t pr_points_field(const char *where, pr_status_t class, const char *field, size_t len, double *out,
+                            pr_error_t *err)
 {
     enum { LONGEST = 400 }; // more digits than any double needs
     char text[LONGEST + 1];
@@ -77,7 +77,7 @@ static pr_status_t parse_fields(const char *where, pr_status_t class, const char
         if (s == field)
             return pr_fail(err, class, "%s: an empty field before a comma, expected a number", where);
         double x = 0;
-        PR_TRY(parse_field(where, class, field, (size_t)(s - field), &x, err));
+        PR_TRY(pr_points_field(where, class, field, (size_t)(s - field), &x, err));
         push_number(out, x);
         found++;
         while (s < end && is_space(*s))
@@ -194,13 +194,37 @@ static pr_status_t read_stdin(char **text, size_t *len, pr_error_t *err)
     return PR_OK;
 }
 
-pr_status_t pr_points_load(const char *path, pr_points_t *out, pr_error_t *err)
+static pr_status_t read_text(const char *path, char **name, char **text, size_t *len, pr_error_t *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    char *text = NULL;
+    PR_TRY(is_stdin ? read_stdin(text, len, err) : pr_file_read_text(path, 0, text, len, err));
+    *name = pr_strdup(is_stdin ? "stdin" : path);
+    return PR_OK;
+}
+
+pr_status_t pr_points_load(const char *path, pr_points_t *out, pr_error_t *err)
+{
+    char *text = NULL, *name = NULL;
     size_t len = 0;
-    PR_TRY(is_stdin ? read_stdin(&text, &len, err) : pr_file_read_text(path, 0, &text, &len, err));
-    return parse_text(pr_strdup(is_stdin ? "stdin" : path), text, len, out, err);
+    PR_TRY(read_text(path, &name, &text, &len, err));
+    return parse_text(name, text, len, out, err);
+}
+
+pr_status_t pr_points_load_named(const char *path, const char *columns, const char *by, pr_points_t *out,
+                                 pr_error_t *err)
+{
+    char *text = NULL, *name = NULL;
+    size_t len = 0;
+    PR_TRY(read_text(path, &name, &text, &len, err));
+    if (pr_points_is_table(text, len))
+        return pr_points_parse_table(name, text, len, columns, by, out, err);
+    if (!columns && !by)
+        return parse_text(name, text, len, out, err);
+    pr_status_t status = pr_fail(err, PR_ERR_USAGE, "%s: found %s, but the first line of %s has no names",
+                                 columns ? "--columns" : "--by", columns ? columns : by, name);
+    free(text);
+    free(name);
+    return status;
 }
 
 pr_status_t pr_points_parse(const char *name, const char *text, size_t len, pr_points_t *out, pr_error_t *err)
@@ -217,6 +241,12 @@ void pr_points_free(pr_points_t *points)
     free(points->values);
     free(points->rows);
     free(points->start);
+    for (int k = 0; points->column && k < points->m; k++)
+        free(points->column[k]);
+    for (size_t i = 0; points->set_name && i < points->n_sets; i++)
+        free(points->set_name[i]);
+    free(points->column);
+    free(points->set_name);
     *points = (pr_points_t){0};
 }
 
@@ -237,6 +267,10 @@ pr_status_t pr_points_numbers(const char *what, const char *text, double **value
 
 void pr_points_unite(pr_points_t *points)
 {
+    for (size_t i = 0; points->set_name && i < points->n_sets; i++)
+        free(points->set_name[i]);
+    free(points->set_name);
+    points->set_name = NULL;
     points->n_sets = 1;
     points->start[0] = 0;
     points->start[1] = points->n;
@@ -257,13 +291,33 @@ static pr_status_t mark_maximised(const char *text, int m, double *signs, pr_err
     return status;
 }
 
-pr_status_t pr_points_directions(const char *text, int m, double **signs, pr_error_t *err)
+/* Names between commas; false: one of them is none of the columns. */
+static bool mark_named(const char *text, int m, char *const *column, double *signs)
+{
+    while (column) {
+        size_t len = strcspn(text, ",");
+        int k = 0;
+        while (k < m && (strlen(column[k]) != len || memcmp(column[k], text, len) != 0))
+            k++;
+        if (k == m)
+            return false;
+        signs[k] = 1;
+        if (!text[len])
+            return true;
+        text += len + 1;
+    }
+    return false;
+}
+
+pr_status_t pr_points_directions(const char *text, int m, char *const *column, double **signs, pr_error_t *err)
 {
     bool all = strcmp(text, "all") == 0;
     double *found = pr_alloc((size_t)m, sizeof *found);
     for (int k = 0; k < m; k++)
         found[k] = all ? 1 : -1;
-    pr_status_t status = all || strcmp(text, "none") == 0 ? PR_OK : mark_maximised(text, m, found, err);
+    pr_status_t status = PR_OK;
+    if (!all && strcmp(text, "none") != 0 && !mark_named(text, m, column, found))
+        status = mark_maximised(text, m, found, err);
     if (status == PR_OK)
         *signs = found;
     else

@@ -7,7 +7,7 @@
  * As Jin et al. 2023 do, what stands off the diagonal is shrunk; and a share of the mean diagonal is added to the
  * diagonal, so that inputs that never occur leave the matrix invertible: G' = c G + (1 - c) diag(G) + ridge tr(G)/d I.
  *
- * Memory: the sum over the layers of (2 d^2 + q^2 + ff^2) doubles an expert (of the groups wanted), shared among the
+ * Memory: the sum over the layers of (2 d^2 + q^2 + ff^2) doubles per expert (of the groups wanted), shared among the
  * ranks of a team by its dense provider; and a batch's rows while they are made. */
 #ifndef PR_POLICY_GRAM_H
 #define PR_POLICY_GRAM_H

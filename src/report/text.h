@@ -23,7 +23,7 @@ void pr_text_csv(pr_buf_t *b, const char *text);
 /* A JSON string of bytes that may be invalid UTF-8 (see pr_text_utf8). Caller json_decref()s. */
 json_t *pr_text_json_string(const char *bytes, size_t len);
 /* Appends the JSON text of a value with its keys in the order they were set and reals as in pr_text_number. indent:
- * spaces a level, 0: all in one line without spaces. */
+ * spaces per level, 0: all in one line without spaces. */
 void pr_text_json(pr_buf_t *b, const json_t *value, int indent);
 /* Writes that text and a newline to a file, atomically. Errors: PR_ERR_IO. */
 pr_status_t pr_text_json_write(const char *path, const json_t *value, int indent, pr_error_t *err);

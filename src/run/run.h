@@ -9,7 +9,7 @@
 /* How a run talks to whoever started it; on rank 0, but for `stopping`, which every rank asks. */
 typedef struct pr_run_hooks {
     bool (*stopping)(void *self);                                     // a signal came to this process
-    void (*progress)(void *self, const pr_progress_t *p);             // some times a second
+    void (*progress)(void *self, const pr_progress_t *p);             // several times per second
     void (*finished)(void *self, const pr_sweep_t *s, bool complete); // everything is written; the sweep is still open
     void *self;
     void (*started)(void *self, const char *text); // what there is to do, before the first job; NULL: nobody asks

@@ -2,14 +2,15 @@
 /* Where everything in a results directory is: no other file spells a name of it.
  *
  *   .lock  sweep.cfg  journal.jsonl
- *   artifacts/<job>/             what a job leaves: a PEFT adapter, or head.safetensors
+ *   artifacts/<job>/             what a job leaves: a PEFT adapter with steps.json, or head.safetensors
  *   experts/<label>              links to them for people, such as empathy-s1
  *   heads/<label>.safetensors
  *   checkpoints/<kind>-<id>.ckpt unfinished trainings
  *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
  *   replaced/<n>/                such tables, and sweep.cfg, of configurations before
  *   front-so-far.json            as front.json, while the sweep runs
- *   cells.csv  front.csv  front.json  samples.jsonl  costs.csv  metrics.json  indicators.json
+ *   cells.csv  front.csv  front.json  samples.jsonl  steps.csv  costs.csv  metrics.json  indicators.json
+ *   tensorboard/<label>/<...>tfevents<...>   the steps of a training
  */
 #ifndef PR_STORE_LAYOUT_H
 #define PR_STORE_LAYOUT_H
@@ -27,15 +28,19 @@
 #define PR_FILE_FRONT_JSON "front.json"
 #define PR_FILE_FRONT_NOW "front-so-far.json" // of a sweep that has not ended
 #define PR_FILE_SAMPLES "samples.jsonl"
+#define PR_FILE_STEPS "steps.csv"
 #define PR_FILE_COSTS "costs.csv"
 #define PR_FILE_METRICS "metrics.json"
 #define PR_FILE_INDICATORS "indicators.json"
+#define PR_FILE_HISTORY "steps.json" // in an artifact's folder
+#define PR_FILE_TFEVENTS "events.out.tfevents.0.paretorank"
 #define PR_FOLDER_ARTIFACTS "artifacts"
 #define PR_FOLDER_EXPERTS "experts"
 #define PR_FOLDER_HEADS "heads"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
 #define PR_FOLDER_EVALUATIONS "evaluations"
 #define PR_FOLDER_REPLACED "replaced" // tables of configurations before, in folders 1, 2, ..
+#define PR_FOLDER_TENSORBOARD "tensorboard"
 #define PR_END_CHECKPOINT ".ckpt"
 #define PR_END_SEGMENT ".seg"
 

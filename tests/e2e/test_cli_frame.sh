@@ -92,6 +92,21 @@ holds "    layer (integer; -1 to 2147483647; default -1)"
 
 "$bin" help --man >"$work/paretorank.1" || fail "help --man"
 grep -q '^\.TH PARETORANK 1' "$work/paretorank.1" || fail "the manual page has no title"
+for section in NAME SYNOPSIS DESCRIPTION VERBS EXAMPLES 'EXIT STATUS' FILES ENVIRONMENT CONFIGURATION; do
+  grep -qx "\.SH $section" "$work/paretorank.1" || fail "the manual page has no section $section"
+done
+for entry in 0 1 2 3 4 cells.csv steps.csv journal.jsonl TMPDIR PARETORANK_SHARE_WEIGHTS; do
+  grep -qx "\\\\fB$entry\\\\fR" "$work/paretorank.1" || fail "the manual page lacks $entry"
+done
+# What its examples name is there: verbs, and the options of each.
+sed -n '/^\.SH EXAMPLES/,/^\.SH EXIT/p' "$work/paretorank.1" | sed -n 's/^\\fB\(.*paretorank .*\)\\fR$/\1/p' | sed 's/\\-/-/g; s/.*paretorank //' >"$work/examples"
+[ "$(wc -l <"$work/examples")" -ge 6 ] || fail "the manual page has hardly any examples: $(cat "$work/examples")"
+while read -r verb words; do
+  "$bin" "$verb" --help >"$work/verb" || fail "an example of the manual page has no verb: $verb"
+  for option in $(grep -oE -- '--[a-z-]+' <<<"$words"); do
+    grep -q -- "^  $option" "$work/verb" || fail "an example of the manual page: $verb has no $option"
+  done
+done <"$work/examples"
 for verb in $verbs; do
   grep -q "^\.SS \"paretorank $verb" "$work/paretorank.1" || fail "the manual page lacks $verb"
 done

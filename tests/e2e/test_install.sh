@@ -8,8 +8,13 @@ installed="$prefix/bin/paretorank"
 [ -x "$installed" ] || fail "bin/paretorank is missing"
 head -1 "$prefix/share/man/man1/paretorank.1" | grep -q '^\.TH PARETORANK 1' || fail "share/man/man1/paretorank.1 is no manual page"
 "$installed" help --man | cmp -s - "$prefix/share/man/man1/paretorank.1" || fail "the manual page is not the command's own"
+for shell in bash zsh fish; do "$installed" help completion $shell >"$work/$shell"; done
+cmp -s "$work/bash" "$prefix/share/bash-completion/completions/paretorank" || fail "bash's completion is not the command's own"
+cmp -s "$work/zsh" "$prefix/share/zsh/site-functions/_paretorank" || fail "zsh's completion is not the command's own"
+cmp -s "$work/fish" "$prefix/share/fish/vendor_completions.d/paretorank.fish" || fail "fish's completion is not the command's own"
 for file in doc/paretorank/README.md doc/paretorank/LICENSE doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
-  paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg; do
+  paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg \
+  paretorank/python/paretorank.py paretorank/schemas/front.schema.json doc/paretorank/CITATION.cff doc/paretorank/copyright; do
   [ -s "$prefix/share/$file" ] || fail "share/$file is missing"
 done
 
@@ -22,3 +27,6 @@ expect 0 "$installed" bench team --shape hidden=64,layers=2,heads=4,kv_heads=2,m
 grep -q '"bytes_sent": [0-9]' "$work/out" || fail "the installed command does not find its library: $(cat "$work/err")"
 expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"
 PYTHONDONTWRITEBYTECODE=1 expect 0 "$installed" plan "$prefix/share/paretorank/examples/scorers.cfg" --load --set evaluate.max_new_tokens=4
+PYTHONPATH=$prefix/share/paretorank/python PYTHONDONTWRITEBYTECODE=1 python3 -c '
+import paretorank
+assert len(paretorank.load("results/counsel").cells()) == 6' || fail "the installed Python module does not read the sweep"

@@ -22,7 +22,7 @@ for round in 0 1; do
   # What was torn by hand is skipped too.
   printf '{"t": 1, "event": "job_do' >>"$results/journal.jsonl"
   tiny 2 "$results" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "going on after kills"; }
-  for file in cells.csv front.csv samples.jsonl; do same_file "$reference/$file" "$results/$file"; done
+  for file in cells.csv front.csv samples.jsonl steps.csv; do same_file "$reference/$file" "$results/$file"; done
   twice=$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)
   [ -z "$twice" ] || fail "done twice: $twice"
   [ -z "$(find "$results" -name '*.tmp-*')" ] || fail "half-written files were left behind"

@@ -40,6 +40,7 @@ printf '1 2\n2 nan\n' >"$dir/nan"
 printf '1 2\n2 3 4\n' >"$dir/ragged"
 printf '1 inf\n' >"$dir/inf"
 : >"$dir/empty"
+printf 'some text\n' >"$dir/text"
 
 expect filter 0 $'1 2\n 2,1 # x\n\n5 5\n4 6' nondominated "$dir/points"
 expect maximize 0 $'3 4\n\n5 5\n4 6' nondominated "$dir/points" --maximize all
@@ -71,6 +72,27 @@ done
 # dominates (0.7,0.6) and (0.6,0.4)
 [ "$("$bin" indicators "$dir/set" --low 0,0 --high 10,5 --maximize 2 | value hypervolume)" = 0.64 ] ||
     fail "ranges"
+
+# A table with names: a sweep's objectives, or any columns.
+cat >"$dir/cells.csv" <<'X'
+search,seed,w_kind,w_short,kind,short,prompts
+states,1,1,0,0.5,-1,8
+states,1,0,1,0.25,-2,8
+params,1,0,1,0.75,-3,8
+base,1,0,0,9,9,8
+X
+expect table 0 $'search,seed,w_kind,w_short,kind,short,prompts\nstates,1,1,0,0.5,-1,8\nparams,1,0,1,0.75,-3,8' nondominated "$dir/cells.csv" --maximize kind,short
+expect table-rank 0 $'rank\tsearch,seed,w_kind,w_short,kind,short,prompts\n0\tstates,1,1,0,0.5,-1,8\n1\tstates,1,0,1,0.25,-2,8\n0\tparams,1,0,1,0.75,-3,8' \
+    nondominated "$dir/cells.csv" --maximize all --rank
+expect table-json 0 '{"sets": [{"points": 2, "kept": 1, "rows": [{"line": 2, "values": [-1.0]}], "name": "search=states"}, {"points": 1, "kept": 1, "rows": [{"line": 4, "values": [-3.0]}], "name": "search=params"}], "columns": ["short"]}' \
+    nondominated "$dir/cells.csv" --columns short --by search --maximize short --json
+out=$("$bin" indicators "$dir/cells.csv" --maximize all --reference "0 -4" --by search) || fail "indicators of a table: exit code $?"
+[ "$(grep -c '^# set' <<<"$out")" = 2 ] && grep -q '^# set 2: search=params$' <<<"$out" || fail "sets of a table: $out"
+[ "$(awk '$1 == "hypervolume" { printf "%s ", $2 }' <<<"$out")" = "1.5 0.75 " ] || fail "hypervolumes of a table: $out"
+[ "$("$bin" indicators "$dir/cells.csv" --front "$dir/cells.csv" --maximize all | value igd_plus)" = 0 ] || fail "a table as the front"
+refuse table-column 2 "has no column 'brief'" indicators "$dir/cells.csv" --columns kind,brief
+refuse no-table 2 "has no names" indicators "$dir/points" --columns kind
+refuse not-points 3 "expected numbers, or the names of columns" indicators "$dir/text"
 
 "$bin" bench pareto --help | grep -q -- --quick || fail "bench pareto --help"
 for verb in nondominated indicators; do

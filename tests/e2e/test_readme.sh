@@ -33,7 +33,7 @@ expect 0 mpirun -n 2 "$paretorank" run adapters.cfg --set evaluate.prompts=4 --s
 ! grep -q '"kind":"train"' results/adapters/journal.jsonl || fail "adapters.cfg fine-tuned something"
 
 # Links of the pages lead somewhere.
-for page in README.md HACKING.md CHANGELOG.md CONTRIBUTING.md docs/cluster.md docs/design.md docs/methods.md docs/searches.md sweeps/counsel/README.md sweeps/counsel/model/README.md; do
+for page in README.md HACKING.md CHANGELOG.md CONTRIBUTING.md docs/cluster.md docs/design.md docs/faq.md docs/indicators.md docs/tutorial.md docs/methods.md docs/searches.md sweeps/counsel/README.md sweeps/counsel/model/README.md; do
   for link in $(grep -oE '\]\([^)#]+' "$PARETORANK_SOURCE_DIR/$page" | cut -c3- | grep -v '://'); do
     [ -e "$(dirname "$PARETORANK_SOURCE_DIR/$page")/$link" ] || fail "$page: $link does not exist"
   done

@@ -48,6 +48,19 @@ cmake=$(sed -n 's/^cmake_minimum_required(VERSION \([0-9.]*\))/\1/p' "$PARETORAN
 presets=$(sed -n 's/.*"major": \([0-9]*\), "minor": \([0-9]*\).*/\1.\2/p' "$PARETORANK_SOURCE_DIR/CMakePresets.json")
 [ -n "$cmake" ] && [ "$cmake" = "$presets" ] || fail "CMakeLists.txt needs CMake '$cmake', CMakePresets.json '$presets'"
 
+# The version is that of CMakeLists.txt wherever it has to be said again.
+version=$(sed -n 's/^project(paretorank VERSION \([0-9.]*\) .*/\1/p' "$PARETORANK_SOURCE_DIR/CMakeLists.txt")
+[ "$("$paretorank" --version)" = "paretorank $version" ] || fail "--version: $("$paretorank" --version), CMakeLists.txt says '$version'"
+says() { # file, the line's pattern
+  local found
+  found=$(sed -n "s/$2/\1/p" "$PARETORANK_SOURCE_DIR/$1")
+  [ "$found" = "$version" ] || fail "$1: found version '$found', CMakeLists.txt says '$version'"
+}
+says CITATION.cff '^version: \(.*\)$'
+says python/pyproject.toml '^version = "\(.*\)"$'
+says packaging/spack/packages/paretorank/package.py '^    version("\([0-9.]*\)").*$'
+says packaging/spack/packages/paretorank/package.py '^# *spack dev-build paretorank@\([0-9.]*\)$'
+
 # The program also builds where the C library is glibc 2.28 (RHEL 8): it calls nothing by name that came later.
 later='close_range|closefrom|pidfd_(open|getfd|send_signal)|execveat|gettid|tgkill|getcpu|strlcpy|strlcat|arc4random(_buf|_uniform)?|sigabbrev_np|sigdescr_np|pthread_cond_clockwait|pthread_clockjoin_np|sem_clockwait|mallinfo2|posix_spawn_file_actions_add(chdir|closefrom)_np'
 found=$(nm -D "$paretorank" | grep -E " U ($later)(@|$)" || true)
@@ -157,8 +170,8 @@ found=$(python3 "$work/layers.py" "$PARETORANK_SOURCE_DIR" "$(dirname "$paretora
 [ -z "$found" ] || fail "layers: $found"
 
 # Every source file names its licence, on its first line or after that of its interpreter.
-found=$(cd "$PARETORANK_SOURCE_DIR" && find src jobs sweeps mpi slurm tests cmake bootstrap CMakeLists.txt -type f \
-  \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name '*.cmake' -o -name '*.sbatch' -o -name '*.gp' -o \
+found=$(cd "$PARETORANK_SOURCE_DIR" && find src jobs sweeps mpi slurm tests cmake python packaging docs bootstrap CMakeLists.txt -type f \
+  \( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' -o -name '*.cmake' -o -name '*.sbatch' -o -name '*.gp' -o -name '*.def' -o -name Dockerfile -o \
      -name CMakeLists.txt -o -name bootstrap \) -exec sh -c '
     for f; do head -n 2 "$f" | grep -q "SPDX-License-Identifier: BSD-3-Clause$" || echo "$f"; done' sh {} +)
 [ -z "$found" ] || fail "no SPDX-License-Identifier in the first lines of: $found"

@@ -6,7 +6,7 @@ for ranks in 1 2 4; do
   tiny "$ranks" "$work/n$ranks" >"$work/out$ranks" 2>"$work/err$ranks" || { cat "$work/err$ranks" >&2; fail "$ranks ranks"; }
 done
 for ranks in 2 4; do
-  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/n1/$file" "$work/n$ranks/$file"; done
+  for file in cells.csv front.csv front.json samples.jsonl steps.csv; do same_file "$work/n1/$file" "$work/n$ranks/$file"; done
   for expert in empathy brevity distinct; do
     same_file "$work/n1/experts/$expert-s1/adapter_model.safetensors" "$work/n$ranks/experts/$expert-s1/adapter_model.safetensors"
   done
@@ -21,11 +21,21 @@ for kill in '1 2 train' '2 4 evaluate' '4 1 evaluate'; do
   journal_has "$results" "\"job_done\".*\"kind\":\"$kind\""
   kill_tree "$pid"
   tiny "$then" "$results" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on on $then ranks"; }
-  for file in cells.csv front.csv front.json samples.jsonl; do same_file "$work/n1/$file" "$results/$file"; done
+  for file in cells.csv front.csv front.json samples.jsonl steps.csv; do same_file "$work/n1/$file" "$results/$file"; done
   for expert in empathy brevity distinct; do
     same_file "$work/n1/experts/$expert-s1/adapter_model.safetensors" "$results/experts/$expert-s1/adapter_model.safetensors"
   done
   [ "$(grep '"job_done"' "$results/journal.jsonl" | grep -o '"job":"[0-9a-f]*"' | sort | uniq -d)" = "" ] || fail "a job was done twice"
+done
+
+# Every step of every training, also as event files, which hold no times.
+head -1 "$work/n1/steps.csv" | grep -q '^training,job,step,climbed,loss,kl,entropy,.*,reward_empathy,reward_brevity,reward_distinct$' || fail "steps.csv: $(head -1 "$work/n1/steps.csv")"
+for expert in brevity distinct empathy; do
+  for step in 1 2 3 4; do printf '%s-s1,%d\n' $expert $step; done
+done >"$work/steps"
+tail -n +2 "$work/n1/steps.csv" | cut -d, -f1,3 | cmp -s - "$work/steps" || fail "steps.csv has not each step of each training"
+for expert in empathy brevity distinct; do
+  same_file "$work/n1/tensorboard/$expert-s1/events.out.tfevents.0.paretorank" "$work/killed2/tensorboard/$expert-s1/events.out.tfevents.0.paretorank"
 done
 
 # Six points a search (the corners and the middles of the edges), two searches, the base model, three experts, a header.
@@ -73,3 +83,14 @@ tiny 2 "$work/zero" --set 'objectives=({name="brevity";},{name="distinct";},{nam
   --set finetune.steps=1 --set 'search={type="hierarchical";levels=2;select="front";}' >/dev/null 2>"$work/err" ||
   { cat "$work/err" >&2; fail "an objective that is always zero"; }
 [ "$(wc -l <"$work/zero/cells.csv")" -gt 8 ] || fail "no cell was refined: $(wc -l <"$work/zero/cells.csv") lines"
+
+# A table that is not what was written is written again; a training whose steps are lost keeps its place in all others.
+echo x >>"$work/n2/steps.csv"
+tiny 1 "$work/n2" >/dev/null 2>&1
+same_file "$work/n1/steps.csv" "$work/n2/steps.csv"
+steps=$(readlink -f "$work/n2/experts/brevity-s1")/steps.json
+sed -i 's/,/, /' "$steps"
+rm "$work/n2/steps.csv"
+expect 0 tiny 1 "$work/n2"
+grep -q "no steps of brevity-s1 in steps.csv: $work/n2/artifacts/.*/steps.json: not what its training wrote" "$work/err" || fail "lost steps are not told of: $(cat "$work/err")"
+grep -v '^brevity-s1,' "$work/n1/steps.csv" | cmp -s - "$work/n2/steps.csv" || fail "steps.csv without one training"

@@ -10,7 +10,7 @@ teams() { # ranks, results, ROWSxCOLS of fine-tuning, of evaluation, more argume
   tiny "$ranks" "$results" --set "finetune.team.rows=${tune%x*}" --set "finetune.team.cols=${tune#*x}" \
     --set "evaluate.team.rows=${evaluate%x*}" --set "evaluate.team.cols=${evaluate#*x}" "$@"
 }
-same_results() { for file in cells.csv front.csv samples.jsonl; do same_file "$1/$file" "$2/$file"; done; }
+same_results() { for file in cells.csv front.csv samples.jsonl steps.csv; do same_file "$1/$file" "$2/$file"; done; }
 starts() { grep -c '"job_start"' "$1/journal.jsonl"; }
 
 # One team of a shape or two: the same bytes. All objectives are scored once a job, by the leader.

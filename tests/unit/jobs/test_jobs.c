@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Train jobs on the small model, cut anywhere and going on; and jobs that cannot be done. */
+#include "jobs/history.h"
 #include "unit/jobs/jobs_play.h"
 
 static void ignore_event(void *self, const char *event, const json_t *fields)
@@ -8,6 +9,27 @@ static void ignore_event(void *self, const char *event, const json_t *fields)
 }
 
 /* ---- fine-tuning ---- */
+
+static char history[PR_HASH_HEX]; // of its steps
+
+/* What a job's steps gave, as it says, is beside its adapter: rows of steps from 1 on, with both objectives' means. */
+static void check_history(const pr_config_t *c, const json_t *message, const json_t *result, size_t steps)
+{
+    pr_history_t h = {0};
+    pr_error_t err;
+    char *artifact = adapter_of(c, message);
+    const char *hash = json_string_value(json_object_get(result, "history"));
+    ck_assert_msg(hash && pr_history_read(artifact, hash, &h, &err) == PR_OK, "%s", err.text);
+    ck_assert_uint_eq(h.n, steps);
+    ck_assert_int_eq(h.k, 2);
+    for (size_t i = 0; i < h.n; i++) {
+        const double *row = h.row + i * pr_history_width(&h);
+        ck_assert(row[PR_STEP_step] == (double)i + 1 && row[PR_STEP_entropy] > 0 && row[PR_STEP_tokens] > 0);
+        ck_assert(isfinite(row[PR_STEP_COLUMNS]) && isfinite(row[PR_STEP_COLUMNS + 1]));
+    }
+    pr_history_clear(&h);
+    free(artifact);
+}
 
 /* The expert of an undisturbed run. */
 static void undisturbed(const char *results, char hash[PR_HASH_HEX])
@@ -21,6 +43,8 @@ static void undisturbed(const char *results, char hash[PR_HASH_HEX])
     adapter_hash(c, message, hash);
     ck_assert_str_eq(json_string_value(json_object_get(result, "artifact")), hash);
     ck_assert_int_eq(json_integer_value(json_object_get(result, "steps")), 4);
+    check_history(c, message, result, 4);
+    snprintf(history, sizeof history, "%s", json_string_value(json_object_get(result, "history")));
     ck_assert_int_gt(json_integer_value(json_object_get(result, "taught")), 0);
     ck_assert_int_gt(json_integer_value(json_object_get(result, "tokens")), 20);
     char *checkpoint = train_checkpoint(c, message),
@@ -45,6 +69,8 @@ static void check_resumed(const pr_config_t *c, const json_t *message, const cha
     adapter_hash(c, message, found);
     ck_assert_str_eq(found, hash);
     ck_assert_str_eq(json_string_value(json_object_get(result, "artifact")), hash);
+    ck_assert_str_eq(json_string_value(json_object_get(result, "history")), history);
+    check_history(c, message, result, 4);
     json_decref(result);
 }
 
@@ -280,6 +306,7 @@ typedef struct ended {
     char hash[PR_HASH_HEX];
     int first_step, steps;
     json_int_t taught, tokens, told; // of the result; "steps"
+    char history[PR_HASH_HEX];       // all of its steps, whoever did them
 } ended_t;
 
 /* A training of that many steps in a results directory, where others may have left something. */
@@ -289,7 +316,7 @@ static ended_t trained(const char *results, int steps, const char *more_settings
     json_t *result;
     pr_error_t err;
     job_t j = {0};
-    ended_t e = {{0}, 0, 0, 0, 0, 0};
+    ended_t e = {{0}, 0, 0, 0, 0, 0, {0}};
     snprintf(more, sizeof more,
              "finetune = { steps = %d; prompts_per_step = 3; samples = 2; max_new_tokens = 8; checkpoint_every = 0; "
              "lr = 0.01; lora = { r = 2; alpha = 8.0; }; %s };",
@@ -304,6 +331,8 @@ static ended_t trained(const char *results, int steps, const char *more_settings
     e.taught = json_integer_value(json_object_get(result, "taught"));
     e.tokens = json_integer_value(json_object_get(result, "tokens"));
     e.told = json_integer_value(json_object_get(result, "steps"));
+    check_history(c, message, result, (size_t)steps);
+    snprintf(e.history, sizeof e.history, "%s", json_string_value(json_object_get(result, "history")));
     json_decref(result);
     json_decref(message);
     pr_config_free(&c);
@@ -316,6 +345,7 @@ static void same_end(const ended_t *a, const ended_t *b)
     ck_assert_int_eq(a->taught, b->taught);
     ck_assert_int_eq(a->tokens, b->tokens);
     ck_assert_int_eq(a->told, b->told);
+    ck_assert_str_eq(a->history, b->history);
 }
 
 /* At a constant rate a training of more steps is the same one for longer, with a warm-up or without: it goes on from
