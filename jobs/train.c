@@ -290,10 +290,10 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
     PR_GO(pr_history_write(&t->history, dir, history, err));
-    *result =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "history", history, "checkpoint", t->trajectory, "steps",
-                  (json_int_t)t->step, "taught", (json_int_t)t->taught, "tokens", (json_int_t)t->tokens, "seconds",
-                  pr_json_real(seconds), "objectives", pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "artifact", hash, "history", history,
+                        "checkpoint", t->trajectory, "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught,
+                        "tokens", (json_int_t)t->tokens, "seconds", pr_json_real(seconds), "objectives",
+                        pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
     if (t->validation)
         json_object_set_new(*result, "validation_tokens", json_integer(t->validated));
     if (t->kept)

@@ -47,15 +47,15 @@ typedef struct pr_training {
     pr_adapter_t *adapter;
     pr_trainer_t *trainer;
     char trajectory[PR_HASH_HEX];
-    char *checkpoint; // path
-    long step;        // steps done
-    long tokens;      // generated so far
-    double *reward;   // [scoring.n] means of the last step
-    double cut;       // share of its responses that max_new_tokens cut
-    int64_t taught;   // steps with two responses to one prompt of unlike reward; the leader's
-    int *order;       // [prompts->n] permutation of the epoch
+    char *checkpoint;     // path
+    long step;            // steps done
+    long tokens;          // generated so far
+    double *reward;       // [scoring.n] means of the last step
+    double cut;           // share of its responses that max_new_tokens cut
+    int64_t taught;       // steps with two responses to one prompt of unlike reward; the leader's
+    int *order;           // [prompts->n] permutation of the epoch
     pr_history_t history; // of all steps; the leader's
-    long epoch;       // whose permutation `order` is; -1: none
+    long epoch;           // whose permutation `order` is; -1: none
 } pr_training_t;
 
 /* The B prompts of one step and what was sampled for them; what is left out is not among the sequences. */

@@ -409,6 +409,16 @@ static bool begins_with(const char *path, const json_t *record)
     return same && strcmp(hash, text_of(record, "hash")) == 0;
 }
 
+/* Is it an input of an objective that is only reported, and new? */
+static bool is_new_report(const pr_comparing_t *c, const char *key)
+{
+    const char *open = strstr(key, ".[");
+    if (!open || strncmp(key, "objectives", 10) != 0)
+        return false;
+    const json_t *o = json_array_get(json_object_get(c->after->config, "objectives"), strtoul(open + 2, NULL, 10));
+    return is_reported(o) && !objective_named(json_object_get(c->before->config, "objectives"), text_of(o, "name"));
+}
+
 static void compare_input(pr_comparing_t *c, const char *key, const json_t *to)
 {
     pr_input_keys_t k;
@@ -420,8 +430,8 @@ static void compare_input(pr_comparing_t *c, const char *key, const json_t *to)
         return;
     if (from && pr_key_class(k.class) == PR_KEY_LINES && begins_with(path, from))
         return;
-    if (!from && strncmp(key, "search", 6) == 0)
-        return; // of a search that is new
+    if (!from && (strncmp(key, "search", 6) == 0 || is_new_report(c, key)))
+        return; // of a search, or a reported objective, that is new
     if (path && old && strcmp(path, old) != 0)
         tell_text(c, k.shown, old, path);
     else

@@ -25,7 +25,8 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); the name of one of "
+           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); the "
+           "name of one of "
            "them, such as brevity, finetune.steps or hypervolume; or completion."),
     PR_ARG("SHELL", STRING, offsetof(options_t, shell), "SHELL",
            "Of completion: what this shell reads to complete the command line.", .choices = PR_COMPLETION_SHELLS),
@@ -37,8 +38,8 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis =
-        "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | completion SHELL | NAME] [--man]",
+    .synopsis = "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | completion "
+                "SHELL | NAME] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
                "indicators there are, or what one of them is.",
     .help = "",

@@ -276,6 +276,7 @@ pr_status_t pr_backward(pr_run_t *run, const pr_batch_t *b, float *dh, const pr_
     const pr_model_t *m = run->m;
     backward_t k = {.run = run, .b = b, .g = g};
     PR_TRY(run->la->agree(run->la, backward_memory(&k, err), err));
+    assert(k.dh); // else they would have agreed on an error
     if (g->weight_grad)
         k.tensor = pr_model_tensors(m, &k.n_tensor);
 
