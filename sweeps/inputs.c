@@ -87,6 +87,7 @@ static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, 
     PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
     PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
     PR_TRY(pr_finetune_weigher(out->set, &out->weigher, err));
+    PR_TRY(pr_finetune_combiner(out->set, &out->combiner, err));
     out->per_point = out->method->per_point && !out->weigher->own;
     json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
     pr_status_t status = make_domain(c, s, given, out, err);
@@ -148,6 +149,7 @@ pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p
                            .mix_options = p->mix_options,
                            .options = p->options,
                            .weigher = p->weigher,
+                           .combiner = p->combiner,
                            .train = train,
                            .self = self};
     *out = (pr_policy_spec_t){0};
@@ -227,6 +229,21 @@ static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *
     pr_adapter_options_t o = pr_sweep_lora(f);
     if (o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", c->path);
+    return PR_OK;
+}
+
+pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const double *hi, pr_error_t *err)
+{
+    const pr_config_t *c = in->config;
+    double low[PR_MAX_OBJECTIVES], high[PR_MAX_OBJECTIVES]; // turned so that larger is better
+    for (int k = 0; k < c->n_objectives; k++) {
+        low[k] = c->objective[k].minimize ? -hi[k] : lo[k];
+        high[k] = c->objective[k].minimize ? -lo[k] : hi[k];
+    }
+    for (int i = 0; i < c->n_searches; i++)
+        if (in->policy[i].method->per_point && c->n_objectives > 1 &&
+            pr_rules_check(in->policy[i].set, c->n_objectives, low, high, err) != PR_OK)
+            return pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
     return PR_OK;
 }
 
@@ -571,7 +588,7 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
         if (wish->w[k] == 0)
             continue;
         pr_buf_printf(&b, "%s%s", b.len ? "-" : "", c->objective[k].name);
-        if (terms > 1 || wish->w[k] != 1)
+        if (!wish->equal && (terms > 1 || wish->w[k] != 1))
             pr_buf_printf(&b, "-%.6g", wish->w[k]);
     }
     if (b.len > LONGEST) {

@@ -19,8 +19,9 @@ typedef struct pr_sweep_policy {
     pr_domain_t domain; // of its points
     const pr_finetune_config_t *set; // of its trainings
     const pr_weigher_t *weigher;     // of them
-    bool per_point;                  // each point is a training of its own
-    const char *prefix;              // of its trainings' labels, where it has settings of its own; else NULL
+    const pr_combiner_t *combiner;
+    bool per_point;     // each point is a training of its own
+    const char *prefix; // of its trainings' labels, where it has settings of its own; else NULL
 } pr_sweep_policy_t;
 
 typedef struct pr_inputs {
@@ -72,6 +73,9 @@ pr_adapter_options_t pr_sweep_lora(const pr_finetune_config_t *f);
 /* What every job of its kind would fail on for the configuration, hours after others perhaps: LoRA targets and layers
  * that the model does not have. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_sweep_check_model(const pr_config_t *c, const pr_model_config_t *m, pr_error_t *err);
+/* What only ranges can say of the rules that trainings are made by; lo, hi [n_objectives] as declared. Errors:
+ * PR_ERR_CONFIG. */
+pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const double *hi, pr_error_t *err);
 
 /* Inputs of jobs, whose hashes are their identities. New references. */
 json_t *pr_inputs_fit(const pr_inputs_t *in, int objective);
@@ -85,7 +89,7 @@ json_t *pr_inputs_how_evaluate(const pr_inputs_t *in);
 /* What a training of these settings costs, in evaluations of one prompt, by the most tokens of both: a model, the same on
  * every machine. A token that is learned from counts as two that are sampled only. */
 int64_t pr_training_prompts(const pr_config_t *c, const pr_finetune_config_t *set);
-/* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", or with a prefix (NULL: none) before it.
+/* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", "empathy-brevity-s1" where weights say nothing, or with a prefix (NULL: none) before it.
  * Caller frees. */
 char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_training_wish_t *wish, int64_t seed);
 

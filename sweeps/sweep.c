@@ -212,7 +212,7 @@ static json_t *forecast_json(const pr_sweep_t *s)
     for (int i = 0; i < s->config->n_searches; i++)
         json_object_set_new(
             v, s->config->search[i].name,
-            json_pack("[I, i]", (json_int_t)pr_sweep_forecast(s, i), s->inputs->policy[i].method->per_point ? 1 : 0));
+            json_pack("[I, i]", (json_int_t)pr_sweep_forecast(s, i), s->inputs->policy[i].per_point ? 1 : 0));
     return v;
 }
 
@@ -283,17 +283,6 @@ static void declared_ranges(pr_sweep_t *s, const double *lo, const double *hi)
     }
 }
 
-/* What only ranges can say of the rules that trainings are made by. */
-static pr_status_t check_rules(const pr_sweep_t *s, pr_error_t *err)
-{
-    const pr_config_t *c = s->config;
-    for (int i = 0; i < c->n_searches; i++)
-        if (s->inputs->policy[i].method->per_point && c->n_objectives > 1 &&
-            pr_rules_check(s->inputs->policy[i].set, c->n_objectives, s->lo, s->hi, err) != PR_OK)
-            return pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
-    return PR_OK;
-}
-
 static pr_status_t count_prompts(pr_sweep_t *s, pr_error_t *err)
 {
     int n = s->inputs->n_eval, wanted = s->config->evaluate.prompts;
@@ -343,7 +332,7 @@ static void make_track(pr_sweep_t *s, int index)
                               .reference = t->reference,
                               .stopping = s->hooks.stopping,
                               .self = s->hooks.self};
-    if (!base && t->policy->method->per_point) {
+    if (!base && t->policy->per_point) {
         t->search.making = pr_training_prompts(c, t->policy->set);
         t->search.made = pr_graph_expert_makes;
         t->search.of = t;
@@ -385,7 +374,7 @@ pr_status_t pr_sweep_open(const pr_config_t *config, pr_inputs_t *inputs, int wo
     s->pending = json_array();
     declared_ranges(s, lo, hi);
     pr_reference_check(s);
-    PR_GO(check_rules(s, err));
+    PR_GO(pr_sweep_check_rules(inputs, lo, hi, err));
     PR_GO(count_prompts(s, err));
     make_tracks(s);
     // Before the journal, whose results it does not need: of millions of points the search takes much memory.

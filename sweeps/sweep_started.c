@@ -31,7 +31,7 @@ static void put_points(const pr_sweep_t *s, pr_buf_t *b)
     for (int i = 0; i < s->config->n_searches; i++) {
         long n = (long)pr_sweep_forecast(s, i) * s->config->n_seeds;
         points += n;
-        own += s->inputs->policy[i].method->per_point ? n : 0;
+        own += s->inputs->policy[i].per_point ? n : 0;
     }
     pr_buf_printf(b, "%sat most %ld point%s", b->len > 0 ? ", " : "", points, points == 1 ? "" : "s");
     if (own == points)

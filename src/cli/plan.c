@@ -261,7 +261,7 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
                      .hi = p->hi,
                      .reference = p->lo};
     const pr_sweep_policy_t *policy = &p->inputs.policy[i];
-    if (policy->method->per_point)
+    if (policy->per_point)
         s.making = pr_training_prompts(c, policy->set);
     if (pr_search_check(&s, err) != PR_OK)
         return pr_fail_in(err, "%s", c->path);
@@ -338,6 +338,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
     PR_TRY(pr_sweep_check_model(c, &out->model, err));
     for (int i = 0; i < c->n_searches; i++)
         PR_TRY(check_search(out, i, err));
+    PR_TRY(pr_sweep_check_rules(&out->inputs, out->lo, out->hi, err));
     PR_TRY(check_teams(out, err));
     count_trainings(out);
     return pr_plan_memory(out, err);

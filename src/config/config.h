@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "learn/combine.h"
 #include "learn/weigh.h"
 #include "option/option.h"
 
@@ -176,7 +177,8 @@ extern const pr_option_t pr_config_keys[];
 /* Do combine and weigh fit together, and k > 1 objectives of these ranges [k], turned so that larger is better? Errors:
  * PR_ERR_CONFIG. */
 pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err);
-/* The weighting rule of trainings. Errors: PR_ERR_CONFIG. */
+/* The weighting rule and the combiner of trainings. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err);
+pr_status_t pr_finetune_combiner(const pr_finetune_config_t *f, const pr_combiner_t **out, pr_error_t *err);
 
 #endif

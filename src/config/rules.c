@@ -100,6 +100,13 @@ pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_
     return pr_weigher_find(name ? name : pr_weigher_fixed.name, out, err);
 }
 
+pr_status_t pr_finetune_combiner(const pr_finetune_config_t *f, const pr_combiner_t **out, pr_error_t *err)
+{
+    return pr_combiner_find(json_is_string(f->combine) ? json_string_value(f->combine)
+                                                       : json_string_value(json_object_get(f->combine, "type")),
+                            out, err);
+}
+
 /* The options of a rule as it was resolved. New reference. */
 static json_t *options_of(const json_t *rule)
 {
@@ -112,10 +119,8 @@ pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *l
 {
     const pr_weigher_t *w;
     const pr_combiner_t *c;
-    const char *name = json_is_string(f->combine) ? json_string_value(f->combine)
-                                                  : json_string_value(json_object_get(f->combine, "type"));
     PR_TRY(pr_finetune_weigher(f, &w, err));
-    PR_TRY(pr_combiner_find(name, &c, err));
+    PR_TRY(pr_finetune_combiner(f, &c, err));
     json_t *weigh = options_of(f->weigh), *combine = options_of(f->combine);
     pr_status_t status = PR_OK;
     if (w->gram && c != &pr_combiner_linear)

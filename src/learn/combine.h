@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "option/option.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct pr_score_group {
@@ -41,6 +42,7 @@ typedef struct pr_combiner {
     const char *formula;        // one line
     const char *help;           // one sentence or two: whose it is, when to take it, when it fails
     const pr_option_t *options; // ends with a NULL key
+    bool unweighted;            // of the weights only which are 0 matters
     /* One of these two. reward [n]; advantage [n], n > 1. */
     void (*reward)(const pr_score_group_t *g, double *reward);
     void (*advantages)(const pr_score_group_t *g, double *advantage);

@@ -72,4 +72,5 @@ const pr_combiner_t pr_combiner_hvc = {
             "Two equal responses add nothing, however good they are. Of the weights only which are 0 matters. "
             "Estimated where exact volumes take too long: of dozens of responses in about ten objectives.",
     .options = options,
+    .unweighted = true,
     .reward = reward};

@@ -31,4 +31,5 @@ const pr_combiner_t pr_combiner_pama = {
             "from nothing else: half of the signal or more is thrown away. Of the weights only which are 0 "
             "matters.",
     .options = options,
+    .unweighted = true,
     .advantages = advantages};

@@ -37,4 +37,5 @@ const pr_combiner_t pr_combiner_rank = {
             "matters. With four objectives and more nearly no response dominates another, and there is nothing to "
             "learn from.",
     .options = options,
+    .unweighted = true,
     .reward = reward};

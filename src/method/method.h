@@ -6,6 +6,7 @@
 #define PR_METHOD_METHOD_H
 
 #include "base/limits.h"
+#include "learn/combine.h"
 #include "learn/weigh.h"
 #include "option/option.h"
 #include "policy/spec.h"
@@ -21,6 +22,7 @@ typedef struct pr_choice {
 /* A training that a method asks for: the adapter of one reward. */
 typedef struct pr_training_wish {
     double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
+    bool equal;                  // they are all equal because nothing depends on what they are
 } pr_training_wish_t;
 
 /* What a method may know. */
@@ -30,6 +32,7 @@ typedef struct pr_method_env {
     const pr_mix_t *mix;                 // of the policy's configuration
     const json_t *mix_options, *options; // resolved, of the mix (at a point: pr_method_mix_options) and of the method
     const pr_weigher_t *weigher;         // of its trainings (learn/weigh.h); NULL: fixed
+    const pr_combiner_t *combiner;       // of them (learn/combine.h); NULL: linear
     /* The identity of the job that makes the adapter of a training, under the seed in question. */
     pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err);
     void *self;

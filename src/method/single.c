@@ -9,14 +9,19 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
 {
     pr_training_wish_t wish = {.w = {0}};
     char id[PR_HASH_HEX];
-    bool any = false;
+    int n = 0;
+    bool own = e->weigher && e->weigher->own, // a rule of its own takes no preference
+        which = e->combiner && e->combiner->unweighted && (!e->weigher || e->weigher == &pr_weigher_fixed);
     out->mix = &pr_mix_params;
     for (int k = 0; k < e->k; k++) {
-        wish.w[k] = e->weigher && e->weigher->own ? 1.0 / e->k : at->w[k]; // a rule of its own takes no preference
-        any = any || wish.w[k] != 0;
+        wish.w[k] = own ? 1 : at->w[k];
+        n += wish.w[k] != 0;
     }
-    if (!any) // nothing to climb: the base model
+    if (!n) // nothing to climb: the base model
         return PR_OK;
+    wish.equal = own || which;
+    for (int k = 0; k < e->k && wish.equal; k++) // so that equal trainings are one
+        wish.w[k] = wish.w[k] != 0 ? 1.0 / n : 0;
     PR_TRY(e->train(e->self, &wish, id, err));
     pr_policy_add(out, true, id, 1);
     return PR_OK;
@@ -37,7 +42,8 @@ const pr_method_t pr_method_single = {
     .help =
         "Every point is a training of its own, for the objectives together: as train.combine and train.weigh say, by "
         "default towards the weighted sum (linear scalarisation). With a weighting rule that takes no preference there "
-        "is one training for all points.",
+        "is one training for all points; with a combiner that asks only which weights are 0, one per set of "
+        "objectives.",
     .options = options,
     .per_point = true,
     .policy_at = policy_at,

@@ -38,6 +38,17 @@ for combine in linear cheby_sample rank hvc mo_grpo gdpo rvpo pama; do
 done
 cut -d, -f7- "$work/c-linear/cells.csv" | cmp -s - <(cut -d, -f7- "$work/c-rank/cells.csv") && fail "rank does what linear does"
 
+# Where only which weights are 0 matters, points that differ in others are one training, which is called by its objectives.
+printf '1 2 1\n2 1 1\n1 1 0\n1 0 0\n' >"$work/alike"
+for combine in rank hvc pama; do
+  sweep "a-$combine" "combine = \"$combine\";"
+  sed -i "s#$work/points#$work/alike#" "$work/a-$combine.cfg"
+  run 2 "a-$combine"
+  [ "$(cd "$work/a-$combine/experts" && echo *)" = "p-brevity-distinct-repetition-s1 p-brevity-distinct-s1 p-brevity-s1" ] ||
+    fail "$combine: trainings $(ls "$work/a-$combine/experts")"
+  [ "$(wc -l <"$work/a-$combine/cells.csv")" -eq 5 ] || fail "$combine: points"
+done
+
 # A rule per line, with how many trainings the two points are: those that take no preference make one for both.
 while read -r rule trained gram options; do
   sweep "w-$rule" "weigh = { type = \"$rule\"; $options };"
@@ -114,7 +125,9 @@ refuse() { # TRAIN EXPECTED
   sweep bad "$1"
   expect 2 "$paretorank" run "$work/bad.cfg"
   grep -qF -- "$2" "$work/err" || { cat "$work/err" >&2; fail "no '$2'"; }
-  rm -rf "$work/bad"
+  [ ! -d "$work/bad" ] || fail "a results directory of what does not fit"
+  expect 2 "$paretorank" plan "$work/bad.cfg"
+  grep -qF -- "$2" "$work/err" || { cat "$work/err" >&2; fail "plan: no '$2'"; }
 }
 refuse 'weigh = "stoch";' 'weighting rule'
 refuse 'weigh = { type = "stch"; nu = 1; };' "unknown key 'nu'"
