@@ -41,7 +41,7 @@ for verb in $("$paretorank" help | sed -nE 's/^  ([a-z-]+)  .*/\1/p'); do
 done
 has --jobs paretorank bench schedule --
 is $'after\nbefore' paretorank generate model --norm ''
-is 'finetune.steps=' paretorank run --set finetune.st
+is 'finetune.steps=' paretorank run --set finetune.ste
 has regmean paretorank export results --aggregate ''
 is 'results' paretorank status r
 is 'a b.jsonl' paretorank generate model --prompts a
