@@ -432,6 +432,8 @@ static void compare_input(pr_comparing_t *c, const char *key, const json_t *to)
         return;
     if (!from && (strncmp(key, "search", 6) == 0 || is_new_report(c, key)))
         return; // of a search, or a reported objective, that is new
+    if (!from && strcmp(key, "prompts.validation") == 0)
+        return; // whatever asks for them is new
     if (path && old && strcmp(path, old) != 0)
         tell_text(c, k.shown, old, path);
     else

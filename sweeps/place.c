@@ -49,6 +49,7 @@ static pr_status_t each_input(pr_config_t *c, pr_input_fn fn, void *self, pr_err
 {
     pr_input_t plain[] = {{"model", INPUT_MODEL, &c->model, 0, NULL},
                           {"prompts.train", INPUT_FILE, &c->train_prompts, 0, NULL},
+                          {"prompts.validation", INPUT_FILE, &c->validation_prompts, 0, NULL},
                           {"prompts.eval", INPUT_FILE, &c->eval_prompts, 0, NULL}};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (*plain[i].path)

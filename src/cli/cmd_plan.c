@@ -426,6 +426,9 @@ static void print_text(const pr_plan_t *p, int ranks, const char *why)
     printf("prompts     ");
     if (c->train_prompts)
         printf("%d for fine-tuning (%.1f tokens, at most %d), ", p->n_train, p->mean_train, p->longest_train);
+    if (c->validation_prompts)
+        printf("%d for validation (%.1f tokens, at most %d), ", p->n_validation, p->mean_validation,
+               p->longest_validation);
     printf("%d of %d for evaluation (%.1f tokens, at most %d)\n", p->prompts, p->n_eval, p->mean_eval, p->longest_eval);
     for (int k = 0; k < c->n_scored; k++)
         print_objective(p, k);

@@ -130,6 +130,9 @@ static pr_status_t check_prompts(pr_plan_t *p, pr_error_t *err)
     if (c->train_prompts)
         PR_TRY(measure_prompts(p, c->train_prompts, pr_sweep_training_tokens(c), &p->n_train, &p->longest_train,
                                &p->mean_train, err));
+    if (c->validation_prompts)
+        PR_TRY(measure_prompts(p, c->validation_prompts, pr_sweep_training_tokens(c), &p->n_validation,
+                               &p->longest_validation, &p->mean_validation, err));
     PR_TRY(measure_prompts(p, c->eval_prompts, c->evaluate.max_new_tokens, &p->n_eval, &p->longest_eval, &p->mean_eval,
                            err));
     if (c->evaluate.prompts > p->n_eval)
@@ -189,7 +192,7 @@ static pr_status_t try_prompts(const pr_plan_t *p, int objective, const json_t *
 {
     const pr_config_t *c = p->config;
     const pr_objective_config_t *o = &c->objective[objective];
-    const char *const files[] = {c->train_prompts, c->eval_prompts};
+    const char *const files[] = {c->train_prompts, c->validation_prompts, c->eval_prompts};
     if (!pr_objective_type(o->type)->check_prompts)
         return PR_OK;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

@@ -60,10 +60,10 @@ typedef struct pr_plan {
     bool have_own[PR_MAX_OBJECTIVES];
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // declared ranges, by the options in force
     int64_t batch_tokens[PR_MAX_OBJECTIVES];             // of the objectives that run a model; 0: of the others
-    int n_train, n_eval;                                 // prompts of the files
+    int n_train, n_validation, n_eval;                   // prompts of the files
     int prompts;                                         // evaluation prompts used
-    int longest_train, longest_eval;                     // in tokens
-    double mean_train, mean_eval;                        // tokens per prompt
+    int longest_train, longest_validation, longest_eval; // in tokens
+    double mean_train, mean_validation, mean_eval;       // tokens per prompt
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int n_training;

@@ -48,6 +48,8 @@ static void name_sizes(pr_plan_t *p)
 {
     p->texts[0] = (pr_prompts_size_t){.longest = p->longest_eval, .mean = p->mean_eval};
     p->texts[1] = (pr_prompts_size_t){.longest = p->longest_train, .mean = p->mean_train};
+    if (p->longest_validation > p->longest_train) // which a training answers, too
+        p->texts[1].longest = p->longest_validation;
     memcpy(p->texts[0].hash, p->inputs.eval, PR_HASH_HEX);
     memcpy(p->texts[1].hash, p->inputs.train, PR_HASH_HEX);
     for (int i = 0; i < p->fit_jobs; i++) {

@@ -120,6 +120,23 @@ same_file "$work/early-again/cells.csv" "$work/early/cells.csv"
 sweep early-worst "lr = 0.3; steps = 4; stop = { patience = 1; every = 2; min_gain = 0.01; metric = \"worst\"; };"
 run 2 early-worst
 
+# Other validation prompts are other results; a directory that has moved along with them finds them.
+mkdir "$work/along"
+head -5 "$counsel/prompts-eval.jsonl" >"$work/along/v.jsonl"
+sweep along "$stop"
+sed -i "s#$work/validation.jsonl#$work/along/v.jsonl#; s#results = \"[^\"]*\"#results = \"$work/along/out\"#" "$work/along.cfg"
+"$paretorank" plan "$work/along.cfg" | grep -q '5 for validation' || fail "plan says nothing of the validation prompts"
+run 1 along
+cp "$work/along/out/cells.csv" "$work/before"
+head -4 "$counsel/prompts-eval.jsonl" >"$work/along/v.jsonl"
+expect 2 "$paretorank" run "$work/along.cfg"
+grep -qF 'prompts.validation: its content' "$work/err" || { cat "$work/err" >&2; fail "other validation prompts are not noticed"; }
+head -5 "$counsel/prompts-eval.jsonl" >"$work/along/v.jsonl"
+mv "$work/along" "$work/elsewhere"
+rm "$work/elsewhere/out/cells.csv"
+"$paretorank" run "$work/elsewhere/out" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "moved along"; }
+same_file "$work/elsewhere/out/cells.csv" "$work/before"
+
 # What does not fit is told before anything is trained.
 refuse() { # TRAIN EXPECTED
   sweep bad "$1"
