@@ -127,13 +127,19 @@ static pr_rng_key_t seed_key(const pr_training_t *t, const char *domain)
     return pr_rng_key((uint64_t)t->in.sweep_seed, domain, seed);
 }
 
-static pr_status_t new_adapter(pr_training_t *t, pr_error_t *err)
+static pr_status_t new_adapter(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
 {
     pr_rng_key_t init = seed_key(t, "lora-init");
     const char **targets;
     pr_adapter_options_t ao = pr_train_lora(t->f, &targets);
+    pr_cached_adapter_t *from;
     pr_status_t status = pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err);
     free(targets);
+    if (status == PR_OK && t->in.init[0])
+        status = pr_env_adapter(t->env, job, false, t->in.init, 1, t->hooks, &from, err);
+    if (status == PR_OK && t->in.init[0] &&
+        pr_adapter_take(t->adapter, from->adapter, &t->env->model->config, err) != PR_OK)
+        status = pr_fail_in(err, "what the training begins as");
     return status;
 }
 
@@ -207,7 +213,7 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
     t->weigh_key = seed_key(t, "weigh");
-    PR_TRY(team->agree(team, new_adapter(t, err), err));
+    PR_TRY(team->agree(team, new_adapter(t, job, err), err));
     double share = (t->combiner->advantages ? &pr_algorithm_grpo : t->algorithm)->share(f->samples);
     pr_trainer_options_t to = {.kl = share * f->kl,
                                .kl_estimator = t->kl_estimator,

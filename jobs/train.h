@@ -48,6 +48,7 @@ typedef struct pr_train_settings {
 typedef struct pr_train_inputs {
     char model[PR_HASH_HEX], prompts[PR_HASH_HEX];
     char validation[PR_HASH_HEX]; // prompts, where the rule asks for them; ""
+    char init[PR_HASH_HEX];       // content of the adapter that it begins as; "": a new one
     int n_term;
     pr_reward_term_t term[PR_MAX_OBJECTIVES];
     pr_train_settings_t set;

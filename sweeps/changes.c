@@ -388,10 +388,14 @@ static void keys_of_input(const pr_comparing_t *c, const char *key, pr_input_key
     snprintf(out->class, size, "%.*s[]%s", (int)(open - key), key, open + used);
     if (strncmp(key, "search", 6) == 0)
         list = "search";
+    if (strncmp(key, "policies", 8) == 0)
+        list = "policies";
     const char *name = text_of(json_array_get(json_object_get(c->after->config, list), number), "name");
     snprintf(out->shown, size, "%s.%s%s", list, name, open + used);
     if (named(json_object_get(c->before->config, list), name, &at))
         snprintf(out->before, size, "%.*s.[%zu]%s", (int)(open - key), key, at, open + used);
+    else
+        out->before[0] = 0; // it is new
 }
 
 /* Does the file begin with the bytes that it once was? */
@@ -434,19 +438,41 @@ static void compare_input(pr_comparing_t *c, const char *key, const json_t *to)
         return; // of a search, or a reported objective, that is new
     if (!from && strcmp(key, "prompts.validation") == 0)
         return; // whatever asks for them is new
+    if (!k.before[0] && strncmp(key, "policies", 8) == 0)
+        return; // a policy that is new
     if (path && old && strcmp(path, old) != 0)
         tell_text(c, k.shown, old, path);
     else
         tell_text(c, k.shown, from ? "its content" : "not set", from ? "another" : path ? path : "set");
 }
 
+/* A policy that is still there, and whose trainings do not begin as an adapter any more. */
+static void compare_init(pr_comparing_t *c, const char *key, const json_t *from)
+{
+    unsigned number;
+    size_t at = 0;
+    char now[64];
+    if (sscanf(key, "policies.[%u].train.init", &number) != 1)
+        return;
+    const char *name = text_of(json_array_get(json_object_get(c->before->config, "policies"), number), "name");
+    if (!named(json_object_get(c->after->config, "policies"), name, &at))
+        return;
+    snprintf(now, sizeof now, "policies.[%zu].train.init", at);
+    pr_buf_t shown = {0};
+    pr_buf_printf(&shown, "policies.%s.train.init", name);
+    if (!json_object_get(c->after->inputs, now))
+        tell_text(c, shown.data, text_of(from, "path"), "not set");
+    pr_buf_free(&shown);
+}
+
 /* What objectives and searches lost with their files they lost with their keys. */
 static void compare_inputs(pr_comparing_t *c)
 {
-    static const char *const plain[] = {"prompts.train", "prompts.eval"};
+    static const char *const plain[] = {"prompts.train", "prompts.eval", "finetune.init"};
     const char *key;
     json_t *to;
     json_object_foreach((json_t *)(uintptr_t)c->after->inputs, key, to) compare_input(c, key, to);
+    json_object_foreach((json_t *)(uintptr_t)c->before->inputs, key, to) compare_init(c, key, to);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (json_object_get(c->before->inputs, plain[i]) && !json_object_get(c->after->inputs, plain[i]))
             tell_text(c, plain[i], text_of(json_object_get(c->before->inputs, plain[i]), "path"), "not set");

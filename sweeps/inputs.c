@@ -227,9 +227,19 @@ static pr_status_t check_lora(const pr_config_t *c, const pr_finetune_config_t *
                               pr_error_t *err)
 {
     pr_adapter_options_t o = pr_sweep_lora(f);
+    pr_adapter_t *shape = NULL, *init = NULL;
     if (o.targets && pr_adapter_check_options(m, &o, err) != PR_OK)
         return pr_fail_in(err, "%s: finetune.lora", c->path);
-    return PR_OK;
+    if (!f->init)
+        return PR_OK;
+    pr_status_t status = pr_adapter_shape(m, &o, &shape, err);
+    if (status == PR_OK)
+        status = pr_adapter_read(f->init, m, &init, err);
+    if (status == PR_OK && pr_adapter_check_alike(shape, init, m, err) != PR_OK)
+        status = pr_fail_in(err, "%s: init: %s is not as lora says", c->path, f->init);
+    pr_adapter_free(&shape);
+    pr_adapter_free(&init);
+    return status;
 }
 
 pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const double *hi, pr_error_t *err)
@@ -345,6 +355,24 @@ static pr_status_t read_objective(pr_inputs_t *in, int k, pr_error_t *err)
     return status;
 }
 
+/* The adapters that trainings begin as. */
+static pr_status_t read_init(pr_inputs_t *in, pr_error_t *err)
+{
+    const pr_config_t *c = in->config;
+    in->init = json_object();
+    for (int i = 0; i < c->n_searches && pr_sweep_trains(c); i++) {
+        const char *path = in->policy[i].set->init;
+        char hash[PR_HASH_HEX];
+        if (!path || json_object_get(in->init, path))
+            continue;
+        if (hash_of(in, pr_artifact_adapter_hash, path, hash, err) != PR_OK)
+            return pr_fail_in(err, "%s: init", c->path);
+        json_object_set_new_nocheck(in->init, path, json_string(hash)); // a path may be no UTF-8
+        pr_content_add_path(in->content, PR_CONTENT_ADAPTER, hash, path);
+    }
+    return PR_OK;
+}
+
 static pr_status_t read_prompts(pr_inputs_t *in, const char *file, int new_tokens, int *n, char hash[PR_HASH_HEX],
                                 pr_error_t *err)
 {
@@ -417,6 +445,7 @@ static pr_status_t make_inputs(const pr_config_t *c, bool sketched, pr_inputs_t 
     PR_TRY(read_prompts(in, c->eval_prompts, c->evaluate.max_new_tokens, &in->n_eval, in->eval, err));
     for (int k = 0; k < c->n_scored; k++)
         PR_TRY(read_objective(in, k, err));
+    PR_TRY(read_init(in, err));
     add_task(in);
     return PR_OK;
 }
@@ -435,6 +464,7 @@ void pr_inputs_clear(pr_inputs_t *in)
 {
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
         json_decref(in->objective[k]);
+    json_decref(in->init);
     for (int i = 0; i < PR_MAX_SEARCHES; i++)
         pr_sweep_policy_clear(&in->policy[i]);
     pr_content_free(&in->content);
@@ -520,6 +550,8 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     t.set.combine = combine;
     if (early || (t.set.weigh && asks_validation(set)))
         memcpy(t.validation, in->validation, sizeof t.validation);
+    if (set->init)
+        snprintf(t.init, sizeof t.init, "%s", json_string_value(json_object_get(in->init, set->init)));
     json_t *v = pr_train_pack(&t);
     json_decref(weigh);
     json_decref(early);

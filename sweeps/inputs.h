@@ -33,6 +33,7 @@ typedef struct pr_inputs {
         validation[PR_HASH_HEX];                  // of the lists of prompts; "" where there are none
     char adapter[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // of objectives that bring their expert; "" for the others
     const char *given[PR_MAX_OBJECTIVES];         // the same, NULL for the others
+    json_t *init;                                 // {path: content hash} of the adapters that trainings begin as
     json_t *objective[PR_MAX_OBJECTIVES];         // pr_objective_identity of each
     char objective_hash[PR_MAX_OBJECTIVES][PR_HASH_HEX];
     char head[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // the job that fits its head, "" for the others

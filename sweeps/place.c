@@ -21,7 +21,7 @@ typedef struct pr_input {
     char key[128]; // as --set takes it: "objectives.[1].words"
     pr_input_kind_t kind;
     char **path;               // in the configuration; NULL for an option
-    int objective;             // INPUT_ADAPTER, INPUT_OPTION
+    int objective;             // INPUT_ADAPTER, INPUT_OPTION; -1: an adapter that trainings begin as
     const pr_option_t *option; // INPUT_OPTION
 } pr_input_t;
 
@@ -56,6 +56,18 @@ static pr_status_t each_input(pr_config_t *c, pr_input_fn fn, void *self, pr_err
             PR_TRY(fn(self, c, &plain[i], err));
     for (int k = 0; k < c->n_scored; k++)
         PR_TRY(each_objective(c, k, fn, self, err));
+    pr_input_t init = {"finetune.init", INPUT_ADAPTER, &c->finetune.init, -1, NULL};
+    if (c->finetune.init)
+        PR_TRY(fn(self, c, &init, err));
+    for (int i = 0; i < c->n_policies; i++) {
+        init.path = &c->policy[i].train.init;
+        if (c->policy[i].own_train) // else it is finetune's, and has its own copy of it
+            snprintf(init.key, sizeof init.key, "policies.[%d].train.init", i);
+        else
+            snprintf(init.key, sizeof init.key, "finetune.init");
+        if (c->policy[i].train.init)
+            PR_TRY(fn(self, c, &init, err));
+    }
     for (int i = 0; i < c->n_searches; i++) {
         pr_input_t in = {.kind = INPUT_FILE, .path = &c->search[i].file};
         snprintf(in.key, sizeof in.key, "search.[%d].file", i);
@@ -146,7 +158,12 @@ typedef struct pr_recorder {
 /* The hash that pr_inputs_read has found already, where it has. */
 static bool known_hash(const pr_inputs_t *in, const pr_input_t *i, char out[PR_HASH_HEX])
 {
-    const char *hash = i->kind == INPUT_MODEL ? in->model : i->kind == INPUT_ADAPTER ? in->adapter[i->objective] : "";
+    const char *hash = i->kind == INPUT_MODEL ? in->model : "";
+    if (i->kind == INPUT_ADAPTER && i->objective >= 0)
+        hash = in->adapter[i->objective];
+    else if (i->kind == INPUT_ADAPTER)
+        hash = json_string_value(json_object_get(in->init, *i->path));
+    hash = hash ? hash : "";
     const json_t *content =
         i->kind == INPUT_OPTION
             ? json_object_get(json_object_get(in->objective[i->objective], "options"), i->option->key)
@@ -385,7 +402,7 @@ static json_t *repoint_words(const pr_move_t *m, const pr_config_t *c, const pr_
 
 static bool needed(const pr_move_t *m, const pr_input_t *in)
 {
-    return m->need == PR_PLACE_ALL || in->kind == INPUT_MODEL || in->kind == INPUT_ADAPTER;
+    return m->need == PR_PLACE_ALL || in->kind == INPUT_MODEL || (in->kind == INPUT_ADAPTER && in->objective >= 0);
 }
 
 /* What a command's words named as files is not to be taken for mere words, which would be another command. */

@@ -63,6 +63,16 @@ static pr_status_t check_adapters(pr_plan_t *p, pr_error_t *err)
         pr_sizes_add_adapter(&p->sizes, p->inputs.adapter[k], a);
         pr_adapter_free(&a);
     }
+    const char *init;
+    json_t *hash;
+    json_object_foreach(p->inputs.init, init, hash)
+    {
+        pr_adapter_t *a = NULL;
+        PR_TRY(pr_adapter_read(init, &p->model, &a, err));
+        p->given_params += (int64_t)a->n_data;
+        pr_sizes_add_adapter(&p->sizes, json_string_value(hash), a);
+        pr_adapter_free(&a);
+    }
     for (int i = 0; i < c->n_searches && pr_sweep_trains(c); i++)
         PR_TRY(check_lora(p, p->inputs.policy[i].set, err));
     return PR_OK;

@@ -57,6 +57,7 @@ typedef struct pr_finetune_config {
     double lora_alpha;
     bool lora_rslora;
     pr_strings_t lora_targets; // empty: every linear map
+    char *init;                // a PEFT directory of the same shape that it begins as, or NULL
     int micro_tokens;     // tokens of one forward/backward pass; does not change the result's definition, only rounding
     int checkpoint_every; // steps; 0: only on a signal
     pr_team_config_t team;

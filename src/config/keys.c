@@ -95,6 +95,10 @@
         BOOL(p "lora.rslora", at(lora_rslora), "false", "Use the scale alpha/sqrt(r)."),                               \
         TEXTS(p "lora.targets", at(lora_targets), "[ ]",                                                               \
               "Linear maps to adapt, such as \"q_proj\". Default: all of the layers'."),                               \
+        DIR_NAME(p "init", at(init), "",                                                                               \
+                 "A PEFT adapter of the same rank, scale and targets that trainings begin as, such as one that was "   \
+                 "fine-tuned with supervision, or another sweep's. The KL stays to the base model. Default: A drawn "  \
+                 "at random, the same for all trainings of a seed, and B zero."),                                      \
         INT(p "micro_tokens", at(micro_tokens), "2048", 1, INT_MAX,                                                    \
             "Tokens of one forward and backward pass: memory against speed. Another number rounds otherwise, which "   \
             "may "                                                                                                     \

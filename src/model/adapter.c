@@ -227,3 +227,38 @@ pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_
         pr_adapter_free(&a);
     return status;
 }
+
+pr_status_t pr_adapter_check_alike(const pr_adapter_t *a, const pr_adapter_t *b, const pr_model_config_t *c,
+                                   pr_error_t *err)
+{
+    char module[128];
+    for (int i = 0; i < c->n_layer; i++)
+        for (int s = 0; s < PR_N_SLOT; s++) {
+            const pr_lora_t *x = pr_adapter_at(a, i, (pr_slot_t)s), *y = pr_adapter_at(b, i, (pr_slot_t)s);
+            if (x->r == y->r && (x->r == 0 || x->scale == y->scale))
+                continue;
+            pr_slot_module(c, i, (pr_slot_t)s, module, sizeof module);
+            if (x->r == 0 || y->r == 0)
+                return pr_fail(err, PR_ERR_CONFIG, "%s: found %s, expected %s", module, y->r ? "an adapter" : "none",
+                               x->r ? "one" : "none");
+            return pr_fail(err, PR_ERR_CONFIG, "%s: found rank %d and scale %g, expected rank %d and scale %g", module,
+                           y->r, (double)y->scale, x->r, (double)x->scale);
+        }
+    return PR_OK;
+}
+
+pr_status_t pr_adapter_take(pr_adapter_t *a, const pr_adapter_t *b, const pr_model_config_t *c, pr_error_t *err)
+{
+    int out, in;
+    PR_TRY(pr_adapter_check_alike(a, b, c, err));
+    for (int i = 0; i < c->n_layer; i++)
+        for (int s = 0; s < PR_N_SLOT; s++) {
+            pr_lora_t *x = pr_adapter_at(a, i, (pr_slot_t)s);
+            const pr_lora_t *y = pr_adapter_at(b, i, (pr_slot_t)s);
+            if (x->r == 0 || !pr_slot_shape(c, (pr_slot_t)s, &out, &in))
+                continue;
+            memcpy(x->a, y->a, (size_t)x->r * (size_t)in * sizeof *x->a);
+            memcpy(x->b, y->b, (size_t)x->r * (size_t)out * sizeof *x->b);
+        }
+    return PR_OK;
+}

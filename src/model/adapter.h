@@ -70,6 +70,12 @@ pr_status_t pr_adapter_shape(const pr_model_config_t *c, const pr_adapter_option
  * zero. Errors: PR_ERR_CONFIG (a target that names no linear map of this model; the message lists those there are). */
 pr_status_t pr_adapter_new(const pr_model_config_t *c, const pr_adapter_options_t *o, const pr_rng_key_t *key,
                            pr_adapter_t **out, pr_error_t *err);
+/* Has b the shape of a: the same maps, with the same ranks and scales? Errors: PR_ERR_CONFIG, naming the first map where
+ * it has not, with b's as found. */
+pr_status_t pr_adapter_check_alike(const pr_adapter_t *a, const pr_adapter_t *b, const pr_model_config_t *c,
+                                   pr_error_t *err);
+/* Takes the numbers of b. Errors: those of pr_adapter_check_alike. */
+pr_status_t pr_adapter_take(pr_adapter_t *a, const pr_adapter_t *b, const pr_model_config_t *c, pr_error_t *err);
 /* Reads a PEFT directory. target_modules as list or regular expression (full match), "all-linear", rank_pattern,
  * alpha_pattern, use_rslora, fan_in_fan_out. What changes the function and is not supported (use_dora, bias other than
  * "none", modules_to_save, lora on embeddings or the head, layer_replication, ...) is PR_ERR_UNSUPPORTED and named.
