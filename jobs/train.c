@@ -62,7 +62,7 @@ static void add_weights(const pr_training_t *t, const pr_step_batch_t *b, json_t
     json_object_set_new(e, "terms", terms);
     json_object_set_new(e, "weights", pr_json_reals(t->lambda, (size_t)n));
     json_object_set_new(e, "covariance", square_json(b->covariance, n));
-    if (t->weigher->gram)
+    if (b->n_channel > 1)
         json_object_set_new(e, "gram", square_json(b->gram, n));
 }
 

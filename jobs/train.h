@@ -29,6 +29,7 @@ typedef struct pr_train_settings {
     const char *algorithm; // a registered name
     const json_t *combine; // a combiner's name, or {"type": name, options}
     const json_t *stop;    // {"patience", "every", "min_gain", "metric"}; NULL: it takes all its steps
+    bool measure;          // inner products of the objectives' gradients in every step
     const json_t *weigh;   // the same of a weighting rule; NULL: "fixed"
     int steps, prompts_per_step, samples, max_new_tokens;
     double temperature, top_p;

@@ -62,7 +62,10 @@ json_t *pr_train_pack(const pr_train_inputs_t *in)
     json_t *v = pr_fields_pack(input_fields, in);
     json_object_set_new(v, "kind", json_string("train"));
     json_object_set_new(v, "format", json_integer(FORMAT));
-    json_object_set_new(v, "train", pr_fields_pack(settings_fields, &in->set));
+    json_t *train = pr_fields_pack(settings_fields, &in->set);
+    if (in->set.measure) // where it is not there it is no input
+        json_object_set_new(train, "measure", json_true());
+    json_object_set_new(v, "train", train);
     json_object_set_new(v, "reward", terms_pack(in->term, in->n_term));
     return v;
 }
@@ -71,6 +74,7 @@ pr_status_t pr_train_parse(const json_t *value, pr_train_inputs_t *out, pr_error
 {
     PR_TRY(pr_fields_parse(input_fields, value, out, "train job", err));
     PR_TRY(pr_fields_parse(settings_fields, json_object_get(value, "train"), &out->set, "train job", err));
+    out->set.measure = json_is_true(json_object_get(json_object_get(value, "train"), "measure"));
     PR_TRY(terms_parse(json_object_get(value, "reward"), "train job: reward", out->term, &out->n_term, err));
     return out->n_term > 0 ? PR_OK : pr_fail(err, PR_ERR_FORMAT, "train job: reward: found no objective");
 }

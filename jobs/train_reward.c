@@ -265,8 +265,8 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
     free(own);
 }
 
-/* Each objective's own: a channel each, and one more for the KL. */
-static void separate(pr_training_t *t, pr_step_batch_t *b)
+/* Each objective's own: a channel each, and one more for the KL. True where one of them tells responses apart. */
+static bool separate(pr_training_t *t, pr_step_batch_t *b)
 {
     int n = t->in.n_term;
     bool taught = false;
@@ -282,8 +282,17 @@ static void separate(pr_training_t *t, pr_step_batch_t *b)
                 t->algorithm->advantages(group_size(b, g), own + b->group[g], advantage + b->group[g]);
         taught = taught || any_difference(t, b, own);
     }
-    t->taught += taught;
     free(own);
+    return taught;
+}
+
+/* What is climbed is the last channel, all together; the others are there to be measured. */
+static void separate_beside(pr_training_t *t, pr_step_batch_t *b)
+{
+    double *all = b->advantage;
+    separate(t, b);
+    memcpy(b->advantage + (size_t)t->in.n_term * (size_t)b->n_seq, all, (size_t)b->n_seq * sizeof *all);
+    free(all);
 }
 
 pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err)
@@ -291,11 +300,13 @@ pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t
     turn_scores(t, b);
     moments(t, b);
     if (t->weigher->gram) {
-        separate(t, b);
+        t->taught += separate(t, b);
         return PR_OK;
     }
     PR_TRY(weigh(t, b, err));
     combine(t, b);
+    if (t->f->measure)
+        separate_beside(t, b);
     return PR_OK;
 }
 
@@ -321,7 +332,7 @@ static pr_status_t compare_with_base(pr_training_t *t, pr_step_batch_t *b, pr_ro
     return PR_OK;
 }
 
-/* The weights after the gradients. */
+/* Where the rule asks for them, the weights after the gradients. */
 static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr_rollout_t *r, double lr,
                                   pr_step_stats_t *stats, pr_error_t *err)
 {
@@ -330,8 +341,10 @@ static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr
     int n = t->in.n_term;
     PR_TRY(pr_trainer_channels(t->trainer, r, b->n_channel, b->advantage, stats, &grad, err));
     pr_trainer_gram(t->trainer, n, b->gram);
-    PR_TRY(weigh(t, b, err));
-    memcpy(weight, t->lambda, (size_t)n * sizeof *weight);
+    if (t->weigher->gram)
+        PR_TRY(weigh(t, b, err));
+    for (int j = 0; j < n; j++)
+        weight[j] = t->weigher->gram ? t->lambda[j] : 0;
     weight[n] = 1;
     return pr_trainer_step_along(t->trainer, b->n_channel, weight, lr, stats, err);
 }
@@ -341,7 +354,7 @@ pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t
     pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
     PR_TRY(compare_with_base(t, b, &r, err));
-    if (t->weigher->gram)
+    if (b->n_channel > 1)
         return climb_channels(t, b, &r, lr, stats, err);
     return pr_trainer_step(t->trainer, &r, lr, stats, err);
 }

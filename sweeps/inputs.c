@@ -523,6 +523,12 @@ static bool asks_validation(const pr_finetune_config_t *set)
     return pr_finetune_weigher(set, &w, NULL) == PR_OK && w->validation;
 }
 
+static bool asks_gradients(const pr_finetune_config_t *set)
+{
+    const pr_weigher_t *w;
+    return pr_finetune_weigher(set, &w, NULL) == PR_OK && w->gram;
+}
+
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
                         int64_t seed)
 {
@@ -548,6 +554,7 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     t.set.weigh = weigh;
     t.set.stop = early;
     t.set.combine = combine;
+    t.set.measure = set->measure && t.n_term > 1 && !asks_gradients(set);
     if (early || (t.set.weigh && asks_validation(set)))
         memcpy(t.validation, in->validation, sizeof t.validation);
     if (set->init)

@@ -48,6 +48,7 @@ typedef struct pr_finetune_config {
     double clip_norm;   // global gradient norm; 0: off
     json_t *combine;    // a combiner's name, or {"type": name, options}
     json_t *weigh;      // the same of a weighting rule; NULL: "fixed"
+    bool measure;       // inner products of the objectives' gradients in every step
     int stop_patience;  // validations without a gain that end a training; 0: never
     int stop_every;     // steps between validations
     double stop_gain;   // what counts as one

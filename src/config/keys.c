@@ -75,6 +75,10 @@
             STRING, p "weigh", "\"fixed\"",                                                                            \
             "With what weights the objectives of a training go into each step: a rule's name, or a group { type = "    \
             "NAME; ... } with its options (paretorank help methods)."),                                                \
+        BOOL(p "measure", at(measure), "false",                                                                        \
+             "Measures how the objectives of a training conflict: the inner products of their gradients are in every " \
+             "step's line of journal.jsonl (`gram`), whatever combine and weigh are. A backward pass for all, and an " \
+             "adapter's size in memory per objective."),                                                               \
         INT(p "stop.patience", at(stop_patience), "0", 0, INT_MAX,                                                     \
             "So many looks at prompts.validation without a gain end a training before its `steps`, and its best step " \
             "is "                                                                                                      \

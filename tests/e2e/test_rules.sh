@@ -97,6 +97,20 @@ sweep team 'weigh = "cagrad";'
 sed -i 's/checkpoint_every = 1;/checkpoint_every = 1; team = { rows = 2; cols = 1; };/' "$work/team.cfg"
 run 3 team
 
+# What is only measured changes nothing but how a sum may be rounded; the same in a team and at other ranks.
+for combine in linear gdpo; do
+  sweep "m-$combine" "combine = \"$combine\"; measure = true;"
+  run 2 "m-$combine"
+  [ "$(steps_of "m-$combine" gram)" -eq 3 ] || fail "measure, $combine: steps with inner products: $(steps_of "m-$combine" gram)"
+  cut -d, -f7-14 "$work/m-$combine/cells.csv" | cmp -s - <(cut -d, -f7-14 "$work/c-$combine/cells.csv") || fail "measuring changes $combine"
+done
+sed 's/results = "[^"]*"/results = "'"${work//\//\\/}"'\/m-again"/' "$work/m-gdpo.cfg" >"$work/m-again.cfg"
+run 1 m-again
+same_file "$work/m-again/cells.csv" "$work/m-gdpo/cells.csv"
+sweep m-mgda 'weigh = "mgda"; measure = true;'
+run 1 m-mgda
+same_file "$work/m-mgda/cells.csv" "$work/w-mgda/cells.csv"
+
 # A training that does not gain ends before its steps, and its best step is what is kept: the same however it was stopped.
 stop='lr = 0.3; steps = 8; stop = { patience = 2; every = 1; };'
 sweep early "$stop"
