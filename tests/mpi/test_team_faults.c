@@ -335,7 +335,7 @@ static void check_grid(int rows, int cols, int victim)
 
 int main(int argc, char **argv)
 {
-    tj_begin(&argc, &argv, 40);
+    tj_begin(&argc, &argv, 120);
     tj_make_adapters();
     int size = pr_world_size(test_world);
     for (int cols = 1; cols <= size && cols <= TJ_HEADS; cols++) {

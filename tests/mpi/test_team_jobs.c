@@ -219,7 +219,7 @@ static void find_reference(void)
 
 int main(int argc, char **argv)
 {
-    tj_begin(&argc, &argv, 40);
+    tj_begin(&argc, &argv, 120);
     tj_make_adapters();
     int size = pr_world_size(test_world);
     config = tj_config("r", (tj_options_t){0});
