@@ -61,6 +61,6 @@ for objective, expert in zip(peer.OBJECTIVES, experts):
 adapters = [word for expert in experts for word in ("--adapter", expert)]
 for number, weights in enumerate(("0.5,0.25,0.25", "1,0,1", "0,0,1")):
     out = peer.work / f"mix{number}"
-    peer.run("export", results, "--weights", weights, "--out", out)
+    peer.run("export", results, "--weights", weights, "--search", "params", "--out", out)
     compare(f"mix{number}", out, *adapters, "--weights", weights, "--aggregate", "params")
 peer.end()
