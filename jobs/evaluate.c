@@ -300,6 +300,14 @@ static char *endings(const pr_evaluate_run_t *e)
     return letter;
 }
 
+json_t *pr_evaluate_finish_json(char letter)
+{
+    for (pr_finish_t f = PR_FINISH_EOS; f <= PR_FINISH_LENGTH; f++)
+        if (pr_finish_name(f)[0] == letter)
+            return json_string(pr_finish_name(f));
+    return json_null();
+}
+
 /* place: where it is then; the leader's. */
 static pr_status_t evaluate_save(const pr_evaluate_run_t *e, pr_segment_place_t *place, pr_error_t *err)
 {

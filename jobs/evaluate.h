@@ -46,6 +46,10 @@ json_t *pr_evaluate_pack(const pr_evaluate_inputs_t *in);
 /* out borrows from value. Errors: PR_ERR_FORMAT. */
 pr_status_t pr_evaluate_parse(const json_t *value, pr_evaluate_inputs_t *out, pr_error_t *err);
 
+/* How a response ended, by its letter in a record's section "finish": "eos", "stop", "length"; null of any other letter.
+ * New reference. */
+json_t *pr_evaluate_finish_json(char letter);
+
 /* How: sequences decoded together. New reference. */
 json_t *pr_evaluate_how_pack(int streams);
 

@@ -335,8 +335,7 @@ done:
     free(t.order);
     free(t.weigh_state);
     free(t.kept);
-    json_decref(t.combine_options);
-    json_decref(t.weigh_options);
+    pr_rules_clear(&t.rules);
     return status;
 }
 

@@ -8,9 +8,8 @@
 #include "jobs/kind.h"
 #include "jobs/train.h"
 #include "learn/algorithm.h"
-#include "learn/combine.h"
+#include "learn/rules.h"
 #include "learn/trainer.h"
-#include "learn/weigh.h"
 
 typedef struct pr_training {
     pr_job_env_t *env;
@@ -23,10 +22,9 @@ typedef struct pr_training {
     pr_scoring_t scoring;          // the objectives that are reported, and those of the reward among them
     int column[PR_MAX_OBJECTIVES]; // of each term, among those
     const pr_algorithm_t *algorithm;
-    const pr_combiner_t *combiner;
-    json_t *combine_options;
+    pr_rules_t rules;
+    const pr_combiner_t *combiner; // of the rules, as the next
     const pr_weigher_t *weigher;
-    json_t *weigh_options;
     double *weigh_state; // [n_weigh]
     size_t n_weigh;
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // of each term as declared, turned

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "jobs/memory.h"
 #include "jobs/train.h"
-#include "learn/weigh.h"
+#include "learn/rules.h"
 #include "policy/policy.h"
 
 #include <math.h>
@@ -47,9 +47,7 @@ static double working_bytes(const pr_train_settings_t *f, const pr_train_how_t *
 static double channel_bytes(const pr_train_inputs_t *in, const pr_adapter_t *a)
 {
     const pr_weigher_t *w;
-    const json_t *name = json_is_string(in->set.weigh) ? in->set.weigh : json_object_get(in->set.weigh, "type");
-    bool any = name && pr_weigher_find(json_string_value(name), &w, NULL) == PR_OK && w->gram;
-    any = any || in->set.measure;
+    bool any = in->set.measure || (pr_rules_weigher(in->set.weigh, &w, NULL) == PR_OK && w->gram);
     return 4.0 * (double)a->n_data * ((any ? in->n_term + 2 : 0) + (in->set.stop != NULL));
 }
 

@@ -11,38 +11,12 @@
 
 /* ---- rules ---- */
 
-/* "NAME" or {"type": NAME, ...}; NULL: dflt. *options is a new reference. */
-static pr_status_t name_and_options(const json_t *value, const char *dflt, const char **name, json_t **given)
-{
-    *name = !value ? dflt : json_is_string(value) ? json_string_value(value) : pr_option_string(value, "type");
-    *given = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : json_object();
-    json_object_del(*given, "type");
-    return PR_OK;
-}
-
 pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
 {
-    const char *name;
-    json_t *given;
-    name_and_options(t->f->combine, pr_combiner_linear.name, &name, &given);
-    pr_status_t status = pr_combiner_find(name ? name : "", &t->combiner, err);
-    if (status == PR_OK)
-        status = pr_options_resolve(t->combiner->options, given, NULL, &t->combine_options, err);
-    json_decref(given);
-    PR_TRY(status);
-    name_and_options(t->f->weigh, pr_weigher_fixed.name, &name, &given);
-    status = pr_weigher_find(name ? name : "", &t->weigher, err);
-    if (status == PR_OK)
-        status = pr_options_resolve(t->weigher->options, given, NULL, &t->weigh_options, err);
-    json_decref(given);
-    PR_TRY(status);
-    if (t->weigher->gram && strcmp(t->combiner->name, pr_combiner_linear.name) != 0)
-        return pr_fail(
-            err, PR_ERR_CONFIG,
-            "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own gradient; expected "
-            "\"linear\"",
-            t->combiner->name, t->weigher->name);
-    t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->weigh_options) : 0;
+    PR_TRY(pr_rules_resolve(t->f->combine, t->f->weigh, &t->rules, err));
+    t->combiner = t->rules.combiner;
+    t->weigher = t->rules.weigher;
+    t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->rules.weigh_options) : 0;
     t->weigh_state = pr_alloc(t->n_weigh, sizeof *t->weigh_state);
     for (int j = 0; j < t->in.n_term; j++)
         t->lambda[j] = t->in.term[j].weight;
@@ -82,21 +56,11 @@ static pr_status_t look(pr_training_t *t, const pr_step_batch_t *b, seen_t *s, p
                             .lo = t->lo,
                             .hi = t->hi,
                             .key = &t->weigh_key,
-                            .options = t->weigh_options};
-    if (!t->weigher->validation || !b || t->step % pr_option_int(t->weigh_options, "every") != 0)
+                            .options = t->rules.weigh_options};
+    if (!t->weigher->validation || !b || t->step % pr_option_int(t->rules.weigh_options, "every") != 0)
         return PR_OK;
     PR_TRY(pr_train_validate(t, err));
     s->in.validation = t->seen;
-    return PR_OK;
-}
-
-static pr_status_t check_rules(const pr_training_t *t, pr_error_t *err)
-{
-    int n = t->in.n_term;
-    if (t->combiner->check && t->combiner->check(n, t->lo, t->hi, t->combine_options, err) != PR_OK)
-        return pr_fail_in(err, "combine = \"%s\"", t->combiner->name);
-    if (t->weigher->check && t->weigher->check(n, t->lo, t->hi, t->weigh_options, err) != PR_OK)
-        return pr_fail_in(err, "weigh = \"%s\"", t->weigher->name);
     return PR_OK;
 }
 
@@ -104,7 +68,7 @@ pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err)
 {
     seen_t s;
     find_ranges(t);
-    PR_TRY(check_rules(t, err));
+    PR_TRY(pr_rules_fit(&t->rules, t->in.n_term, t->lo, t->hi, err));
     if (!t->weigher->begin || t->step > 0) // of a training that goes on, the state is the checkpoint's
         return PR_OK;
     PR_TRY(look(t, NULL, &s, err));
@@ -238,7 +202,7 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
     b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double)); // 0 of a response that is alone in its group
     for (int g = 0; g < t->f->prompts_per_step; g++) {
         int first = b->group[g], count = group_size(b, g);
-        pr_score_group_t group = {count, n, b->turned + first * n, t->lambda, t->lo, t->hi, t->combine_options};
+        pr_score_group_t group = {count, n, b->turned + first * n, t->lambda, t->lo, t->hi, t->rules.combine_options};
         if (count == 0)
             continue;
         (t->combiner->reward ? t->combiner : &pr_combiner_linear)->reward(&group, own + first);

@@ -7,7 +7,7 @@
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
 #include "jobs/train.h"
-#include "learn/combine.h"
+#include "learn/rules.h"
 #include "model/prompts.h"
 #include "objective/objective.h"
 #include "store/layout.h"
@@ -86,8 +86,8 @@ static pr_status_t make_policy(const pr_config_t *c, const pr_search_spec_t *s, 
     *out = (pr_sweep_policy_t){.set = settings_of_search(c, s), .prefix = p && p->own_train ? p->name : NULL};
     PR_TRY(pr_method_find(p ? p->method : pr_method_experts.name, &out->method, err));
     PR_TRY(pr_mix_find(p ? p->mix : s->aggregate, &out->mix, err));
-    PR_TRY(pr_finetune_weigher(out->set, &out->weigher, err));
-    PR_TRY(pr_finetune_combiner(out->set, &out->combiner, err));
+    PR_TRY(pr_rules_weigher(out->set->weigh, &out->weigher, err));
+    PR_TRY(pr_rules_combiner(out->set->combine, &out->combiner, err));
     out->per_point = out->method->per_point && !out->weigher->own;
     json_t *given = p ? json_incref(p->mix_options) : mix_options_of(c, s, out->mix);
     pr_status_t status = make_domain(c, s, given, out, err);
@@ -250,10 +250,18 @@ pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const 
         low[k] = c->objective[k].minimize ? -hi[k] : lo[k];
         high[k] = c->objective[k].minimize ? -lo[k] : hi[k];
     }
-    for (int i = 0; i < c->n_searches; i++)
-        if (in->policy[i].method->per_point && c->n_objectives > 1 &&
-            pr_rules_check(in->policy[i].set, c->n_objectives, low, high, err) != PR_OK)
+    for (int i = 0; i < c->n_searches && c->n_objectives > 1; i++) {
+        const pr_sweep_policy_t *p = &in->policy[i];
+        pr_rules_t rules;
+        if (!p->method->per_point)
+            continue;
+        pr_status_t status = pr_rules_resolve(p->set->combine, p->set->weigh, &rules, err);
+        if (status == PR_OK)
+            status = pr_rules_fit(&rules, c->n_objectives, low, high, err);
+        pr_rules_clear(&rules);
+        if (status != PR_OK)
             return pr_fail_in(err, "%s: search '%s'", c->path, c->search[i].name);
+    }
     return PR_OK;
 }
 
@@ -517,18 +525,6 @@ static json_t *rule_for(const json_t *rule, int k, const double *w)
     return out;
 }
 
-static bool asks_validation(const pr_finetune_config_t *set)
-{
-    const pr_weigher_t *w;
-    return pr_finetune_weigher(set, &w, NULL) == PR_OK && w->validation;
-}
-
-static bool asks_gradients(const pr_finetune_config_t *set)
-{
-    const pr_weigher_t *w;
-    return pr_finetune_weigher(set, &w, NULL) == PR_OK && w->gram;
-}
-
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
                         int64_t seed)
 {
@@ -554,8 +550,10 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
     t.set.weigh = weigh;
     t.set.stop = early;
     t.set.combine = combine;
-    t.set.measure = set->measure && t.n_term > 1 && !asks_gradients(set);
-    if (early || (t.set.weigh && asks_validation(set)))
+    const pr_weigher_t *rule = &pr_weigher_fixed;
+    pr_rules_weigher(weigh, &rule, NULL);
+    t.set.measure = set->measure && t.n_term > 1 && !rule->gram;
+    if (early || rule->validation)
         memcpy(t.validation, in->validation, sizeof t.validation);
     if (set->init)
         snprintf(t.init, sizeof t.init, "%s", json_string_value(json_object_get(in->init, set->init)));

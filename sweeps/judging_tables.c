@@ -2,6 +2,7 @@
 /* What a judging leaves for people: functions of its points and its task alone. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "jobs/evaluate.h"
 #include "model/prompts.h"
 #include "pareto/dominance.h"
 #include "report/text.h"
@@ -128,15 +129,6 @@ pr_status_t pr_judging_record(const pr_judging_t *j, const pr_judged_t *d, pr_re
     return status;
 }
 
-static json_t *ending_name(char letter)
-{
-    static const char *const names[] = {"eos", "stop", "length"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i][0] == letter)
-            return json_string(names[i]);
-    return json_null();
-}
-
 static void put_sample(pr_buf_t *b, const pr_judging_t *j, const pr_taken_t *t, const char *prompt,
                        const json_t *response, char letter, const double *scores)
 {
@@ -145,7 +137,7 @@ static void put_sample(pr_buf_t *b, const pr_judging_t *j, const pr_taken_t *t, 
         json_object_set_new(named, j->c->objective[k].name, pr_json_real(scores[k]));
     json_t *line = json_pack("{s:s, s:s, s:I, s:o, s:O, s:o, s:o}", "point", t->point, "search", t->search, "seed",
                              (json_int_t)t->seed, "prompt", pr_text_json_string(prompt, strlen(prompt)), "response",
-                             response, "finish", ending_name(letter), "scores", named);
+                             response, "finish", pr_evaluate_finish_json(letter), "scores", named);
     pr_text_json(b, line, 0);
     pr_buf_puts(b, "\n");
     json_decref(line);

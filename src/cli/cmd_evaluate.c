@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* paretorank evaluate: points of a sweep on a test set, and by another judge, on the ranks that mpirun or srun started. */
 #include "base/duration.h"
-#include "base/log.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
 #include "cli/together.h"
 #include "mpi/transport.h"
 #include "run/run_judging.h"
@@ -52,31 +52,10 @@ const pr_command_t pr_command_evaluate = {
     .args = args,
 };
 
-typedef struct screen {
-    bool live, quiet;
-    double last;
-} screen_t;
-
-static void show_progress(void *self, const pr_progress_t *p)
-{
-    screen_t *s = self;
-    char line[1024];
-    double now = pr_time_monotonic();
-    if (s->quiet || now - s->last < (s->live ? 0.2 : 60))
-        return;
-    s->last = now;
-    pr_progress_line(p, s->live ? pr_cli_columns() - 1 : 160, line, sizeof line);
-    if (s->live)
-        fprintf(stderr, "\r\033[K%s", line);
-    else
-        pr_log(PR_LOG_INFO, "%s", line);
-}
-
-static void show(const pr_judging_t *j, const screen_t *s)
+static void show(const pr_judging_t *j, const pr_cli_screen_t *s)
 {
     char *table = pr_judging_table(j);
-    if (s->live && !s->quiet)
-        fprintf(stderr, "\r\033[K");
+    pr_cli_screen_clear(s);
     if (table)
         printf("%sresults: %s\n", table, pr_judging_dir(j));
     fflush(stdout);
@@ -92,8 +71,8 @@ static int run(options_t *o, int *argc, char ***argv)
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("evaluate", &err);
     pr_cli_catch_signals(); // after MPI's own
-    screen_t screen = {.live = isatty(STDERR_FILENO), .quiet = o->quiet, .last = pr_time_monotonic()};
-    pr_judging_hooks_t hooks = {pr_cli_stopping, show_progress, &screen};
+    pr_cli_screen_t screen = {isatty(STDERR_FILENO), o->quiet, 60, pr_time_monotonic()};
+    pr_judging_hooks_t hooks = {pr_cli_stopping, pr_cli_screen_progress, &screen};
     bool first = pr_world_rank(w) == 0;
     pr_status_t status = pr_cli_agree_on_options(w, true, &mixed, &err);
     if (status == PR_OK) {

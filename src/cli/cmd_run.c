@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
 #include "cli/together.h"
 #include "mpi/launch.h"
 #include "mpi/transport.h"
@@ -62,40 +63,27 @@ const pr_command_t pr_command_run = {
     .args = args,
 };
 
-typedef struct screen {
-    bool live; // a line that is written over; else a line every ten seconds
-    bool quiet;
-    double last;
-    int rows;
-} screen_t;
+typedef struct shown {
+    pr_cli_screen_t screen;
+    int rows; // of the front
+} shown_t;
 
 static void show_progress(void *self, const pr_progress_t *p)
 {
-    screen_t *s = self;
-    char line[1024];
-    double now = pr_time_monotonic();
-    if (s->quiet || now - s->last < (s->live ? 0.2 : 10))
-        return;
-    s->last = now;
-    pr_progress_line(p, s->live ? pr_cli_columns() - 1 : 160, line, sizeof line);
-    if (s->live)
-        fprintf(stderr, "\r\033[K%s", line);
-    else
-        pr_log(PR_LOG_INFO, "%s", line);
+    pr_cli_screen_progress(&((shown_t *)self)->screen, p);
 }
 
 static void show_started(void *self, const char *text)
 {
-    const screen_t *s = self;
-    if (!s->quiet)
+    const shown_t *s = self;
+    if (!s->screen.quiet)
         pr_log(PR_LOG_INFO, "%s", text);
 }
 
 static void show_front(void *self, const pr_sweep_t *sweep, bool complete)
 {
-    const screen_t *s = self;
-    if (s->live && !s->quiet)
-        fprintf(stderr, "\r\033[K");
+    const shown_t *s = self;
+    pr_cli_screen_clear(&s->screen);
     json_t *indicators = pr_sweep_indicators(sweep);
     char *table = pr_sweep_front_table(sweep, pr_cli_columns(), s->rows);
     if (table)
@@ -126,11 +114,8 @@ static int run(const options_t *o, int code, int *argc, char ***argv)
     if (pr_world_open(argc, argv, &w, &err) != PR_OK)
         return other ? pr_status_exit_code(err.status) : pr_cli_fail("run", &err);
     pr_cli_catch_signals(); // after MPI's own
-    screen_t screen = {.live = isatty(STDERR_FILENO) || getenv(PR_LAUNCH_TERMINAL),
-                       .quiet = o->quiet,
-                       .last = pr_time_monotonic(),
-                       .rows = o->rows};
-    pr_run_hooks_t hooks = {pr_cli_stopping, show_progress, show_front, &screen, show_started, o->replace};
+    shown_t shown = {{isatty(STDERR_FILENO) || getenv(PR_LAUNCH_TERMINAL), o->quiet, 10, pr_time_monotonic()}, o->rows};
+    pr_run_hooks_t hooks = {pr_cli_stopping, show_progress, show_front, &shown, show_started, o->replace};
     bool first = pr_world_rank(w) == 0;
     pr_status_t status = pr_cli_agree_on_options(w, code < 0, &mixed, &err);
     if (status == PR_OK) {

@@ -4,6 +4,7 @@
 #include "config/columns.h"
 #include "config/keys.h"
 #include "config/searches.h"
+#include "learn/rules.h"
 #include "method/method.h"
 
 #include <ctype.h>
@@ -86,7 +87,7 @@ static pr_status_t check_validation(const pr_config_t *c, pr_error_t *err)
         int policy = c->search[i].policy;
         const pr_finetune_config_t *f = policy >= 0 ? &c->policy[policy].train : &c->finetune;
         const pr_weigher_t *w;
-        PR_TRY(pr_finetune_weigher(f, &w, err));
+        PR_TRY(pr_rules_weigher(f->weigh, &w, err));
         if (f->stop_patience > 0)
             return pr_fail(
                 err, PR_ERR_CONFIG,

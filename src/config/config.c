@@ -158,7 +158,7 @@ static pr_status_t read_train(const pr_node_t *root, const pr_node_t *group, con
     if (status == PR_OK)
         status = pr_group_read(pr_train_keys, group, fallback, label, dir, false, &p->train, err);
     if (status == PR_OK)
-        status = pr_rules_read(group, fallback, label, &p->train, err);
+        status = pr_finetune_rules_read(group, fallback, label, &p->train, err);
     pr_node_free(&fallback);
     return status;
 }
@@ -538,7 +538,7 @@ static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_
     pr_status_t status;
     PR_GO(find_dir(root, path, &dir, err));
     PR_GO(pr_group_read(pr_config_keys, root, NULL, "", dir, false, c, err));
-    PR_GO(pr_rules_read(pr_node_member(root, "finetune"), NULL, "finetune.", &c->finetune, err));
+    PR_GO(pr_finetune_rules_read(pr_node_member(root, "finetune"), NULL, "finetune.", &c->finetune, err));
     free(c->dir);
     c->dir = dir;
     dir = NULL;
@@ -607,7 +607,7 @@ void pr_config_free(pr_config_t **config)
     for (int i = 0; i < c->n_policies; i++) {
         pr_options_clear(pr_policy_keys, &c->policy[i]);
         pr_options_clear(pr_train_keys, &c->policy[i].train);
-        pr_rules_clear(&c->policy[i].train);
+        pr_finetune_rules_clear(&c->policy[i].train);
         free(c->policy[i].family);
         free(c->policy[i].mix);
         json_decref(c->policy[i].mix_options);
@@ -616,7 +616,7 @@ void pr_config_free(pr_config_t **config)
     for (int i = 0; i < c->n_searches; i++)
         pr_search_spec_clear(&c->search[i]);
     pr_options_clear(pr_config_keys, c);
-    pr_rules_clear(&c->finetune);
+    pr_finetune_rules_clear(&c->finetune);
     free(c->path);
     free(c);
     *config = NULL;

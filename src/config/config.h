@@ -9,8 +9,6 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "learn/combine.h"
-#include "learn/weigh.h"
 #include "option/option.h"
 
 #include <stdbool.h>
@@ -175,12 +173,5 @@ json_t *pr_search_spec_json(const pr_search_spec_t *s);
 
 /* The table of keys, by which a file is read and of which help, the manual page and the documents speak. */
 extern const pr_option_t pr_config_keys[];
-
-/* Do combine and weigh fit together, and k > 1 objectives of these ranges [k], turned so that larger is better? Errors:
- * PR_ERR_CONFIG. */
-pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err);
-/* The weighting rule and the combiner of trainings. Errors: PR_ERR_CONFIG. */
-pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err);
-pr_status_t pr_finetune_combiner(const pr_finetune_config_t *f, const pr_combiner_t **out, pr_error_t *err);
 
 #endif

@@ -68,8 +68,8 @@ static pr_status_t read_weigh(const pr_node_t *node, const char *label, json_t *
     return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %sweigh", node->where, label);
 }
 
-pr_status_t pr_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
-                          pr_finetune_config_t *out, pr_error_t *err)
+pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
+                                   pr_finetune_config_t *out, pr_error_t *err)
 {
     const pr_node_t *combine = node_of(group, fallback, "combine"), *weigh = node_of(group, fallback, "weigh");
     if (combine)
@@ -79,60 +79,16 @@ pr_status_t pr_rules_read(const pr_node_t *group, const pr_node_t *fallback, con
     return weigh ? read_weigh(weigh, label, &out->weigh, err) : PR_OK;
 }
 
-void pr_rules_clear(pr_finetune_config_t *f)
+void pr_finetune_rules_clear(pr_finetune_config_t *f)
 {
     json_decref(f->combine);
     json_decref(f->weigh);
     f->combine = f->weigh = NULL;
 }
 
-void pr_rules_json(const pr_finetune_config_t *f, json_t *object)
+void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object)
 {
     json_object_set(object, "combine", f->combine);
     if (f->weigh)
         json_object_set(object, "weigh", f->weigh);
-}
-
-pr_status_t pr_finetune_weigher(const pr_finetune_config_t *f, const pr_weigher_t **out, pr_error_t *err)
-{
-    const char *name =
-        json_is_string(f->weigh) ? json_string_value(f->weigh) : json_string_value(json_object_get(f->weigh, "type"));
-    return pr_weigher_find(name ? name : pr_weigher_fixed.name, out, err);
-}
-
-pr_status_t pr_finetune_combiner(const pr_finetune_config_t *f, const pr_combiner_t **out, pr_error_t *err)
-{
-    return pr_combiner_find(json_is_string(f->combine) ? json_string_value(f->combine)
-                                                       : json_string_value(json_object_get(f->combine, "type")),
-                            out, err);
-}
-
-/* The options of a rule as it was resolved. New reference. */
-static json_t *options_of(const json_t *rule)
-{
-    json_t *options = json_is_object(rule) ? json_copy((json_t *)(uintptr_t)rule) : json_object();
-    json_object_del(options, "type");
-    return options;
-}
-
-pr_status_t pr_rules_check(const pr_finetune_config_t *f, int k, const double *lo, const double *hi, pr_error_t *err)
-{
-    const pr_weigher_t *w;
-    const pr_combiner_t *c;
-    PR_TRY(pr_finetune_weigher(f, &w, err));
-    PR_TRY(pr_finetune_combiner(f, &c, err));
-    json_t *weigh = options_of(f->weigh), *combine = options_of(f->combine);
-    pr_status_t status = PR_OK;
-    if (w->gram && c != &pr_combiner_linear)
-        status = pr_fail(err, PR_ERR_CONFIG,
-                         "combine: found \"%s\" beside weigh = \"%s\", which takes each objective's own "
-                         "gradient; expected \"linear\"",
-                         c->name, w->name);
-    else if (w->check && w->check(k, lo, hi, weigh, err) != PR_OK)
-        status = pr_fail_in(err, "weigh = \"%s\"", w->name);
-    else if (c->check && c->check(k, lo, hi, combine, err) != PR_OK)
-        status = pr_fail_in(err, "combine = \"%s\"", c->name);
-    json_decref(weigh);
-    json_decref(combine);
-    return status;
 }

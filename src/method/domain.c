@@ -176,20 +176,10 @@ void pr_axis_nearest(const pr_axis_t *a, double u, int64_t steps, int64_t *num, 
     *num = *num > last ? last : *num;
 }
 
-static int64_t gcd(int64_t a, int64_t b)
-{
-    while (b != 0) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
 bool pr_point_append(pr_point_t *p, int at, int64_t num, int64_t den)
 {
     const int64_t limit = INT64_C(1) << 62;
-    __int128 common = (__int128)p->den / gcd(p->den, den) * den;
+    __int128 common = (__int128)p->den / pr_gcd64(p->den, den) * den;
     if (common > limit)
         return false;
     int64_t up = (int64_t)(common / p->den);

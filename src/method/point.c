@@ -15,7 +15,7 @@
 /* Numbers of a point stay below this, so that the product of two fits 128 bits and every comparison is exact. */
 static const int64_t LIMIT = INT64_C(1) << 62;
 
-static int64_t gcd64(int64_t a, int64_t b)
+int64_t pr_gcd64(int64_t a, int64_t b)
 {
     while (b != 0) {
         int64_t t = a % b;
@@ -30,7 +30,7 @@ void pr_point_reduce(pr_point_t *p, int d)
     assert(p->den > 0 && d >= 1 && d <= PR_MAX_COORDINATES);
     int64_t g = p->den;
     for (int i = 0; i < d && g != 1; i++)
-        g = gcd64(g, p->num[i]);
+        g = pr_gcd64(g, p->num[i]);
     p->den /= g;
     for (int i = 0; i < d; i++)
         p->num[i] /= g;
@@ -71,7 +71,7 @@ void pr_point_text(const pr_point_t *p, int d, char *out, size_t size)
 {
     pr_buf_t b = {0};
     for (int i = 0; i < d; i++) {
-        int64_t g = gcd64(p->den, p->num[i]);
+        int64_t g = pr_gcd64(p->den, p->num[i]);
         pr_buf_printf(&b, "%s%" PRId64, i > 0 ? "," : "", p->num[i] / g);
         if (p->den / g != 1)
             pr_buf_printf(&b, "/%" PRId64, p->den / g);
@@ -199,10 +199,10 @@ static number_t read_number(const char *at, const char *end, ratio_t *r)
 /* Appends r to the first n coordinates of p, over a common denominator. */
 static bool append_ratio(pr_point_t *p, int n, ratio_t r)
 {
-    int64_t g = gcd64(r.den, r.num);
+    int64_t g = pr_gcd64(r.den, r.num);
     r.num /= g;
     r.den /= g;
-    __int128 den = (__int128)p->den / gcd64(p->den, r.den) * r.den;
+    __int128 den = (__int128)p->den / pr_gcd64(p->den, r.den) * r.den;
     if (den > LIMIT)
         return false;
     __int128 up = den / p->den, last = den / r.den * r.num;
@@ -386,7 +386,7 @@ bool pr_point_normalise(pr_point_t *p, int k)
     /* Up to 16 numbers of 62 bits: the sum may need more, but what they have in common may still be divided out. */
     int64_t g = 0;
     for (int i = 0; i < k; i++)
-        g = gcd64(p->num[i], g);
+        g = pr_gcd64(p->num[i], g);
     sum /= g;
     if (sum > LIMIT)
         return false;

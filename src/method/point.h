@@ -19,6 +19,8 @@ typedef struct pr_point {
     int64_t num[PR_MAX_COORDINATES];
 } pr_point_t;
 
+/* The greatest common divisor of a, b >= 0; of 0 and 0 it is 0. */
+int64_t pr_gcd64(int64_t a, int64_t b);
 /* Brings to lowest terms. */
 void pr_point_reduce(pr_point_t *p, int d);
 /* -1, 0, 1: a total order (lexicographic by value of the coordinates). Both reduced. */

@@ -145,6 +145,20 @@ pr_status_t pr_run_check_content(pr_run_state_t *r, pr_error_t *err)
     return r->t->agree(r->t->self, looks ? pr_content_check(r->content, r->t->host, err) : PR_OK, err);
 }
 
+pr_status_t pr_run_share_content(pr_run_state_t *r, pr_error_t *err)
+{
+    json_t *v = NULL;
+    bool first = r->t->rank == 0;
+    pr_status_t status =
+        pr_run_share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
+    if (status == PR_OK && !first) {
+        status = pr_content_from_json(v, &r->content_received, err);
+        r->content = r->content_received;
+    }
+    json_decref(v);
+    return r->t->agree(r->t->self, status, err);
+}
+
 /* What jobs would fail on ends the run before the first of them. */
 static pr_status_t read_inputs(pr_run_state_t *r, pr_error_t *err)
 {
@@ -159,19 +173,11 @@ static pr_status_t read_inputs(pr_run_state_t *r, pr_error_t *err)
 /* Rank 0 reads and hashes every input once; the others get what it found. */
 static pr_status_t share_content(pr_run_state_t *r, pr_error_t *err)
 {
-    json_t *v = NULL;
     bool first = r->t->rank == 0;
     PR_TRY(r->t->agree(r->t->self, first ? read_inputs(r, err) : PR_OK, err));
     if (first)
         r->content = r->inputs.content;
-    pr_status_t status =
-        pr_run_share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
-    if (status == PR_OK && !first) {
-        status = pr_content_from_json(v, &r->content_received, err);
-        r->content = r->content_received;
-    }
-    json_decref(v);
-    PR_TRY(r->t->agree(r->t->self, status, err));
+    PR_TRY(pr_run_share_content(r, err));
     return r->t->size > 1 ? pr_run_check_content(r, err) : PR_OK;
 }
 
@@ -266,22 +272,27 @@ static pr_status_t open_sweep(pr_run_state_t *r, pr_error_t *err)
     return r->t->agree(r->t->self, status, err);
 }
 
-static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *err)
+pr_status_t pr_run_schedule(pr_run_state_t *r, const pr_source_t *source, pr_error_t *err)
 {
     pr_runner_t runner = {pr_run_job, pr_run_stopping, r};
     pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
     pr_status_t status = PR_OK;
-    pr_source_t source = {source_next,     source_started,   source_event,
-                          source_finished, source_commit,    source_tick,
-                          pr_run_stopping, source_signalled, r};
     o.team = r->shape.rows * r->shape.cols;
-    if (r->sweep)
-        pr_sweep_set_phase(r->sweep, phase);
     if (r->t->rank == 0)
-        status = r->t->schedule(r->t->self, &source, &runner, &o, err);
+        status = r->t->schedule(r->t->self, source, &runner, &o, err);
     else if (!r->idle)
         r->t->work(r->t->self, o.team, &runner);
     return r->t->agree(r->t->self, status, err);
+}
+
+static pr_status_t one_phase(pr_run_state_t *r, pr_phase_t phase, pr_error_t *err)
+{
+    pr_source_t source = {source_next,     source_started,   source_event,
+                          source_finished, source_commit,    source_tick,
+                          pr_run_stopping, source_signalled, r};
+    if (r->sweep)
+        pr_sweep_set_phase(r->sweep, phase);
+    return pr_run_schedule(r, &source, err);
 }
 
 /* Rank 0 knows whether the run was stopped; and, where that is asked, whether there is a job that could be given. */

@@ -31,11 +31,15 @@ typedef struct pr_run_state {
 /* JSON of rank 0 to the others: mine is rank 0's, *theirs a new reference on the others. Collective. */
 pr_status_t pr_run_share_json(const pr_run_state_t *r, const char *what, const json_t *mine, json_t **theirs,
                               pr_error_t *err);
+/* Rank 0's r->content to the others. Collective. */
+pr_status_t pr_run_share_content(pr_run_state_t *r, pr_error_t *err);
 /* Is what the ranks of other nodes will open what rank 0 hashed? Collective. */
 pr_status_t pr_run_check_content(pr_run_state_t *r, pr_error_t *err);
 /* Teams of that shape out of all ranks but 0, in place of those there are, with everything that r->content names loaded.
  * Collective. */
 pr_status_t pr_run_form_teams(pr_run_state_t *r, const pr_team_config_t *t, pr_error_t *err);
+/* Rank 0 hands out the source's jobs, and the teams do them. Collective. */
+pr_status_t pr_run_schedule(pr_run_state_t *r, const pr_source_t *source, pr_error_t *err);
 /* Does a job; for pr_runner_t, self: a pr_run_state_t. Collective on the team. */
 pr_status_t pr_run_job(void *self, const json_t *message, const pr_runner_hooks_t *h, json_t **result, pr_error_t *err);
 /* Has a signal come to this process, or to one that this one has heard of? */

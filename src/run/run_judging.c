@@ -77,20 +77,13 @@ static pr_status_t share(pr_judging_source_t *s, pr_team_config_t *team, pr_erro
 {
     pr_run_state_t *r = &s->r;
     bool first = r->t->rank == 0;
-    json_t *v = NULL, *shape = NULL;
+    json_t *shape = NULL;
     if (first) {
         *team = *pr_judging_team(s->j);
         r->content = pr_judging_content(s->j);
         shape = json_pack("[i, i]", team->rows, team->cols);
     }
-    pr_status_t status =
-        pr_run_share_json(r, "content from rank 0", first ? pr_content_json(r->content) : NULL, &v, err);
-    if (status == PR_OK && !first) {
-        status = pr_content_from_json(v, &r->content_received, err);
-        r->content = r->content_received;
-    }
-    json_decref(v);
-    status = r->t->agree(r->t->self, status, err);
+    pr_status_t status = pr_run_share_content(r, err);
     if (status == PR_OK)
         status = pr_run_share_json(r, "teams from rank 0", shape, &shape, err);
     if (status == PR_OK && !first)
@@ -103,19 +96,10 @@ static pr_status_t share(pr_judging_source_t *s, pr_team_config_t *team, pr_erro
 
 static pr_status_t work(pr_judging_source_t *s, pr_error_t *err)
 {
-    pr_run_state_t *r = &s->r;
-    pr_runner_t runner = {pr_run_job, pr_run_stopping, r};
-    pr_schedule_options_t o = PR_SCHEDULE_DEFAULTS;
     pr_source_t source = {source_next,     source_started,   source_event,
                           source_finished, source_commit,    source_tick,
                           source_stopping, source_signalled, s};
-    pr_status_t status = PR_OK;
-    o.team = r->shape.rows * r->shape.cols;
-    if (r->t->rank == 0)
-        status = r->t->schedule(r->t->self, &source, &runner, &o, err);
-    else if (!r->idle)
-        r->t->work(r->t->self, o.team, &runner);
-    return r->t->agree(r->t->self, status, err);
+    return pr_run_schedule(&s->r, &source, err);
 }
 
 pr_status_t pr_run_judging(const pr_transport_t *t, pr_judging_t *j, pr_status_t open_status,

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/evaluate.h"
 #include "report/samples.h"
 #include "report/text.h"
 #include "sweeps/sweep_internal.h"
@@ -43,15 +44,6 @@ static const char *endings_of(const pr_record_t *c, int count)
     return NULL;
 }
 
-static json_t *ending_name(char letter)
-{
-    static const char *const names[] = {"eos", "stop", "length"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i][0] == letter)
-            return json_string(names[i]);
-    return json_null();
-}
-
 /* The first responses and scores of an evaluation as its job saved them. New reference. */
 static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json_t **out, pr_error_t *err)
 {
@@ -67,7 +59,7 @@ static pr_status_t read_said(const pr_sweep_t *s, const pr_evaluation_t *e, json
     json_t *texts = json_array(), *numbers = json_array(), *finish = json_array();
     const char *letters = endings_of(&c, e->count);
     for (int i = 0; i < wanted(s, e); i++) {
-        json_array_append_new(finish, ending_name(letters ? letters[i] : 0));
+        json_array_append_new(finish, pr_evaluate_finish_json(letters ? letters[i] : 0));
         json_t *row = json_array();
         json_array_append(texts, json_array_get(responses, (size_t)i));
         for (size_t k = 0; k < k_n; k++)
