@@ -95,7 +95,7 @@ static void set_row(pr_grid_t *g, int row, const pr_table_t *t, const pr_table_p
         b.len = 0;
     }
     choice_text(&b, p, t->k);
-    pr_grid_set(g, row, col++, b.data ? b.data : "", 1 << 16);
+    pr_grid_set(g, row, col++, b.len ? b.data : "", 1 << 16);
     for (int i = 0; i < t->k; i++)
         set_number(g, row, col++, p->mean[i], p->se[i], l);
     for (int i = 0; i < t->n_report; i++)

@@ -60,7 +60,7 @@ static const char *over_of(const json_t *indicators, const char *key)
 
 static void set_cell(pr_grid_t *g, int row, int *col, pr_buf_t *b)
 {
-    pr_grid_set(g, row, (*col)++, b->data ? b->data : "", 1 << 10);
+    pr_grid_set(g, row, (*col)++, b->len ? b->data : "", 1 << 10); // what was there before is still behind it
     b->len = 0;
 }
 

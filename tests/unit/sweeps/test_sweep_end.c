@@ -189,6 +189,11 @@ START_TEST(what_metrics_say)
     ck_assert_msg(strstr(table, "hypervolume (95% over prompts)") && strstr(table, "hypervolume more than a\n") &&
                       strstr(table, "b: 2 seeds, so no interval of the difference (from 3 on)"),
                   "%s", table);
+    // The first search is not more than itself: after its expected utility its row has ended.
+    char utility[32], *row = strstr(table, "\na ");
+    snprintf(utility, sizeof utility, "%.4f",
+             json_number_value(json_object_get(json_array_get(list, 0), "expected_utility")));
+    ck_assert_msg(row && (row = strstr(row, utility)) && row[strlen(utility)] == '\n', "%s", table);
     free(table);
     json_decref(list);
     json_decref(all);
