@@ -63,14 +63,6 @@ static void put_names(pr_buf_t *b, const pr_judging_t *j)
     pr_buf_puts(b, ",prompts,new_tokens,cut,front,point,job\n");
 }
 
-/* What is not known is an empty field. */
-static void put_number(pr_buf_t *b, double x)
-{
-    pr_buf_puts(b, ",");
-    if (!isnan(x))
-        pr_text_number(b, x);
-}
-
 static const json_t *weight_of(const pr_judging_t *j, const pr_taken_t *t, size_t i)
 {
     return json_object_get(json_object_get(pr_taken_about(t), "weights"),
@@ -87,12 +79,12 @@ static void put_row(pr_buf_t *b, const pr_judging_t *j, size_t point, bool front
     pr_buf_printf(b, ",%lld", (long long)t->seed);
     for (size_t i = 0; i < json_array_size(j->weights); i++) {
         const json_t *w = weight_of(j, t, i);
-        put_number(b, w ? json_number_value(w) : NAN);
+        double known = w ? json_number_value(w) : NAN;
+        pr_text_csv_known(b, &known, 1);
     }
-    for (int k = 0; k < 2 * k_n; k++)
-        put_number(b, value[k]);
+    pr_text_csv_known(b, value, 2 * k_n);
     pr_buf_printf(b, ",%d,%lld", j->in.n_eval, (long long)d->job->tokens);
-    put_number(b, value[2 * k_n]);
+    pr_text_csv_known(b, &value[2 * k_n], 1);
     pr_buf_printf(b, ",%d,%s,%s\n", front, t->point, d->id);
 }
 

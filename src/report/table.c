@@ -4,7 +4,6 @@
 #include "config/columns.h"
 #include "report/text.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,16 +93,6 @@ static void put_numbers(pr_buf_t *b, const double *values, int k)
     }
 }
 
-/* What is not known is an empty field. */
-static void put_known(pr_buf_t *b, const double *values, int k)
-{
-    for (int i = 0; i < k; i++) {
-        pr_buf_puts(b, ",");
-        if (!isnan(values[i]))
-            pr_text_number(b, values[i]);
-    }
-}
-
 static void put_empty(pr_buf_t *b, int n)
 {
     for (int i = 0; i < n; i++)
@@ -144,11 +133,11 @@ static void put_row(pr_buf_t *b, const pr_table_t *t, const pr_choice_columns_t 
     pr_buf_printf(b, ",%d,%d", p->seed, p->level);
     put_choice(b, t, c, p);
     put_numbers(b, p->mean, t->k);
-    put_known(b, p->se, t->k);
+    pr_text_csv_known(b, p->se, t->k);
     put_numbers(b, p->reported, t->n_report);
-    put_known(b, p->reported_se, t->n_report);
+    pr_text_csv_known(b, p->reported_se, t->n_report);
     pr_buf_printf(b, ",%d,%ld", p->n_prompts, p->tokens);
-    put_known(b, &p->cut, 1);
+    pr_text_csv_known(b, &p->cut, 1);
     pr_buf_printf(b, ",%d,", p->front);
     pr_text_csv(b, p->id);
     pr_buf_puts(b, ",");

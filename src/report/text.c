@@ -113,6 +113,15 @@ void pr_text_csv(pr_buf_t *b, const char *text)
     pr_buf_free(&clean);
 }
 
+void pr_text_csv_known(pr_buf_t *b, const double *values, int n)
+{
+    for (int i = 0; i < n; i++) {
+        pr_buf_puts(b, ",");
+        if (!isnan(values[i]))
+            pr_text_number(b, values[i]);
+    }
+}
+
 // ---- JSON ----
 
 json_t *pr_text_json_string(const char *bytes, size_t len)

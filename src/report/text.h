@@ -19,6 +19,8 @@ void pr_text_utf8(pr_buf_t *b, const char *bytes, size_t len);
  * where a spreadsheet could take it for a formula (first character behind any spaces one of = + - @, their full-width
  * forms, or a tab or line end), quoted as in RFC 4180 where needed. */
 void pr_text_csv(pr_buf_t *b, const char *text);
+/* Appends n further fields, a comma before each; what is not known (NaN) is an empty one. */
+void pr_text_csv_known(pr_buf_t *b, const double *values, int n);
 
 /* A JSON string of bytes that may be invalid UTF-8 (see pr_text_utf8). Caller json_decref()s. */
 json_t *pr_text_json_string(const char *bytes, size_t len);
