@@ -64,6 +64,7 @@ START_TEST(budget_counts_prompts)
             pr_requests_t q = sim_next(&s);
             ck_assert(q.done);
             ck_assert_int_eq(q.left, 0);
+            pr_requests_free(&q);
             sim_free(&s);
         }
 }
@@ -206,6 +207,7 @@ START_TEST(nothing_new)
     ck_assert_ptr_nonnull(strstr(q.why, "min_gain"));
     ck_assert_int_gt(q.left, 0);
     ck_assert_double_gt(share_of_more(&s), 0.3);
+    pr_requests_free(&q);
     sim_free(&s);
 }
 END_TEST
