@@ -67,6 +67,7 @@ static void adapter_clear(pr_cached_adapter_t *a)
 {
     pr_grams_free(&a->grams);
     pr_adapter_free(&a->adapter);
+    pr_family_free(&a->family);
 }
 
 void pr_job_env_free(pr_job_env_t **e)
@@ -390,6 +391,7 @@ pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, co
     const char *hash = source, *given = NULL;
     char *dir = NULL;
     pr_adapter_t *adapter = NULL;
+    pr_family_t *family = NULL;
     pr_status_t status = PR_OK;
     if (env->cap_adapter < keep) { // once a job at most, so that places do not move while it holds them
         env->adapter = pr_realloc(env->adapter, (size_t)keep, sizeof *env->adapter);
@@ -403,6 +405,8 @@ pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, co
             PR_GO(pr_content_path(env->content, PR_CONTENT_ADAPTER, hash, &given, err));
         dir = made ? pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ADAPTER, source) : pr_strdup(given);
         PR_GO(pr_env_await(env, dir, pr_adapter_hash, hash, hooks, err));
+        if (pr_family_there(dir))
+            PR_GO(pr_family_read(dir, &env->model->config, &family, err));
         PR_GO(pr_adapter_read(dir, &env->model->config, &adapter, err));
         if (!a) {
             a = &env->adapter[env->n_adapter++];
@@ -410,11 +414,14 @@ pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, co
         }
         adapter_clear(a);
         a->adapter = adapter;
+        a->family = family;
+        family = NULL;
         snprintf(a->hash, sizeof a->hash, "%s", hash);
     }
     a->used = ++env->uses;
     *out = a;
 done:
+    pr_family_free(&family);
     free(dir);
     return status;
 }

@@ -4,6 +4,7 @@
 #define PR_JOBS_ENV_H
 
 #include "base/limits.h"
+#include "family/family.h"
 #include "jobs/job.h"
 #include "learn/response.h"
 #include "model/prompt_tokens.h"
@@ -32,6 +33,7 @@ typedef struct pr_open_objective {
 typedef struct pr_cached_adapter {
     char hash[PR_HASH_HEX];
     pr_adapter_t *adapter;
+    pr_family_t *family;        // that the directory holds, whose adapter of equal weights it is; else NULL
     pr_grams_t *grams;          // made when a mix first needs them, or NULL
     char grams_of[PR_HASH_HEX]; // what they were made by
     long used;                  // when last

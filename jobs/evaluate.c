@@ -74,8 +74,10 @@ typedef struct pr_evaluate_run {
     pr_scoring_t scoring;
     pr_policy_spec_t spec;
     pr_cached_adapter_t *part[PR_MAX_PARTS];
-    const pr_adapter_t *adapter[PR_MAX_PARTS];
+    const pr_adapter_t *adapter[PR_MAX_PARTS]; // [n_adapter] that are run, with their weights
     double w[PR_MAX_PARTS];
+    int n_adapter;
+    pr_adapter_t *told[PR_MAX_OBJECTIVES + 1]; // of a policy that is told the preference: its family's there
     pr_adapter_t *by_blocks[PR_MAX_PARTS]; // with their coefficients, where blocks of layers have their own
     pr_adapter_t *merged;                  // of a mix that merges
     pr_policy_t policy;
@@ -113,8 +115,33 @@ static pr_status_t read_inputs(pr_evaluate_run_t *e, pr_error_t *err)
     return PR_OK;
 }
 
+/* The adapters of a family at the preference that the policy is told. */
+static pr_status_t read_family(pr_evaluate_run_t *e, pr_error_t *err)
+{
+    const pr_policy_part_t *p = &e->spec.part[0];
+    double w[PR_MAX_OBJECTIVES];
+    if (e->spec.n != 1 || pr_policy_blocks(&e->spec) > 1)
+        return pr_fail(err, PR_ERR_CONFIG, "a policy that is told the preference: found %d parts, expected one",
+                       e->spec.n);
+    PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, 1, e->hooks, &e->part[0], err));
+    const pr_family_t *f = e->part[0]->family;
+    if (!f)
+        return pr_fail(err, PR_ERR_CONFIG, "a policy that is told the preference: %.40s is one adapter, no family",
+                       p->source);
+    PR_TRY(pr_family_told(e->spec.condition, f->k, w, err));
+    PR_TRY(pr_family_parts(f, &e->env->model->config, w, e->told, e->w, &e->n_adapter, err));
+    for (int i = 0; i < e->n_adapter; i++) {
+        e->adapter[i] = e->told[i];
+        e->w[i] *= p->coefficient[0];
+    }
+    return PR_OK;
+}
+
 static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
 {
+    if (e->spec.condition)
+        return read_family(e, err);
+    e->n_adapter = e->spec.n;
     for (int i = 0; i < e->spec.n; i++) {
         const pr_policy_part_t *p = &e->spec.part[i];
         PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, e->spec.n, e->hooks, &e->part[i], err));
@@ -139,7 +166,7 @@ static pr_status_t evaluate_setup(pr_evaluate_run_t *e, pr_error_t *err)
     PR_TRY(team->agree(team, read_parts(e, err), err)); // a file may be missing on one node
     e->policy = (pr_policy_t){.model = e->env->model,
                               .la = e->env->la,
-                              .n_expert = e->spec.n,
+                              .n_expert = e->n_adapter,
                               .adapter = e->adapter,
                               .mix = e->spec.mix,
                               .mix_options = e->spec.options};
@@ -364,6 +391,8 @@ done:
     pr_adapter_free(&e.merged);
     for (int i = 0; i < PR_MAX_PARTS; i++)
         pr_adapter_free(&e.by_blocks[i]);
+    for (int i = 0; i < e.n_adapter && e.spec.condition; i++)
+        pr_adapter_free(&e.told[i]);
     pr_policy_spec_clear(&e.spec);
     free(e.scores);
     free(e.per_prompt);

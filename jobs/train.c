@@ -133,7 +133,8 @@ static pr_status_t new_adapter(pr_training_t *t, const pr_job_t *job, pr_error_t
     const char **targets;
     pr_adapter_options_t ao = pr_train_lora(t->f, &targets);
     pr_cached_adapter_t *from;
-    pr_status_t status = pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err);
+    pr_status_t status = t->f->core ? pr_train_family(t, job, &ao, &init, err)
+                                    : pr_adapter_new(&t->env->model->config, &ao, &init, &t->adapter, err);
     free(targets);
     if (status == PR_OK && t->in.init[0])
         status = pr_env_adapter(t->env, job, false, t->in.init, 1, t->hooks, &from, err);
@@ -187,7 +188,7 @@ static void set_stop(pr_training_t *t)
     t->every = (int)json_integer_value(json_object_get(stop, "every"));
     t->min_gain = json_number_value(json_object_get(stop, "min_gain"));
     t->of_worst = strcmp(pr_option_string(stop, "metric"), "worst") == 0;
-    t->kept = pr_alloc(t->adapter->n_data, sizeof *t->kept);
+    t->kept = pr_alloc(t->n_data, sizeof *t->kept);
 }
 
 static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t *err)
@@ -213,6 +214,7 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     t->prompt_key = seed_key(t, "prompts");
     t->rollout_key = seed_key(t, "roll-out");
     t->weigh_key = seed_key(t, "weigh");
+    t->preference_key = seed_key(t, "preference");
     PR_TRY(team->agree(team, new_adapter(t, job, err), err));
     double share = (t->combiner->advantages ? &pr_algorithm_grpo : t->algorithm)->share(f->samples);
     pr_trainer_options_t to = {.kl = share * f->kl,
@@ -225,8 +227,10 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
                                .beta2 = f->beta2,
                                .eps = f->eps,
                                .weight_decay = f->weight_decay,
-                               .micro_tokens = t->how.micro_tokens};
+                               .micro_tokens = t->how.micro_tokens,
+                               .family = t->family};
     PR_TRY(pr_trainer_new(t->env->model, team, t->adapter, &to, &t->trainer, err));
+    t->data = pr_trainer_numbers(t->trainer, &t->n_data);
     trajectory(job->inputs, t->trajectory);
     t->checkpoint = pr_checkpoint_path(pr_content_results(t->env->content), pr_job_train.name, t->trajectory);
     set_stop(t);
@@ -287,12 +291,16 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
          history[PR_HASH_HEX];
     pr_status_t status = PR_OK;
     warn_of_cuts(t);
-    if (t->taught == 0)
+    if (t->taught == 0 && t->step > 0)
         pr_log(PR_LOG_WARN,
                "%s: in no step did two responses to the same prompt differ in reward, so that the adapter has learnt "
                "nothing of it",
                t->label);
     PR_GO(pr_mkdirs(dir, err));
+    if (t->family) { // the adapter beside it is that of equal weights, for whoever knows adapters alone
+        pr_train_centre(t);
+        PR_GO(pr_family_write(dir, t->family, &t->env->model->config, err));
+    }
     PR_GO(pr_adapter_write(dir, t->adapter, &t->env->model->config, pr_content_model_name(t->env->content), err));
     PR_GO(pr_adapter_hash(dir, hash, err));
     PR_GO(pr_history_write(&t->history, dir, history, err));
@@ -330,6 +338,7 @@ done:
     pr_history_clear(&t.history);
     pr_trainer_free(&t.trainer);
     pr_adapter_free(&t.adapter);
+    pr_train_family_clear(&t);
     free(t.checkpoint);
     free(t.reward);
     free(t.order);

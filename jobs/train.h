@@ -31,6 +31,8 @@ typedef struct pr_train_settings {
     const json_t *stop;    // {"patience", "every", "min_gain", "metric"}; NULL: it takes all its steps
     bool measure;          // inner products of the objectives' gradients in every step
     const json_t *weigh;   // the same of a weighting rule; NULL: "fixed"
+    const json_t *core;    // of a family that is told the preference, {"type": name, options}; NULL: one adapter
+    const json_t *sample;  // of it, how preferences are drawn: learn/preference.h
     int steps, prompts_per_step, samples, max_new_tokens;
     double temperature, top_p;
     double lr, beta1, beta2, eps, weight_decay;
@@ -50,6 +52,7 @@ typedef struct pr_train_inputs {
     char model[PR_HASH_HEX], prompts[PR_HASH_HEX];
     char validation[PR_HASH_HEX]; // prompts, where the rule asks for them; ""
     char init[PR_HASH_HEX];       // content of the adapter that it begins as; "": a new one
+    const json_t *experts;        // of a family that is made of them: a policy's parts, one per term; NULL: a new one
     int n_term;
     pr_reward_term_t term[PR_MAX_OBJECTIVES];
     pr_train_settings_t set;

@@ -19,6 +19,9 @@ void pr_step_batch_clear(pr_step_batch_t *b)
     free(b->turned);
     free(b->advantage);
     free(b->ref);
+    free(b->preference);
+    free(b->lambda);
+    free(b->sequence_preference);
     free(b->start);
     free(b->n_prompt);
     free(b->ids);
@@ -64,6 +67,8 @@ void pr_train_prompts(pr_training_t *t, pr_step_batch_t *b)
         for (int j = 0; j < k; j++)
             b->prompt_of[i * k + j] = p;
     }
+    if (t->family)
+        pr_train_preferences(t, b);
 }
 
 /* Who the step's prompts are to the random numbers: their places in the file. A prompt that comes again in a step,
@@ -82,13 +87,18 @@ pr_status_t pr_train_roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *
 {
     const pr_adapter_t *adapter = t->adapter;
     const double one = 1;
-    int n = t->f->prompts_per_step;
+    double *w = NULL;
+    int n = t->f->prompts_per_step, many = t->family ? pr_train_family_weights(t, b, &w) : 1;
     uint64_t *who = pr_alloc((size_t)n, sizeof *who);
     name_prompts(t, b, who);
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
-    pr_policy_t policy = {
-        .model = t->env->model, .la = t->env->la, .n_expert = 1, .adapter = &adapter, .mix = &pr_mix_params};
+    pr_policy_t policy = {.model = t->env->model,
+                          .la = t->env->la,
+                          .n_expert = many,
+                          .adapter = t->family ? (const pr_adapter_t *const *)t->at : &adapter,
+                          .mix = &pr_mix_params};
     pr_decode_options_t o = {.sampling = {false, t->f->temperature, t->f->top_p},
+                             .paired = t->family != NULL,
                              .samples = t->f->samples,
                              .max_new_tokens = t->f->max_new_tokens,
                              .want_logp = true,
@@ -100,8 +110,9 @@ pr_status_t pr_train_roll_out(pr_training_t *t, pr_step_batch_t *b, pr_error_t *
                              .cancel = pr_watch_cancel,
                              .self = &watch};
     pr_status_t status =
-        pr_decode_team(t->env->team, &policy, &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
+        pr_decode_team(t->env->team, &policy, w ? w : &one, n, b->prompt_start, b->prompt_ids, &o, &b->decoded, err);
     free(who);
+    free(w);
     return status;
 }
 
@@ -184,6 +195,8 @@ static pr_status_t validation_decode(pr_training_t *t, pr_decoded_t *out, pr_err
 {
     const pr_prompt_set_t *set = t->validation;
     const pr_adapter_t *adapter = t->adapter;
+    if (t->family)
+        pr_train_centre(t);
     const double one = 1;
     pr_decode_watch_t watch = {&t->env->stops, t->hooks};
     pr_policy_t policy = {

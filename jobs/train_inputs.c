@@ -65,6 +65,12 @@ json_t *pr_train_pack(const pr_train_inputs_t *in)
     json_t *train = pr_fields_pack(settings_fields, &in->set);
     if (in->set.measure) // where it is not there it is no input
         json_object_set_new(train, "measure", json_true());
+    if (in->set.core) {
+        json_object_set(train, "core", (json_t *)(uintptr_t)in->set.core);
+        json_object_set(train, "sample", (json_t *)(uintptr_t)in->set.sample);
+    }
+    if (in->experts)
+        json_object_set(v, "experts", (json_t *)(uintptr_t)in->experts);
     json_object_set_new(v, "train", train);
     json_object_set_new(v, "reward", terms_pack(in->term, in->n_term));
     return v;
@@ -74,8 +80,15 @@ pr_status_t pr_train_parse(const json_t *value, pr_train_inputs_t *out, pr_error
 {
     PR_TRY(pr_fields_parse(input_fields, value, out, "train job", err));
     PR_TRY(pr_fields_parse(settings_fields, json_object_get(value, "train"), &out->set, "train job", err));
-    out->set.measure = json_is_true(json_object_get(json_object_get(value, "train"), "measure"));
+    const json_t *train = json_object_get(value, "train");
+    out->set.measure = json_is_true(json_object_get(train, "measure"));
+    out->set.core = json_object_get(train, "core");
+    out->set.sample = json_object_get(train, "sample");
+    out->experts = json_object_get(value, "experts");
     PR_TRY(terms_parse(json_object_get(value, "reward"), "train job: reward", out->term, &out->n_term, err));
+    if (out->experts && json_array_size(out->experts) != (size_t)out->n_term)
+        return pr_fail(err, PR_ERR_FORMAT, "train job: experts: found %zu, expected one per objective",
+                       json_array_size(out->experts));
     return out->n_term > 0 ? PR_OK : pr_fail(err, PR_ERR_FORMAT, "train job: reward: found no objective");
 }
 

@@ -25,7 +25,7 @@ typedef struct pr_training {
     pr_rules_t rules;
     const pr_combiner_t *combiner; // of the rules, as the next
     const pr_weigher_t *weigher;
-    double *weigh_state; // [n_weigh]
+    double *weigh_state; // [n_weigh]; of a family the mean scores over preferences (pr_surface_at)
     size_t n_weigh;
     double lo[PR_MAX_OBJECTIVES], hi[PR_MAX_OBJECTIVES]; // of each term as declared, turned
     double lambda[PR_MAX_OBJECTIVES];                    // of the last step, by term
@@ -39,11 +39,17 @@ typedef struct pr_training {
     bool of_worst;
     long best_step; // -1: none yet
     long looked;    // the step of the last look; -1: none yet
-    float *kept;    // [adapter->n_data] as it was then; NULL: it takes all its steps
+    float *kept;    // [n_data] as it was then; NULL: it takes all its steps
     pr_kl_t kl_estimator;
     pr_rng_key_t prompt_key, rollout_key, weigh_key;
     pr_adapter_t *adapter;
+    /* Of a policy that is told the preference. adapter is then an instance, which holds whatever was last at work. */
+    pr_family_t *family;
+    pr_adapter_t **at; // [prompts_per_step] instances of a step's preferences
+    pr_rng_key_t preference_key;
     pr_trainer_t *trainer;
+    float *data; // [n_data] what is trained, the trainer's
+    size_t n_data;
     char trajectory[PR_HASH_HEX];
     char *checkpoint;     // path
     long step;            // steps done
@@ -74,6 +80,9 @@ typedef struct pr_step_batch {
     double covariance[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES]; // [n_term,n_term] within prompts
     double gram[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES];       // [n_term,n_term] where gradients were asked for
     double *ref;   // [response tokens] log-probabilities under the base model
+    /* Of a family: [B,n_term] the preference of each prompt, the weights that the rule makes of it; [n_seq,n_term] of each
+     * sequence. */
+    double *preference, *lambda, *sequence_preference;
     int *start;    // [n_seq+1] of prompt + response
     int *n_prompt; // [n_seq]
     int32_t *ids;
@@ -92,6 +101,22 @@ void pr_train_join(pr_training_t *t, pr_step_batch_t *b);
 /* t->seen: means of the reward's terms, turned, of one response to each validation prompt, by the most likely tokens; once
  * per step. */
 pr_status_t pr_train_validate(pr_training_t *t, pr_error_t *err);
+
+/* ---- a policy that is told the preference (train_family.c) ---- */
+/* t->family and its instances, new or of experts, in place of an adapter. */
+pr_status_t pr_train_family(pr_training_t *t, const pr_job_t *job, const pr_adapter_options_t *o,
+                            const pr_rng_key_t *key, pr_error_t *err);
+void pr_train_family_clear(pr_training_t *t);
+/* t->adapter becomes that of equal weights. */
+void pr_train_centre(pr_training_t *t);
+/* b->preference of the step. */
+void pr_train_preferences(pr_training_t *t, pr_step_batch_t *b);
+/* The adapters t->at[0 .. n-1] of the step's preferences; w [B,n]: 1 for each prompt's. Returns n. Caller frees. */
+int pr_train_family_weights(pr_training_t *t, const pr_step_batch_t *b, double **w);
+/* [n_seq,n_term]. Caller frees. */
+double *pr_train_sequence_preferences(const pr_training_t *t, const pr_step_batch_t *b);
+/* b->lambda, and in t->lambda their mean. */
+pr_status_t pr_train_weigh_each(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err);
 
 /* ---- what is climbed (train_reward.c) ---- */
 pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err);

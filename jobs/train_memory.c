@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "jobs/memory.h"
 #include "jobs/train.h"
+#include "family/family.h"
 #include "learn/rules.h"
 #include "policy/policy.h"
 
@@ -44,11 +45,11 @@ static double working_bytes(const pr_train_settings_t *f, const pr_train_how_t *
 
 /* Each objective's own gradient, and what stands beside them, where the rule asks for them; the best step's adapter, where
  * a training may end before its steps. */
-static double channel_bytes(const pr_train_inputs_t *in, const pr_adapter_t *a)
+static double channel_bytes(const pr_train_inputs_t *in, size_t numbers)
 {
     const pr_weigher_t *w;
     bool any = in->set.measure || (pr_rules_weigher(in->set.weigh, &w, NULL) == PR_OK && w->gram);
-    return 4.0 * (double)a->n_data * ((any ? in->n_term + 2 : 0) + (in->set.stop != NULL));
+    return 4.0 * (double)numbers * ((any ? in->n_term + 2 : 0) + (in->set.stop != NULL));
 }
 
 pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
@@ -62,9 +63,15 @@ pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_jo
     PR_TRY(pr_train_how_parse(how, &h, err));
     PR_TRY(pr_sizes_prompts(sizes, in.prompts, &prompts, err));
     pr_adapter_options_t lora = pr_train_lora(&in.set, &targets);
-    pr_status_t status = pr_adapter_shape(sizes->model, &lora, &out->left, err);
+    size_t n = 0;
+    pr_status_t status =
+        in.set.core ? pr_family_shape(sizes->model, in.n_term, in.set.core, &lora, in.experts != NULL, &out->left, &n, err)
+                    : pr_adapter_shape(sizes->model, &lora, &out->left, err);
     free(targets);
     PR_TRY(status);
-    out->work = working_bytes(&in.set, &h, prompts, sizes, out->left) + channel_bytes(&in, out->left);
+    out->work = working_bytes(&in.set, &h, prompts, sizes, out->left) +
+                channel_bytes(&in, in.set.core ? n : out->left->n_data);
+    if (in.set.core) // an instance for each prompt of a step, the one that learns, its gradient
+        out->work += 4.0 * (double)out->left->n_data * (in.set.prompts_per_step + 2);
     return PR_OK;
 }

@@ -4,6 +4,7 @@
  * each has advantages of its own, and the weights are found after one backward pass for all. */
 #include "base/mem.h"
 #include "jobs/train_internal.h"
+#include "learn/preference.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@ pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
     PR_TRY(pr_rules_resolve(t->f->combine, t->f->weigh, &t->rules, err));
     t->combiner = t->rules.combiner;
     t->weigher = t->rules.weigher;
-    t->n_weigh = t->weigher->state ? t->weigher->state(t->in.n_term, t->rules.weigh_options) : 0;
+    t->n_weigh = !t->weigher->state ? 0
+                 : t->f->core       ? pr_surface_numbers(t->in.n_term)
+                                    : t->weigher->state(t->in.n_term, t->rules.weigh_options);
     t->weigh_state = pr_alloc(t->n_weigh, sizeof *t->weigh_state);
     for (int j = 0; j < t->in.n_term; j++)
         t->lambda[j] = t->in.term[j].weight;
@@ -69,7 +72,7 @@ pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err)
     seen_t s;
     find_ranges(t);
     PR_TRY(pr_rules_fit(&t->rules, t->in.n_term, t->lo, t->hi, err));
-    if (!t->weigher->begin || t->step > 0) // of a training that goes on, the state is the checkpoint's
+    if (!t->weigher->begin || t->step > 0 || t->family) // of a training that goes on, the state is the checkpoint's
         return PR_OK;
     PR_TRY(look(t, NULL, &s, err));
     t->weigher->begin(&s.in, t->weigh_state);
@@ -115,7 +118,7 @@ pr_status_t pr_train_look(pr_training_t *t, bool *end, pr_error_t *err)
         t->best = now;
         t->best_step = t->step;
         t->worse = 0;
-        memcpy(t->kept, t->adapter->data, t->adapter->n_data * sizeof *t->kept);
+        memcpy(t->kept, t->data, t->n_data * sizeof *t->kept);
     } else {
         t->worse++;
     }
@@ -126,7 +129,7 @@ pr_status_t pr_train_look(pr_training_t *t, bool *end, pr_error_t *err)
 void pr_train_keep_best(pr_training_t *t)
 {
     if (t->kept && t->best_step >= 0)
-        memcpy(t->adapter->data, t->kept, t->adapter->n_data * sizeof *t->kept);
+        memcpy(t->data, t->kept, t->n_data * sizeof *t->kept);
 }
 
 /* ---- scores ---- */
@@ -193,7 +196,7 @@ static int group_size(const pr_step_batch_t *b, int g)
     return b->group[g + 1] - b->group[g];
 }
 
-/* With the step's weights: one channel. */
+/* With the step's weights, of a family each prompt's: one channel. */
 static void combine(pr_training_t *t, pr_step_batch_t *b)
 {
     double *own = pr_alloc((size_t)b->n_seq, sizeof *own);
@@ -202,7 +205,8 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
     b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double)); // 0 of a response that is alone in its group
     for (int g = 0; g < t->f->prompts_per_step; g++) {
         int first = b->group[g], count = group_size(b, g);
-        pr_score_group_t group = {count, n, b->turned + first * n, t->lambda, t->lo, t->hi, t->rules.combine_options};
+        pr_score_group_t group = {count, n,     b->turned + first * n, t->family ? b->lambda + g * n : t->lambda,
+                                  t->lo, t->hi, t->rules.combine_options};
         if (count == 0)
             continue;
         (t->combiner->reward ? t->combiner : &pr_combiner_linear)->reward(&group, own + first);
@@ -267,7 +271,7 @@ pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t
         t->taught += separate(t, b);
         return PR_OK;
     }
-    PR_TRY(weigh(t, b, err));
+    PR_TRY(t->family ? pr_train_weigh_each(t, b, err) : weigh(t, b, err));
     combine(t, b);
     if (t->f->measure)
         separate_beside(t, b);
@@ -315,7 +319,9 @@ static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr
 
 pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err)
 {
-    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL};
+    if (t->family)
+        b->sequence_preference = pr_train_sequence_preferences(t, b);
+    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, b->sequence_preference};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
     PR_TRY(compare_with_base(t, b, &r, err));
     if (b->n_channel > 1)

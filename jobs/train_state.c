@@ -39,11 +39,11 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
         json_object_set_new(meta, "stop",
                             json_pack("{s:o, s:I, s:I, s:i}", "best", pr_json_real(t->best), "best_step",
                                       (json_int_t)t->best_step, "looked", (json_int_t)t->looked, "worse", t->worse));
-    pr_section_t s[] = {{"adapter", sizeof(float), t->adapter->n_data, t->adapter->data},
+    pr_section_t s[] = {{"adapter", sizeof(float), t->n_data, t->data},
                         {"adamw.m", sizeof(float), o->n, o->m},
                         {"adamw.v", sizeof(float), o->n, o->v},
                         {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
-                        {"best", sizeof(float), t->adapter->n_data, t->kept},
+                        {"best", sizeof(float), t->n_data, t->kept},
                         pr_history_section(&t->history)};
     size_t n = 3;
     if (t->n_weigh > 0)
@@ -96,8 +96,8 @@ static pr_status_t restore_best(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     PR_TRY(pr_json_get_int(stop, "best_step", -1, &best_step, t->checkpoint, err));
     PR_TRY(pr_json_get_int(stop, "looked", -1, &looked, t->checkpoint, err));
     PR_TRY(pr_json_get_int(stop, "worse", 0, &worse, t->checkpoint, err));
-    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "best", sizeof(float), t->adapter->n_data, &kept, err));
-    memcpy(t->kept, kept, t->adapter->n_data * sizeof *t->kept);
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "best", sizeof(float), t->n_data, &kept, err));
+    memcpy(t->kept, kept, t->n_data * sizeof *t->kept);
     t->best_step = best_step;
     t->looked = looked;
     t->worse = (int)worse;
@@ -125,7 +125,7 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
                t->checkpoint, t->f->steps);
         return PR_OK;
     }
-    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adapter", sizeof(float), t->adapter->n_data, &adapter, err));
+    PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adapter", sizeof(float), t->n_data, &adapter, err));
     PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.m", sizeof(float), o->n, &m, err));
     PR_TRY(pr_checkpoint_section(c, t->checkpoint, "adamw.v", sizeof(float), o->n, &v, err));
     if (t->n_weigh > 0) {
@@ -137,7 +137,7 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
         PR_TRY(restore_best(t, c, err));
     PR_TRY(pr_json_get_int(c->meta, "validated", 0, &t->validated, t->checkpoint, err));
     PR_TRY(pr_history_restore(&t->history, c, t->checkpoint, (long)step, err));
-    memcpy(t->adapter->data, adapter, t->adapter->n_data * sizeof(float));
+    memcpy(t->data, adapter, t->n_data * sizeof(float));
     memcpy(o->m, m, o->n * sizeof(float));
     memcpy(o->v, v, o->n * sizeof(float));
     t->step = step;
@@ -181,7 +181,7 @@ void pr_train_restore(pr_training_t *t)
     team->broadcast(team, t->reward, (size_t)t->scoring.n * sizeof *t->reward);
     if (t->step == 0)
         return;
-    team->broadcast(team, t->adapter->data, t->adapter->n_data * sizeof *t->adapter->data);
+    team->broadcast(team, t->data, t->n_data * sizeof *t->data);
     team->broadcast(team, o->m, o->n * sizeof *o->m);
     team->broadcast(team, o->v, o->n * sizeof *o->v);
     team->broadcast(team, t->lambda, sizeof t->lambda);
@@ -198,5 +198,5 @@ void pr_train_restore(pr_training_t *t)
     t->best_step = stop.best_step;
     t->looked = stop.looked;
     t->worse = (int)stop.worse;
-    team->broadcast(team, t->kept, t->adapter->n_data * sizeof *t->kept);
+    team->broadcast(team, t->kept, t->n_data * sizeof *t->kept);
 }

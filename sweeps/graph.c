@@ -206,7 +206,7 @@ static bool same_wish(const pr_training_wish_t *a, const pr_training_wish_t *b)
     for (int k = 0; k < PR_MAX_OBJECTIVES; k++)
         if (a->w[k] != b->w[k])
             return false;
-    return true;
+    return a->makes == b->makes;
 }
 
 static uint32_t *wish_slot(const pr_wishes_t *t, const pr_training_wish_t *wish)
@@ -240,6 +240,25 @@ typedef struct pr_asker {
     pr_track_t *t;
 } pr_asker_t;
 
+/* A training of these settings as a node, and before it those that it needs. */
+static uint32_t training_node(pr_sweep_t *s, const char *prefix, const pr_finetune_config_t *set,
+                              const pr_training_wish_t *wish, int64_t seed)
+{
+    uint32_t needs[2 * PR_MAX_OBJECTIVES];
+    int n = s->n_head;
+    memcpy(needs, s->head, (size_t)n * sizeof *needs);
+    for (int k = 0; k < s->config->n_objectives && wish->makes == PR_TRAINS_MADE; k++) {
+        pr_training_wish_t expert = pr_wish_expert(k);
+        if (!s->inputs->given[k])
+            needs[n++] = training_node(s, NULL, &s->config->finetune, &expert, seed);
+    }
+    char *label = pr_training_label(s->config, prefix, wish, seed);
+    uint32_t node = pr_graph_node(s, pr_inputs_train(s->inputs, set, wish, seed), pr_inputs_how_train(s->inputs, set),
+                                  label, label, n, needs);
+    free(label);
+    return node;
+}
+
 static pr_status_t graph_train(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_asker_t *a = self;
@@ -252,10 +271,7 @@ static pr_status_t graph_train(void *self, const pr_training_wish_t *wish, char 
         node = known->item[slot - 1].node;
     } else {
         const pr_sweep_policy_t *p = a->t->policy;
-        char *label = pr_training_label(s->config, p->prefix, wish, seed);
-        node = pr_graph_node(s, pr_inputs_train(s->inputs, p->set, wish, seed), pr_inputs_how_train(s->inputs, p->set),
-                             label, label, s->n_head, s->head);
-        free(label);
+        node = training_node(s, p->prefix, p->set, wish, seed);
         wish_keep(known, wish, node);
     }
     memcpy(id, s->graph.node[node]->id, PR_HASH_HEX);

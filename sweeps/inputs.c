@@ -192,6 +192,8 @@ static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **t
     return (pr_train_settings_t){.algorithm = f->method,
                                  .combine = f->combine,
                                  .weigh = f->weigh,
+                                 .core = f->core,
+                                 .sample = f->sample,
                                  .steps = f->steps,
                                  .prompts_per_step = f->prompts_per_step,
                                  .samples = f->samples,
@@ -253,7 +255,7 @@ pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const 
     for (int i = 0; i < c->n_searches && c->n_objectives > 1; i++) {
         const pr_sweep_policy_t *p = &in->policy[i];
         pr_rules_t rules;
-        if (!p->method->per_point)
+        if (!p->method->per_point && !p->method->core)
             continue;
         pr_status_t status = pr_rules_resolve(p->set->combine, p->set->weigh, &rules, err);
         if (status == PR_OK)
@@ -525,6 +527,24 @@ static json_t *rule_for(const json_t *rule, int k, const double *w)
     return out;
 }
 
+/* The experts that a family is made of, as parts of a policy: those that are given, or as the sweep's own settings
+ * train them. New reference. */
+static json_t *experts_of(const pr_inputs_t *in, int64_t seed)
+{
+    json_t *list = json_array();
+    for (int k = 0; k < in->config->n_objectives; k++) {
+        pr_training_wish_t wish = pr_wish_expert(k);
+        char id[PR_HASH_HEX];
+        if (!in->given[k]) {
+            json_t *inputs = pr_inputs_train(in, &in->config->finetune, &wish, seed);
+            pr_json_hash(inputs, id);
+            json_decref(inputs);
+        }
+        json_array_append_new(list, json_pack("[s, s]", in->given[k] ? "adapter" : "job", in->given[k] ? in->given[k] : id));
+    }
+    return list;
+}
+
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
                         int64_t seed)
 {
@@ -547,6 +567,8 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
                                                        set->stop_every, "min_gain", pr_json_real(set->stop_gain),
                                                        "metric", set->stop_worst ? "worst" : "reward")
                                            : NULL;
+    json_t *experts = wish->makes == PR_TRAINS_MADE ? experts_of(in, seed) : NULL;
+    t.experts = experts;
     t.set.weigh = weigh;
     t.set.stop = early;
     t.set.combine = combine;
@@ -559,6 +581,7 @@ json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, 
         snprintf(t.init, sizeof t.init, "%s", json_string_value(json_object_get(in->init, set->init)));
     json_t *v = pr_train_pack(&t);
     json_decref(weigh);
+    json_decref(experts);
     json_decref(early);
     json_decref(combine);
     json_decref(targets);
@@ -621,7 +644,9 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
     int terms = 0;
     for (int k = 0; k < c->n_objectives; k++)
         terms += wish->w[k] != 0;
-    for (int k = 0; k < c->n_objectives; k++) {
+    if (wish->makes != PR_TRAINS_ADAPTER)
+        pr_buf_puts(&b, "family");
+    for (int k = 0; k < c->n_objectives && wish->makes == PR_TRAINS_ADAPTER; k++) {
         if (wish->w[k] == 0)
             continue;
         pr_buf_printf(&b, "%s%s", b.len ? "-" : "", c->objective[k].name);
@@ -641,10 +666,9 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
 
 char *pr_sweep_expert_dir(const pr_config_t *c, const char *results, int objective, int64_t seed)
 {
-    pr_training_wish_t wish = {.w = {0}};
+    pr_training_wish_t wish = pr_wish_expert(objective);
     if (c->objective[objective].adapter)
         return pr_strdup(c->objective[objective].adapter);
-    wish.w[objective] = 1;
     char *label = pr_training_label(c, NULL, &wish, seed),
          *path = pr_artifact_link_path(results, PR_ARTIFACT_ADAPTER, label);
     free(label);

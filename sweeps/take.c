@@ -386,9 +386,6 @@ static pr_status_t take_found(const pr_config_t *c, const journal_t *j, const js
         PR_GO(pr_policy_parse(json_object_get(found, "policy"), &t->spec, err));
     else
         PR_GO(policy_by_identity(c, found, json_object_get(row, "weights"), t, err));
-    if (t->spec.condition)
-        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "point %s: its policy is told its weights, which is not supported here",
-                      t->point));
     PR_GO(find_parts(c, j, t, parts, err));
     tell(c, t, json_incref(parts), found, row, j);
 done:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The one adapter that a taken policy is. */
+#include "family/family.h"
 #include "jobs/merge.h"
 #include "sweeps/inputs.h"
 #include "sweeps/take.h"
@@ -59,8 +60,33 @@ done:
     return status;
 }
 
+/* Of a policy that is told the preference: its family's adapter there. */
+static pr_status_t family_adapter(const pr_taken_t *t, const pr_model_config_t *model, pr_adapter_t **out,
+                                  pr_error_t *err)
+{
+    pr_family_t *f = NULL;
+    pr_adapter_t *part[PR_MAX_OBJECTIVES + 1] = {NULL};
+    double w[PR_MAX_OBJECTIVES], coefficient[PR_MAX_OBJECTIVES + 1];
+    int n = 0;
+    pr_status_t status = PR_OK;
+    PR_GO(pr_family_read(t->part[0].dir, model, &f, err));
+    PR_GO(pr_family_told(t->spec.condition, f->k, w, err));
+    PR_GO(pr_family_parts(f, model, w, part, coefficient, &n, err));
+    if (n == 0)
+        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "%s: at these weights the policy is the base model, which is no adapter",
+                      t->part[0].dir));
+    status = pr_adapter_concat((const pr_adapter_t *const *)part, coefficient, n, model, out, err);
+done:
+    for (int i = 0; i < n; i++)
+        pr_adapter_free(&part[i]);
+    pr_family_free(&f);
+    return status;
+}
+
 pr_status_t pr_taken_adapter(const pr_config_t *c, const pr_taken_t *t, const pr_model_config_t *model,
                              pr_adapter_t **out, pr_error_t *err)
 {
+    if (t->spec.condition)
+        return family_adapter(t, model, out, err);
     return t->spec.mix->merge ? merge_parts(c, t, out, err) : sum_parts(t, model, out, err);
 }

@@ -81,7 +81,7 @@ pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool toke
     out->policy =
         (pr_policy_t){.model = out->model, .la = pr_linalg_local(), .mix = spec->mix, .mix_options = spec->options};
     out->w = out->coefficient;
-    if ((spec->mix->merge || pr_policy_blocks(spec) > 1) && spec->n > 0) { // it runs as params
+    if ((spec->mix->merge || pr_policy_blocks(spec) > 1 || spec->condition) && spec->n > 0) { // it runs as params
         PR_TRY(pr_taken_adapter(out->sweep, &out->taken, &out->model->config, &merged, err));
         out->merged = merged;
         out->policy.adapter = &out->merged;

@@ -4,6 +4,7 @@
 #include "config/columns.h"
 #include "config/keys.h"
 #include "config/searches.h"
+#include "learn/preference.h"
 #include "learn/rules.h"
 #include "method/method.h"
 
@@ -188,6 +189,31 @@ static pr_status_t check_counts(const pr_config_t *c, pr_error_t *err)
     return PR_OK;
 }
 
+/* What a training can be whose policy is told the preference. */
+static pr_status_t check_family(const pr_config_t *c, const char *key, const pr_finetune_config_t *f, pr_error_t *err)
+{
+    pr_rules_t rules;
+    if (!f->core)
+        return PR_OK;
+    if (f->init)
+        return pr_fail(err, PR_ERR_CONFIG, "%s: %s.init: found %s, expected nothing beside a core", c->path, key,
+                       f->init);
+    if (pr_preference_check(f->sample, c->n_objectives, err) != PR_OK)
+        return pr_fail_in(err, "%s: %s.sample", c->path, key);
+    pr_status_t status = pr_rules_resolve(f->combine, f->weigh, &rules, err);
+    if (status == PR_OK && !(rules.weigher->follows && rules.weigher->follows(rules.weigh_options)))
+        status = pr_fail(err, PR_ERR_CONFIG,
+                         "%s: %s.weigh: found \"%s\"%s, expected a rule that is a function of each prompt's preference: "
+                         "fixed, or chebyshev or stch with ideal = \"range\" or \"list\"",
+                         c->path, key, rules.weigher->name, rules.weigher->follows ? " with ideal = \"max\"" : "");
+    else if (status == PR_OK && rules.combiner->unweighted)
+        status = pr_fail(err, PR_ERR_CONFIG,
+                         "%s: %s.combine: found \"%s\", expected one that follows the weights; the policy is told them",
+                         c->path, key, rules.combiner->name);
+    pr_rules_clear(&rules);
+    return status;
+}
+
 static pr_status_t check_policies(const pr_config_t *c, pr_error_t *err)
 {
     char key[48];
@@ -200,6 +226,7 @@ static pr_status_t check_policies(const pr_config_t *c, pr_error_t *err)
                                key, c->policy[i].name);
         snprintf(key, sizeof key, "policies[%d].train", i);
         PR_TRY(check_training(c, key, &c->policy[i].train, err));
+        PR_TRY(check_family(c, key, &c->policy[i].train, err));
     }
     return PR_OK;
 }

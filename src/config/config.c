@@ -184,7 +184,8 @@ static pr_status_t read_policy(const pr_node_t *root, const pr_node_t *node, int
         return pr_fail_in(err, "%s: %smethod", node->where, label);
     PR_TRY(read_mix(pr_node_member(node, "mix"), label, method, p, err));
     p->own_train = own && own->n > 0;
-    return read_train(root, own, train, dir, p, err);
+    PR_TRY(read_train(root, own, train, dir, p, err));
+    return pr_finetune_family_read(own, method->core, train, &p->train, err);
 }
 
 static pr_status_t read_policies(const pr_node_t *root, pr_config_t *c, pr_error_t *err)

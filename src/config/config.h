@@ -46,6 +46,8 @@ typedef struct pr_finetune_config {
     double clip_norm;   // global gradient norm; 0: off
     json_t *combine;    // a combiner's name, or {"type": name, options}
     json_t *weigh;      // the same of a weighting rule; NULL: "fixed"
+    json_t *core;       // of a family of adapters, one for every preference: {"type": name, options}; NULL: one adapter
+    json_t *sample;     // how its preferences are drawn (learn/preference.h), where there is a core
     bool measure;       // inner products of the objectives' gradients in every step
     int stop_patience;  // validations without a gain that end a training; 0: never
     int stop_every;     // steps between validations

@@ -37,7 +37,7 @@
 #define TRAIN_KEYS(p, name, at)                                                                                        \
     CHOICE(p name, at(method), "\"rloo\"", PR_OPTION_WORDS(PR_ALGORITHM_LIST),                                         \
            "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
-        INT(p "steps", at(steps), "40", 1, INT_MAX, "Optimizer steps per expert."),                                    \
+        INT(p "steps", at(steps), "40", 0, INT_MAX, "Optimizer steps per training; 0: what it begins as."),            \
         INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts per step."),                        \
         INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses per prompt and step."),                              \
         INT(p "max_new_tokens", at(max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),                  \
@@ -112,7 +112,16 @@
 
 #define TRAIN(field) offsetof(pr_finetune_config_t, field)
 #define FINETUNE(field) offsetof(pr_config_t, finetune.field)
-const pr_option_t pr_train_keys[] = {TRAIN_KEYS("", "algorithm", TRAIN){0}};
+const pr_option_t pr_train_keys[] = {
+    TRAIN_KEYS("", "algorithm", TRAIN)
+        ELSEWHERE(STRING, "core", "",
+                  "Of a method whose policy is told the preference: what the preference does within the adapter, a core's "
+                  "name, or a group { type = NAME; ... } with its options (paretorank help methods). Default: the "
+                  "method's."),
+    ELSEWHERE(STRING, "sample", "",
+              "Of such a method: a group that says how preferences are drawn while it is trained (paretorank help "
+              "methods)."),
+    {0}};
 
 const pr_option_t pr_policy_keys[] = {
     TEXT("name", P(name), REQUIRED, "Names the policy: letters, digits, '.', '_' and '-'."),

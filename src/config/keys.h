@@ -36,8 +36,12 @@ pr_status_t pr_policies_expand(const pr_node_t *list, pr_node_t **out, char **fa
  * is cleared with pr_finetune_rules_clear, also after an error. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
                                    pr_finetune_config_t *out, pr_error_t *err);
+/* The same of the keys core and sample, for a method whose trainings have `core` unless they say another; NULL: they are
+ * plain adapters, and the keys are refused. */
+pr_status_t pr_finetune_family_read(const pr_node_t *group, const char *core, const char *label,
+                                    pr_finetune_config_t *out, pr_error_t *err);
 void pr_finetune_rules_clear(pr_finetune_config_t *f);
-/* Sets them in the group's JSON. */
+/* Sets all of them in the group's JSON. */
 void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object);
 
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What a training climbs, as a configuration says it: a combiner and a weighting rule, by name or with options. */
 #include "config/keys.h"
+#include "family/core.h"
 #include "learn/combine.h"
+#include "learn/preference.h"
 #include "learn/weigh.h"
 
 #include <string.h>
@@ -79,11 +81,48 @@ pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fall
     return weigh ? read_weigh(weigh, label, &out->weigh, err) : PR_OK;
 }
 
+/* A core with its options, {"type": name, ...}. */
+static pr_status_t read_core(const pr_node_t *node, const char *dflt, const char *label, json_t **out, pr_error_t *err)
+{
+    const pr_core_t *core;
+    json_t *given = NULL, *value = NULL;
+    const char *name = dflt;
+    if (node)
+        PR_TRY(split(node, label, "core", &name, &given, err));
+    value = given ? given : json_object();
+    json_object_set_new(value, "type", json_string(name));
+    pr_status_t status = pr_core_resolve(value, &core, out, err);
+    json_decref(value);
+    if (status == PR_OK)
+        json_object_set_new(*out, "type", json_string(name));
+    return status == PR_OK || !node ? status : pr_fail_in(err, "%s: %score", node->where, label);
+}
+
+pr_status_t pr_finetune_family_read(const pr_node_t *group, const char *core, const char *label,
+                                    pr_finetune_config_t *out, pr_error_t *err)
+{
+    const pr_node_t *of_core = pr_node_member(group, "core"), *sample = pr_node_member(group, "sample"),
+                    *refused = of_core ? of_core : sample;
+    if (!core)
+        return refused ? pr_key_wrong(refused, label, refused->name,
+                                      "nothing of a method whose trainings are one adapter each", err)
+                       : PR_OK;
+    if (sample && sample->kind != PR_NODE_GROUP)
+        return pr_key_wrong(sample, label, "sample", "a group such as { alpha = 1.0; corners = 0.2; }", err);
+    PR_TRY(read_core(of_core, core, label, &out->core, err));
+    json_t *given = sample ? pr_node_json(sample) : json_object();
+    pr_status_t status = pr_options_resolve(pr_preference_options, given, NULL, &out->sample, err);
+    json_decref(given);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %ssample", sample->where, label);
+}
+
 void pr_finetune_rules_clear(pr_finetune_config_t *f)
 {
     json_decref(f->combine);
     json_decref(f->weigh);
-    f->combine = f->weigh = NULL;
+    json_decref(f->core);
+    json_decref(f->sample);
+    f->combine = f->weigh = f->core = f->sample = NULL;
 }
 
 void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object)
@@ -91,4 +130,8 @@ void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object)
     json_object_set(object, "combine", f->combine);
     if (f->weigh)
         json_object_set(object, "weigh", f->weigh);
+    if (f->core)
+        json_object_set(object, "core", f->core);
+    if (f->sample)
+        json_object_set(object, "sample", f->sample);
 }

@@ -14,8 +14,12 @@ struct pr_trainer {
     pr_adapter_t *adapter;
     pr_trainer_options_t o;
     pr_adamw_t adamw;
-    float *grad;      // [adapter->n_data]
-    float *channel;   // [n_channel][adapter->n_data] of the last pr_trainer_channels
+    float *data; // [n] what is trained: the adapter's, or the family's
+    size_t n;
+    float *grad;      // [n]
+    float *channel;   // [n_channel][n] of the last pr_trainer_channels
+    float *own;       // [n_own][adapter->n_data] of a family: gradients of the instance at work
+    int n_own;
     double *own_loss; // [n_channel] their losses
     int n_channel;
     pr_run_t *policy, *reference;
@@ -38,7 +42,8 @@ typedef struct pr_slice {
 static pr_status_t allocate(pr_trainer_t *t, pr_error_t *err)
 {
     const pr_trainer_options_t *o = &t->o;
-    size_t n = t->adapter->n_data;
+    size_t n = t->n = o->family ? o->family->n : t->adapter->n_data;
+    t->data = o->family ? o->family->data : t->adapter->data;
     PR_TRY(pr_adamw_init(&t->adamw, n, o->beta1, o->beta2, o->eps, o->weight_decay, err));
     t->grad = pr_alloc_matrix(n, sizeof(float));
     if (!t->grad)
@@ -76,6 +81,7 @@ void pr_trainer_free(pr_trainer_t **t)
     pr_adamw_clear(&(*t)->adamw);
     free((*t)->grad);
     free((*t)->channel);
+    free((*t)->own);
     free((*t)->own_loss);
     free(*t);
     *t = NULL;
@@ -84,6 +90,12 @@ void pr_trainer_free(pr_trainer_t **t)
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t)
 {
     return &t->adamw;
+}
+
+float *pr_trainer_numbers(const pr_trainer_t *t, size_t *n)
+{
+    *n = t->n;
+    return t->data;
 }
 
 const float *pr_trainer_gradient(const pr_trainer_t *t)
@@ -238,39 +250,76 @@ done:
     return status;
 }
 
+/* Room for the gradients of a family's instance, of so many channels. */
+static pr_status_t own_memory(pr_trainer_t *t, int n, pr_error_t *err)
+{
+    if (!t->o.family || n <= t->n_own)
+        return PR_OK;
+    free(t->own);
+    t->own = pr_alloc_matrix((size_t)n * t->adapter->n_data, sizeof *t->own);
+    t->n_own = t->own ? n : 0;
+    return t->own ? PR_OK
+                  : pr_fail(err, PR_ERR_MEMORY, "no memory for %d gradients of %zu parameters", n, t->adapter->n_data);
+}
+
+/* The backward pass into gradients [channels] of what is trained; of a family by way of the instance at work. */
+static pr_status_t backward_into(pr_trainer_t *t, const pr_batch_t *b, const pr_slice_t *s, const pr_loss_call_t *call,
+                                 const float *share, float *grad, pr_error_t *err)
+{
+    pr_family_t *f = t->o.family;
+    int channels = call->n_channel > 0 ? call->n_channel : 1;
+    size_t each = t->adapter->n_data;
+    if (f)
+        memset(t->own, 0, (size_t)channels * each * sizeof *t->own);
+    pr_grads_t g = {.adapter = 0, .adapter_grad = f ? t->own : grad, .channels = call->n_channel, .channel = share};
+    PR_TRY(pr_backward(t->policy, b, s->dh, &g, err));
+    for (int c = 0; f && c < channels; c++)
+        pr_family_pull(f, &t->model->config, call->r->preference + (ptrdiff_t)s->first_seq * f->k, t->adapter,
+                       t->own + (size_t)c * each, grad + (size_t)c * t->n);
+    return PR_OK;
+}
+
 static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
 {
     int d = t->model->part.d.n;
     const pr_adapter_t *adapter = t->adapter;
+    pr_family_t *f = t->o.family;
     pr_batch_t b = {.n_seq = s->n_seq,
                     .seq_start = s->start,
                     .token = s->token,
                     .n_adapter = 1,
                     .adapter = &adapter,
                     .mix = s->mix};
+    if (f)
+        pr_family_set(f, &t->model->config, call->r->preference + (ptrdiff_t)s->first_seq * f->k, t->adapter);
     PR_TRY(pr_forward(t->policy, &b, s->h, err));
     gather_rows(s, d, s->h, s->picked);
     PR_TRY(pr_head_backward(t->model, t->la, s->n_pick, s->picked, s->target, &t->o.sampling, loss_block, call,
                             s->dpicked, NULL, err));
     scatter_rows(s, d, s->dpicked, s->dh);
-    pr_grads_t g = {.adapter = 0, .adapter_grad = t->grad};
     if (call->n_channel == 0)
-        return pr_backward(t->policy, &b, s->dh, &g, err);
+        return backward_into(t, &b, s, call, NULL, t->grad, err);
     float *share = pr_alloc((size_t)call->n_channel * (size_t)s->n_seq, sizeof *share);
     for (int c = 0; c < call->n_channel; c++)
         for (int i = 0; i < s->n_seq; i++)
             share[c * s->n_seq + i] = (float)call->advantage[c * call->r->n_seq + s->first_seq + i];
-    g = (pr_grads_t){.adapter = 0, .adapter_grad = t->channel, .channels = call->n_channel, .channel = share};
-    pr_status_t status = pr_backward(t->policy, &b, s->dh, &g, err);
+    pr_status_t status = backward_into(t, &b, s, call, share, t->channel, err);
     free(share);
     return status;
 }
 
-/* One past the last sequence of the micro-batch that begins at first, at most end. */
-static int micro_end(const pr_rollout_t *r, int first, int end, int micro_tokens)
+/* Were both sampled under the same preference, of k numbers? */
+static bool alike(const pr_rollout_t *r, int k, int a, int b)
 {
-    int last = first + 1;
-    while (last < end && r->start[last + 1] - r->start[first] <= micro_tokens)
+    return !r->preference || memcmp(r->preference + (ptrdiff_t)a * k, r->preference + (ptrdiff_t)b * k,
+                                    (size_t)k * sizeof *r->preference) == 0;
+}
+
+/* One past the last sequence of the micro-batch that begins at first, at most end; of a family under one preference. */
+static int micro_end(const pr_trainer_t *t, const pr_rollout_t *r, int first, int end)
+{
+    int last = first + 1, k = t->o.family ? t->o.family->k : 0;
+    while (last < end && r->start[last + 1] - r->start[first] <= t->o.micro_tokens && alike(r, k, first, last))
         last++;
     return last;
 }
@@ -294,7 +343,7 @@ static pr_status_t row_slices(pr_trainer_t *t, const pr_rollout_t *r, pr_slice_f
     int end = row_end(r, t->team->rows, t->team->row + 1);
     for (int first = row_end(r, t->team->rows, t->team->row), last; first < end; first = last) {
         pr_slice_t s;
-        last = micro_end(r, first, end, t->o.micro_tokens);
+        last = micro_end(t, r, first, end);
         pr_status_t status = slice_make(&s, r, first, last, t->model->part.d.n, err);
         status = t->la->agree(t->la, status, err);
         call->s = &s;
@@ -311,9 +360,11 @@ pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double 
 {
     const pr_team_t *team = t->team;
     size_t tokens = pr_rollout_tokens(r);
-    pr_loss_call_t call = {.t = t, .r = r, .ref = ref};
+    pr_rollout_t all = *r;
+    all.preference = NULL; // the base model knows none
+    pr_loss_call_t call = {.t = t, .r = &all, .ref = ref};
     memset(ref, 0, tokens * sizeof *ref); // each row of the team fills in its own
-    pr_status_t status = row_slices(t, r, slice_reference, &call, err);
+    pr_status_t status = row_slices(t, &all, slice_reference, &call, err);
     PR_TRY(team->agree(team, status, err));
     team->sum_rows(team, ref, tokens);
     return PR_OK;
@@ -342,7 +393,9 @@ static pr_status_t pass(pr_trainer_t *t, pr_loss_call_t *call, float *grad, size
     const pr_rollout_t *r = call->r;
     long tokens = (long)pr_rollout_tokens(r);
     memset(grad, 0, n * sizeof *grad);
-    pr_status_t status = row_slices(t, r, slice_backward, call, err);
+    pr_status_t status = own_memory(t, call->n_channel > 0 ? call->n_channel : 1, err);
+    PR_TRY(team->agree(team, status, err));
+    status = row_slices(t, r, slice_backward, call, err);
     PR_TRY(team->agree(team, status, err));
     double sums[] = {call->loss, call->entropy, call->kl.n, call->kl.d, call->kl.v, call->kl.dv, call->kl.vv};
     team->sum(team, grad, n); // every rank has what its rows and features give
@@ -367,8 +420,8 @@ pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stat
 {
     assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
     pr_loss_call_t call = {.t = t, .r = r, .token_weight = token_weight(t, r)};
-    PR_TRY(pass(t, &call, t->grad, t->adapter->n_data, stats, err));
-    stats->grad_norm = pr_global_norm(t->grad, t->adapter->n_data);
+    PR_TRY(pass(t, &call, t->grad, t->n, stats, err));
+    stats->grad_norm = pr_global_norm(t->grad, t->n);
     return check_finite(stats, err);
 }
 
@@ -381,9 +434,9 @@ static pr_status_t channel_memory(pr_trainer_t *t, int n, pr_error_t *err)
     free(t->channel);
     t->n_channel = 0;
     t->own_loss = pr_realloc(t->own_loss, (size_t)n, sizeof *t->own_loss);
-    t->channel = pr_alloc_matrix((size_t)n * t->adapter->n_data, sizeof(float));
+    t->channel = pr_alloc_matrix((size_t)n * t->n, sizeof(float));
     if (!t->channel)
-        return pr_fail(err, PR_ERR_MEMORY, "no memory for %d gradients of %zu parameters", n, t->adapter->n_data);
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for %d gradients of %zu parameters", n, t->n);
     t->n_channel = n;
     return PR_OK;
 }
@@ -398,7 +451,7 @@ pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, c
                                 pr_step_stats_t *stats, const float **grad, pr_error_t *err)
 {
     const pr_team_t *team = t->team;
-    size_t each = t->adapter->n_data;
+    size_t each = t->n;
     assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
     PR_TRY(team->agree(team, channel_memory(t, n + 1, err), err));
     memset(t->own_loss, 0, (size_t)(n + 1) * sizeof *t->own_loss);
@@ -424,7 +477,7 @@ pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, c
 
 void pr_trainer_gram(const pr_trainer_t *t, int n, double *gram)
 {
-    size_t each = t->adapter->n_data;
+    size_t each = t->n;
     for (int i = 0; i < n; i++)
         for (int j = 0; j <= i; j++) {
             const float *a = t->channel + (size_t)i * each, *b = t->channel + (size_t)j * each;
@@ -438,7 +491,7 @@ void pr_trainer_gram(const pr_trainer_t *t, int n, double *gram)
 pr_status_t pr_trainer_step_along(pr_trainer_t *t, int n, const double *weight, double lr, pr_step_stats_t *stats,
                                   pr_error_t *err)
 {
-    size_t each = t->adapter->n_data;
+    size_t each = t->n;
     stats->loss = t->own_loss[n];
     for (int k = 0; k < n; k++)
         stats->loss += weight[k] * t->own_loss[k];
@@ -451,7 +504,7 @@ pr_status_t pr_trainer_step_along(pr_trainer_t *t, int n, const double *weight, 
     stats->grad_norm = pr_global_norm(t->grad, each);
     PR_TRY(check_finite(stats, err));
     stats->lr = lr;
-    pr_adamw_step(&t->adamw, t->adapter->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
+    pr_adamw_step(&t->adamw, t->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
     return PR_OK;
 }
 
@@ -459,6 +512,6 @@ pr_status_t pr_trainer_step(pr_trainer_t *t, const pr_rollout_t *r, double lr, p
 {
     PR_TRY(pr_trainer_loss(t, r, stats, err));
     stats->lr = lr;
-    pr_adamw_step(&t->adamw, t->adapter->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
+    pr_adamw_step(&t->adamw, t->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
     return PR_OK;
 }

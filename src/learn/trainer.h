@@ -12,6 +12,7 @@
 #ifndef PR_LEARN_TRAINER_H
 #define PR_LEARN_TRAINER_H
 
+#include "family/family.h"
 #include "learn/loss.h"
 #include "learn/optim.h"
 #include "model/head.h"
@@ -31,6 +32,9 @@ typedef struct pr_trainer_options {
     double clip_norm;   // global gradient norm; 0: off
     double beta1, beta2, eps, weight_decay;
     int micro_tokens; // rows of one forward/backward pass (at least one sequence)
+    /* What is trained is a family, borrowed, and `adapter` an instance of it (pr_family_instance), which holds whatever
+     * preference was last at work. NULL: the adapter itself. */
+    pr_family_t *family;
 } pr_trainer_options_t;
 
 /* What was sampled: sequences of prompt and response, packed. */
@@ -41,6 +45,9 @@ typedef struct pr_rollout {
     const int32_t *ids;
     const double *advantage; // [n_seq]; with k1 the KL is part of it (pr_kl_advantages)
     const double *ref;       // [response tokens, one sequence after the other] of pr_trainer_reference; NULL: not known
+    /* [n_seq,K] of a family: the preference that each was sampled under. Sequences that follow each other under the same
+     * one are run together. */
+    const double *preference;
 } pr_rollout_t;
 
 typedef struct pr_step_stats {
@@ -60,7 +67,9 @@ pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapte
 void pr_trainer_free(pr_trainer_t **t);
 /* The optimizer, for checkpoints. */
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t);
-/* Gradients of the last step, before scaling, laid out as adapter->data. */
+/* How many numbers are trained, and where they are: the adapter's data, or the family's. */
+float *pr_trainer_numbers(const pr_trainer_t *t, size_t *n);
+/* Gradients of the last step, before scaling, laid out as these. */
 const float *pr_trainer_gradient(const pr_trainer_t *t);
 /* How many tokens of the roll-out are a response's. */
 size_t pr_rollout_tokens(const pr_rollout_t *r);
@@ -72,7 +81,7 @@ pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double 
 void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence);
 
 /* The gradients of several losses that differ in their advantages alone, from one pass: advantage [n][n_seq], those of r
- * are not used. grad: n times the adapter's data, the trainer's until the next call. A KL in the loss (k2, k3) or a bonus
+ * are not used. grad: n times the numbers that are trained, the trainer's until the next call. A KL in the loss (k2, k3) or a bonus
  * on entropy, which no advantage multiplies, takes a second pass and is a channel of its own, number n. Then weights
  * [n] say what of each is climbed. */
 pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, const double *advantage,

@@ -49,6 +49,12 @@ static void fixed_weigh(const pr_weigh_in_t *in, double *state, double *lambda)
     memcpy(lambda, in->w, (size_t)in->k * sizeof *lambda);
 }
 
+static bool fixed_follows(const json_t *options)
+{
+    (void)options;
+    return true;
+}
+
 static const pr_option_t fixed_options[] = {{0}};
 
 const pr_weigher_t pr_weigher_fixed = {.name = "fixed",
@@ -56,4 +62,5 @@ const pr_weigher_t pr_weigher_fixed = {.name = "fixed",
                                        .help =
                                            "The preference weights themselves, in every step: linear scalarisation.",
                                        .options = fixed_options,
+                                       .follows = fixed_follows,
                                        .weigh = fixed_weigh};

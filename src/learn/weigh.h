@@ -52,6 +52,9 @@ typedef struct pr_weigher {
     bool own;                   // it does not follow a preference: w is taken to be equal, and points that differ in
                                 // weights alone are one training
     bool gram;                  // asks for the gradients' inner products
+    /* With these options, are its weights a function of the preference and the mean scores there alone, so that a policy
+     * that is told its preference may be trained by it, each prompt by its own? NULL: no. */
+    bool (*follows)(const json_t *options);
     bool validation; // asks for validation: every `every` steps (an option of its own), and before the first;
                      // weigh() sees it in the step that follows it
     /* Numbers of its state; NULL: none. */

@@ -8,6 +8,7 @@
 #include "learn/weigh_internal.h"
 
 #include <math.h>
+#include <string.h>
 
 static size_t state_numbers(int k, const json_t *options)
 {
@@ -84,6 +85,12 @@ static pr_status_t check(int k, const double *lo, const double *hi, const json_t
     return pr_ideal_option_check(k, hi, options, "ideal \"max\" or \"list\"", err);
 }
 
+/* The largest means so far are not those of one preference. */
+static bool follows(const json_t *options)
+{
+    return strcmp(pr_option_string(options, "ideal"), "max") != 0;
+}
+
 #define SHARED_OPTIONS                                                                                                 \
     PR_IDEAL_OPTIONS("the largest mean scores of a step so far"),                                                      \
         PR_HALF_LIFE_OPTION("5", "With less, one step's noise decides"),                                               \
@@ -114,6 +121,7 @@ const pr_weigher_t pr_weigher_chebyshev = {
             "flat fronts, where fixed weights end in a corner. Jumps between objectives; a point is where w_k "
             "(ideal_k - J_k) are equal, so that a larger weight means a smaller gap, in the objective's units.",
     .options = chebyshev_options,
+    .follows = follows,
     .state = state_numbers,
     .begin = pr_weigh_begin_w,
     .weigh = chebyshev_weigh,
@@ -127,6 +135,7 @@ const pr_weigher_t pr_weigher_stch = {
             "with a mu that is large against the gaps it is nearly `fixed`, and an ideal of \"max\" drifts as the "
             "training finds more.",
     .options = stch_options,
+    .follows = follows,
     .state = state_numbers,
     .begin = pr_weigh_begin_w,
     .weigh = stch_weigh,

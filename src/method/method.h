@@ -19,11 +19,27 @@ typedef struct pr_choice {
     const json_t *params; // object of values; NULL: none
 } pr_choice_t;
 
-/* A training that a method asks for: the adapter of one reward. */
+/* What a training makes. */
+typedef enum {
+    PR_TRAINS_ADAPTER,
+    PR_TRAINS_FAMILY, // an adapter for every preference, which it is told (family/family.h)
+    PR_TRAINS_MADE    // the same, made of the experts, one per objective, that are given or by the sweep's own settings
+} pr_trains_t;
+
+/* A training that a method asks for: the adapter of one reward, or a family. */
 typedef struct pr_training_wish {
     double w[PR_MAX_OBJECTIVES]; // of each objective in the reward; 0: it has no part
     bool equal;                  // they are all equal because nothing depends on what they are
+    pr_trains_t makes;
 } pr_training_wish_t;
+
+/* The expert of one objective. */
+static inline pr_training_wish_t pr_wish_expert(int k)
+{
+    pr_training_wish_t wish = {.w = {0}};
+    wish.w[k] = 1;
+    return wish;
+}
 
 /* What a method may know. */
 typedef struct pr_method_env {
@@ -44,6 +60,7 @@ typedef struct pr_method {
     const char *help;           // one sentence or two
     const pr_option_t *options; // ends with a NULL key
     bool mixes;                 // its policies have several parts, so that `mix` says something
+    const char *core;           // its trainings are families, of this core unless they say another; NULL: adapters
     bool per_point;             // each point is a training of its own, where the weighting rule follows the preference
     /* The policy of a point; the caller clears out, also after an error. */
     pr_status_t (*policy_at)(const pr_method_env_t *e, const pr_choice_t *at, pr_policy_spec_t *out, pr_error_t *err);
@@ -62,11 +79,14 @@ pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err);
 /* For methods: appends a part; with a coefficient [blocks] per block of layers. */
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient);
 void pr_policy_add_blocks(pr_policy_spec_t *spec, bool job, const char *source, int blocks, const double *coefficient);
+/* For methods: the policy of a family at the point's first row of weights, which it is told. */
+pr_status_t pr_method_family_at(const pr_method_env_t *e, const pr_choice_t *at, pr_trains_t makes,
+                                pr_policy_spec_t *out, pr_error_t *err);
 /* For methods: the mix's options at a point. New reference. */
 json_t *pr_method_mix_options(const pr_method_env_t *e, const pr_choice_t *at);
 
 /* Every method's word, in the order of help. */
-#define PR_METHOD_LIST(X) X(experts) X(single)
+#define PR_METHOD_LIST(X) X(experts) X(single) X(conditioned) X(meta_soup)
 #define PR_METHOD_DECLARE(name) extern const pr_method_t pr_method_##name;
 PR_METHOD_LIST(PR_METHOD_DECLARE)
 #undef PR_METHOD_DECLARE

@@ -32,6 +32,8 @@ void pr_decoded_clear(pr_decoded_t *d)
 static pr_status_t check_options(const pr_decode_options_t *o, int n_point, int n_prompt, pr_error_t *err)
 {
     const pr_sampling_t *s = &o->sampling;
+    if (o->paired && n_point != n_prompt)
+        return pr_fail(err, PR_ERR_CONFIG, "points of prompts: found %d, expected %d", n_point, n_prompt);
     if (o->max_new_tokens < 1)
         return pr_fail(err, PR_ERR_CONFIG, "max_new_tokens: found %d, expected at least 1", o->max_new_tokens);
     if (o->samples < 0 || o->streams < 0)
@@ -40,7 +42,7 @@ static pr_status_t check_options(const pr_decode_options_t *o, int n_point, int 
         return pr_fail(err, PR_ERR_CONFIG, "temperature: found %g, expected a number above 0", s->temperature);
     if (!s->greedy && (!(s->top_p > 0) || s->top_p > 1))
         return pr_fail(err, PR_ERR_CONFIG, "top_p: found %g, expected a number in (0,1]", s->top_p);
-    if ((double)n_point * n_prompt * (o->samples > 1 ? o->samples : 1) > INT32_MAX / 2)
+    if ((o->paired ? 1.0 : n_point) * n_prompt * (o->samples > 1 ? o->samples : 1) > INT32_MAX / 2)
         return pr_fail(err, PR_ERR_CONFIG, "%d points, %d prompts, %d samples are too many for one call", n_point,
                        n_prompt, o->samples);
     return PR_OK;
@@ -115,7 +117,7 @@ static void sequence_new(const pr_decode_t *d, int number, pr_sequence_t *s)
     *s = (pr_sequence_t){.number = number,
                          .sample = number % samples,
                          .prompt = number / samples % d->n_prompt,
-                         .point = number / samples / d->n_prompt};
+                         .point = d->o->paired ? number / samples : number / samples / d->n_prompt};
     int room = max_pos - (d->prompt_start[s->prompt + 1] - d->prompt_start[s->prompt]);
     s->limit = d->o->max_new_tokens < room ? d->o->max_new_tokens : room;
     s->ids = pr_alloc((size_t)s->limit, sizeof *s->ids);
@@ -172,7 +174,7 @@ pr_status_t pr_decode(const pr_policy_t *p, int n_point, const double *w, int n_
     PR_TRY(pr_policy_check(p, n_point, w, err));
     PR_TRY(check_prompts(&d, err));
     PR_TRY(pr_engine_new(p, &d.engine, err));
-    result.n_seq = n_point * n_prompt * d.samples;
+    result.n_seq = (o->paired ? 1 : n_point) * n_prompt * d.samples;
     result.start = pr_alloc((size_t)result.n_seq + 1, sizeof *result.start);
     result.finish = pr_alloc((size_t)result.n_seq, sizeof *result.finish);
     int streams = o->streams > 0 ? o->streams : 256;

@@ -82,11 +82,14 @@ pr_status_t pr_decode_team(const pr_team_t *t, const pr_policy_t *p, const doubl
     pr_status_t status = PR_OK;
     int first, count;
     if (t->rows == 1)
-        return t->agree(t, pr_decode(p, 1, w, n_prompt, prompt_start, prompt_ids, o, out, err), err);
+        return t->agree(
+            t, pr_decode(p, o->paired ? n_prompt : 1, w, n_prompt, prompt_start, prompt_ids, o, out, err), err);
     pr_share(n_prompt, t->rows, t->row, &first, &count);
     mine.prompt_id = o->prompt_id + first;
+    if (o->paired)
+        w += (size_t)first * (size_t)p->n_expert;
     if (count > 0)
-        status = pr_decode(p, 1, w, count, prompt_start + first, prompt_ids, &mine, &d, err);
+        status = pr_decode(p, o->paired ? count : 1, w, count, prompt_start + first, prompt_ids, &mine, &d, err);
     status = t->agree(t, status, err);
     if (status == PR_OK)
         join(t, &d, n_prompt * (o->samples > 1 ? o->samples : 1), out);

@@ -61,6 +61,7 @@ enum { PR_GROUP_ROWS = 4096 }; // rows of whole sequences that pass through the 
 /* ---- decoding ---- */
 typedef struct pr_decode_options {
     pr_sampling_t sampling;
+    bool paired;               // point i is prompt i's alone: n_point = n_prompt, sequences are (prompt, sample)
     int samples;               // sequences a (point, prompt); 0 counts as 1. Greedy samples are all alike
     int max_new_tokens;        // > 0
     bool ignore_eos;           // continue after end-of-text tokens
@@ -104,7 +105,8 @@ typedef struct pr_decoded {
  * not finite), PR_ERR_INTERRUPTED. */
 pr_status_t pr_decode(const pr_policy_t *p, int n_point, const double *w, int n_prompt, const int *prompt_start,
                       const int32_t *prompt_ids, const pr_decode_options_t *o, pr_decoded_t *out, pr_error_t *err);
-/* The same at one point by a team: every row decodes its share of the prompts, then all get all of it. w [K] or NULL.
+/* The same at one point by a team: every row decodes its share of the prompts, then all get all of it. w [K] or NULL; of
+ * points that are paired with prompts [n_prompt,K].
  * o->prompt_id may not be NULL. Collective on the team. */
 pr_status_t pr_decode_team(const pr_team_t *team, const pr_policy_t *p, const double *w, int n_prompt,
                            const int *prompt_start, const int32_t *prompt_ids, const pr_decode_options_t *o,

@@ -44,7 +44,7 @@ START_TEST(steps_move_the_policy)
                               .beta2 = 0.999,
                               .eps = 1e-8,
                               .micro_tokens = 1000};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
     FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_step(t, &r, 1e-2, &first, err));
     for (int i = 0; i < 10; i++)
@@ -68,7 +68,7 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing)
     s.advantage[0] = NAN;
     pr_trainer_options_t o = {
         .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 1000};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
     FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     ck_assert_int_eq(pr_trainer_step(t, &r, 1e-2, &stats, &why), PR_ERR_NUMERIC);
     ck_assert_int_eq(memcmp(before, s.adapter->data, s.adapter->n_data * sizeof *before), 0);

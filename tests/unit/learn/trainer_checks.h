@@ -69,7 +69,7 @@ static inline double plain_loss(subject_t *s, const double *ref)
     pr_step_stats_t stats;
     pr_trainer_options_t o = {
         .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 100000};
-    pr_rollout_t r = {s->f.n_seq, s->start, s->n_prompt, s->f.ids, s->advantage, ref};
+    pr_rollout_t r = {s->f.n_seq, s->start, s->n_prompt, s->f.ids, s->advantage, ref, NULL};
     FIXTURE_OK(pr_trainer_new(s->f.m, fixture_team, s->adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
     pr_trainer_free(&t);
@@ -91,7 +91,7 @@ static inline void check_loss(const char *dir, const char *loss_key, const char 
                               .beta2 = 0.999,
                               .eps = 1e-8,
                               .micro_tokens = micro};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
@@ -118,7 +118,7 @@ static inline float *sampled_gradient(const char *dir, const pr_trainer_options_
     subject_t s = {0};
     pr_trainer_t *t;
     load(&s, dir);
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, o, &t, err));
     FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
@@ -197,7 +197,7 @@ static inline void check_channels(const char *dir, pr_kl_t estimator, double kl,
                               .micro_tokens = micro};
     pr_trainer_options_t none = o;
     none.kl = none.entropy = 0;
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref), *advantage = pr_alloc(N * n_seq, sizeof *advantage),
            gram[N * N];
     for (size_t i = 0; i < n_seq; i++) {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The smallest hyper-network (Navon et al. 2021, "Learning the Pareto front with hypernetworks"): every rank's gain is
+ * affine in w. */
+#include "family/core.h"
+
+static void ranks(int r, const char *module, const json_t *options, int *block, int *shared)
+{
+    (void)module;
+    (void)options;
+    *block = 0;
+    *shared = r;
+}
+
+/* Of each rank alpha, then beta [k]. */
+static size_t numbers(const pr_core_map_t *m)
+{
+    return (size_t)pr_core_ranks(m) * (size_t)(m->k + 1);
+}
+
+static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map, bool made, float *core)
+{
+    (void)key;
+    (void)map;
+    (void)made;
+    for (int k = 0; k <= m->k; k++)
+        for (int j = m->first[k]; j < m->first[k + 1]; j++) {
+            float *of = core + (ptrdiff_t)j * (m->k + 1);
+            for (int i = 0; i <= m->k; i++)
+                of[i] = 0;
+            of[k < m->k ? 1 + k : 0] = 1;
+        }
+}
+
+static void at(const pr_core_map_t *m, const float *core, const double *w, double *out)
+{
+    for (int j = 0; j < pr_core_ranks(m); j++, core += m->k + 1) {
+        out[j] = (double)core[0];
+        for (int k = 0; k < m->k; k++)
+            out[j] += (double)core[1 + k] * w[k];
+    }
+}
+
+static void pull(const pr_core_map_t *m, const float *core, const double *w, const double *d, float *dcore)
+{
+    (void)core;
+    for (int j = 0; j < pr_core_ranks(m); j++, dcore += m->k + 1) {
+        dcore[0] += (float)d[j];
+        for (int k = 0; k < m->k; k++)
+            dcore[1 + k] += (float)(d[j] * w[k]);
+    }
+}
+
+static const pr_option_t options[] = {{0}};
+
+const pr_core_t pr_core_diagonal = {
+    .name = "diagonal",
+    .formula = "M(w) = diag(alpha_j + sum_k beta_jk w_k), alpha and beta learned",
+    .help = "A gain per rank that is affine in w: the smallest hyper-network. Begins as one plain adapter for all "
+            "preferences, or as the experts that it is made of.",
+    .options = options,
+    .diagonal = true,
+    .ranks = ranks,
+    .numbers = numbers,
+    .begin = begin,
+    .at = at,
+    .pull = pull};
