@@ -15,7 +15,8 @@ static pr_status_t load_experts(pr_training_t *t, const pr_job_t *job, const pr_
 {
     for (int k = 0; k < t->in.n_term; k++) {
         const json_t *part = json_array_get(t->in.experts, (size_t)k);
-        const char *kind = json_string_value(json_array_get(part, 0)), *hash = json_string_value(json_array_get(part, 1));
+        const char *kind = json_string_value(json_array_get(part, 0)),
+                   *hash = json_string_value(json_array_get(part, 1));
         pr_cached_adapter_t *from;
         if (!kind || !hash)
             return pr_fail(err, PR_ERR_FORMAT, "train job: experts: found no [kind, hash]");

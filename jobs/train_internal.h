@@ -79,7 +79,7 @@ typedef struct pr_step_batch {
     double mean[PR_MAX_OBJECTIVES];                           // [n_term] of turned
     double covariance[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES]; // [n_term,n_term] within prompts
     double gram[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES];       // [n_term,n_term] where gradients were asked for
-    double *ref;   // [response tokens] log-probabilities under the base model
+    double *ref; // [response tokens] log-probabilities under the base model
     /* Of a family: [B,n_term] the preference of each prompt, the weights that the rule makes of it; [n_seq,n_term] of each
      * sequence. */
     double *preference, *lambda, *sequence_preference;

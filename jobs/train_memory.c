@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What a train job takes of memory. */
 #include "base/mem.h"
+#include "family/family.h"
 #include "jobs/memory.h"
 #include "jobs/train.h"
-#include "family/family.h"
 #include "learn/rules.h"
 #include "policy/policy.h"
 
@@ -64,13 +64,13 @@ pr_status_t pr_train_memory(const json_t *inputs, const json_t *how, const pr_jo
     PR_TRY(pr_sizes_prompts(sizes, in.prompts, &prompts, err));
     pr_adapter_options_t lora = pr_train_lora(&in.set, &targets);
     size_t n = 0;
-    pr_status_t status =
-        in.set.core ? pr_family_shape(sizes->model, in.n_term, in.set.core, &lora, in.experts != NULL, &out->left, &n, err)
-                    : pr_adapter_shape(sizes->model, &lora, &out->left, err);
+    pr_status_t status = in.set.core ? pr_family_shape(sizes->model, in.n_term, in.set.core, &lora, in.experts != NULL,
+                                                       &out->left, &n, err)
+                                     : pr_adapter_shape(sizes->model, &lora, &out->left, err);
     free(targets);
     PR_TRY(status);
-    out->work = working_bytes(&in.set, &h, prompts, sizes, out->left) +
-                channel_bytes(&in, in.set.core ? n : out->left->n_data);
+    out->work =
+        working_bytes(&in.set, &h, prompts, sizes, out->left) + channel_bytes(&in, in.set.core ? n : out->left->n_data);
     if (in.set.core) // an instance for each prompt of a step, the one that learns, its gradient
         out->work += 4.0 * (double)out->left->n_data * (in.set.prompts_per_step + 2);
     return PR_OK;

@@ -205,7 +205,7 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
     b->advantage = pr_alloc((size_t)b->n_seq, sizeof(double)); // 0 of a response that is alone in its group
     for (int g = 0; g < t->f->prompts_per_step; g++) {
         int first = b->group[g], count = group_size(b, g);
-        pr_score_group_t group = {count, n,     b->turned + first * n, t->family ? b->lambda + g * n : t->lambda,
+        pr_score_group_t group = {count, n,     b->turned + first * n,   t->family ? b->lambda + g * n : t->lambda,
                                   t->lo, t->hi, t->rules.combine_options};
         if (count == 0)
             continue;

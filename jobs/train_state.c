@@ -39,12 +39,10 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
         json_object_set_new(meta, "stop",
                             json_pack("{s:o, s:I, s:I, s:i}", "best", pr_json_real(t->best), "best_step",
                                       (json_int_t)t->best_step, "looked", (json_int_t)t->looked, "worse", t->worse));
-    pr_section_t s[] = {{"adapter", sizeof(float), t->n_data, t->data},
-                        {"adamw.m", sizeof(float), o->n, o->m},
-                        {"adamw.v", sizeof(float), o->n, o->v},
-                        {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
-                        {"best", sizeof(float), t->n_data, t->kept},
-                        pr_history_section(&t->history)};
+    pr_section_t s[] = {
+        {"adapter", sizeof(float), t->n_data, t->data}, {"adamw.m", sizeof(float), o->n, o->m},
+        {"adamw.v", sizeof(float), o->n, o->v},         {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
+        {"best", sizeof(float), t->n_data, t->kept},    pr_history_section(&t->history)};
     size_t n = 3;
     if (t->n_weigh > 0)
         n++;

@@ -540,7 +540,8 @@ static json_t *experts_of(const pr_inputs_t *in, int64_t seed)
             pr_json_hash(inputs, id);
             json_decref(inputs);
         }
-        json_array_append_new(list, json_pack("[s, s]", in->given[k] ? "adapter" : "job", in->given[k] ? in->given[k] : id));
+        json_array_append_new(list,
+                              json_pack("[s, s]", in->given[k] ? "adapter" : "job", in->given[k] ? in->given[k] : id));
     }
     return list;
 }

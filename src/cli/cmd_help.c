@@ -7,6 +7,7 @@
 #include "cli/man.h"
 #include "cli/point_verbs.h"
 #include "config/config.h"
+#include "family/core.h"
 #include "learn/combine.h"
 #include "learn/weigh.h"
 #include "method/method.h"
@@ -25,7 +26,8 @@ typedef struct options {
 
 static const pr_option_t args[] = {
     PR_ARG("TOPIC", STRING, offsetof(options_t, topic), "TOPIC",
-           "A verb; config, objectives, methods, combiners, rules, mixes, searches or glossary (the indicators); the "
+           "A verb; config, objectives, methods, combiners, rules, cores, mixes, searches or glossary (the "
+           "indicators); the "
            "name of one of "
            "them, such as brevity, finetune.steps or hypervolume; or completion."),
     PR_ARG("SHELL", STRING, offsetof(options_t, shell), "SHELL",
@@ -38,8 +40,9 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_help = {
     .name = "help",
-    .synopsis = "[VERB | config | objectives | methods | combiners | rules | mixes | searches | glossary | completion "
-                "SHELL | NAME] [--man]",
+    .synopsis =
+        "[VERB | config | objectives | methods | combiners | rules | cores | mixes | searches | glossary | completion "
+        "SHELL | NAME] [--man]",
     .summary = "Print this list, a verb's help, the configuration's keys, the objectives, methods, mixes, searches and "
                "indicators there are, or what one of them is.",
     .help = "",
@@ -146,6 +149,15 @@ static bool rule_entry(size_t i, entry_t *out)
     return i < n;
 }
 
+static bool core_entry(size_t i, entry_t *out)
+{
+    size_t n;
+    const pr_core_t *const *core = pr_cores(&n);
+    if (i < n)
+        *out = (entry_t){core[i]->name, core[i]->help, core[i]->formula, NULL, core[i]->options};
+    return i < n;
+}
+
 static bool search_entry(size_t i, entry_t *out)
 {
     size_t n;
@@ -174,6 +186,7 @@ static const topic_t topics[] = {
     {"methods", "METHODS", "method", method_entry, pr_method_page},
     {"combiners", "COMBINERS", "combiner of a training's objectives", combiner_entry, NULL}, // on the methods' page
     {"rules", "WEIGHTING RULES", "weighting rule of a training", rule_entry, NULL},          // likewise
+    {"cores", "CORES", "core of a policy that is told the preference", core_entry, NULL},    // likewise
     {"mixes", "MIXES", "mix", mix_entry, pr_mix_page},
     {"searches", "SEARCHES", "search", search_entry, pr_search_page},
     {"glossary", "INDICATORS", "indicator", indicator_entry, NULL}, // `indicators` is a verb
@@ -339,12 +352,12 @@ static void print_verbs(void)
     pr_buf_puts(&b, "usage: paretorank VERB [arguments]\n       mpirun -n N paretorank run SWEEP.cfg\n\n");
     for (const pr_verb_t *v = pr_verbs; v->name; v++)
         pr_buf_printf(&b, "  %-14s%s\n", v->name, v->command->summary);
-    pr_buf_puts(&b,
-                "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
-                "paretorank help objectives (methods, combiners, rules, mixes, searches, glossary) what there is of "
-                "each, paretorank help "
-                "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
-                "Exit codes: " EXIT_CODES ".\n");
+    pr_buf_puts(
+        &b, "\nparetorank VERB --help says more, paretorank help config lists the keys of a sweep's configuration, "
+            "paretorank help objectives (methods, combiners, rules, cores, mixes, searches, glossary) what there is of "
+            "each, paretorank help "
+            "brevity (or finetune.steps, hypervolume, ...) what that is. paretorank --version prints the version.\n"
+            "Exit codes: " EXIT_CODES ".\n");
     fold_and_free(&b);
 }
 

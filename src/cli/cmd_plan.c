@@ -310,7 +310,10 @@ static void print_training(const pr_plan_training_t *t, int n_seeds)
     if (t->per_point)
         printf("at most %lld trainings, one per point", (long long)t->jobs);
     else
-        printf("%lld expert%s (%lld per seed)", (long long)t->jobs, t->jobs == 1 ? "" : "s",
+        printf("%lld %s (%lld per seed)", (long long)t->jobs,
+               t->family      ? t->jobs == 1 ? "family of adapters" : "families of adapters"
+               : t->jobs == 1 ? "expert"
+                              : "experts",
                (long long)t->jobs / n_seeds);
     printf(", %d steps of %d x %d responses, at most %.3g tokens\n", f->steps, f->prompts_per_step, f->samples,
            (double)t->tokens);

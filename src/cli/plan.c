@@ -297,46 +297,95 @@ static pr_status_t check_teams(pr_plan_t *p, pr_error_t *err)
     return PR_OK;
 }
 
-// Who shares trainings is counted once.
-static pr_plan_training_t *training_of(pr_plan_t *p, int search, const pr_sweep_policy_t *policy)
+/* Whose trainings are counted, and which have been. */
+typedef struct counter {
+    pr_plan_t *p;
+    const pr_sweep_policy_t *policy;
+    const char *name;
+    json_t *seen; // identity -> true
+} counter_t;
+
+static void count_training(const counter_t *c, const char *name, const pr_finetune_config_t *set,
+                           const pr_training_wish_t *wish, char id[PR_HASH_HEX])
 {
-    int which = p->config->search[search].policy;
-    const char *name = which >= 0 ? p->config->policy[which].name : NULL;
-    pr_plan_training_t t = {.policy = name, .set = policy->set, .per_point = policy->per_point};
-    pr_sweep_experts_key(&p->inputs, policy, t.key);
-    if (policy->method->per_point) // no experts, though the settings may be the same
-        t.key[0] = '*';
-    for (int i = 0; i < p->n_training; i++)
-        if (!t.per_point && !p->training[i].per_point && strcmp(p->training[i].key, t.key) == 0)
-            return NULL;
-    p->training[p->n_training] = t;
-    return &p->training[p->n_training++];
+    pr_plan_t *p = c->p;
+    const pr_config_t *config = p->config;
+    bool family = wish->makes != PR_TRAINS_ADAPTER;
+    json_t *inputs = pr_inputs_train(&p->inputs, set, wish, config->seeds[0]);
+    int i = 0;
+    pr_json_hash(inputs, id);
+    json_decref(inputs);
+    if (json_object_get(c->seen, id))
+        return;
+    json_object_set_new(c->seen, id, json_true());
+    while (i < p->n_training &&
+           (p->training[i].set != set || p->training[i].family != family || p->training[i].per_point))
+        i++;
+    if (i == p->n_training)
+        p->training[p->n_training++] = (pr_plan_training_t){.policy = name, .set = set, .family = family};
+    p->training[i].jobs += config->n_seeds;
 }
 
-static void count_trainings(pr_plan_t *p)
+static pr_status_t count_wish(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
+{
+    const counter_t *c = self;
+    const pr_inputs_t *in = &c->p->inputs;
+    (void)err;
+    for (int k = 0; k < in->config->n_objectives && wish->makes == PR_TRAINS_MADE; k++) {
+        pr_training_wish_t expert = pr_wish_expert(k);
+        if (!in->given[k])
+            count_training(c, NULL, &in->config->finetune, &expert, id);
+    }
+    count_training(c, c->name, c->policy->set, wish, id);
+    return PR_OK;
+}
+
+/* Of a search whose points share trainings: those that its corners ask for. */
+static pr_status_t count_shared(counter_t *c, pr_error_t *err)
+{
+    int k_n = c->p->config->n_objectives, rows = c->policy->domain.rows;
+    double w[PR_MAX_COORDINATES];
+    pr_status_t status = PR_OK;
+    for (int k = 0; k < k_n && status == PR_OK; k++) {
+        pr_policy_spec_t spec;
+        pr_choice_t at = {.k = k_n, .rows = rows, .w = w};
+        for (int i = 0; i < rows * k_n; i++)
+            w[i] = i % k_n == k;
+        status = pr_sweep_policy_at(&c->p->inputs, c->policy, &at, count_wish, c, &spec, err);
+        pr_policy_spec_clear(&spec);
+    }
+    return status;
+}
+
+static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
-    const char *given[PR_MAX_OBJECTIVES];
-    int made = 0;
-    for (int k = 0; k < c->n_objectives; k++) {
-        given[k] = c->objective[k].adapter;
-        made += !given[k];
+    counter_t counter = {.p = p, .seen = json_object()};
+    pr_status_t status = PR_OK;
+    for (int i = 0; i < c->n_searches && status == PR_OK; i++) {
+        int which = c->search[i].policy;
+        counter.policy = &p->inputs.policy[i];
+        counter.name = which >= 0 ? c->policy[which].name : NULL;
+        if (counter.policy->per_point)
+            p->training[p->n_training++] = (pr_plan_training_t){.policy = counter.name,
+                                                                .set = counter.policy->set,
+                                                                .per_point = true,
+                                                                .jobs = p->search[i].total * c->n_seeds};
+        else
+            status = count_shared(&counter, err);
     }
-    for (int i = 0; i < c->n_searches; i++) {
-        const pr_sweep_policy_t *policy = &p->inputs.policy[i];
-        const pr_method_t *m = policy->method;
-        pr_plan_training_t *t = m->trains(c->n_objectives, given) ? training_of(p, i, policy) : NULL;
-        if (t) {
-            const pr_finetune_config_t *f = t->set;
-            t->jobs = (policy->per_point ? p->search[i].total : m->per_point ? 1 : made) * c->n_seeds;
-            t->tokens = t->jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
-            p->finetune_jobs += t->jobs;
-            p->finetune_tokens += t->tokens;
-        }
+    json_decref(counter.seen);
+    for (int i = 0; i < p->n_training; i++) {
+        pr_plan_training_t *t = &p->training[i];
+        const pr_finetune_config_t *f = t->set;
+        t->tokens = t->jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
+        p->finetune_jobs += t->jobs;
+        p->finetune_tokens += t->tokens;
     }
     p->base_points = pr_sweep_base_rows(&p->inputs);
     p->evaluate_tokens =
         (p->evaluate_prompts + p->base_points * p->prompts) * c->evaluate.samples * c->evaluate.max_new_tokens;
+    return status;
 }
 
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
@@ -353,7 +402,7 @@ pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err)
         PR_TRY(check_search(out, i, err));
     PR_TRY(pr_sweep_check_rules(&out->inputs, out->lo, out->hi, err));
     PR_TRY(check_teams(out, err));
-    count_trainings(out);
+    PR_TRY(count_trainings(out, err));
     return pr_plan_memory(out, err);
 }
 

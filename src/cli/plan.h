@@ -40,9 +40,9 @@ typedef struct pr_plan_fit {
 typedef struct pr_plan_training {
     const char *policy; // its name; NULL: of the experts that searches share by default
     const pr_finetune_config_t *set;
-    char key[PR_HASH_HEX]; // tells the experts from others, where all points share them
-    bool per_point;        // one for each point, so that their number is the most that it can be
-    int64_t jobs, tokens;  // tokens: new ones, at most
+    bool family;          // policies that are told the preference
+    bool per_point;       // one for each point, so that their number is the most that it can be
+    int64_t jobs, tokens; // tokens: new ones, at most
 } pr_plan_training_t;
 
 typedef struct pr_plan {
@@ -67,7 +67,7 @@ typedef struct pr_plan {
     int fit_jobs;
     pr_plan_fit_t fit[PR_MAX_OBJECTIVES];
     int n_training;
-    pr_plan_training_t training[PR_MAX_SEARCHES];
+    pr_plan_training_t training[2 * PR_MAX_SEARCHES];
     int64_t finetune_jobs; // of all of these
     pr_plan_search_t search[PR_MAX_SEARCHES];
     int64_t evaluate_points;                  // of all searches and seeds, at most

@@ -202,10 +202,11 @@ static pr_status_t check_family(const pr_config_t *c, const char *key, const pr_
         return pr_fail_in(err, "%s: %s.sample", c->path, key);
     pr_status_t status = pr_rules_resolve(f->combine, f->weigh, &rules, err);
     if (status == PR_OK && !(rules.weigher->follows && rules.weigher->follows(rules.weigh_options)))
-        status = pr_fail(err, PR_ERR_CONFIG,
-                         "%s: %s.weigh: found \"%s\"%s, expected a rule that is a function of each prompt's preference: "
-                         "fixed, or chebyshev or stch with ideal = \"range\" or \"list\"",
-                         c->path, key, rules.weigher->name, rules.weigher->follows ? " with ideal = \"max\"" : "");
+        status =
+            pr_fail(err, PR_ERR_CONFIG,
+                    "%s: %s.weigh: found \"%s\"%s, expected a rule that is a function of each prompt's preference: "
+                    "fixed, or chebyshev or stch with ideal = \"range\" or \"list\"",
+                    c->path, key, rules.weigher->name, rules.weigher->follows ? " with ideal = \"max\"" : "");
     else if (status == PR_OK && rules.combiner->unweighted)
         status = pr_fail(err, PR_ERR_CONFIG,
                          "%s: %s.combine: found \"%s\", expected one that follows the weights; the policy is told them",

@@ -34,10 +34,10 @@
 
 #define P(field) offsetof(pr_policy_config_t, field)
 /* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
-#define TRAIN_KEYS(p, name, at)                                                                                        \
+#define TRAIN_KEYS(p, name, at, least)                                                                                 \
     CHOICE(p name, at(method), "\"rloo\"", PR_OPTION_WORDS(PR_ALGORITHM_LIST),                                         \
            "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
-        INT(p "steps", at(steps), "40", 0, INT_MAX, "Optimizer steps per training; 0: what it begins as."),            \
+        INT(p "steps", at(steps), "40", least, INT_MAX, "Optimizer steps per expert."),                                \
         INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts per step."),                        \
         INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses per prompt and step."),                              \
         INT(p "max_new_tokens", at(max_new_tokens), "40", 1, INT_MAX, "Longest response in tokens."),                  \
@@ -113,11 +113,11 @@
 #define TRAIN(field) offsetof(pr_finetune_config_t, field)
 #define FINETUNE(field) offsetof(pr_config_t, finetune.field)
 const pr_option_t pr_train_keys[] = {
-    TRAIN_KEYS("", "algorithm", TRAIN)
-        ELSEWHERE(STRING, "core", "",
-                  "Of a method whose policy is told the preference: what the preference does within the adapter, a core's "
-                  "name, or a group { type = NAME; ... } with its options (paretorank help methods). Default: the "
-                  "method's."),
+    TRAIN_KEYS("", "algorithm", TRAIN, 0) ELSEWHERE(
+        STRING, "core", "",
+        "Of a method whose policy is told the preference: what the preference does within the adapter, a core's "
+        "name, or a group { type = NAME; ... } with its options (paretorank help methods). Default: the "
+        "method's."),
     ELSEWHERE(STRING, "sample", "",
               "Of such a method: a group that says how preferences are drawn while it is trained (paretorank help "
               "methods)."),
@@ -133,9 +133,11 @@ const pr_option_t pr_policy_keys[] = {
         "How its parts make one policy: a mix's name, or a group { type = NAME; ... } with its options (paretorank "
         "help mixes). In place of a value, a range [ from, to ] or values ( a, b, ... ) are searched beside the "
         "weights."),
-    ELSEWHERE(STRING, "train", "",
-              "A group with settings of its trainings: the keys of finetune, `algorithm` in place of `method`. What is "
-              "not given is as finetune says."),
+    ELSEWHERE(
+        STRING, "train", "",
+        "A group with settings of its trainings: the keys of finetune, `algorithm` in place of `method`, and of "
+        "methods whose policies are told the preference `core` and `sample` (paretorank help methods). What is not "
+        "given is as finetune says. steps = 0 leaves what a training begins as."),
     {0},
 };
 
@@ -252,7 +254,7 @@ const pr_option_t pr_config_keys[] = {
     INT("front_samples", C(front_samples), "3", 0, INT_MAX, "Responses kept in samples.jsonl per front point."),
     GROUPS("objectives", pr_objective_keys, REQUIRED, PR_MAX_OBJECTIVES,
            "The objectives, each a group: the keys below and the options of its type (paretorank help objectives)."),
-    TRAIN_KEYS("finetune.", "method", FINETUNE)
+    TRAIN_KEYS("finetune.", "method", FINETUNE, 1)
         INT("finetune.team.rows", C(finetune.team.rows), "1", 1, 65536,
             "Ranks that share the sequences of one fine-tuning: each samples and learns from its part."),
     INT("finetune.team.cols", C(finetune.team.cols), "1", 1, 65536,

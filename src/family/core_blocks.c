@@ -40,14 +40,16 @@ static const pr_option_t options[] = {
     {.key = "maps",
      .kind = PR_OPT_STRINGS,
      .dflt = "",
-     .help = "the linear maps that follow the preference, by the ends of their names (\"q_proj\"); the others have lora.r "
-             "shared ranks. Default: all of them. Attention's alone is the paper's attention-only form"},
+     .help =
+         "the linear maps that follow the preference, by the ends of their names (\"q_proj\"); the others have lora.r "
+         "shared ranks. Default: all of them. Attention's alone is the paper's attention-only form"},
     {0}};
 
 const pr_core_t pr_core_blocks = {
     .name = "blocks",
     .formula = "M(w) = w_k on the ranks of objective k, 1 on shared ones",
-    .help = "Ranks of each objective's own, averaged by w, as `params` averages experts, but trained together (CLP: Wang et "
+    .help = "Ranks of each objective's own, averaged by w, as `params` averages experts, but trained together (CLP: "
+            "Wang et "
             "al. 2024). The claim to beat among conditioned policies. Corners lose to experts where their preferences "
             "are rarely drawn: sample.corners.",
     .options = options,

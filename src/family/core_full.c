@@ -58,14 +58,14 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
 
 static const pr_option_t options[] = {{0}};
 
-const pr_core_t pr_core_full = {
-    .name = "full",
-    .formula = "M(w) = M_0 + sum_k w_k M_k, all of them learned",
-    .help = "Whole matrices between the factors, affine in w (as PBLoRA: Lin et al. 2025, PARM). Of experts it may learn how "
-            "each one's directions serve the others; (K + 1) R^2 numbers per map.",
-    .options = options,
-    .ranks = ranks,
-    .numbers = numbers,
-    .begin = begin,
-    .at = at,
-    .pull = pull};
+const pr_core_t pr_core_full = {.name = "full",
+                                .formula = "M(w) = M_0 + sum_k w_k M_k, all of them learned",
+                                .help = "Whole matrices between the factors, affine in w (as PBLoRA: Lin et al. 2025, "
+                                        "PARM). Of experts it may learn how "
+                                        "each one's directions serve the others; (K + 1) R^2 numbers per map.",
+                                .options = options,
+                                .ranks = ranks,
+                                .numbers = numbers,
+                                .begin = begin,
+                                .at = at,
+                                .pull = pull};

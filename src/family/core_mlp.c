@@ -87,15 +87,15 @@ static const pr_option_t options[] = {{.key = "hidden",
                                        .help = "units of the hidden layer, a tanh each"},
                                       {0}};
 
-const pr_core_t pr_core_mlp = {
-    .name = "mlp",
-    .formula = "M(w) = base(w) + diag(C tanh(D w + d) + c), C, D, c and d learned",
-    .help = "A gain per rank by a network of one hidden layer (Pareto hyper-networks: Navon et al. 2021). Where fronts bend "
-            "more than an affine gain follows; more to learn from the same roll-outs.",
-    .options = options,
-    .diagonal = true,
-    .ranks = ranks,
-    .numbers = numbers,
-    .begin = begin,
-    .at = at,
-    .pull = pull};
+const pr_core_t pr_core_mlp = {.name = "mlp",
+                               .formula = "M(w) = base(w) + diag(C tanh(D w + d) + c), C, D, c and d learned",
+                               .help = "A gain per rank by a network of one hidden layer (Pareto hyper-networks: Navon "
+                                       "et al. 2021). Where fronts bend "
+                                       "more than an affine gain follows; more to learn from the same roll-outs.",
+                               .options = options,
+                               .diagonal = true,
+                               .ranks = ranks,
+                               .numbers = numbers,
+                               .begin = begin,
+                               .at = at,
+                               .pull = pull};

@@ -56,15 +56,17 @@ static const pr_option_t options[] = {
      .dflt = "1.0",
      .min = 1e-6,
      .max = 1e3,
-     .help = "standard deviation that B's entries begin with. With 1 a step of the optimizer on sigma moves the policy as "
-             "one on an adapter's B does; the paper's 0.02 needs a lora.alpha in the hundreds to move at all"},
+     .help =
+         "standard deviation that B's entries begin with. With 1 a step of the optimizer on sigma moves the policy as "
+         "one on an adapter's B does; the paper's 0.02 needs a lora.alpha in the hundreds to move at all"},
     {0}};
 
 const pr_core_t pr_core_panacea = {
     .name = "panacea",
     .formula = "M(w) = diag(s w_1 .. s w_K, sigma_1 .. sigma_r), s and sigma learned",
-    .help = "One rank per objective beside lora.r shared ones, in the manner of a singular value decomposition (Panacea: "
-            "Zhong et al. 2024). The smallest conditioned policy; w moves it along K directions of weights only.",
+    .help =
+        "One rank per objective beside lora.r shared ones, in the manner of a singular value decomposition (Panacea: "
+        "Zhong et al. 2024). The smallest conditioned policy; w moves it along K directions of weights only.",
     .options = options,
     .diagonal = true,
     .ranks = ranks,

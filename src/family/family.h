@@ -29,10 +29,10 @@ typedef struct pr_family_map {
 typedef struct pr_family {
     int k;
     const pr_core_t *core;
-    json_t *options;        // the core's, resolved
-    pr_adapter_t *factors;  // A and B of all ranks; its data is the family's
-    pr_family_map_t *map;   // [n_layer][PR_N_SLOT], of no rank where the map is not adapted
-    float *data;            // [n] all that is learned
+    json_t *options;       // the core's, resolved
+    pr_adapter_t *factors; // A and B of all ranks; its data is the family's
+    pr_family_map_t *map;  // [n_layer][PR_N_SLOT], of no rank where the map is not adapted
+    float *data;           // [n] all that is learned
     size_t n;
 } pr_family_t;
 
@@ -62,8 +62,8 @@ void pr_family_pull(const pr_family_t *f, const pr_model_config_t *c, const doub
  * core is its base at w, the blocks stand apart, so that a family that is just made of experts is their weighted sum to
  * the last bit; else there is one. None: the base model. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_family_parts(const pr_family_t *f, const pr_model_config_t *c, const double *w,
-                            pr_adapter_t *part[PR_MAX_OBJECTIVES + 1], double coefficient[PR_MAX_OBJECTIVES + 1], int *n,
-                            pr_error_t *err);
+                            pr_adapter_t *part[PR_MAX_OBJECTIVES + 1], double coefficient[PR_MAX_OBJECTIVES + 1],
+                            int *n, pr_error_t *err);
 
 /* The preference [k] that a policy is told: a list of k numbers. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_family_told(const json_t *condition, int k, double *w, pr_error_t *err);

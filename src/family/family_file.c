@@ -50,8 +50,8 @@ static pr_status_t write_json(const char *dir, const pr_family_t *f, const pr_mo
 {
     json_t *core = json_copy(f->options);
     json_object_set_new(core, "type", json_string(f->core->name));
-    json_t *root = json_pack("{s:i, s:i, s:o, s:o}", "format", FORMAT, "objectives", f->k, "core", core, "maps",
-                             maps_json(f, c));
+    json_t *root =
+        json_pack("{s:i, s:i, s:o, s:o}", "format", FORMAT, "objectives", f->k, "core", core, "maps", maps_json(f, c));
     char *text = pr_json_text(root, JSON_INDENT(2) | JSON_SORT_KEYS), *path = pr_path_join(dir, PR_FAMILY_FILE);
     pr_status_t status = pr_file_write(path, text, strlen(text), err);
     free(path);
@@ -142,9 +142,8 @@ static pr_status_t check_maps(const reader_t *r, pr_error_t *err)
     for (int i = 0; i < r->c->n_layer * PR_N_SLOT; i++) {
         int out, in;
         char module[128];
-        const json_t *map = pr_slot_shape(r->c, (pr_slot_t)(i % PR_N_SLOT), &out, &in)
-                                ? map_of(r, i / PR_N_SLOT, i % PR_N_SLOT)
-                                : NULL;
+        const json_t *map =
+            pr_slot_shape(r->c, (pr_slot_t)(i % PR_N_SLOT), &out, &in) ? map_of(r, i / PR_N_SLOT, i % PR_N_SLOT) : NULL;
         if (!map)
             continue;
         known++;
@@ -189,7 +188,8 @@ static pr_status_t read_tensors(const char *path, pr_family_t *f, const pr_model
         }
     }
     if (used != pr_safetensors_count(st))
-        status = pr_fail(err, PR_ERR_FORMAT, "%s: found %zu tensors, expected %zu", path, pr_safetensors_count(st), used);
+        status =
+            pr_fail(err, PR_ERR_FORMAT, "%s: found %zu tensors, expected %zu", path, pr_safetensors_count(st), used);
 done:
     pr_safetensors_close(&st);
     return status;

@@ -63,8 +63,8 @@ static pr_status_t block_adapter(const pr_family_t *f, const pr_model_config_t *
 }
 
 pr_status_t pr_family_parts(const pr_family_t *f, const pr_model_config_t *c, const double *w,
-                            pr_adapter_t *part[PR_MAX_OBJECTIVES + 1], double coefficient[PR_MAX_OBJECTIVES + 1], int *n,
-                            pr_error_t *err)
+                            pr_adapter_t *part[PR_MAX_OBJECTIVES + 1], double coefficient[PR_MAX_OBJECTIVES + 1],
+                            int *n, pr_error_t *err)
 {
     pr_status_t status = PR_OK;
     *n = 0;
@@ -101,6 +101,6 @@ pr_status_t pr_family_told(const json_t *condition, int k, double *w, pr_error_t
         w[i] = fits ? json_number_value(x) : 0;
     }
     return fits ? PR_OK
-                : pr_fail(err, PR_ERR_CONFIG, "the preference of a policy: expected a list of %d numbers, one per objective",
-                          k);
+                : pr_fail(err, PR_ERR_CONFIG,
+                          "the preference of a policy: expected a list of %d numbers, one per objective", k);
 }

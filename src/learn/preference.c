@@ -35,7 +35,8 @@ const pr_option_t pr_preference_options[] = {
      .dflt = "10",
      .min = 0.1,
      .max = 1e6,
-     .help = "steps after which what a step's prompts scored counts half where a weighting rule asks for the mean scores at "
+     .help = "steps after which what a step's prompts scored counts half where a weighting rule asks for the mean "
+             "scores at "
              "a preference; they are a regression, affine in w, over the steps before"},
     {0}};
 

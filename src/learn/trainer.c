@@ -16,9 +16,9 @@ struct pr_trainer {
     pr_adamw_t adamw;
     float *data; // [n] what is trained: the adapter's, or the family's
     size_t n;
-    float *grad;      // [n]
-    float *channel;   // [n_channel][n] of the last pr_trainer_channels
-    float *own;       // [n_own][adapter->n_data] of a family: gradients of the instance at work
+    float *grad;    // [n]
+    float *channel; // [n_channel][n] of the last pr_trainer_channels
+    float *own;     // [n_own][adapter->n_data] of a family: gradients of the instance at work
     int n_own;
     double *own_loss; // [n_channel] their losses
     int n_channel;

@@ -21,8 +21,10 @@ static const pr_option_t options[] = {{.key = NULL}};
 const pr_method_t pr_method_meta_soup = {
     .name = "meta_soup",
     .formula = "dW(w) = sum_k w_k dW_k of the experts, then trained as `conditioned` is",
-    .help = "Starts where rewarded soups end: the experts that `finetune` trains, or that objectives bring, become one family "
-            "of adapters, which is trained over sampled preferences as policies[].train says; with steps = 0 it is `params`. "
+    .help = "Starts where rewarded soups end: the experts that `finetune` trains, or that objectives bring, become one "
+            "family "
+            "of adapters, which is trained over sampled preferences as policies[].train says; with steps = 0 it is "
+            "`params`. "
             "Smooth Chebyshev (train.weigh = \"stch\") spreads it over flat fronts. Costs the experts, which other "
             "policies of the sweep share, and one training more.",
     .options = options,

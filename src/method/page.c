@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The reference page of the methods, written from the registry so that it cannot fall behind. */
 #include "base/mem.h"
+#include "family/core.h"
 #include "learn/combine.h"
+#include "learn/preference.h"
 #include "method/method.h"
 
 static const char intro[] =
@@ -29,7 +31,10 @@ static void add_method(pr_buf_t *b, const pr_method_t *m)
     pr_buf_printf(b,
                   "\n## %s\n\n%s\n\n- Policy: %s\n- Trainings: %s\n- Combines several adapters, so that `mix` "
                   "applies: %s\n\n",
-                  m->name, m->help, m->formula, m->per_point ? "one per point" : "shared by all points",
+                  m->name, m->help, m->formula,
+                  m->per_point ? "one per point"
+                  : m->core    ? "one for all points, a family of adapters"
+                               : "shared by all points",
                   m->mixes ? "yes" : "no");
     if (m->options->key)
         pr_options_markdown(b, m->options, "option");
@@ -92,6 +97,37 @@ static void add_rules(pr_buf_t *b)
     }
 }
 
+static const char cores[] =
+    "\n## Policies that are told the preference: `core` and `sample`\n"
+    "\n"
+    "The methods `conditioned` and `meta_soup` train a family of adapters, one for every preference w: dW(w) = B S "
+    "M(w) A of "
+    "each adapted linear map, S the adapter's scale. Its ranks stand in blocks, one per objective, and behind them "
+    "those that "
+    "all share. `train.core` says what M(w) is: a name, or a group with options: `train = { core = { type = "
+    "\"blocks\"; shared "
+    "= 4; }; sample = { corners = 0.3; }; }`. At one w the policy is a plain adapter, and is evaluated, exported and "
+    "spoken "
+    "with as such; what a training leaves also holds the adapter of equal weights, for programs that know adapters "
+    "alone.\n"
+    "\n"
+    "Each prompt of a step has a preference of its own, and its responses are compared with each other alone. `weigh` "
+    "makes "
+    "each prompt's weights of its preference: `fixed`, or `chebyshev` and `stch` of the mean scores at that "
+    "preference, which "
+    "are a regression over what the prompts of the last steps scored. `sample` says how preferences are drawn:\n"
+    "\n";
+
+static void add_cores(pr_buf_t *b)
+{
+    size_t n;
+    const pr_core_t *const *c = pr_cores(&n);
+    pr_buf_puts(b, cores);
+    pr_options_markdown(b, pr_preference_options, "option");
+    for (size_t i = 0; i < n; i++)
+        add_rule(b, c[i]->name, c[i]->help, c[i]->formula, "", c[i]->options);
+}
+
 char *pr_method_page(void)
 {
     size_t n;
@@ -101,5 +137,6 @@ char *pr_method_page(void)
     for (size_t i = 0; i < n; i++)
         add_method(&b, method[i]);
     add_rules(&b);
+    add_cores(&b);
     return b.data;
 }

@@ -31,6 +31,14 @@ START_TEST(channels)
 }
 END_TEST
 
+START_TEST(families)
+{
+    check_family(dirs[_i], "blocks", 100000);
+    check_family(dirs[_i], "full", 40);
+    check_family(dirs[_i], "diagonal", 100000);
+}
+END_TEST
+
 /* Steps along the gradient make the rewarded response likelier and the punished one less likely. */
 START_TEST(steps_move_the_policy)
 {
@@ -89,6 +97,7 @@ int main(void)
     tcase_add_loop_test(c, channels, 0, n_dirs);
     tcase_add_loop_test(c, grpo_with_k3, 0, n_dirs);
     tcase_add_loop_test(c, micro_batches_of_one_sequence, 0, n_dirs);
+    tcase_add_loop_test(c, families, 0, n_dirs);
     tcase_add_test(c, steps_move_the_policy);
     tcase_add_test(c, a_loss_that_is_not_finite_changes_nothing);
     suite_add_tcase(suite, c);

@@ -243,4 +243,80 @@ static inline void check_channels(const char *dir, pr_kl_t estimator, double kl,
     unload(&s);
 }
 
+/* A family's gradient, with sequences under two preferences and several channels, is what the adapters' own gradients
+ * at each say of it. */
+static inline void check_family(const char *dir, const char *core, int micro)
+{
+    enum { K = 2, N = 2 };
+    static const double w[N][K] = {{0.75, 0.25}, {0.25, 1.5}};
+    subject_t s = {0};
+    pr_trainer_t *t;
+    pr_step_stats_t stats, sum = {0};
+    pr_adapter_t *at, *other;
+    pr_family_t *f;
+    const float *grad;
+    char path[1200];
+    load(&s, dir);
+    snprintf(path, sizeof path, "%s/adapters/beta", dir);
+    FIXTURE_OK(pr_adapter_read(path, &s.f.m->config, &other, err));
+    json_t *value = json_string(core);
+    const pr_adapter_t *expert[K] = {s.adapter, other};
+    pr_rng_key_t key = pr_rng_key(1, "family", "");
+    FIXTURE_OK(pr_family_of(&s.f.m->config, value, expert, K, &key, &f, err));
+    for (size_t i = f->factors->n_data; i < f->n; i++)
+        f->data[i] += (float)(0.1 * pr_rng_normal(&key, i, 1, 0, 0));
+    FIXTURE_OK(pr_family_instance(f, &s.f.m->config, &at, err));
+    double preference[64][K], own[64], channel[2][64];
+    for (int i = 0; i < s.f.n_seq; i++) {
+        memcpy(preference[i], w[i % 3 == 0], sizeof preference[i]);
+        channel[0][i] = s.advantage[i];
+        channel[1][i] = i % 2;
+    }
+    double flat[2 * 64];
+    for (int c = 0; c < 2; c++)
+        memcpy(flat + (ptrdiff_t)c * s.f.n_seq, channel[c], (size_t)s.f.n_seq * sizeof *flat);
+    pr_trainer_options_t o = {.sampling = {.temperature = 1, .top_p = 1},
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .micro_tokens = micro,
+                              .family = f};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, preference[0]};
+    float *expected = pr_alloc(2 * f->n, sizeof *expected);
+    FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, at, &o, &t, err));
+    FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
+    float *found = pr_alloc(f->n, sizeof *found);
+    memcpy(found, pr_trainer_gradient(t), f->n * sizeof *found);
+    o.family = NULL;
+    for (int c = 0; c < 2; c++)
+        for (int p = 0; p < N; p++) {
+            pr_trainer_t *plain;
+            pr_step_stats_t part;
+            pr_rollout_t q = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, own, NULL, NULL};
+            for (int i = 0; i < s.f.n_seq; i++)
+                own[i] = memcmp(preference[i], w[p], sizeof w[p]) == 0 ? channel[c][i] : 0;
+            pr_family_set(f, &s.f.m->config, w[p], at);
+            FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, at, &o, &plain, err));
+            FIXTURE_OK(pr_trainer_loss(plain, &q, &part, err));
+            sum.loss += c == 0 ? part.loss : 0;
+            pr_family_pull(f, &s.f.m->config, w[p], at, pr_trainer_gradient(plain), expected + (size_t)c * f->n);
+            pr_trainer_free(&plain);
+        }
+    fixture_close(dir, core, f->n, found, expected, 1e-4);
+    ck_assert_double_eq_tol(stats.loss, sum.loss, 1e-5 * (1 + fabs(sum.loss)));
+    FIXTURE_OK(pr_trainer_channels(t, &r, 2, flat, &stats, &grad, err));
+    fixture_close(dir, core, 2 * f->n, grad, expected, 1e-4);
+    float before = f->data[f->n - 1];
+    FIXTURE_OK(pr_trainer_step(t, &r, 1e-2, &stats, err));
+    ck_assert(f->data[f->n - 1] != before);
+    free(found);
+    free(expected);
+    json_decref(value);
+    pr_trainer_free(&t);
+    pr_adapter_free(&at);
+    pr_adapter_free(&other);
+    pr_family_free(&f);
+    unload(&s);
+}
+
 #endif
