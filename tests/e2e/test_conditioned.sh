@@ -99,6 +99,6 @@ refused 'policies.[2].train={weigh="mgda";}' 'policies\[2\].train.weigh: found "
 refused 'policies.[2].train={weigh={type="stch";ideal="max";};}' 'found "stch" with ideal = "max"'
 refused 'policies.[2].train={combine="pama";}' 'policies\[2\].train.combine: found "pama"'
 refused 'policies.[2].train={core="blogs";}' 'policies\[2\].train.core: '
-refused 'policies.[2].train={core={type="mlp";hidden=0;};}' 'hidden: found 0'
+refused 'policies.[2].train={core={type="mlp";hidden=0;};}' 'hidden: found the integer 0'
 refused 'policies.[2].train={sample={weights=[1.0,0.0];};}' 'policies\[2\].train.sample: weights: found 2 numbers, expected 3'
-refused 'policies.[2].train={sample={alpha=0.0;};}' 'alpha: found 0'
+refused 'policies.[2].train={sample={alpha=0.0;};}' 'alpha: found the number 0'
