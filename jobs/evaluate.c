@@ -78,8 +78,8 @@ typedef struct pr_evaluate_run {
     double w[PR_MAX_PARTS];
     int n_adapter;
     pr_adapter_t *told[PR_MAX_OBJECTIVES + 1]; // of a policy that is told the preference: its family's there
-    pr_adapter_t *by_blocks[PR_MAX_PARTS]; // with their coefficients, where blocks of layers have their own
-    pr_adapter_t *merged;                  // of a mix that merges
+    pr_adapter_t *by_blocks[PR_MAX_PARTS];     // with their coefficients, where blocks of layers have their own
+    pr_adapter_t *merged;                      // of a mix that merges
     pr_policy_t policy;
     pr_decoded_t decoded;
     pr_responses_t responses;

@@ -308,6 +308,9 @@ static pr_status_t train_finish(pr_training_t *t, double seconds, json_t **resul
                         "checkpoint", t->trajectory, "steps", (json_int_t)t->step, "taught", (json_int_t)t->taught,
                         "tokens", (json_int_t)t->tokens, "seconds", pr_json_real(seconds), "objectives",
                         pr_train_objectives_json(t), "reward", pr_train_reward_json(t));
+    json_t *ledger = pr_train_ledger_json(t);
+    json_object_set_new(ledger, "numbers", json_integer((json_int_t)t->n_data));
+    json_object_set_new(*result, "ledger", ledger);
     if (t->validation)
         json_object_set_new(*result, "validation_tokens", json_integer(t->validated));
     if (t->kept)

@@ -181,6 +181,8 @@ pr_status_t pr_train_score(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err
         b->scores = pr_alloc((size_t)b->n_seq * (size_t)t->scoring.n, sizeof(double));
         status = pr_responses_score(t->env, &t->scoring, &r, b->scores, err);
         t->cut = pr_responses_cut(&r);
+        t->ledger.prompts += b->prompt_start[t->f->prompts_per_step];
+        t->ledger.scored += r.n;
         leave_out(t, b, &r);
     }
     pr_responses_clear(&r);

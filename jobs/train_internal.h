@@ -11,6 +11,15 @@
 #include "learn/rules.h"
 #include "learn/trainer.h"
 
+/* What a training has taken so far, counted the same for every method; the validation's and the roll-outs' new tokens
+ * beside it. Backward passes of several channels are one; what stands apart of them is another. */
+typedef struct pr_ledger {
+    int64_t prompts;  // prompt tokens of roll-outs, once per prompt
+    int64_t scored;   // responses
+    int64_t forward;  // tokens that were run to learn from them, by the policy and by the base model
+    int64_t backward; // likewise
+} pr_ledger_t;
+
 typedef struct pr_training {
     pr_job_env_t *env;
     const pr_job_hooks_t *hooks;
@@ -54,6 +63,7 @@ typedef struct pr_training {
     char *checkpoint;     // path
     long step;            // steps done
     long tokens;          // generated so far
+    pr_ledger_t ledger;
     double *reward;       // [scoring.n] means of the last step
     double cut;           // share of its responses that max_new_tokens cut
     int64_t taught;       // steps with two responses to one prompt of unlike reward; the leader's
@@ -134,6 +144,8 @@ pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t
 /* ---- what is kept (train_state.c) ---- */
 /* The means of the last step. New reference. */
 json_t *pr_train_reward_json(const pr_training_t *t);
+/* New reference. */
+json_t *pr_train_ledger_json(const pr_training_t *t);
 /* Which objectives they are of. New reference. */
 json_t *pr_train_objectives_json(const pr_training_t *t);
 /* Every rank holds the whole adapter, so a checkpoint is the leader's and fits any team. */

@@ -317,12 +317,22 @@ static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr
     return pr_trainer_step_along(t->trainer, b->n_channel, weight, lr, stats, err);
 }
 
+/* The last token of a response is not run: nothing follows it. */
+static void count_passes(pr_training_t *t, const pr_step_batch_t *b)
+{
+    bool apart = b->n_channel > 1 && ((t->f->kl > 0 && t->kl_estimator != PR_KL_K1) || t->f->entropy > 0);
+    int64_t rows = b->start[b->n_seq] - b->n_seq;
+    t->ledger.forward += rows * (apart ? 3 : 2); // the base model's among them
+    t->ledger.backward += rows * (apart ? 2 : 1);
+}
+
 pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err)
 {
     if (t->family)
         b->sequence_preference = pr_train_sequence_preferences(t, b);
     pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, b->sequence_preference};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
+    count_passes(t, b);
     PR_TRY(compare_with_base(t, b, &r, err));
     if (b->n_channel > 1)
         return climb_channels(t, b, &r, lr, stats, err);

@@ -24,6 +24,24 @@ json_t *pr_train_objectives_json(const pr_training_t *t)
     return list;
 }
 
+#define LEDGER(X) X(prompts) X(scored) X(forward) X(backward)
+
+json_t *pr_train_ledger_json(const pr_training_t *t)
+{
+    json_t *v = json_object();
+#define PUT(what) json_object_set_new(v, #what, json_integer(t->ledger.what));
+    LEDGER(PUT)
+#undef PUT
+    return v;
+}
+
+static void restore_ledger(pr_training_t *t, const json_t *v)
+{
+#define TAKE(what) t->ledger.what = json_integer_value(json_object_get(v, #what));
+    LEDGER(TAKE)
+#undef TAKE
+}
+
 static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
@@ -31,6 +49,7 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
                              (json_int_t)t->step, "optimizer_step", (json_int_t)o->step, "tokens",
                              (json_int_t)t->tokens, "objectives", pr_train_objectives_json(t), "reward",
                              pr_train_reward_json(t), "cut", pr_json_real(t->cut), "taught", (json_int_t)t->taught);
+    json_object_set_new(meta, "ledger", pr_train_ledger_json(t));
     if (t->n_weigh > 0)
         json_object_set_new(meta, "lambda", pr_json_reals(t->lambda, (size_t)t->in.n_term));
     if (t->validation)
@@ -144,6 +163,7 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     t->taught = taught;
     t->cut = cut;
     restore_rewards(t, c->meta);
+    restore_ledger(t, json_object_get(c->meta, "ledger"));
     return PR_OK;
 }
 

@@ -317,6 +317,8 @@ json_t *pr_base_report(pr_sweep_t *s, const pr_runs_t *runs, json_t *values);
 /* ---- the end ---- */
 /* steps.csv, and the event files. Errors: PR_ERR_IO. */
 pr_status_t pr_sweep_write_steps(const pr_sweep_t *s, pr_error_t *err);
+/* ledger.csv. Errors: PR_ERR_IO. */
+pr_status_t pr_sweep_write_ledger(const pr_sweep_t *s, pr_error_t *err);
 /* The points of one search over one set of experts, in canonical order. */
 typedef struct pr_run_points {
     size_t n;

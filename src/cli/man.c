@@ -53,6 +53,7 @@ void pr_man_files(pr_buf_t *b)
         {PR_FOLDER_TENSORBOARD "/", "The same as event files for TensorBoard."},
         {PR_FILE_METRICS, "Hypervolume and other indicators, costs, versions, hosts."},
         {PR_FILE_INDICATORS, "Indicators that take long, kept so that they are computed once."},
+        {PR_FILE_LEDGER, "What each search's policies cost, in counts: trainings, tokens, parameters."},
         {PR_FILE_COSTS, "Every job: rank, host, seconds, tokens, attempts."},
         {PR_FOLDER_EXPERTS "/", "PEFT adapters by name: links into " PR_FOLDER_ARTIFACTS "/."},
         {PR_FOLDER_HEADS "/", "Fitted reward heads by name."},

@@ -9,7 +9,7 @@
  *   evaluations/<...>.seg            evaluations' results prompt by prompt (segment.h), many in a file
  *   replaced/<n>/                such tables, and sweep.cfg, of configurations before
  *   front-so-far.json            as front.json, while the sweep runs
- *   cells.csv  front.csv  front.json  samples.jsonl  steps.csv  costs.csv  metrics.json  indicators.json
+ *   cells.csv  front.csv  front.json  samples.jsonl  steps.csv  ledger.csv  costs.csv  metrics.json  indicators.json
  *   tensorboard/<label>/<...>tfevents<...>   the steps of a training
  */
 #ifndef PR_STORE_LAYOUT_H
@@ -30,6 +30,7 @@
 #define PR_FILE_SAMPLES "samples.jsonl"
 #define PR_FILE_STEPS "steps.csv"
 #define PR_FILE_COSTS "costs.csv"
+#define PR_FILE_LEDGER "ledger.csv"
 #define PR_FILE_METRICS "metrics.json"
 #define PR_FILE_INDICATORS "indicators.json"
 #define PR_FILE_HISTORY "steps.json" // in an artifact's folder

@@ -406,8 +406,9 @@ static pr_status_t move_into(const char *dir, const char *folder, const char *na
 
 pr_status_t pr_results_put_aside(const pr_results_t *r, char *to, size_t size, pr_error_t *err)
 {
-    static const char *const names[] = {PR_FILE_CELLS, PR_FILE_FRONT_CSV, PR_FILE_FRONT_JSON, PR_FILE_SAMPLES,
-                                        PR_FILE_COSTS, PR_FILE_METRICS,   PR_FILE_INDICATORS, PR_FILE_CONFIG};
+    static const char *const names[] = {PR_FILE_CELLS,   PR_FILE_FRONT_CSV,  PR_FILE_FRONT_JSON,
+                                        PR_FILE_SAMPLES, PR_FILE_COSTS,      PR_FILE_LEDGER,
+                                        PR_FILE_METRICS, PR_FILE_INDICATORS, PR_FILE_CONFIG};
     char *folder = NULL;
     for (int n = 1; !folder; n++) {
         snprintf(to, size, PR_FOLDER_REPLACED "/%d", n);

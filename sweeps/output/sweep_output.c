@@ -457,6 +457,7 @@ pr_status_t pr_sweep_write(pr_sweep_t *s, const double *front, size_t n_front, p
     PR_GO(pr_write_front_json(json, &o.table, err));
     PR_GO(write_samples(s, &o, err));
     PR_GO(pr_sweep_write_steps(s, err));
+    PR_GO(pr_sweep_write_ledger(s, err));
     warn_of_cuts(s, &o);
     PR_GO(begin_piece(s, PR_ENDING_INDICATORS, err));
     PR_GO(write_metrics(s, &o, err));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const char *const tables[] = {PR_FILE_CELLS, PR_FILE_FRONT_CSV, PR_FILE_FRONT_JSON, PR_FILE_SAMPLES,
-                                     PR_FILE_STEPS, PR_FILE_METRICS,   PR_FILE_INDICATORS};
+                                     PR_FILE_STEPS, PR_FILE_LEDGER,    PR_FILE_METRICS,    PR_FILE_INDICATORS};
 enum { TABLES = sizeof tables / sizeof *tables };
 
 bool pr_sweep_complete(const pr_sweep_t *s)

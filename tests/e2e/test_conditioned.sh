@@ -38,6 +38,14 @@ for search in meta clp core-core-panacea core-core-diagonal core-core-mlp core-c
 done
 grep '"event":"step"' "$work/n1/journal.jsonl" | grep '"gram"' | grep -q '"covariance"' || fail "no inner products of gradients"
 
+# What each costs: the meta soup its experts and one training more, which alone serves; the parameters are those of the files.
+ledger() { grep "^$1,1," "$work/n1/ledger.csv" | cut -d, -f"$2"; }
+[ "$(ledger soup 3-4)" = 3,12 ] && [ "$(ledger meta 3-4)" = 4,16 ] && [ "$(ledger one 3-4)" = 1,4 ] || fail "ledger: $(cat "$work/n1/ledger.csv")"
+[ "$(ledger soup 7)" = $((3 * 4 * 4 * 2)) ] || fail "ledger: scored responses: $(ledger soup 7)"
+[ "$(ledger zero 5)" = "$(ledger soup 5)" ] || fail "ledger: roll-out tokens of the same experts"
+bytes=$(stat -c %s "$work/n1/experts/meta-family-s1/family.safetensors")
+[ $((4 * $(ledger meta 11))) -lt "$bytes" ] && [ $((4 * $(ledger meta 11) + 20000)) -gt "$bytes" ] || fail "ledger: $(ledger meta 11) parameters, the file has $bytes bytes"
+
 # The same at other numbers of ranks, on teams of two shapes, and after a kill.
 run_it 3 "$work/n3" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "3 ranks"; }
 run_it 2 "$work/killed" >/dev/null 2>&1 &
@@ -45,7 +53,7 @@ pid=$!
 journal_has "$work/killed" '"job_done".*"label":"meta-family-s1"'
 kill_tree "$pid"
 run_it 1 "$work/killed" >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on"; }
-for file in cells.csv front.csv samples.jsonl steps.csv; do
+for file in cells.csv front.csv samples.jsonl steps.csv ledger.csv; do
   same_file "$work/n1/$file" "$work/n3/$file"
   same_file "$work/n1/$file" "$work/killed/$file"
 done
