@@ -54,7 +54,7 @@ pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *
 
 pr_status_t pr_artifact_hash(pr_artifact_kind_t kind, const char *path, char out[PR_HASH_HEX], pr_error_t *err)
 {
-    return kind == PR_ARTIFACT_HEAD ? pr_hash_file(path, out, err) : pr_adapter_hash(path, out, err);
+    return kind == PR_ARTIFACT_ADAPTER ? pr_adapter_hash(path, out, err) : pr_hash_file(path, out, err);
 }
 
 pr_status_t pr_model_dir_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err)

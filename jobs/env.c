@@ -426,6 +426,19 @@ done:
     return status;
 }
 
+pr_status_t pr_env_route(pr_job_env_t *env, const pr_job_t *job, const char *source, const pr_job_hooks_t *hooks,
+                         pr_route_t **out, pr_error_t *err)
+{
+    const char *hash;
+    PR_TRY(made_hash(job, source, &hash, err));
+    char *path = pr_artifact_path(pr_content_results(env->content), PR_ARTIFACT_ROUTE, source);
+    pr_status_t status = pr_env_await(env, path, pr_hash_file, hash, hooks, err);
+    if (status == PR_OK)
+        status = pr_route_read(path, out, err);
+    free(path);
+    return status;
+}
+
 /* One rank's part: the head of an objective that needs one, when it is not the one it has. */
 static pr_status_t give_head(pr_job_env_t *env, const pr_job_t *job, pr_open_objective_t *o, const char *source,
                              const pr_job_hooks_t *hooks, pr_error_t *err)

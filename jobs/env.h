@@ -11,6 +11,7 @@
 #include "objective/objective.h"
 #include "policy/policy.h"
 #include "policy/regmean.h"
+#include "route/route.h"
 #include "store/segment.h"
 
 /* A list of prompts with its tokens. */
@@ -79,6 +80,9 @@ pr_status_t pr_env_prompts(const pr_job_env_t *env, const char *hash, const pr_p
 pr_status_t pr_env_adapter(pr_job_env_t *env, const pr_job_t *job, bool made, const char *source, int keep,
                            const pr_job_hooks_t *hooks, pr_cached_adapter_t **out, pr_error_t *err);
 
+/* What a fit_route job left. Local. The caller frees. Errors: those of pr_env_adapter. */
+pr_status_t pr_env_route(pr_job_env_t *env, const pr_job_t *job, const char *source, const pr_job_hooks_t *hooks,
+                         pr_route_t **out, pr_error_t *err);
 /* Files that another node has just renamed into place may take a moment to be seen: waits for one whose hash is the
  * expected one, or until the hooks say stop. Errors: those of hash, PR_ERR_FORMAT (another hash), PR_ERR_INTERRUPTED.
  */

@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "base/json_fields.h"
 #include "base/mem.h"
+#include "jobs/decoding.h"
 #include "jobs/env.h"
 #include "jobs/kind.h"
 #include "jobs/memory.h"
@@ -77,6 +78,7 @@ typedef struct pr_evaluate_run {
     const pr_adapter_t *adapter[PR_MAX_PARTS]; // [n_adapter] that are run, with their weights
     double w[PR_MAX_PARTS];
     int n_adapter;
+    double *by_prompt;                         // [count,n_adapter] of a policy that has a route; else NULL
     pr_adapter_t *told[PR_MAX_OBJECTIVES + 1]; // of a policy that is told the preference: its family's there
     pr_adapter_t *by_blocks[PR_MAX_PARTS];     // with their coefficients, where blocks of layers have their own
     pr_adapter_t *merged;                      // of a mix that merges
@@ -89,21 +91,12 @@ typedef struct pr_evaluate_run {
     double mean[PR_MAX_OBJECTIVES], se[PR_MAX_OBJECTIVES];
 } pr_evaluate_run_t;
 
-static pr_status_t find_task(const pr_content_t *content, const pr_evaluate_inputs_t *in, pr_evaluation_task_t *out,
-                             pr_error_t *err)
-{
-    const json_t *task = pr_content_value(content, in->task);
-    if (!task)
-        return pr_fail(err, PR_ERR_CONFIG, "the job names a task of hash %s, which this run does not have", in->task);
-    return pr_evaluation_task_parse(task, out, err);
-}
-
 /* The same on every rank. */
 static pr_status_t read_inputs(pr_evaluate_run_t *e, pr_error_t *err)
 {
     const pr_job_t *job = e->job;
     PR_TRY(pr_evaluate_parse(job->inputs, &e->in, err));
-    PR_TRY(find_task(e->env->content, &e->in, &e->task, err));
+    PR_TRY(pr_evaluation_task_find(e->env->content, e->in.task, &e->task, err));
     PR_TRY(pr_policy_parse(e->in.policy, &e->spec, err));
     e->streams = (int)json_integer_value(json_object_get(job->how, "streams"));
     PR_TRY(pr_env_check_model(e->env, e->task.model, err));
@@ -139,7 +132,7 @@ static pr_status_t read_family(pr_evaluate_run_t *e, pr_error_t *err)
 
 static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
 {
-    if (e->spec.condition)
+    if (e->spec.condition && !e->spec.route[0])
         return read_family(e, err);
     e->n_adapter = e->spec.n;
     for (int i = 0; i < e->spec.n; i++) {
@@ -182,32 +175,39 @@ static pr_status_t evaluate_setup(pr_evaluate_run_t *e, pr_error_t *err)
     return PR_OK;
 }
 
+/* The weights that each prompt takes, by a route: e->by_prompt [count,parts]. */
+static pr_status_t route_prompts(pr_evaluate_run_t *e, pr_error_t *err)
+{
+    pr_route_t *r = NULL;
+    double w[PR_MAX_OBJECTIVES];
+    size_t d = (size_t)e->env->model->config.d_model, n = (size_t)e->in.count;
+    double *state = pr_alloc(n * d, sizeof *state);
+    pr_status_t status = pr_env_route(e->env, e->job, e->spec.route, e->hooks, &r, err);
+    if (status == PR_OK && (r->k != e->spec.n || (size_t)r->d != d))
+        status = pr_fail(err, PR_ERR_CONFIG, "a route over %d parts by %d features: the policy has %d, the model %zu",
+                         r->k, r->d, e->spec.n, d);
+    if (status == PR_OK)
+        status = pr_family_told(e->spec.condition, r->k, w, err);
+    PR_GO(e->env->team->agree(e->env->team, status, err));
+    PR_GO(pr_env_prompt_states(e->env, e->prompts, e->in.first, e->in.count, state, err));
+    e->by_prompt = pr_alloc(n * (size_t)r->k, sizeof *e->by_prompt);
+    for (size_t i = 0; i < n; i++) {
+        int point = pr_route_choose(r, w, state + i * d);
+        for (int k = 0; k < r->k; k++)
+            e->by_prompt[i * (size_t)r->k + (size_t)k] = r->weight[point * r->k + k] * e->w[k];
+    }
+done:
+    pr_route_free(&r);
+    free(state);
+    return status;
+}
+
 static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
 {
-    const pr_evaluation_task_t *v = &e->task;
-    const pr_prompt_set_t *set = e->prompts;
-    int first = e->in.first, count = e->in.count;
-    pr_decode_watch_t watch = {&e->env->stops, e->hooks};
-    int *start = pr_alloc((size_t)count + 1, sizeof *start);
-    uint64_t *who = pr_alloc((size_t)count, sizeof *who);
-    for (int i = 0; i <= count; i++)
-        start[i] = set->start[first + i] - set->start[first];
-    for (int i = 0; i < count; i++)
-        who[i] = (uint64_t)(first + i);
-    pr_decode_options_t o = {.sampling = {v->greedy, v->temperature, v->top_p},
-                             .samples = v->greedy ? 1 : v->samples,
-                             .max_new_tokens = v->max_new_tokens,
-                             .streams = e->streams,
-                             .key = pr_rng_key((uint64_t)v->sweep_seed, "evaluate", ""),
-                             .prompt_id = who,
-                             .stop = pr_watch_stop,
-                             .cancel = pr_watch_cancel,
-                             .self = &watch};
-    pr_status_t status = pr_decode_team(e->env->team, &e->policy, e->policy.n_expert ? e->w : NULL, count, start,
-                                        set->ids + set->start[first], &o, &e->decoded, err);
-    free(start);
-    free(who);
-    return status;
+    if (e->spec.route[0])
+        PR_TRY(route_prompts(e, err));
+    return pr_evaluation_decode(e->env, &e->task, &e->policy, e->by_prompt ? e->by_prompt : e->w, e->by_prompt != NULL,
+                                e->prompts, e->in.first, e->in.count, e->streams, e->hooks, &e->decoded, err);
 }
 
 /* The sum of values times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
@@ -391,8 +391,9 @@ done:
     pr_adapter_free(&e.merged);
     for (int i = 0; i < PR_MAX_PARTS; i++)
         pr_adapter_free(&e.by_blocks[i]);
-    for (int i = 0; i < e.n_adapter && e.spec.condition; i++)
+    for (int i = 0; i <= PR_MAX_OBJECTIVES; i++)
         pr_adapter_free(&e.told[i]);
+    free(e.by_prompt);
     pr_policy_spec_clear(&e.spec);
     free(e.scores);
     free(e.per_prompt);
@@ -453,7 +454,7 @@ static pr_status_t evaluate_memory(const json_t *inputs, const json_t *how, cons
     pr_evaluation_task_t task;
     pr_policy_spec_t spec = {0};
     PR_TRY(pr_evaluate_parse(inputs, &in, err));
-    PR_TRY(find_task(sizes->content, &in, &task, err));
+    PR_TRY(pr_evaluation_task_find(sizes->content, in.task, &task, err));
     PR_TRY(pr_policy_parse(in.policy, &spec, err));
     double streams = json_number_value(json_object_get(how, "streams"));
     pr_status_t status = count_bytes(&in, &task, streams, &spec, sizes, out, err);

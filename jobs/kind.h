@@ -39,7 +39,7 @@ const pr_job_kind_t *const *pr_job_kinds(size_t *n);
 pr_status_t pr_job_kind_add(const pr_job_kind_t *kind, pr_error_t *err);
 
 /* Every kind's word, in the order in which progress speaks of them. */
-#define PR_JOB_KIND_LIST(X) X(fit_reward) X(train) X(evaluate)
+#define PR_JOB_KIND_LIST(X) X(fit_reward) X(train) X(fit_route) X(evaluate)
 #define PR_JOB_KIND_DECLARE(name) extern const pr_job_kind_t pr_job_##name;
 PR_JOB_KIND_LIST(PR_JOB_KIND_DECLARE)
 #undef PR_JOB_KIND_DECLARE

@@ -240,21 +240,24 @@ typedef struct pr_asker {
     pr_track_t *t;
 } pr_asker_t;
 
-/* A training of these settings as a node, and before it those that it needs. */
-static uint32_t training_node(pr_sweep_t *s, const char *prefix, const pr_finetune_config_t *set,
-                              const pr_training_wish_t *wish, int64_t seed)
+/* What a policy wishes as a node, and before it the experts that it needs. */
+static uint32_t wished_node(pr_sweep_t *s, const pr_sweep_policy_t *p, const pr_training_wish_t *wish, int64_t seed)
 {
+    const pr_finetune_config_t *experts = pr_wish_experts(s->inputs, p, wish);
     uint32_t needs[2 * PR_MAX_OBJECTIVES];
     int n = s->n_head;
     memcpy(needs, s->head, (size_t)n * sizeof *needs);
-    for (int k = 0; k < s->config->n_objectives && wish->makes == PR_TRAINS_MADE; k++) {
+    for (int k = 0; experts && k < s->config->n_objectives; k++) {
+        pr_sweep_policy_t of = *p; // of their settings
         pr_training_wish_t expert = pr_wish_expert(k);
+        of.set = experts;
+        of.prefix = experts == p->set ? p->prefix : NULL;
         if (!s->inputs->given[k])
-            needs[n++] = training_node(s, NULL, &s->config->finetune, &expert, seed);
+            needs[n++] = wished_node(s, &of, &expert, seed);
     }
-    char *label = pr_training_label(s->config, prefix, wish, seed);
-    uint32_t node = pr_graph_node(s, pr_inputs_train(s->inputs, set, wish, seed), pr_inputs_how_train(s->inputs, set),
-                                  label, label, n, needs);
+    char *label = pr_training_label(s->config, p->prefix, wish, seed);
+    uint32_t node = pr_graph_node(s, pr_inputs_wished(s->inputs, p, wish, seed),
+                                  pr_inputs_how_wished(s->inputs, p, wish), label, label, n, needs);
     free(label);
     return node;
 }
@@ -270,8 +273,7 @@ static pr_status_t graph_train(void *self, const pr_training_wish_t *wish, char 
     if (slot) {
         node = known->item[slot - 1].node;
     } else {
-        const pr_sweep_policy_t *p = a->t->policy;
-        node = training_node(s, p->prefix, p->set, wish, seed);
+        node = wished_node(s, a->t->policy, wish, seed);
         wish_keep(known, wish, node);
     }
     memcpy(id, s->graph.node[node]->id, PR_HASH_HEX);
@@ -323,7 +325,7 @@ pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 static pr_status_t training_id(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_asker_t *a = self;
-    json_t *inputs = pr_inputs_train(a->s->inputs, a->t->policy->set, wish, a->s->config->seeds[a->t->seed_index]);
+    json_t *inputs = pr_inputs_wished(a->s->inputs, a->t->policy, wish, a->s->config->seeds[a->t->seed_index]);
     (void)err;
     pr_json_hash(inputs, id);
     json_decref(inputs);
@@ -365,6 +367,8 @@ static int needs_of(const pr_sweep_t *s, const pr_policy_spec_t *p, uint32_t *ne
     for (int i = 0; i < p->n; i++)
         if (p->part[i].job)
             needs[n++] = pr_fold_find(s->fold, p->part[i].source)->owner - 1;
+    if (p->route[0])
+        needs[n++] = pr_fold_find(s->fold, p->route)->owner - 1;
     return n;
 }
 
@@ -415,7 +419,7 @@ pr_status_t pr_graph_evaluation(pr_sweep_t *s, pr_track_t *t, size_t asked, int 
 {
     pr_graph_t *g = &s->graph;
     pr_policy_spec_t policy;
-    uint32_t needs[PR_MAX_PARTS + PR_MAX_OBJECTIVES];
+    uint32_t needs[PR_MAX_PARTS + PR_MAX_OBJECTIVES + 1];
     char id[PR_HASH_HEX];
     pr_status_t status = policy_at(s, t, asked, &policy, err);
     if (status == PR_OK) {
@@ -562,7 +566,7 @@ static json_t *node_message(const pr_sweep_t *s, const pr_node_t *n)
 static json_t *evaluation_message(pr_sweep_t *s, pr_evaluation_t *e)
 {
     pr_policy_spec_t policy;
-    uint32_t needs[PR_MAX_PARTS + PR_MAX_OBJECTIVES];
+    uint32_t needs[PR_MAX_PARTS + PR_MAX_OBJECTIVES + 1];
     char id[PR_HASH_HEX], *label = pr_evaluation_label(s, e);
     pr_error_t err;
     pr_status_t status = policy_at(s, &s->track[e->track], e->asked, &policy, &err);

@@ -6,6 +6,7 @@
 #include "jobs/artifact.h"
 #include "jobs/evaluate.h"
 #include "jobs/fit_reward.h"
+#include "jobs/fit_route.h"
 #include "jobs/train.h"
 #include "learn/rules.h"
 #include "model/prompts.h"
@@ -432,6 +433,12 @@ static void add_task(pr_inputs_t *in)
     json_t *v = pr_evaluation_task_pack(&t);
     pr_content_add_value(in->content, v, in->task);
     json_decref(v);
+    if (in->train[0]) {
+        memcpy(t.prompts, in->train, sizeof t.prompts);
+        v = pr_evaluation_task_pack(&t);
+        pr_content_add_value(in->content, v, in->train_task);
+        json_decref(v);
+    }
     json_decref(objectives);
     json_decref(heads);
     json_decref(minimize);
@@ -527,23 +534,71 @@ static json_t *rule_for(const json_t *rule, int k, const double *w)
     return out;
 }
 
-/* The experts that a family is made of, as parts of a policy: those that are given, or as the sweep's own settings
- * train them. New reference. */
-static json_t *experts_of(const pr_inputs_t *in, int64_t seed)
+/* The experts of these settings, as a policy's parts: those that are given, or trainings. */
+static void add_experts(const pr_inputs_t *in, const pr_finetune_config_t *set, int64_t seed, pr_policy_spec_t *out)
 {
-    json_t *list = json_array();
     for (int k = 0; k < in->config->n_objectives; k++) {
         pr_training_wish_t wish = pr_wish_expert(k);
         char id[PR_HASH_HEX];
         if (!in->given[k]) {
-            json_t *inputs = pr_inputs_train(in, &in->config->finetune, &wish, seed);
+            json_t *inputs = pr_inputs_train(in, set, &wish, seed);
             pr_json_hash(inputs, id);
             json_decref(inputs);
         }
-        json_array_append_new(list,
-                              json_pack("[s, s]", in->given[k] ? "adapter" : "job", in->given[k] ? in->given[k] : id));
+        pr_policy_add(out, !in->given[k], in->given[k] ? in->given[k] : id, 1);
     }
+}
+
+/* The experts that a family is made of. New reference. */
+static json_t *experts_of(const pr_inputs_t *in, int64_t seed)
+{
+    pr_policy_spec_t experts = {.mix = &pr_mix_params};
+    json_t *list = json_array();
+    add_experts(in, &in->config->finetune, seed, &experts);
+    for (int k = 0; k < experts.n; k++)
+        json_array_append_new(list,
+                              json_pack("[s, s]", experts.part[k].job ? "job" : "adapter", experts.part[k].source));
     return list;
+}
+
+/* Which mix of a policy's experts suits a prompt. */
+static json_t *route_inputs(const pr_inputs_t *in, const pr_sweep_policy_t *p, int64_t seed)
+{
+    pr_policy_spec_t experts = {.mix = p->mix, .options = p->mix_options}; // borrowed
+    json_t *minimize = json_array();
+    add_experts(in, p->set, seed, &experts);
+    json_t *policy = pr_policy_pack(&experts);
+    for (int k = 0; k < in->config->n_scored; k++)
+        json_array_append_new(minimize, json_boolean(in->config->objective[k].minimize));
+    pr_fit_route_inputs_t r = {.policy = policy,
+                               .minimize = minimize,
+                               .divisions = pr_option_int(p->options, "divisions"),
+                               .prompts = pr_option_int(p->options, "prompts"),
+                               .ridge = pr_option_real(p->options, "ridge"),
+                               .anyway = pr_option_bool(p->options, "anyway")};
+    memcpy(r.task, in->train_task, sizeof r.task);
+    json_t *v = pr_fit_route_pack(&r);
+    json_decref(policy);
+    json_decref(minimize);
+    return v;
+}
+
+json_t *pr_inputs_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
+                         int64_t seed)
+{
+    return wish->makes == PR_FITS_ROUTE ? route_inputs(in, p, seed) : pr_inputs_train(in, p->set, wish, seed);
+}
+
+json_t *pr_inputs_how_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish)
+{
+    return wish->makes == PR_FITS_ROUTE ? pr_evaluate_how_pack(in->config->evaluate.streams)
+                                        : pr_inputs_how_train(in, p->set);
+}
+
+const pr_finetune_config_t *pr_wish_experts(const pr_inputs_t *in, const pr_sweep_policy_t *p,
+                                            const pr_training_wish_t *wish)
+{
+    return wish->makes == PR_TRAINS_MADE ? &in->config->finetune : wish->makes == PR_FITS_ROUTE ? p->set : NULL;
 }
 
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
@@ -646,7 +701,7 @@ char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_train
     for (int k = 0; k < c->n_objectives; k++)
         terms += wish->w[k] != 0;
     if (wish->makes != PR_TRAINS_ADAPTER)
-        pr_buf_puts(&b, "family");
+        pr_buf_puts(&b, wish->makes == PR_FITS_ROUTE ? "route" : "family");
     for (int k = 0; k < c->n_objectives && wish->makes == PR_TRAINS_ADAPTER; k++) {
         if (wish->w[k] == 0)
             continue;

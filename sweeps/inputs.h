@@ -38,6 +38,7 @@ typedef struct pr_inputs {
     char objective_hash[PR_MAX_OBJECTIVES][PR_HASH_HEX];
     char head[PR_MAX_OBJECTIVES][PR_HASH_HEX]; // the job that fits its head, "" for the others
     char task[PR_HASH_HEX];                    // pr_evaluation_task_t, in content
+    char train_task[PR_HASH_HEX];              // the same on the training prompts; "" where there are none
     int n_eval;                                // prompts in the file
     pr_sweep_policy_t policy[PR_MAX_SEARCHES]; // of each search
 } pr_inputs_t;
@@ -83,6 +84,13 @@ json_t *pr_inputs_fit(const pr_inputs_t *in, int objective);
 json_t *pr_inputs_train(const pr_inputs_t *in, const pr_finetune_config_t *set, const pr_training_wish_t *wish,
                         int64_t seed);
 json_t *pr_inputs_evaluate(const pr_inputs_t *in, const pr_policy_spec_t *policy, int first, int count);
+/* Whatever a wish of a policy is answered by: the training, or the fit of a route. pr_inputs_how_wished: how. */
+json_t *pr_inputs_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
+                         int64_t seed);
+json_t *pr_inputs_how_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish);
+/* The settings by which the experts are trained that a wish needs first; NULL: it needs none. */
+const pr_finetune_config_t *pr_wish_experts(const pr_inputs_t *in, const pr_sweep_policy_t *p,
+                                            const pr_training_wish_t *wish);
 /* How they are done; of an evaluation that is a whole point also "minimize", for pr_sweep_job_value. New references. */
 json_t *pr_inputs_how_fit(const pr_inputs_t *in, int objective);
 json_t *pr_inputs_how_train(const pr_inputs_t *in, const pr_finetune_config_t *set);

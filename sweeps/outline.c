@@ -18,11 +18,11 @@ static pr_status_t tell(const pr_outliner_t *o, json_t *inputs, json_t *how, pr_
     return status;
 }
 
-/* Of what a family is made. */
-static pr_status_t tell_experts(const pr_outliner_t *o, pr_error_t *err)
+/* What a wish needs first. */
+static pr_status_t tell_experts(const pr_outliner_t *o, const pr_training_wish_t *of, pr_error_t *err)
 {
-    const pr_finetune_config_t *set = &o->in->config->finetune;
-    for (int k = 0; k < o->in->config->n_objectives; k++) {
+    const pr_finetune_config_t *set = pr_wish_experts(o->in, o->policy, of);
+    for (int k = 0; set && k < o->in->config->n_objectives; k++) {
         pr_training_wish_t wish = pr_wish_expert(k);
         if (!o->in->given[k])
             PR_TRY(tell(o, pr_inputs_train(o->in, set, &wish, o->in->config->seeds[0]), pr_inputs_how_train(o->in, set),
@@ -34,10 +34,10 @@ static pr_status_t tell_experts(const pr_outliner_t *o, pr_error_t *err)
 static pr_status_t tell_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_outliner_t *o = self;
-    json_t *inputs = pr_inputs_train(o->in, o->policy->set, wish, o->in->config->seeds[0]);
+    json_t *inputs = pr_inputs_wished(o->in, o->policy, wish, o->in->config->seeds[0]);
     pr_json_hash(inputs, id);
-    pr_status_t status = wish->makes == PR_TRAINS_MADE ? tell_experts(o, err) : PR_OK, told;
-    told = tell(o, inputs, pr_inputs_how_train(o->in, o->policy->set), err);
+    pr_status_t status = tell_experts(o, wish, err),
+                told = tell(o, inputs, pr_inputs_how_wished(o->in, o->policy, wish), err);
     return status == PR_OK ? told : status;
 }
 

@@ -233,6 +233,12 @@ static json_t *part_json(const pr_policy_spec_t *s, const pr_policy_part_t *p)
 /* parts: {"name", "coefficient", "job"} of each, as they were before their contents took the jobs' place. */
 static pr_status_t find_parts(const pr_config_t *c, const journal_t *j, pr_taken_t *t, json_t *parts, pr_error_t *err)
 {
+    if (t->spec.route[0])
+        return pr_fail(
+            err, PR_ERR_UNSUPPORTED,
+            "%s: the policy's weights are each prompt's own (method \"bandit\"), which its sweep's evaluations "
+            "alone know; expected a point of another method",
+            t->point[0] ? t->point : "--weights");
     for (int i = 0; i < t->spec.n; i++) {
         pr_policy_part_t *p = &t->spec.part[i];
         json_t *told = part_json(&t->spec, p);
@@ -249,14 +255,14 @@ static pr_status_t find_parts(const pr_config_t *c, const journal_t *j, pr_taken
 /* Who asks which job makes an adapter. */
 typedef struct trainer {
     const pr_inputs_t *in;
-    const pr_finetune_config_t *set;
+    const pr_sweep_policy_t *policy;
     int64_t seed;
 } trainer_t;
 
 static pr_status_t name_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const trainer_t *t = self;
-    json_t *inputs = pr_inputs_train(t->in, t->set, wish, t->seed);
+    json_t *inputs = pr_inputs_wished(t->in, t->policy, wish, t->seed);
     (void)err;
     pr_json_hash(inputs, id);
     json_decref(inputs);
@@ -267,7 +273,7 @@ static pr_status_t policy_of(const pr_inputs_t *in, int search, int64_t seed, co
                              pr_error_t *err)
 {
     const pr_sweep_policy_t *p = &in->policy[search];
-    trainer_t trainer = {in, p->set, seed};
+    trainer_t trainer = {in, p, seed};
     if (pr_domain_is_product(&p->domain))
         return pr_fail(
             err, PR_ERR_USAGE,

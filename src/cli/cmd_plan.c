@@ -304,6 +304,12 @@ static void print_time(const pr_plan_t *p, int ranks, const char *why)
 static void print_training(const pr_plan_training_t *t, int n_seeds)
 {
     const pr_finetune_config_t *f = t->set;
+    if (t->makes == PR_FITS_ROUTE) {
+        printf("fit routes  %s: %lld (%lld per seed), %d divisions of mixing weights, at most %.3g tokens\n", t->policy,
+               (long long)t->jobs, (long long)t->jobs / n_seeds, pr_option_int(t->of->options, "divisions"),
+               (double)t->tokens);
+        return;
+    }
     printf("fine-tune   ");
     if (t->policy)
         printf("%s: ", t->policy);
@@ -311,9 +317,9 @@ static void print_training(const pr_plan_training_t *t, int n_seeds)
         printf("at most %lld trainings, one per point", (long long)t->jobs);
     else
         printf("%lld %s (%lld per seed)", (long long)t->jobs,
-               t->family      ? t->jobs == 1 ? "family of adapters" : "families of adapters"
-               : t->jobs == 1 ? "expert"
-                              : "experts",
+               t->makes == PR_TRAINS_ADAPTER ? t->jobs == 1 ? "expert" : "experts"
+               : t->jobs == 1                ? "family of adapters"
+                                             : "families of adapters",
                (long long)t->jobs / n_seeds);
     printf(", %d steps of %d x %d responses, at most %.3g tokens\n", f->steps, f->prompts_per_step, f->samples,
            (double)t->tokens);

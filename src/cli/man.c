@@ -57,6 +57,7 @@ void pr_man_files(pr_buf_t *b)
         {PR_FILE_COSTS, "Every job: rank, host, seconds, tokens, attempts."},
         {PR_FOLDER_EXPERTS "/", "PEFT adapters by name: links into " PR_FOLDER_ARTIFACTS "/."},
         {PR_FOLDER_HEADS "/", "Fitted reward heads by name."},
+        {PR_FOLDER_ROUTES "/", "Fitted routes of contextual bandits by name."},
         {PR_FOLDER_CHECKPOINTS "/", "What a stopped training continues from."},
         {PR_FOLDER_EVALUATIONS "/", "The evaluations' results, prompt by prompt."},
     };

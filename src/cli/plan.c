@@ -2,6 +2,7 @@
 #include "cli/plan.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "jobs/fit_route.h"
 #include "learn/response.h"
 #include "model/adapter.h"
 #include "model/linear_head.h"
@@ -302,27 +303,28 @@ typedef struct counter {
     pr_plan_t *p;
     const pr_sweep_policy_t *policy;
     const char *name;
+    int search;
     json_t *seen; // identity -> true
 } counter_t;
 
-static void count_training(const counter_t *c, const char *name, const pr_finetune_config_t *set,
-                           const pr_training_wish_t *wish, char id[PR_HASH_HEX])
+static void count_wished(const counter_t *c, const char *name, const pr_sweep_policy_t *policy,
+                         const pr_training_wish_t *wish, char id[PR_HASH_HEX])
 {
     pr_plan_t *p = c->p;
     const pr_config_t *config = p->config;
-    bool family = wish->makes != PR_TRAINS_ADAPTER;
-    json_t *inputs = pr_inputs_train(&p->inputs, set, wish, config->seeds[0]);
+    json_t *inputs = pr_inputs_wished(&p->inputs, policy, wish, config->seeds[0]);
     int i = 0;
     pr_json_hash(inputs, id);
     json_decref(inputs);
     if (json_object_get(c->seen, id))
         return;
     json_object_set_new(c->seen, id, json_true());
-    while (i < p->n_training &&
-           (p->training[i].set != set || p->training[i].family != family || p->training[i].per_point))
+    while (i < p->n_training && (p->training[i].set != policy->set || p->training[i].makes != wish->makes ||
+                                 p->training[i].per_point || wish->makes == PR_FITS_ROUTE))
         i++;
     if (i == p->n_training)
-        p->training[p->n_training++] = (pr_plan_training_t){.policy = name, .set = set, .family = family};
+        p->training[p->n_training++] = (pr_plan_training_t){
+            .policy = name, .set = policy->set, .of = c->policy, .search = c->search, .makes = wish->makes};
     p->training[i].jobs += config->n_seeds;
 }
 
@@ -330,14 +332,32 @@ static pr_status_t count_wish(void *self, const pr_training_wish_t *wish, char i
 {
     const counter_t *c = self;
     const pr_inputs_t *in = &c->p->inputs;
+    pr_sweep_policy_t experts = *c->policy;
     (void)err;
-    for (int k = 0; k < in->config->n_objectives && wish->makes == PR_TRAINS_MADE; k++) {
+    experts.set = pr_wish_experts(in, c->policy, wish);
+    for (int k = 0; experts.set && k < in->config->n_objectives; k++) {
         pr_training_wish_t expert = pr_wish_expert(k);
         if (!in->given[k])
-            count_training(c, NULL, &in->config->finetune, &expert, id);
+            count_wished(c, experts.set == c->policy->set ? c->name : NULL, &experts, &expert, id);
     }
-    count_training(c, c->name, c->policy->set, wish, id);
+    count_wished(c, c->name, c->policy, wish, id);
     return PR_OK;
+}
+
+double pr_plan_route_evaluations(const pr_plan_t *p, const pr_plan_training_t *t)
+{
+    int most = pr_option_int(t->of->options, "prompts"), n = most > 0 && most < p->n_train ? most : p->n_train;
+    return (double)pr_fit_route_points(p->config->n_objectives, pr_option_int(t->of->options, "divisions")) * n;
+}
+
+/* Tokens of each job, at most: a route's are its lattice's evaluations on the training prompts. */
+static int64_t tokens_of(const pr_plan_t *p, const pr_plan_training_t *t)
+{
+    const pr_finetune_config_t *f = t->set;
+    const pr_evaluate_config_t *e = &p->config->evaluate;
+    if (t->makes != PR_FITS_ROUTE)
+        return (int64_t)f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
+    return llround(fmin(pr_plan_route_evaluations(p, t) * e->samples * e->max_new_tokens, 1e15));
 }
 
 /* Of a search whose points share trainings: those that its corners ask for. */
@@ -365,10 +385,12 @@ static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
     for (int i = 0; i < c->n_searches && status == PR_OK; i++) {
         int which = c->search[i].policy;
         counter.policy = &p->inputs.policy[i];
+        counter.search = i;
         counter.name = which >= 0 ? c->policy[which].name : NULL;
         if (counter.policy->per_point)
             p->training[p->n_training++] = (pr_plan_training_t){.policy = counter.name,
                                                                 .set = counter.policy->set,
+                                                                .of = counter.policy,
                                                                 .per_point = true,
                                                                 .jobs = p->search[i].total * c->n_seeds};
         else
@@ -377,8 +399,9 @@ static pr_status_t count_trainings(pr_plan_t *p, pr_error_t *err)
     json_decref(counter.seen);
     for (int i = 0; i < p->n_training; i++) {
         pr_plan_training_t *t = &p->training[i];
-        const pr_finetune_config_t *f = t->set;
-        t->tokens = t->jobs * f->steps * f->prompts_per_step * f->samples * f->max_new_tokens;
+        t->tokens = t->jobs * tokens_of(p, t);
+        if (t->makes == PR_FITS_ROUTE)
+            continue;
         p->finetune_jobs += t->jobs;
         p->finetune_tokens += t->tokens;
     }

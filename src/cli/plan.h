@@ -40,7 +40,9 @@ typedef struct pr_plan_fit {
 typedef struct pr_plan_training {
     const char *policy; // its name; NULL: of the experts that searches share by default
     const pr_finetune_config_t *set;
-    bool family;          // policies that are told the preference
+    const pr_sweep_policy_t *of; // one that asks for it, of this search
+    int search;
+    pr_trains_t makes;
     bool per_point;       // one for each point, so that their number is the most that it can be
     int64_t jobs, tokens; // tokens: new ones, at most
 } pr_plan_training_t;
@@ -85,6 +87,8 @@ typedef struct pr_plan {
     double seconds_least, seconds_most; // of the whole sweep
 } pr_plan_t;
 
+/* Evaluations of one prompt that the fit of a route takes. */
+double pr_plan_route_evaluations(const pr_plan_t *p, const pr_plan_training_t *t);
 /* Errors: whatever is wrong with the inputs. The caller clears the plan with pr_plan_clear, also after an error. */
 pr_status_t pr_plan_make(const pr_config_t *c, pr_plan_t *out, pr_error_t *err);
 void pr_plan_clear(pr_plan_t *p);

@@ -186,6 +186,10 @@ static pr_status_t whole(const pr_plan_t *p, const pr_measure_t *m, int ranks, b
     workers_of(&p->phase[p->n_phase - 1], ranks, &teams_then, &size_then);
     for (int i = 0; i < p->n_training; i++) {
         double t = training(p, m, p->training[i].set, share) / size;
+        if (p->training[i].makes == PR_FITS_ROUTE) { // evaluations of the lattice's points
+            PR_TRY(evaluation(p, m, p->training[i].search, share, &one, err));
+            t = one / size * pr_plan_route_evaluations(p, &p->training[i]) / p->prompts;
+        }
         train += t * (double)p->training[i].jobs;
         rounds += t * ceil((double)p->training[i].jobs / teams);
     }

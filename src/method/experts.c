@@ -18,24 +18,29 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
     int rows = rows_of(at);
     out->mix = e->mix;
     out->options = pr_method_mix_options(e, at);
+    return pr_method_add_experts(e, rows, at->w, false, out, err);
+}
+
+pr_status_t pr_method_add_experts(const pr_method_env_t *e, int rows, const double *w, bool all, pr_policy_spec_t *out,
+                                  pr_error_t *err)
+{
     for (int k = 0; k < e->k; k++) {
-        pr_training_wish_t wish = {.w = {0}};
+        pr_training_wish_t wish = pr_wish_expert(k);
         char id[PR_HASH_HEX];
-        double w[PR_MAX_BLOCKS];
-        bool any = false;
+        double own[PR_MAX_BLOCKS];
+        bool any = all;
         for (int r = 0; r < rows; r++) {
-            w[r] = at->w[r * at->k + k];
-            any = any || w[r] != 0;
+            own[r] = w[r * e->k + k];
+            any = any || own[r] != 0;
         }
         if (!any) // such an expert is not run
             continue;
         if (e->given[k]) {
-            pr_policy_add_blocks(out, false, e->given[k], rows, w);
+            pr_policy_add_blocks(out, false, e->given[k], rows, own);
             continue;
         }
-        wish.w[k] = 1;
         PR_TRY(e->train(e->self, &wish, id, err));
-        pr_policy_add_blocks(out, true, id, rows, w);
+        pr_policy_add_blocks(out, true, id, rows, own);
     }
     return PR_OK;
 }

@@ -23,7 +23,8 @@ typedef struct pr_choice {
 typedef enum {
     PR_TRAINS_ADAPTER,
     PR_TRAINS_FAMILY, // an adapter for every preference, which it is told (family/family.h)
-    PR_TRAINS_MADE    // the same, made of the experts, one per objective, that are given or by the sweep's own settings
+    PR_TRAINS_MADE,   // the same, made of the experts, one per objective, that are given or by the sweep's own settings
+    PR_FITS_ROUTE // no training: which mix of the experts, that are given or by the policy's settings, suits a prompt
 } pr_trains_t;
 
 /* A training that a method asks for: the adapter of one reward, or a family. */
@@ -79,6 +80,10 @@ pr_status_t pr_method_add(const pr_method_t *method, pr_error_t *err);
 /* For methods: appends a part; with a coefficient [blocks] per block of layers. */
 void pr_policy_add(pr_policy_spec_t *spec, bool job, const char *source, double coefficient);
 void pr_policy_add_blocks(pr_policy_spec_t *spec, bool job, const char *source, int blocks, const double *coefficient);
+/* For methods: appends the experts at coefficients w [k], those of 0 left out unless all is set; trained where they are
+ * not given. */
+pr_status_t pr_method_add_experts(const pr_method_env_t *e, int rows, const double *w, bool all, pr_policy_spec_t *out,
+                                  pr_error_t *err);
 /* For methods: the policy of a family at the point's first row of weights, which it is told. */
 pr_status_t pr_method_family_at(const pr_method_env_t *e, const pr_choice_t *at, pr_trains_t makes,
                                 pr_policy_spec_t *out, pr_error_t *err);
@@ -86,7 +91,7 @@ pr_status_t pr_method_family_at(const pr_method_env_t *e, const pr_choice_t *at,
 json_t *pr_method_mix_options(const pr_method_env_t *e, const pr_choice_t *at);
 
 /* Every method's word, in the order of help. */
-#define PR_METHOD_LIST(X) X(experts) X(single) X(conditioned) X(meta_soup)
+#define PR_METHOD_LIST(X) X(experts) X(single) X(conditioned) X(meta_soup) X(bandit)
 #define PR_METHOD_DECLARE(name) extern const pr_method_t pr_method_##name;
 PR_METHOD_LIST(PR_METHOD_DECLARE)
 #undef PR_METHOD_DECLARE

@@ -51,6 +51,8 @@ json_t *pr_policy_pack(const pr_policy_spec_t *s)
     json_t *value = json_pack("{s:s, s:o, s:o}", "mix", s->mix->name, "options", all_options(s), "parts", parts);
     if (s->condition)
         json_object_set(value, "condition", s->condition);
+    if (s->route[0])
+        json_object_set_new(value, "route", json_string(s->route));
     return value;
 }
 
@@ -99,7 +101,7 @@ static pr_status_t parse_part(const json_t *value, int *blocks, pr_policy_part_t
 
 static pr_status_t check_keys(const json_t *value, pr_error_t *err)
 {
-    static const char *const known[] = {"mix", "options", "parts", "condition"};
+    static const char *const known[] = {"mix", "options", "parts", "condition", "route"};
     const char *key;
     json_t *member;
     json_object_foreach((json_t *)(uintptr_t)value, key, member)
@@ -108,7 +110,7 @@ static pr_status_t check_keys(const json_t *value, pr_error_t *err)
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             is_known = is_known || strcmp(key, known[i]) == 0;
         if (!is_known)
-            return wrong(member, key, "no such key: mix, options, parts or condition", err);
+            return wrong(member, key, "no such key: mix, options, parts, condition or route", err);
     }
     return PR_OK;
 }
@@ -127,6 +129,12 @@ static pr_status_t parse_spec(const json_t *value, pr_policy_spec_t *s, pr_error
         return wrong(parts, "parts", "a list of at most 32", err);
     if (condition && pr_json_is_none(condition))
         return wrong(condition, "condition", "a value, or no such key", err);
+    const json_t *route = json_object_get(value, "route");
+    unsigned char bytes[PR_HASH_BYTES];
+    if (route && (!json_is_string(route) || !pr_hash_bytes(json_string_value(route), bytes)))
+        return wrong(route, "route", "the hash of a job", err);
+    if (route)
+        memcpy(s->route, json_string_value(route), PR_HASH_HEX);
     PR_TRY(pr_mix_find(mix, &s->mix, err));
     for (; s->n < (int)json_array_size(parts); s->n++)
         PR_TRY(parse_part(json_array_get(parts, (size_t)s->n), &s->blocks, &s->part[s->n], err));
@@ -193,6 +201,8 @@ char *pr_policy_text(const pr_policy_spec_t *s)
         pr_buf_puts(&b, " told ");
         add_value(&b, s->condition);
     }
+    if (s->route[0])
+        pr_buf_printf(&b, " by prompt (%.*s)", DIGITS, s->route);
     json_decref(options);
     json_decref(defaults);
     return b.data;

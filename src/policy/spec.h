@@ -6,7 +6,7 @@
  *    "parts": [["job", HASH, 0.5], ["adapter", HASH, 0.5]], "condition": ...}
  *
  * options holds every option of the mix, with its default where nothing else was said; parts stand in the order given,
- * those of coefficient 0, which are not run, left out; condition is there only where there is one. Where layers are in
+ * those of coefficient 0, which are not run, left out; condition, and "route": HASH, are there only where there is one. Where layers are in
  * blocks with coefficients of their own (block b of n: layers b L / n up to (b+1) L / n), a part has a list of them:
  * ["job", HASH, [0.5, 0.25]].
  *
@@ -36,6 +36,9 @@ typedef struct pr_policy_spec {
     int n;
     pr_policy_part_t part[PR_MAX_PARTS];
     json_t *condition; // NULL, or the preference as the policy is told it
+    /* The job that fits which point of the parts' weights each prompt takes (route/route.h), by that preference; "": the
+     * coefficients, the same for all prompts. */
+    char route[PR_HASH_HEX];
 } pr_policy_spec_t;
 
 /* New reference. */

@@ -26,16 +26,29 @@ char *pr_results_path(const char *dir, const char *format, ...)
     return path;
 }
 
+/* Where each kind lies: the file in the job's folder, or "" where it is the folder; the links' folder, and their end. */
+typedef struct place {
+    const char *file, *links, *end;
+} place_t;
+
+static place_t place_of(pr_artifact_kind_t kind)
+{
+    static const place_t places[] = {[PR_ARTIFACT_ADAPTER] = {"", PR_FOLDER_EXPERTS, ""},
+                                     [PR_ARTIFACT_HEAD] = {head_file, PR_FOLDER_HEADS, head_end},
+                                     [PR_ARTIFACT_ROUTE] = {"route.safetensors", PR_FOLDER_ROUTES, head_end}};
+    return places[kind == PR_ARTIFACT_NONE ? PR_ARTIFACT_ADAPTER : kind];
+}
+
 char *pr_artifact_path(const char *dir, pr_artifact_kind_t kind, const char *job)
 {
-    return kind == PR_ARTIFACT_HEAD ? pr_results_path(dir, PR_FOLDER_ARTIFACTS "/%s/%s", job, head_file)
-                                    : pr_results_path(dir, PR_FOLDER_ARTIFACTS "/%s", job);
+    place_t p = place_of(kind);
+    return pr_results_path(dir, PR_FOLDER_ARTIFACTS "/%s%s%s", job, p.file[0] ? "/" : "", p.file);
 }
 
 char *pr_artifact_link_path(const char *dir, pr_artifact_kind_t kind, const char *label)
 {
-    return kind == PR_ARTIFACT_HEAD ? pr_results_path(dir, PR_FOLDER_HEADS "/%s%s", label, head_end)
-                                    : pr_results_path(dir, PR_FOLDER_EXPERTS "/%s", label);
+    place_t p = place_of(kind);
+    return pr_results_path(dir, "%s/%s%s", p.links, label, p.end);
 }
 
 static bool is_id(const char *name)
@@ -97,8 +110,8 @@ pr_status_t pr_artifact_link(const char *dir, pr_artifact_kind_t kind, const cha
                              pr_error_t *err)
 {
     char target[128], found[128], *path = pr_artifact_link_path(dir, kind, label), *folder = pr_path_dir(path), *fresh;
-    snprintf(target, sizeof target, "../" PR_FOLDER_ARTIFACTS "/%s%s%s", job, kind == PR_ARTIFACT_HEAD ? "/" : "",
-             kind == PR_ARTIFACT_HEAD ? head_file : "");
+    place_t p = place_of(kind);
+    snprintf(target, sizeof target, "../" PR_FOLDER_ARTIFACTS "/%s%s%s", job, p.file[0] ? "/" : "", p.file);
     ssize_t n = readlink(path, found, sizeof found - 1);
     pr_status_t status = PR_OK;
     fresh = pr_results_path(folder, "%s.tmp-%ld", label, (long)getpid());

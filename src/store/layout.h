@@ -38,6 +38,7 @@
 #define PR_FOLDER_ARTIFACTS "artifacts"
 #define PR_FOLDER_EXPERTS "experts"
 #define PR_FOLDER_HEADS "heads"
+#define PR_FOLDER_ROUTES "routes"
 #define PR_FOLDER_CHECKPOINTS "checkpoints"
 #define PR_FOLDER_EVALUATIONS "evaluations"
 #define PR_FOLDER_REPLACED "replaced" // tables of configurations before, in folders 1, 2, ..
@@ -48,11 +49,11 @@
 enum { PR_LAYOUT = 2 }; // of results directories; journals say it, so that another one is not misread
 
 /* What jobs leave, as journals and registries name it. */
-typedef enum { PR_ARTIFACT_NONE, PR_ARTIFACT_ADAPTER, PR_ARTIFACT_HEAD } pr_artifact_kind_t;
+typedef enum { PR_ARTIFACT_NONE, PR_ARTIFACT_ADAPTER, PR_ARTIFACT_HEAD, PR_ARTIFACT_ROUTE } pr_artifact_kind_t;
 
 /* DIR/name with printf-like name. Caller frees, as everywhere here. */
 char *pr_results_path(const char *dir, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* What the job leaves: a PEFT directory, or the file of a head. */
+/* What the job leaves: a PEFT directory, or the file of a head or a route. */
 char *pr_artifact_path(const char *dir, pr_artifact_kind_t kind, const char *job);
 /* The link for people. */
 char *pr_artifact_link_path(const char *dir, pr_artifact_kind_t kind, const char *label);

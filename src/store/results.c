@@ -319,6 +319,7 @@ bool pr_results_has_work(const char *dir, char *what, size_t size)
                                         PR_FOLDER_ARTIFACTS "/*/*.safetensors",
                                         PR_FOLDER_EXPERTS "/*/adapter_model.safetensors",
                                         PR_FOLDER_HEADS "/*.safetensors",
+                                        PR_FOLDER_ROUTES "/*.safetensors",
                                         PR_FOLDER_CHECKPOINTS "/*" PR_END_CHECKPOINT,
                                         PR_FOLDER_EVALUATIONS "/*" PR_END_SEGMENT};
     bool found = false;
