@@ -17,16 +17,16 @@ static size_t numbers(const pr_core_map_t *m)
     return (size_t)pr_core_ranks(m) * (size_t)(m->k + 1);
 }
 
+/* Of a new family B is 0, so that gains may begin anywhere; where they begin alike, nothing tells preferences apart but
+ * what beta has learned, which takes long. */
 static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map, bool made, float *core)
 {
-    (void)key;
-    (void)map;
-    (void)made;
+    double spread = made ? 0 : pr_option_real(m->options, "spread");
     for (int k = 0; k <= m->k; k++)
         for (int j = m->first[k]; j < m->first[k + 1]; j++) {
             float *of = core + (ptrdiff_t)j * (m->k + 1);
             for (int i = 0; i <= m->k; i++)
-                of[i] = 0;
+                of[i] = (float)(spread * (i > 0 ? pr_rng_normal(key, map, (uint64_t)j, (uint64_t)i, 0) : 0));
             of[k < m->k ? 1 + k : 0] = 1;
         }
 }
@@ -50,17 +50,23 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
     }
 }
 
-static const pr_option_t options[] = {{0}};
+static const pr_option_t options[] = {
+    {.key = "spread",
+     .kind = PR_OPT_REAL,
+     .dflt = "1.0",
+     .min = 0,
+     .max = 100,
+     .help = "of a new family, the standard deviation that beta begins with; with 0 it begins as one plain adapter for "
+             "all preferences, and learns slowly to tell them apart"},
+    {0}};
 
-const pr_core_t pr_core_diagonal = {
-    .name = "diagonal",
-    .formula = "M(w) = diag(alpha_j + sum_k beta_jk w_k), alpha and beta learned",
-    .help = "A gain per rank that is affine in w: the smallest hyper-network. Begins as one plain adapter for all "
-            "preferences, or as the experts that it is made of.",
-    .options = options,
-    .diagonal = true,
-    .ranks = ranks,
-    .numbers = numbers,
-    .begin = begin,
-    .at = at,
-    .pull = pull};
+const pr_core_t pr_core_diagonal = {.name = "diagonal",
+                                    .formula = "M(w) = diag(alpha_j + sum_k beta_jk w_k), alpha and beta learned",
+                                    .help = "A gain per rank that is affine in w: the smallest hyper-network.",
+                                    .options = options,
+                                    .diagonal = true,
+                                    .ranks = ranks,
+                                    .numbers = numbers,
+                                    .begin = begin,
+                                    .at = at,
+                                    .pull = pull};

@@ -3,6 +3,8 @@
  * this one). */
 #include "family/core.h"
 
+#include <math.h>
+
 static void ranks(int r, const char *module, const json_t *options, int *block, int *shared)
 {
     (void)module;
@@ -25,14 +27,12 @@ static size_t numbers(const pr_core_map_t *m)
 static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map, bool made, float *core)
 {
     size_t r = (size_t)pr_core_ranks(m);
-    (void)key;
-    (void)map;
-    (void)made;
+    double spread = made ? 0 : pr_option_real(m->options, "spread") / sqrt((double)r);
     for (size_t i = 0; i < numbers(m); i++)
-        core[i] = 0;
+        core[i] = i < square(m) ? 0 : (float)(spread * pr_rng_normal(key, map, i, 0, 0));
     for (int k = 0; k <= m->k; k++)
         for (int j = m->first[k]; j < m->first[k + 1]; j++)
-            core[(size_t)(k < m->k ? 1 + k : 0) * square(m) + (size_t)j * (r + 1)] = 1;
+            core[(size_t)(k < m->k ? 1 + k : 0) * square(m) + (size_t)j * (r + 1)] += 1;
 }
 
 static void at(const pr_core_map_t *m, const float *core, const double *w, double *out)
@@ -56,7 +56,14 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
     }
 }
 
-static const pr_option_t options[] = {{0}};
+static const pr_option_t options[] = {
+    {.key = "spread",
+     .kind = PR_OPT_REAL,
+     .dflt = "1.0",
+     .min = 0,
+     .max = 100,
+     .help = "of a new family, the standard deviation that the entries of M_1 .. M_K begin with, times the root of R"},
+    {0}};
 
 const pr_core_t pr_core_full = {.name = "full",
                                 .formula = "M(w) = M_0 + sum_k w_k M_k, all of them learned",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A hyper-network of one hidden layer per map (Navon et al. 2021): gains that need not be affine in w. It adds to the
- * base, and begins as 0: the last layer's weights are 0, the first one's are drawn. */
+ * base, and made of experts it begins as 0. */
 #include "family/core.h"
 
 #include <math.h>
@@ -29,9 +29,9 @@ static size_t numbers(const pr_core_map_t *m)
 static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map, bool made, float *core)
 {
     size_t inner = (size_t)hidden(m) * (size_t)(m->k + 1);
-    (void)made;
+    double spread = made ? 0 : pr_option_real(m->options, "spread") / sqrt(hidden(m));
     for (size_t i = 0; i < numbers(m); i++)
-        core[i] = i < inner ? (float)pr_rng_normal(key, map, i, 0, 0) : 0;
+        core[i] = (float)((i < inner ? 1 : spread) * pr_rng_normal(key, map, i, 0, 0));
 }
 
 static void units(const pr_core_map_t *m, const float *core, const double *w, double *h)
@@ -85,6 +85,13 @@ static const pr_option_t options[] = {{.key = "hidden",
                                        .min = 1,
                                        .max = MOST_HIDDEN,
                                        .help = "units of the hidden layer, a tanh each"},
+                                      {.key = "spread",
+                                       .kind = PR_OPT_REAL,
+                                       .dflt = "1.0",
+                                       .min = 0,
+                                       .max = 100,
+                                       .help = "of a new family, the standard deviation that the last layer's weights "
+                                               "begin with, times the root of `hidden`"},
                                       {0}};
 
 const pr_core_t pr_core_mlp = {.name = "mlp",
