@@ -91,7 +91,7 @@ pr_status_t pr_method_family_at(const pr_method_env_t *e, const pr_choice_t *at,
 json_t *pr_method_mix_options(const pr_method_env_t *e, const pr_choice_t *at);
 
 /* Every method's word, in the order of help. */
-#define PR_METHOD_LIST(X) X(experts) X(single) X(conditioned) X(meta_soup) X(bandit)
+#define PR_METHOD_LIST(X) X(experts) X(single) X(conditioned) X(meta_soup) X(bone_soups) X(bandit)
 #define PR_METHOD_DECLARE(name) extern const pr_method_t pr_method_##name;
 PR_METHOD_LIST(PR_METHOD_DECLARE)
 #undef PR_METHOD_DECLARE
