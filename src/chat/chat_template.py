@@ -172,6 +172,31 @@ def make_environment(jinja2, now):
         def _print(self, caller):
             return caller()
 
+    class Namespace(jinja2.utils.Namespace):
+        """Jinja2's own, but for names that begin with an underscore"""
+
+        def __init__(*args, **kwargs):
+            for name in dict(*args[1:], **kwargs):
+                check_name(name)
+            jinja2.utils.Namespace.__init__(*args, **kwargs)
+
+        def __setitem__(self, name, value):
+            check_name(name)
+            super().__setitem__(name, value)
+
+    class Dictionary:
+        """what a template sees as dict"""
+
+        def __call__(self, *args, **kwargs):
+            return dict(*args, **kwargs)
+
+        def fromkeys(self, *args):
+            return dict.fromkeys(*args)
+
+    def check_name(name):
+        if isinstance(name, str) and name.startswith("_"):
+            raise jinja2.exceptions.SecurityError(f"a namespace has no name {name!r}")
+
     def raise_exception(message):
         raise Raised(message)
 
@@ -184,6 +209,8 @@ def make_environment(jinja2, now):
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
                                                 extensions=[Generation, loopcontrols])
     environment.filters["tojson"] = tojson
+    environment.globals["namespace"] = Namespace
+    environment.globals["dict"] = Dictionary()
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = strftime_now
     return environment, Raised
@@ -216,11 +243,11 @@ def run(template, variables):
 # ---- messages ----
 
 
-def parse(text, where):
+def parse(text, kind, where):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as e:
-        raise Refused("input", f"{where}: {e}") from None
+        raise Refused(kind, f"{where}{e}") from None
 
 
 def clean(message):
@@ -234,7 +261,7 @@ def clean(message):
 
 
 def read_messages(text):
-    messages = parse(text, "messages")
+    messages = parse(text, "input", "")
     if isinstance(messages, dict):
         messages = messages.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
@@ -243,7 +270,7 @@ def read_messages(text):
 
 
 def read_variables(text):
-    variables = parse(text, "--variables") if text is not None else {}
+    variables = parse(text, "usage", "--variables: ") if text is not None else {}
     if not isinstance(variables, dict):
         raise Refused("usage", "--variables: expected an object")
     for name in ("messages", "add_generation_prompt", "continue_final_message", "chat_template"):

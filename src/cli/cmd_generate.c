@@ -2,7 +2,7 @@
 /* paretorank generate: continues prompts with a model, or with the policy of experts and weights. */
 #include "base/duration.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/chat.h"
 #include "cli/engine.h"
 #include "learn/response.h"
 #include "model/prompts.h"
@@ -16,6 +16,7 @@ enum { PLAIN_TOKENS = 40 }; // new ones, where nothing says how many
 typedef struct options {
     pr_cli_engine_options_t engine;
     const char *prompt, *prompts;
+    pr_cli_chat_options_t chat;
     pr_ints_t ids;
     bool greedy, ignore_eos, json;
     double temperature, top_p; // negative: not given
@@ -30,6 +31,10 @@ static const pr_option_t args[] = {
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
     PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
            "Many prompts: a JSON object with \"prompt\" (and \"id\") per line. Decoded together."),
+    PR_ARG("--messages", STRING, offsetof(options_t, chat.messages), "FILE.json",
+           "A conversation as the prompt: a JSON array of messages, rendered by the model's chat template (see "
+           "paretorank chat) with what begins an answer, or with --continue-final-message to be gone on with."),
+    PR_CLI_CHAT_ARGS(options_t, chat),
     PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--greedy", BOOL, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one."),
     PR_ARG("--temperature", REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.",
@@ -53,7 +58,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_generate = {
     .name = "generate",
-    .synopsis = "DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
+    .synopsis = "DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl | --messages FILE.json) [options]",
     .summary = "Continue prompts with a model, with the policy that adapters and weights make, or with one of a sweep.",
     .help =
         "With a sweep's results directory it speaks as the sweep evaluates: what is not given of --greedy, "
@@ -67,6 +72,8 @@ typedef struct batch {
     int n, *start; // [n+1]
     int32_t *ids;
     pr_prompts_t *file; // NULL for one prompt
+    char *chat;         // what the messages became; NULL: none were given
+    size_t chat_len;
 } batch_t;
 
 static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
@@ -86,12 +93,32 @@ static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, c
     return PR_OK;
 }
 
+/* The template brings the special tokens, so that the tokenizer adds none. */
+static pr_status_t batch_chat(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+{
+    const char *dir = e->sweep ? e->sweep->model : o->engine.model;
+    int32_t *ids;
+    size_t n;
+    PR_TRY(pr_cli_chat_text(dir, &o->chat, !o->chat.continue_final_message, &b->chat, &b->chat_len, err));
+    PR_TRY(pr_tokenizer_encode(e->tokenizer, b->chat, b->chat_len, false, &ids, &n, err));
+    if (n > INT_MAX) {
+        free(ids);
+        return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
+    }
+    pr_ints_t given = {.item = ids, .n = (int)n};
+    pr_status_t status = batch_add(e, &given, NULL, b, err);
+    free(ids);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s", o->chat.messages);
+}
+
 static pr_status_t batch_make(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
 {
     if (o->prompts)
         PR_TRY(pr_prompts_load(o->prompts, &b->file, err));
     int n = b->file ? b->file->n : 1;
     b->start = pr_alloc((size_t)n + 1, sizeof *b->start);
+    if (o->chat.messages)
+        return batch_chat(e, o, b, err);
     for (int i = 0; i < n; i++)
         if (batch_add(e, &o->ids, b->file ? b->file->text[i] : o->prompt, b, err) != PR_OK)
             return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1)
@@ -103,6 +130,7 @@ static void batch_clear(batch_t *b)
 {
     free(b->start);
     free(b->ids);
+    free(b->chat);
     pr_prompts_free(&b->file);
 }
 
@@ -128,6 +156,8 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const p
                                                  : pr_cli_text_json(b->file->id[i], strlen(b->file->id[i])));
     if (b->file)
         json_object_set_new(v, "prompt", pr_cli_text_json(b->file->text[i], strlen(b->file->text[i])));
+    if (b->chat)
+        json_object_set_new(v, "prompt", pr_cli_text_json(b->chat, b->chat_len));
     json_object_set_new(v, "ids", pr_cli_ids_json(all, n_prompt + n_new));
     json_object_set_new(v, "text", pr_cli_text_json(r->text, r->len));
     json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
@@ -237,8 +267,15 @@ static char *unescape(const char *text)
 
 static int check_usage(const options_t *o)
 {
-    if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) != 1)
-        return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids and --prompts");
+    const pr_cli_chat_options_t *chat = &o->chat;
+    if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) + (chat->messages != NULL) != 1)
+        return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids, --prompts and --messages");
+    if (!chat->messages && (chat->continue_final_message || chat->variables || chat->template || chat->now))
+        return pr_cli_usage(&pr_command_generate, "%s goes with --messages",
+                            chat->continue_final_message ? "--continue-final-message"
+                            : chat->variables            ? "--variables"
+                            : chat->template             ? "--template"
+                                                         : "--now");
     if (o->greedy && (o->temperature >= 0 || o->top_p >= 0 || o->seed >= 0))
         return pr_cli_usage(&pr_command_generate,
                             "--greedy draws nothing: --temperature, --top-p and --seed say nothing");

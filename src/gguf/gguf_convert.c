@@ -171,7 +171,10 @@ static void set_tokens(json_t *v, const pr_gguf_tokenizer_t *t)
 static pr_status_t write_json(const char *dir, const char *name, json_t *value, pr_error_t *err)
 {
     char *path = pr_path_join(dir, name), *text = pr_json_text(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    pr_status_t status = pr_file_write(path, text, strlen(text), err);
+    pr_buf_t b = {0};
+    pr_buf_printf(&b, "%s\n", text);
+    pr_status_t status = pr_file_write(path, b.data, b.len, err);
+    pr_buf_free(&b);
     free(path);
     free(text);
     json_decref(value);

@@ -328,10 +328,10 @@ pr_status_t pr_gguf_tokenizer_read(const pr_gguf_t *g, int vocab, int context, p
     PR_GO(check_model(g, err));
     PR_GO(find_pre(g, &pre, err));
     PR_GO(read_tokens(&p, vocab, err));
-    PR_GO(pr_gguf_require(g, KEY "merges", err));
-    PR_GO(pr_gguf_texts(g, KEY "merges", &p.merge, &p.n_merge, err));
     PR_GO(read_ids(&p, vocab, err));
     PR_GO(read_flags(&p, err));
+    PR_GO(pr_gguf_require(g, KEY "merges", err));
+    PR_GO(pr_gguf_texts(g, KEY "merges", &p.merge, &p.n_merge, err));
     PR_GO(make_json(&p, pre, &out->json, err));
     PR_GO(make_config(&p, context, &out->config, err));
     out->bos = p.bos;
