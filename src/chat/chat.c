@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define SCRIPT "chat_template.py"
-enum { PATIENCE = 60 };                // seconds; its own limit of processor time comes long before
+enum { PATIENCE = 60 };               // seconds; its own limit of processor time comes long before
 #define MOST_ANSWER ((size_t)4 << 30) // of all conversations
 
 /* ---- where things are ---- */
@@ -176,7 +176,7 @@ pr_status_t pr_chat_render(const pr_chat_options_t *o, const pr_chat_t *chats, s
         PR_GO(pr_fail(err, PR_ERR_ENV, "%s: not found where the program is installed", SCRIPT));
     PR_GO(make_request(o, chats, n, &request, err));
     while (missing && status == PR_OK && (python = next_python(&path)) != NULL) {
-        char *argv[] = {python, (char *)(uintptr_t)"-I", (char *)(uintptr_t)"-B", script, NULL};
+        char *argv[] = {python, (char *)(uintptr_t) "-I", (char *)(uintptr_t) "-B", script, NULL};
         pr_helped_t h;
         size_t at = 0;
         frame_t f;

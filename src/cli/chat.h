@@ -13,7 +13,7 @@ typedef struct pr_cli_chat_options {
 
 #define PR_CLI_CHAT_ARGS(type, member)                                                                                 \
     PR_ARG("--continue-final-message", BOOL, offsetof(type, member.continue_final_message), NULL,                      \
-           "End within the last message, which the model goes on with."),                                             \
+           "End within the last message, which the model goes on with."),                                              \
         PR_ARG("--variables", STRING, offsetof(type, member.variables), "JSON",                                        \
                "What else the template sees: a JSON object, such as {\"tools\": [...], \"enable_thinking\": false}."), \
         PR_ARG("--template", STRING, offsetof(type, member.template), "NAME",                                          \

@@ -25,10 +25,11 @@ const pr_command_t pr_command_convert = {
     .name = "convert",
     .synopsis = "FILE.gguf --out DIR [--dtype float32|bfloat16|float16]",
     .summary = "Make a Hugging Face model directory of a GGUF file (llama.cpp), for this program and others.",
-    .help = "Models of the families llama, qwen2 and qwen3 with tensors of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
-            "Q4_K, Q5_K and Q6_K, their byte-level BPE tokenizers and their chat templates. Other types and families, "
-            "SentencePiece tokenizers, and keys or tensors that would change what the model computes, are refused by "
-            "name. Nothing is left behind where something went wrong.",
+    .help =
+        "Models of the families llama, qwen2 and qwen3 with tensors of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
+        "Q4_K, Q5_K and Q6_K, their byte-level BPE tokenizers and their chat templates. Other types and families, "
+        "SentencePiece tokenizers, and keys or tensors that would change what the model computes, are refused by "
+        "name. Nothing is left behind where something went wrong.",
     .args = args,
 };
 

@@ -215,8 +215,8 @@ static pr_status_t take_type(cursor_t *c, pr_gguf_tensor_t *t, pr_error_t *err)
     if (!t->type)
         return bad_tensor(c->g, t, "type", id, pr_gguf_types_read(), err);
     if (t->type->block == 0)
-        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: tensor '%.200s': type: found %s, expected %s", c->g->path,
-                       t->name, t->type->name, pr_gguf_types_read());
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: tensor '%.200s': type: found %s, expected %s", c->g->path, t->name,
+                       t->type->name, pr_gguf_types_read());
     int64_t row = t->shape[t->n_dim - 1], n = row / t->type->block;
     if (row % t->type->block)
         return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': found rows of %lld, expected a multiple of %d for %s",

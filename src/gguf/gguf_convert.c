@@ -228,8 +228,8 @@ static pr_status_t check_target(const char *out, pr_error_t *err)
         free(names[i]);
     free(names);
     if (status == PR_OK && n > 0)
-        status = pr_fail(err, PR_ERR_USAGE, "%s: found %zu files, expected a directory that is not there or empty", out,
-                         n);
+        status =
+            pr_fail(err, PR_ERR_USAGE, "%s: found %zu files, expected a directory that is not there or empty", out, n);
     return status;
 }
 

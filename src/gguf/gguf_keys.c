@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[PR_GGUF_N_KIND] = {"an integer", "an integer", "an integer", "an integer",
-                                                       "an integer", "an integer", "a number",   "a bool",
-                                                       "a text",     "an array",   "an integer", "an integer",
-                                                       "a number"};
+static const char *const kind_names[PR_GGUF_N_KIND] = {
+    "an integer", "an integer", "an integer", "an integer", "an integer", "an integer", "a number",
+    "a bool",     "a text",     "an array",   "an integer", "an integer", "a number"};
 
 static int by_key(const void *a, const void *b)
 {

@@ -88,7 +88,8 @@ static pr_status_t read_sizes(const pr_gguf_t *g, pr_gguf_model_t *m, pr_error_t
         return wrong(g, m, "attention.head_count", m->heads, expected, err);
     PR_TRY(size(g, m, "attention.key_length", given ? 0 : m->width / m->heads, MAX_WIDTH, &m->head_dim, err));
     if (m->head_dim % 2 || (int64_t)m->head_dim * m->heads > MAX_WIDTH)
-        return wrong(g, m, "attention.key_length", m->head_dim, "an even number, and at most 1048576 in all heads", err);
+        return wrong(g, m, "attention.key_length", m->head_dim, "an even number, and at most 1048576 in all heads",
+                     err);
     PR_TRY(expect(g, m, "attention.value_length", m->head_dim, err));
     return expect(g, m, "rope.dimension_count", m->head_dim, err);
 }
@@ -100,8 +101,10 @@ static pr_status_t read_vocab(const pr_gguf_t *g, pr_gguf_model_t *m, pr_error_t
     if (!t)
         return pr_fail(err, PR_ERR_FORMAT, "%s: tensor 'token_embd.weight': not there", pr_gguf_path(g));
     if (t->n_dim != 2 || t->shape[0] > MAX_VOCAB)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: tensor 'token_embd.weight': found %d dimensions and %lld rows, "
-                       "expected 2 and at most %d", pr_gguf_path(g), t->n_dim, (long long)t->shape[0], MAX_VOCAB);
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: tensor 'token_embd.weight': found %d dimensions and %lld rows, "
+                       "expected 2 and at most %d",
+                       pr_gguf_path(g), t->n_dim, (long long)t->shape[0], MAX_VOCAB);
     m->vocab = (int)t->shape[0];
     return expect(g, m, "vocab_size", m->vocab, err);
 }
@@ -121,13 +124,28 @@ static pr_status_t read_eps(const pr_gguf_t *g, pr_gguf_model_t *m, pr_error_t *
 
 static pr_status_t check_keys(const pr_gguf_t *g, const pr_gguf_model_t *m, pr_error_t *err)
 {
-    static const char *const known[] = {"block_count", "embedding_length", "feed_forward_length", "context_length",
-                                        "attention.head_count", "attention.head_count_kv", "attention.key_length",
-                                        "attention.value_length", "attention.layer_norm_rms_epsilon", "vocab_size",
-                                        "rope.dimension_count", "rope.freq_base", "rope.scale_linear",
-                                        "rope.scaling.type", "rope.scaling.factor", "rope.scaling.finetuned",
-                                        "rope.scaling.original_context_length", "rope.scaling.attn_factor",
-                                        "expert_count", "expert_used_count", "attention.causal", "tensor_data_layout",
+    static const char *const known[] = {"block_count",
+                                        "embedding_length",
+                                        "feed_forward_length",
+                                        "context_length",
+                                        "attention.head_count",
+                                        "attention.head_count_kv",
+                                        "attention.key_length",
+                                        "attention.value_length",
+                                        "attention.layer_norm_rms_epsilon",
+                                        "vocab_size",
+                                        "rope.dimension_count",
+                                        "rope.freq_base",
+                                        "rope.scale_linear",
+                                        "rope.scaling.type",
+                                        "rope.scaling.factor",
+                                        "rope.scaling.finetuned",
+                                        "rope.scaling.original_context_length",
+                                        "rope.scaling.attn_factor",
+                                        "expert_count",
+                                        "expert_used_count",
+                                        "attention.causal",
+                                        "tensor_data_layout",
                                         "use_parallel_residual"};
     size_t prefix = strlen(m->arch);
     const char *key;
@@ -198,11 +216,11 @@ json_t *pr_gguf_model_config(const pr_gguf_model_t *m)
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         if (is(m->arch, families[i]))
             class = classes[i];
-    json_t *c = json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "architectures", class,
-                          "model_type", m->arch, "vocab_size", m->vocab, "hidden_size", m->width, "intermediate_size",
-                          m->inner, "num_hidden_layers", m->layers, "num_attention_heads", m->heads,
-                          "num_key_value_heads", m->kv_heads, "head_dim", m->head_dim, "max_position_embeddings",
-                          m->context, "hidden_act", "silu");
+    json_t *c =
+        json_pack("{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s}", "architectures", class, "model_type",
+                  m->arch, "vocab_size", m->vocab, "hidden_size", m->width, "intermediate_size", m->inner,
+                  "num_hidden_layers", m->layers, "num_attention_heads", m->heads, "num_key_value_heads", m->kv_heads,
+                  "head_dim", m->head_dim, "max_position_embeddings", m->context, "hidden_act", "silu");
     json_object_set_new(c, "rms_norm_eps", pr_json_real(m->eps));
     json_object_set_new(c, "rope_theta", pr_json_real(m->theta));
     json_object_set_new(c, "rope_scaling", pr_gguf_rope_config(m));

@@ -12,8 +12,9 @@ typedef struct pr_gguf_model {
     int layers, width, inner, heads, kv_heads, head_dim, vocab, context;
     double eps, theta;
     double linear; // rotary positions are divided by this; 1: they are not
-    bool llama3;   // frequencies are scaled as those of Llama 3.1: by factor, from and to wavelengths of original / high and
-                   // original / low
+    bool
+        llama3; // frequencies are scaled as those of Llama 3.1: by factor, from and to wavelengths of original / high and
+                // original / low
     double factor, low, high;
     int original;
     bool tied;           // no language-model head of its own

@@ -106,7 +106,8 @@ static pr_status_t read_factors(const pr_gguf_t *g, pr_gguf_model_t *m, pr_error
     free(factor);
     if (ones < n && (!m->llama3 || m->linear != 1))
         return pr_fail(err, PR_ERR_UNSUPPORTED,
-                       "%s: tensor '" FACTORS "': its factors are not those of Llama 3.1's scaling%s, which is all that "
+                       "%s: tensor '" FACTORS
+                       "': its factors are not those of Llama 3.1's scaling%s, which is all that "
                        "config.json can say",
                        pr_gguf_path(g), m->llama3 ? " alone" : "");
     return PR_OK;

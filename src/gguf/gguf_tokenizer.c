@@ -85,10 +85,13 @@ static pr_status_t read_tokens(parts_t *p, int vocab, pr_error_t *err)
     PR_TRY(pr_gguf_texts(p->g, KEY "tokens", &p->token, &p->n_token, err));
     PR_TRY(pr_gguf_ints(p->g, KEY "token_type", NORMAL, BYTE, &p->type, &p->n_type, err));
     if (p->n_token != (size_t)vocab)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: key '" KEY "tokens': found %zu, but tensor 'token_embd.weight' has %d "
-                       "rows", pr_gguf_path(p->g), p->n_token, vocab);
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: key '" KEY "tokens': found %zu, but tensor 'token_embd.weight' has %d "
+                       "rows",
+                       pr_gguf_path(p->g), p->n_token, vocab);
     if (p->type && p->n_type != p->n_token)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: key '" KEY "token_type': found %zu, expected one for each of %zu tokens",
+        return pr_fail(err, PR_ERR_FORMAT,
+                       "%s: key '" KEY "token_type': found %zu, expected one for each of %zu tokens",
                        pr_gguf_path(p->g), p->n_type, p->n_token);
     for (size_t i = 0; i < p->n_token; i++) {
         json_t *text = plain(&p->token[i]);
@@ -104,9 +107,8 @@ static pr_status_t read_ids(parts_t *p, int vocab, pr_error_t *err)
     struct {
         const char *key;
         int64_t *id;
-    } ids[] = {{KEY "bos_token_id", &p->bos},     {KEY "eos_token_id", &p->eos}, {KEY "eot_token_id", &p->eot},
-               {KEY "eom_token_id", &p->eom},     {KEY "unknown_token_id", &p->unk},
-               {KEY "padding_token_id", &p->pad}};
+    } ids[] = {{KEY "bos_token_id", &p->bos}, {KEY "eos_token_id", &p->eos},     {KEY "eot_token_id", &p->eot},
+               {KEY "eom_token_id", &p->eom}, {KEY "unknown_token_id", &p->unk}, {KEY "padding_token_id", &p->pad}};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         *ids[i].id = -1;
         PR_TRY(pr_gguf_int(p->g, ids[i].key, 0, vocab - 1, ids[i].id, err));
@@ -143,7 +145,8 @@ static pr_status_t make_vocab(const parts_t *p, json_t *vocab, pr_error_t *err)
     for (size_t i = 0; i < p->n_token; i++) {
         const json_t *before = json_object_getn(vocab, p->token[i].data, p->token[i].len);
         if (before)
-            return pr_fail(err, PR_ERR_FORMAT, "%s: key '" KEY "tokens'[%zu]: found '%.*s', which is the token %lld too",
+            return pr_fail(err, PR_ERR_FORMAT,
+                           "%s: key '" KEY "tokens'[%zu]: found '%.*s', which is the token %lld too",
                            pr_gguf_path(p->g), i, p->token[i].len < 100 ? (int)p->token[i].len : 100, p->token[i].data,
                            (long long)json_integer_value(before));
         json_object_setn_new(vocab, p->token[i].data, p->token[i].len, json_integer((json_int_t)i));
@@ -160,8 +163,10 @@ static pr_status_t make_merges(const parts_t *p, const json_t *vocab, json_t *me
         const char *blank = len > 1 ? memchr(text + 1, ' ', len - 1) : NULL;
         size_t first = blank ? (size_t)(blank - text) : 0;
         if (!blank || first + 1 == len || memchr(blank + 1, ' ', len - first - 1))
-            return pr_fail(err, PR_ERR_FORMAT, "%s: key '" KEY "merges'[%zu]: found '%.*s', expected two tokens with a "
-                           "blank between", pr_gguf_path(p->g), i, len < 100 ? (int)len : 100, text);
+            return pr_fail(err, PR_ERR_FORMAT,
+                           "%s: key '" KEY "merges'[%zu]: found '%.*s', expected two tokens with a "
+                           "blank between",
+                           pr_gguf_path(p->g), i, len < 100 ? (int)len : 100, text);
         pr_gguf_text_t a = {text, first}, b = {blank + 1, len - first - 1};
         pr_buf_t joined = {0};
         pr_buf_add(&joined, a.data, a.len);
@@ -170,8 +175,10 @@ static pr_status_t make_merges(const parts_t *p, const json_t *vocab, json_t *me
                      json_object_getn(vocab, joined.data, joined.len);
         pr_buf_free(&joined);
         if (!known)
-            return pr_fail(err, PR_ERR_FORMAT, "%s: key '" KEY "merges'[%zu]: found '%.*s', of which one, or what they "
-                           "make, is no token", pr_gguf_path(p->g), i, len < 100 ? (int)len : 100, text);
+            return pr_fail(err, PR_ERR_FORMAT,
+                           "%s: key '" KEY "merges'[%zu]: found '%.*s', of which one, or what they "
+                           "make, is no token",
+                           pr_gguf_path(p->g), i, len < 100 ? (int)len : 100, text);
         json_array_append_new(merges, json_pack("[o, o]", plain(&a), plain(&b)));
     }
     return PR_OK;
@@ -249,9 +256,10 @@ static pr_status_t make_json(const parts_t *p, const pre_t *pre, json_t **out, p
         json_decref(merges);
         return status;
     }
-    json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout",
-                              "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0,
-                              "byte_fallback", 0, "ignore_merges", pre->ignore_merges, "vocab", vocab, "merges", merges);
+    json_t *model =
+        json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
+                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges",
+                  pre->ignore_merges, "vocab", vocab, "merges", merges);
     json_t *normalizer = pre->nfc ? json_pack("{s:s}", "type", "NFC") : json_null();
     *out = json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:o}", "version", "1.0", "truncation", "padding",
                      "added_tokens", added_tokens(p), "normalizer", normalizer, "pre_tokenizer", pre_tokenizer(pre),
@@ -273,8 +281,8 @@ static pr_status_t read_templates(const pr_gguf_t *g, json_t **out, pr_error_t *
             continue;
         status = pr_gguf_string(g, key, &text, err);
         if (status == PR_OK)
-            json_array_append_new(list, json_pack("{s:s, s:s}", "name", key[prefix] ? key + prefix + 1 : "default",
-                                                  "template", text));
+            json_array_append_new(
+                list, json_pack("{s:s, s:s}", "name", key[prefix] ? key + prefix + 1 : "default", "template", text));
     }
     *out = list;
     if (status == PR_OK && json_array_size(list) == 1 && pr_gguf_has(g, TEMPLATE)) {

@@ -41,8 +41,8 @@ static void check_values(const char *name, const float *got, const char *hex, si
     }
     for (size_t i = 0; i < n; i++) {
         bool same = memcmp(&got[i], &want[i], sizeof *want) == 0;
-        ck_assert_msg(same || fabsf(got[i] - want[i]) <= 1e-6f * largest, "%s: number %zu: %.9g, expected %.9g", name, i,
-                      (double)got[i], (double)want[i]);
+        ck_assert_msg(same || fabsf(got[i] - want[i]) <= 1e-6f * largest, "%s: number %zu: %.9g, expected %.9g", name,
+                      i, (double)got[i], (double)want[i]);
     }
     free(want);
 }
