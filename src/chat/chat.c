@@ -73,16 +73,18 @@ static pr_status_t make_request(const pr_chat_options_t *o, const pr_chat_t *cha
             json_array_append_new(list, json_pack("{s:o}", "text", text));
     }
     json_t *dir = json_string(o->dir), *variables = text_or_null(o->variables), *name = text_or_null(o->template),
-           *now = text_or_null(o->now);
-    if (status == PR_OK && (!dir || !variables || !name || !now))
-        status = pr_fail(err, PR_ERR_USAGE, "%s: found bytes that are no text, expected UTF-8",
+           *now = text_or_null(o->now), *system = text_or_null(o->system);
+    if (status == PR_OK && (!dir || !variables || !name || !now || !system))
+        status = pr_fail(err, PR_ERR_USAGE, "%s%s: found bytes that are no text, expected UTF-8", dir ? o->prefix : "",
                          !dir         ? o->dir
-                         : !variables ? "--variables"
-                         : !name      ? "--template"
-                                      : "--now");
+                         : !variables ? "variables"
+                         : !name      ? "template"
+                         : !now       ? "now"
+                                      : "system");
     if (status == PR_OK) {
-        json_t *request = json_pack("{s:O, s:O, s:O, s:O, s:b, s:b, s:O}", "dir", dir, "variables", variables,
-                                    "template", name, "now", now, "add_generation_prompt", o->add_generation_prompt,
+        json_t *request = json_pack("{s:O, s:O, s:O, s:O, s:O, s:b, s:i, s:b, s:b, s:O}", "dir", dir, "variables",
+                                    variables, "template", name, "system", system, "now", now, "clock", !o->no_clock,
+                                    "seconds", PR_CHAT_SECONDS, "add_generation_prompt", o->add_generation_prompt,
                                     "continue_final_message", o->continue_final_message, "conversations", list);
         *out = pr_json_text(request, JSON_COMPACT);
         json_decref(request);
@@ -91,6 +93,7 @@ static pr_status_t make_request(const pr_chat_options_t *o, const pr_chat_t *cha
     json_decref(variables);
     json_decref(name);
     json_decref(now);
+    json_decref(system);
     json_decref(list);
     return status;
 }
@@ -119,12 +122,12 @@ static bool next_frame(const pr_buf_t *b, size_t *at, frame_t *f)
     return true;
 }
 
-static pr_status_t refused(const frame_t *f, const char *where, pr_error_t *err)
+static pr_status_t refused(const pr_chat_options_t *o, const frame_t *f, const char *where, pr_error_t *err)
 {
     bool usage = strcmp(f->kind, "usage") == 0;
     int len = f->len < 900 ? (int)f->len : 900;
-    return pr_fail(err, usage ? PR_ERR_USAGE : PR_ERR_FORMAT, "%s%s%.*s", usage ? "" : where, usage ? "" : ": ", len,
-                   f->text);
+    return pr_fail(err, usage ? PR_ERR_USAGE : PR_ERR_FORMAT, "%s%s%.*s", usage ? o->prefix : where, usage ? "" : ": ",
+                   len, f->text);
 }
 
 /* It ended before it had answered. */
@@ -132,8 +135,8 @@ static pr_status_t broken(const pr_chat_options_t *o, const pr_helped_t *h, cons
                           pr_error_t *err)
 {
     if (h->signal == SIGXCPU || h->late)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: %s: its chat template takes more than %s", where, o->dir,
-                       h->late ? "a minute" : "5 s of processor time");
+        return pr_fail(err, PR_ERR_FORMAT, "%s: %s: its chat template takes more than %d s%s", where, o->dir,
+                       h->late ? PATIENCE : PR_CHAT_SECONDS, h->late ? "" : " of processor time");
     if (h->out.len > MOST_ANSWER)
         return pr_fail(err, PR_ERR_FORMAT, "%s: %s: its chat template makes more than 4 GiB of text", where, o->dir);
     if (h->signal)
@@ -153,7 +156,7 @@ static pr_status_t take_answer(const pr_chat_options_t *o, const pr_chat_t *chat
         if (!next_frame(&h->out, &at, &f))
             status = broken(o, h, python, chats[done].where, err);
         else if (strcmp(f.kind, "ok") != 0)
-            status = refused(&f, chats[done].where, err);
+            status = refused(o, &f, chats[done].where, err);
         if (status != PR_OK)
             break;
         text[done] = pr_alloc(f.len + 1, 1);

@@ -18,8 +18,13 @@ typedef struct pr_chat_options {
     bool add_generation_prompt, continue_final_message;
     const char *variables; // JSON of an object; NULL: none
     const char *template;  // which of several; NULL: as the model says
-    const char *now;       // what strftime_now() tells, 2026-03-14T09:26:53; NULL: the clock
+    const char *system;    // a message of role system that comes first where there is none; NULL: none
+    const char *now;       // what strftime_now() tells, 2026-03-14T09:26:53; NULL: the clock, or an error with no_clock
+    bool no_clock;
+    const char *prefix; // of options in messages: "--", or "chat." of a configuration
 } pr_chat_options_t;
+
+enum { PR_CHAT_SECONDS = 5 }; // of processor time that a conversation may take
 
 /* A conversation: JSON of an array of messages, or of an object that has it as "messages". */
 typedef struct pr_chat {

@@ -3,10 +3,10 @@
 """Renders conversations by a model's chat template, as Hugging Face's transformers library does.
 
 Started by paretorank (src/chat/chat.c), which hands it one JSON object on standard input:
-  {"dir", "template", "variables", "now", "add_generation_prompt", "continue_final_message",
-   "conversations": [{"where", "text"}]}
-text is the JSON of the messages, variables that of an object, as they were found; a name, a time or variables that were
-not given are null. For each conversation it answers "KIND LENGTH", a line's end, so many bytes of UTF-8, and a line's
+  {"dir", "template", "variables", "system", "now", "clock", "add_generation_prompt", "continue_final_message", "seconds",
+   "conversations": [{"text"}]}
+text is the JSON of the messages, variables that of an object, as they were found; what was not given is null. clock says
+whether a template may be told the time where now is null, seconds how long it may take for a conversation. For each conversation it answers "KIND LENGTH", a line's end, so many bytes of UTF-8, and a line's
 end; KIND is ok, or says what the text that follows is an error of: raise, template, input, usage or missing. It ends with
 the first error.
 
@@ -23,7 +23,6 @@ import sys
 import time
 
 MEMORY = 1 << 30  # bytes of address space
-SECONDS = 5  # of processor time for a conversation
 MOST_TEXT = 16 << 20  # characters of a rendered text
 MARKER = "CONTINUE_FINAL_MESSAGE_TAG "
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -35,6 +34,10 @@ CLASS_TOKENS = {
     "GemmaTokenizer": {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>",
                        "mask_token": "<mask>"},
 }
+
+
+class NoTime(Exception):
+    pass
 
 
 class Refused(Exception):
@@ -57,8 +60,8 @@ def limit(which, most):
     resource.setrlimit(which, (most, hard))
 
 
-def limit_time():
-    limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + SECONDS)
+def limit_time(seconds):
+    limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + seconds)
 
 
 # ---- the model's directory ----
@@ -113,13 +116,13 @@ def find_templates(folder, config):
 def choose(found, name, tools):
     if name is not None:
         if name not in found:
-            raise Refused("usage", f"--template: found '{name}', the model has {', '.join(sorted(found))}")
+            raise Refused("usage", f"template: found '{name}', the model has {', '.join(sorted(found))}")
         return found[name]
     if len(found) > 1 and tools is not None and "tool_use" in found:
         return found["tool_use"]
     if "default" in found:
         return found["default"]
-    raise Refused("usage", f"expected --template, as the model has {', '.join(sorted(found))} and none named default")
+    raise Refused("usage", f"template: expected one of {', '.join(sorted(found))}, as none is named default")
 
 
 def token_text(value):
@@ -152,7 +155,7 @@ def special_tokens(folder, config):
 # ---- Jinja2 ----
 
 
-def make_environment(jinja2, now):
+def make_environment(jinja2, now, clock):
     from jinja2.ext import Extension, loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -204,6 +207,8 @@ def make_environment(jinja2, now):
         return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     def strftime_now(format):
+        if now is None and not clock:
+            raise NoTime
         return (now or datetime.datetime.now()).strftime(format)
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
@@ -260,26 +265,28 @@ def clean(message):
     return message
 
 
-def read_messages(text):
+def read_messages(text, system):
     messages = parse(text, "input", "")
     if isinstance(messages, dict):
         messages = messages.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(m, dict) for m in messages):
         raise Refused("input", "expected an array of at least one message, each an object")
+    if system is not None and messages[0].get("role") != "system":
+        messages = [{"role": "system", "content": system}] + messages
     return [clean(m) for m in messages]
 
 
 def read_variables(text):
-    variables = parse(text, "usage", "--variables: ") if text is not None else {}
+    variables = parse(text, "usage", "variables: ") if text is not None else {}
     if not isinstance(variables, dict):
-        raise Refused("usage", "--variables: expected an object")
+        raise Refused("usage", "variables: expected an object")
     for name in ("messages", "add_generation_prompt", "continue_final_message", "chat_template"):
         if name in variables:
-            raise Refused("usage", f"--variables: found '{name}', which has an option of its own")
+            raise Refused("usage", f"variables: found '{name}', which has an option of its own")
     for name in ("tools", "documents"):
         value = variables.get(name)
         if value is not None and (not isinstance(value, list) or not all(isinstance(v, dict) for v in value)):
-            raise Refused("usage", f"--variables: key '{name}': expected an array of objects")
+            raise Refused("usage", f"variables: key '{name}': expected an array of objects")
     return variables
 
 
@@ -310,7 +317,7 @@ def cut(text, last):
 
 def render(request, conversation, compiled, Raised):
     where, text, template, variables = compiled
-    messages = copy.deepcopy(read_messages(conversation["text"]))
+    messages = copy.deepcopy(read_messages(conversation["text"], request["system"]))
     last = None
     try:
         if request["continue_final_message"]:
@@ -323,6 +330,8 @@ def render(request, conversation, compiled, Raised):
         raise Refused(e.kind, f"{where}: {e}" if e.kind == "template" else str(e)) from None
     except Raised as e:
         raise Refused("raise", f"{where}: the template says: {e}") from None
+    except NoTime:
+        raise Refused("usage", f"now: missing, and the template asks for the time ({where})") from None
     except Exception as e:
         raise Refused("template", say(where, e)) from None
     try:
@@ -338,17 +347,17 @@ def prepare(request, jinja2):
         try:
             now = datetime.datetime.strptime(request["now"], "%Y-%m-%dT%H:%M:%S")
         except ValueError:
-            raise Refused("usage", f"--now: found '{request['now']}', expected a time such as 2026-03-14T09:26:53") from None
+            raise Refused("usage", f"now: found '{request['now']}', expected a time such as 2026-03-14T09:26:53") from None
     if request["add_generation_prompt"] and request["continue_final_message"]:
-        raise Refused("usage", "--continue-final-message: found beside --add-generation-prompt, which begins another message")
+        raise Refused("usage", "continue-final-message: found beside add-generation-prompt, which begins another message")
     given = read_variables(request["variables"])
     path = os.path.join(request["dir"], "tokenizer_config.json")
     config = read_json(path) if os.path.exists(path) else {}
     where, text = choose(find_templates(request["dir"], config), request["template"], given.get("tools"))
     variables = dict({"tools": None, "documents": None}, **special_tokens(request["dir"], config))
     variables.update(given)
-    environment, Raised = make_environment(jinja2, now)
-    limit_time()
+    environment, Raised = make_environment(jinja2, now, request["clock"])
+    limit_time(request["seconds"])
     try:
         return (where, text, environment.from_string(text), variables), Raised
     except Exception as e:
@@ -369,7 +378,7 @@ def main():
     try:
         compiled, Raised = prepare(request, jinja2)
         for conversation in request["conversations"]:
-            limit_time()
+            limit_time(request["seconds"])
             answer("ok", render(request, conversation, compiled, Raised))
     except Refused as e:
         answer(e.kind, str(e))

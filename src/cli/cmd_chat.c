@@ -47,7 +47,9 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     int32_t *ids = NULL;
     size_t len, n;
     pr_status_t status;
-    PR_GO(pr_cli_chat_text(o->dir, &o->chat, o->add_generation_prompt, &text, &len, err));
+    pr_prompt_chat_t chat = pr_cli_chat(o->dir, &o->chat, NULL);
+    chat.add_generation_prompt = o->add_generation_prompt; // and beside the other it is refused
+    PR_GO(pr_cli_chat_text(&chat, o->chat.messages, &text, &len, err));
     if (!o->json) {
         fwrite(text, 1, len, stdout);
         goto done;

@@ -30,7 +30,7 @@ static const pr_option_t args[] = {
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The prompt as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
     PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
-           "Many prompts: a JSON object with \"prompt\" (and \"id\") per line. Decoded together."),
+           "Many prompts: a JSON object with \"prompt\" or \"messages\" (and \"id\") per line. Decoded together."),
     PR_ARG("--messages", STRING, offsetof(options_t, chat.messages), "FILE.json",
            "A conversation as the prompt: a JSON array of messages, rendered by the model's chat template (see "
            "paretorank chat) with what begins an answer, or with --continue-final-message to be gone on with."),
@@ -76,12 +76,10 @@ typedef struct batch {
     size_t chat_len;
 } batch_t;
 
-static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
-                             pr_error_t *err)
+/* ids [n] are taken over. */
+static pr_status_t batch_put(batch_t *b, int32_t *ids, size_t n, pr_error_t *err)
 {
-    int32_t *ids;
-    size_t n, at = (size_t)b->start[b->n];
-    PR_TRY(pr_cli_engine_ids(e, given, text, &ids, &n, err));
+    size_t at = (size_t)b->start[b->n];
     if (n > (size_t)INT_MAX - at) {
         free(ids);
         return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
@@ -93,36 +91,52 @@ static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, c
     return PR_OK;
 }
 
-/* The template brings the special tokens, so that the tokenizer adds none. */
-static pr_status_t batch_chat(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
+                             pr_error_t *err)
 {
-    const char *dir = e->sweep ? e->sweep->model : o->engine.model;
     int32_t *ids;
     size_t n;
-    PR_TRY(pr_cli_chat_text(dir, &o->chat, !o->chat.continue_final_message, &b->chat, &b->chat_len, err));
-    PR_TRY(pr_tokenizer_encode(e->tokenizer, b->chat, b->chat_len, false, &ids, &n, err));
-    if (n > INT_MAX) {
-        free(ids);
-        return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
-    }
-    pr_ints_t given = {.item = ids, .n = (int)n};
-    pr_status_t status = batch_add(e, &given, NULL, b, err);
-    free(ids);
-    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s", o->chat.messages);
+    PR_TRY(pr_cli_engine_ids(e, given, text, &ids, &n, err));
+    return batch_put(b, ids, n, err);
+}
+
+static pr_status_t batch_rendered(const pr_cli_engine_t *e, const char *text, size_t len, batch_t *b, pr_error_t *err)
+{
+    int32_t *ids;
+    size_t n;
+    PR_TRY(pr_cli_engine_chat_ids(e, text, len, &ids, &n, err));
+    return batch_put(b, ids, n, err);
+}
+
+static pr_status_t batch_one(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+{
+    if (o->chat.messages && batch_rendered(e, b->chat, b->chat_len, b, err) != PR_OK)
+        return pr_fail_in(err, "%s", o->chat.messages);
+    if (!o->chat.messages && batch_add(e, &o->ids, o->prompt, b, err) != PR_OK)
+        return pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids");
+    return PR_OK;
 }
 
 static pr_status_t batch_make(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
 {
+    pr_prompt_chat_t chat = pr_cli_chat(o->engine.model, &o->chat, e->sweep);
     if (o->prompts)
-        PR_TRY(pr_prompts_load(o->prompts, &b->file, err));
+        PR_TRY(pr_prompts_load_chat(o->prompts, &chat, &b->file, err));
+    else if (o->chat.messages)
+        PR_TRY(pr_cli_chat_text(&chat, o->chat.messages, &b->chat, &b->chat_len, err));
+    if (b->file && !b->file->chat && pr_cli_chat_given(&o->chat))
+        return pr_fail(err, PR_ERR_USAGE, "%s goes with messages, which %s does not have", pr_cli_chat_given(&o->chat),
+                       o->prompts);
     int n = b->file ? b->file->n : 1;
     b->start = pr_alloc((size_t)n + 1, sizeof *b->start);
-    if (o->chat.messages)
-        return batch_chat(e, o, b, err);
-    for (int i = 0; i < n; i++)
-        if (batch_add(e, &o->ids, b->file ? b->file->text[i] : o->prompt, b, err) != PR_OK)
-            return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1)
-                           : pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids");
+    if (!b->file)
+        return batch_one(e, o, b, err);
+    for (int i = 0; i < n; i++) {
+        const char *text = b->file->text[i];
+        if ((b->file->chat ? batch_rendered(e, text, strlen(text), b, err) : batch_add(e, &o->ids, text, b, err)) !=
+            PR_OK)
+            return pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1);
+    }
     return PR_OK;
 }
 
@@ -270,12 +284,8 @@ static int check_usage(const options_t *o)
     const pr_cli_chat_options_t *chat = &o->chat;
     if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) + (chat->messages != NULL) != 1)
         return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids, --prompts and --messages");
-    if (!chat->messages && (chat->continue_final_message || chat->variables || chat->template || chat->now))
-        return pr_cli_usage(&pr_command_generate, "%s goes with --messages",
-                            chat->continue_final_message ? "--continue-final-message"
-                            : chat->variables            ? "--variables"
-                            : chat->template             ? "--template"
-                                                         : "--now");
+    if (!chat->messages && !o->prompts && pr_cli_chat_given(chat))
+        return pr_cli_usage(&pr_command_generate, "%s goes with --messages", pr_cli_chat_given(chat));
     if (o->greedy && (o->temperature >= 0 || o->top_p >= 0 || o->seed >= 0))
         return pr_cli_usage(&pr_command_generate,
                             "--greedy draws nothing: --temperature, --top-p and --seed say nothing");
