@@ -118,10 +118,67 @@ a, b = (json.load(open(f)) for f in sys.argv[1:3])
 assert a["ids"] == b["ids"] and a["text"] == b["text"] and a["prompt"] == sys.argv[3], (a, b)
 P
 echo '[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "well"}]' >"$work/two.json"
+expect 0 "" chat "$work/model" --messages "$hi" --system "Be kind."
+holds "Be kind."
 "$bin" generate "$work/model" --messages "$work/two.json" --continue-final-message --greedy --max-new-tokens 2 --json >"$work/out"
 grep -q 'assistant\\nwell", "ids"' "$work/out" || fail "generate --continue-final-message: $(cat "$work/out")"
 expect 2 "expected one of --prompt, --ids, --prompts and --messages" generate "$work/model" --messages "$hi" --prompt x
 expect 2 "--now goes with --messages" generate "$work/model" --prompt x --now 2026-03-14T09:26:53
+
+# Prompts of a sweep: rank 0 renders them, and they are what jobs and samples.jsonl hold.
+cd "$work"
+cat >sweep.cfg <<'X'
+model = "model"; results = "results/chat";
+prompts = { train = "chats.jsonl"; eval = "chats.jsonl"; };
+chat = { system = "Be brief."; };
+objectives = ( { name = "short"; type = "length_target"; words = 3; } );
+finetune = { steps = 1; prompts_per_step = 2; samples = 2; max_new_tokens = 4; lora = { r = 2; }; };
+evaluate = { max_new_tokens = 4; };
+X
+echo '{"id": "a", "messages": [{"role": "user", "content": "hi"}], "other": 1}' >chats.jsonl
+echo '{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "ho"}]}' >>chats.jsonl
+expect 0 "" plan sweep.cfg --json
+"$bin" run sweep.cfg --quiet >out 2>err || fail "a sweep over conversations: $(tail -3 err)"
+python3 - <<'P' || fail "samples of conversations: $(head -c 600 results/chat/samples.jsonl)"
+import json
+found = {json.loads(l)["prompt"] for l in open("results/chat/samples.jsonl")}
+turn = lambda role, text: f"<|im_start|>{role}\n{text}<|im_end|>\n"
+end = "<|im_start|>assistant\n"
+assert found == {turn("system", "Be brief.") + turn("user", "hi") + end, turn("system", "S") + turn("user", "ho") + end}, found
+P
+# The same texts as plain prompts are other prompts: this tokenizer adds nothing, but another might.
+python3 -c '
+import json
+for l in open("results/chat/samples.jsonl"):
+    print(json.dumps({"prompt": json.loads(l)["prompt"]}))' | sort -u >plain.jsonl
+jobs() { grep -o '"event": *"job_done".*' "$1/journal.jsonl" | grep -o '"job": *"[0-9a-f]*"' | sort; }
+"$bin" run sweep.cfg --quiet --set 'prompts={train="plain.jsonl"; eval="plain.jsonl";}' --set 'results="results/plain"' >out 2>err || fail "plain: $(tail -3 err)"
+[ -n "$(jobs results/chat)" ] && [ "$(jobs results/chat)" != "$(jobs results/plain)" ] || fail "conversations and plain prompts are the same jobs"
+# Spoken to, the sweep speaks as it was evaluated: with its system message.
+point=$("$bin" front results/chat --ids | head -1)
+"$bin" generate results/chat --point "$point" --messages "$hi" --json >out 2>err || fail "generate of a sweep: $(cat err)"
+grep -q 'system\\nBe brief.<|im_end|>' out || fail "generate of a sweep: $(cat out)"
+"$bin" generate results/chat --point "$point" --prompts chats.jsonl --json >out 2>err || fail "generate --prompts: $(cat err)"
+grep -q '"prompt": "<|im_start|>system\\nBe brief.' out && [ "$(wc -l <out)" = 2 ] || fail "generate --prompts: $(cat out)"
+# What is wrong is told with the line.
+echo '{"prompt": "x"}' >>chats.jsonl
+expect 3 "chats.jsonl:3: found a prompt, expected messages, as in the lines before" plan sweep.cfg
+printf '{"messages": [{"role": "user", "content": "hi"}]}\n{"messages": []}\n' >chats.jsonl
+expect 3 "chats.jsonl:2: expected an array of at least one message" plan sweep.cfg
+printf '{"messages": [{"role": "user", "content": "hi"}]}\n' >chats.jsonl
+expect 2 "chat.variables: expected an object" plan sweep.cfg --set 'chat.variables="[1]"'
+expect 2 "chat.template: found 'x', the model has default" plan sweep.cfg --set 'chat.template="x"'
+cp -r model timed
+python3 - timed/tokenizer_config.json <<'P'
+import json, sys
+c = json.load(open(sys.argv[1]))
+c["chat_template"] = "{{ strftime_now('%d') }}{% for m in messages %}{{ m.content }}{{ raise_exception('not ' + m.content) if m.content == 'ho' }}{% endfor %}"
+json.dump(c, open(sys.argv[1], "w"))
+P
+expect 2 "chat.now: missing, and the template asks for the time" plan sweep.cfg --set 'model="timed"'
+expect 0 "" plan sweep.cfg --json --set 'model="timed"' --set 'chat.now="2026-03-14T09:26:53"'
+printf '{"messages": [{"role": "user", "content": "ho"}]}\n' >>chats.jsonl
+expect 3 "chats.jsonl:2: $work/timed/tokenizer_config.json: key 'chat_template': the template says: not ho" plan sweep.cfg --set 'model="timed"' --set 'chat.now="2026-03-14T09:26:53"'
 
 # Without Python, or with one that has no Jinja2, one line names the package; nothing else needs them. Another python3 of
 # the PATH that has it is taken.
