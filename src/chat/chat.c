@@ -152,7 +152,7 @@ static pr_status_t take_answer(const pr_chat_options_t *o, const pr_chat_t *chat
     size_t at = 0, done = 0;
     pr_status_t status = PR_OK;
     for (; done < n && status == PR_OK; done++) {
-        frame_t f;
+        frame_t f = {.text = ""};
         if (!next_frame(&h->out, &at, &f))
             status = broken(o, h, python, chats[done].where, err);
         else if (strcmp(f.kind, "ok") != 0)
@@ -182,7 +182,7 @@ pr_status_t pr_chat_render(const pr_chat_options_t *o, const pr_chat_t *chats, s
         char *argv[] = {python, (char *)(uintptr_t) "-I", (char *)(uintptr_t) "-B", script, NULL};
         pr_helped_t h;
         size_t at = 0;
-        frame_t f;
+        frame_t f = {.text = ""};
         status = pr_helper_run(argv, request, strlen(request), PATIENCE, MOST_ANSWER, &h, err);
         missing = status == PR_OK && next_frame(&h.out, &at, &f) && strcmp(f.kind, "missing") == 0;
         if (status == PR_OK && !missing)

@@ -26,14 +26,31 @@ MEMORY = 1 << 30  # bytes of address space
 MOST_TEXT = 16 << 20  # characters of a rendered text
 MARKER = "CONTINUE_FINAL_MESSAGE_TAG "
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-# What tokenizers of these classes have where tokenizer_config.json does not say.
+# What tokenizers of these classes have where tokenizer_config.json does not say; and the class, where it says none, by
+# the model_type of config.json, which goes before it in some families. As transformers 5.24 has it.
 CLASS_TOKENS = {
     "GPT2Tokenizer": {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"},
-    "LlamaTokenizer": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
-    "Qwen2Tokenizer": {"eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>", "unk_token": "<|endoftext|>"},
+    "GPTNeoXTokenizer": {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>",
+                         "pad_token": "<|padding|>"},
+    "Qwen2Tokenizer": {"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>"},
     "GemmaTokenizer": {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>",
                        "mask_token": "<mask>"},
+    "CohereTokenizer": {"bos_token": "<BOS_TOKEN>", "eos_token": "<|END_OF_TURN_TOKEN|>", "unk_token": "<UNK>",
+                        "sep_token": "<SEP>", "pad_token": "<PAD>", "cls_token": "<CLS>", "mask_token": "<MASK_TOKEN>"},
+    "CodeLlamaTokenizer": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "prefix_token": "\u2581<PRE>",
+                           "middle_token": "\u2581<MID>", "suffix_token": "\u2581<SUF>", "eot_token": "\u2581<EOT>",
+                           "fill_token": "<FILL_ME>"},
 }
+MODEL_CLASS = {
+    "GPT2Tokenizer": "gpt2 opt phi starcoder2 gpt_neo gptj codegen",
+    "GPTNeoXTokenizer": "gpt_neox olmo olmoe mpt",
+    "Qwen2Tokenizer": "qwen2 qwen2_moe qwen3 qwen3_moe qwen3_next",
+    "GemmaTokenizer": "gemma gemma2 gemma3 gemma3_text",
+    "CohereTokenizer": "cohere cohere2",
+}
+MODEL_CLASS = {model: name for name, models in MODEL_CLASS.items() for model in models.split()}
+NO_CLASS = frozenset("mistral mixtral ministral phi3 phimoe olmo2 olmo3 olmo_hybrid granite granitemoe stablelm nemotron "
+                     "jamba persimmon glm glm4 ernie4_5 internlm3".split())
 
 
 class NoTime(Exception):
@@ -132,23 +149,34 @@ def token_text(value):
     return value if isinstance(value, str) else None
 
 
+def class_tokens(folder, config):
+    path = os.path.join(folder, "config.json")
+    model = read_json(path).get("model_type") if os.path.exists(path) else None
+    name = config.get("tokenizer_class")
+    if model in NO_CLASS:
+        return {}
+    if model == "qwen2" or name is None:
+        name = MODEL_CLASS.get(model) if isinstance(model, str) else None
+    name = name[: -len("Fast")] if isinstance(name, str) and name.endswith("Fast") else name
+    return dict(CLASS_TOKENS.get(name, {})) if isinstance(name, str) else {}
+
+
 def special_tokens(folder, config):
     """what a template sees of tokenizer_config.json and, for files of older versions, special_tokens_map.json"""
-    config = dict(config)
-    extra = config.get("extra_special_tokens")
-    own = {k: v for k, v in config.items() if k not in NAMED and k.endswith("_token") and isinstance(v, str)}
-    own.update(extra if isinstance(extra, dict) else {})
+    config, old = dict(config), {}
     path = os.path.join(folder, "special_tokens_map.json")
     if "added_tokens_decoder" not in config and os.path.exists(path):
         old = read_json(path)
-        config.update({k: v for k, v in old.items() if k in NAMED})
-        extra = old.get("extra_special_tokens")
-        own.update(extra if isinstance(extra, dict) else {})
-    name = config.get("tokenizer_class")
-    name = name[: -len("Fast")] if isinstance(name, str) and name.endswith("Fast") else name
-    tokens = dict(CLASS_TOKENS.get(name, {})) if isinstance(name, str) else {}
+    config.update({k: v for k, v in old.items() if k in NAMED})
+    tokens = class_tokens(folder, config)
     tokens.update({k: config[k] for k in NAMED if k in config})
-    tokens.update(own)
+    # Names of the model's own: objects stand behind the older file, texts before it, and a dictionary of them before all.
+    for source, kind in ((config, dict), (old, object), (config, str)):
+        tokens.update({k: v for k, v in source.items() if k not in NAMED and k.endswith("_token")
+                       and isinstance(v, kind) and token_text(v) is not None})
+    for source in (config, old):
+        extra = source.get("extra_special_tokens")
+        tokens.update(extra if isinstance(extra, dict) else {})
     return {k: token_text(v) for k, v in tokens.items() if token_text(v) is not None}
 
 
@@ -259,9 +287,7 @@ def clean(message):
     message = {k: v for k, v in message.items() if v is not None}
     for key in ("reasoning_content", "thinking", "reasoning"):
         if key in message:
-            message["reasoning_content"] = message[key]
-            message.setdefault("thinking", message[key])
-            break
+            return {"thinking": message[key], **message, "reasoning_content": message[key]}
     return message
 
 

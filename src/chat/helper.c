@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* A file in memory that holds these bytes, to be read from the start. -1 with errno set. */
 static int memory_file(const char *name, const void *bytes, size_t len)
 {
