@@ -10,7 +10,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT) # paretorank_0.1.0_amd64.deb
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS openmpi-bin) # mpirun
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS openssh-client) # which starts ranks on other machines
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "openssh-client, python3-jinja2") # to start ranks on other machines; for chat templates
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3, gnuplot-nox")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
     "One configuration file, one mpirun, one results directory: ParetoRank fine-tunes a LoRA expert per objective by

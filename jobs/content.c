@@ -128,19 +128,22 @@ const char *pr_content_model(const pr_content_t *c, const char **hash)
 
 /* ---- prompts ---- */
 
-void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, int n, char *const *text,
+void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, int n, char *const *text, bool chat,
                             char hash[PR_HASH_HEX])
 {
     json_t *texts = json_array(), *all = json_object_get(c->value, "prompts");
     for (int i = 0; i < n; i++)
         json_array_append_new(texts, json_string(text[i]));
-    pr_json_hash(texts, hash);
+    json_t *rendered = chat ? json_pack("{s:O}", "chat", texts) : json_incref(texts);
+    pr_json_hash(rendered, hash);
+    json_decref(rendered);
     json_t *known = json_object_get(all, hash);
     if (known && json_integer_value(json_object_get(known, "new_tokens")) >= new_tokens)
         json_decref(texts);
     else
-        json_object_set_new(all, hash,
-                            json_pack("{s:s, s:i, s:o}", "file", file, "new_tokens", new_tokens, "texts", texts));
+        json_object_set_new(
+            all, hash,
+            json_pack("{s:s, s:i, s:b, s:o}", "file", file, "new_tokens", new_tokens, "chat", chat, "texts", texts));
 }
 
 const json_t *pr_content_all_prompts(const pr_content_t *c)

@@ -43,11 +43,11 @@ const json_t *pr_content_all_adapters(const pr_content_t *c);
 /* The path of the model that all jobs share, or NULL. */
 const char *pr_content_model(const pr_content_t *c, const char **hash);
 
-/* A list of prompts [n], identified by its texts alone: file is for messages, new_tokens must fit after each. *hash is
- * set. */
-void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, int n, char *const *text,
+/* A list of prompts [n], identified by its texts alone, and by whether they are rendered conversations, to which a
+ * tokenizer adds no special tokens: file is for messages, new_tokens must fit after each. *hash is set. */
+void pr_content_add_prompts(pr_content_t *c, const char *file, int new_tokens, int n, char *const *text, bool chat,
                             char hash[PR_HASH_HEX]);
-/* Hash -> {"file", "new_tokens", "texts"} of all lists. Borrowed. */
+/* Hash -> {"file", "new_tokens", "chat", "texts"} of all lists. Borrowed. */
 const json_t *pr_content_all_prompts(const pr_content_t *c);
 
 /* An objective: how it is opened (its name, type, resolved options and the directory that they are relative to) under

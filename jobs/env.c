@@ -110,7 +110,8 @@ static pr_status_t load_prompts(pr_job_env_t *env, const char *hash, const json_
                            .reader = {.tokenizer = env->tokenizer,
                                       .model = &env->model->config,
                                       .file = json_string_value(json_object_get(entry, "file")),
-                                      .new_tokens = (int)json_integer_value(json_object_get(entry, "new_tokens"))}};
+                                      .new_tokens = (int)json_integer_value(json_object_get(entry, "new_tokens")),
+                                      .chat = json_is_true(json_object_get(entry, "chat"))}};
     snprintf(s->hash, sizeof s->hash, "%s", hash);
     s->text = pr_alloc((size_t)s->n, sizeof *s->text);
     s->start = pr_alloc((size_t)s->n + 1, sizeof *s->start);

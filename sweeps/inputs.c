@@ -384,14 +384,32 @@ static pr_status_t read_init(pr_inputs_t *in, pr_error_t *err)
     return PR_OK;
 }
 
+pr_prompt_chat_t pr_sweep_chat(const pr_config_t *c)
+{
+    return (pr_prompt_chat_t){.dir = c->model,
+                              .add_generation_prompt = c->chat.add_generation_prompt,
+                              .variables = c->chat.variables,
+                              .template = c->chat.template,
+                              .system = c->chat.system,
+                              .now = c->chat.now,
+                              .no_clock = true,
+                              .prefix = "chat."};
+}
+
+const json_t *pr_inputs_eval_texts(const pr_inputs_t *in)
+{
+    return json_object_get(json_object_get(pr_content_all_prompts(in->content), in->eval), "texts");
+}
+
 static pr_status_t read_prompts(pr_inputs_t *in, const char *file, int new_tokens, int *n, char hash[PR_HASH_HEX],
                                 pr_error_t *err)
 {
     pr_prompts_t *p = NULL;
     if (in->sketched)
         return hash_of(in, NULL, file, hash, err);
-    PR_TRY(pr_prompts_load(file, &p, err));
-    pr_content_add_prompts(in->content, file, new_tokens, p->n, p->text, hash);
+    pr_prompt_chat_t chat = pr_sweep_chat(in->config);
+    PR_TRY(pr_prompts_load_chat(file, &chat, &p, err));
+    pr_content_add_prompts(in->content, file, new_tokens, p->n, p->text, p->chat, hash);
     if (n)
         *n = p->n;
     pr_prompts_free(&p);

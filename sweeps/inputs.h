@@ -9,6 +9,7 @@
 #include "method/domain.h"
 #include "method/method.h"
 #include "model/adapter.h"
+#include "model/prompts.h"
 
 /* A policy of the configuration: how points become policies. */
 typedef struct pr_sweep_policy {
@@ -66,6 +67,10 @@ pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p
 /* The options of a mix by the configuration: those of the first search that has it, else what the file's keys say.
  * *options is a new reference, resolved. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_sweep_mix_options(const pr_config_t *c, const pr_mix_t *mix, json_t **options, pr_error_t *err);
+/* How conversations among its prompts become texts; borrows from c. */
+pr_prompt_chat_t pr_sweep_chat(const pr_config_t *c);
+/* The texts of the prompts that points are evaluated on, a JSON array. Borrowed. */
+const json_t *pr_inputs_eval_texts(const pr_inputs_t *in);
 /* Does any policy train, other than by adapters that are given? */
 bool pr_sweep_trains(const pr_config_t *c);
 /* The most new tokens that a training of the searches' policies puts after a prompt. */

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "jobs/evaluate.h"
-#include "model/prompts.h"
 #include "pareto/dominance.h"
 #include "report/text.h"
 #include "sweeps/judging_internal.h"
@@ -135,8 +134,7 @@ static void put_sample(pr_buf_t *b, const pr_judging_t *j, const pr_taken_t *t, 
     json_decref(line);
 }
 
-static pr_status_t put_samples(pr_buf_t *b, const pr_judging_t *j, size_t point, const pr_prompts_t *prompts,
-                               pr_error_t *err)
+static pr_status_t put_samples(pr_buf_t *b, const pr_judging_t *j, size_t point, const json_t *prompts, pr_error_t *err)
 {
     const pr_judged_t *d = &j->job[j->n_fit + point];
     size_t n = (size_t)j->in.n_eval, k_n = (size_t)j->c->n_objectives;
@@ -155,8 +153,8 @@ static pr_status_t put_samples(pr_buf_t *b, const pr_judging_t *j, size_t point,
         PR_GO(
             pr_fail(err, PR_ERR_FORMAT, "%s: found %zu responses, expected %zu", where, json_array_size(responses), n));
     for (size_t i = 0; i < n; i++)
-        put_sample(b, j, &j->taken[point], prompts->text[i], json_array_get(responses, i), ((const char *)finish)[i],
-                   (const double *)scores + i * k_n);
+        put_sample(b, j, &j->taken[point], json_string_value(json_array_get(prompts, i)), json_array_get(responses, i),
+                   ((const char *)finish)[i], (const double *)scores + i * k_n);
 done:
     json_decref(responses);
     pr_record_clear(&r);
@@ -166,9 +164,9 @@ done:
 
 static pr_status_t write_samples(const pr_judging_t *j, const pr_judged_rows_t *rows, pr_error_t *err)
 {
-    pr_prompts_t *prompts = NULL;
+    const json_t *prompts = pr_inputs_eval_texts(&j->in);
     pr_buf_t b = {0};
-    pr_status_t status = pr_prompts_load(j->c->eval_prompts, &prompts, err);
+    pr_status_t status = PR_OK;
     for (size_t i = 0; i < rows->n && status == PR_OK; i++)
         status = put_samples(&b, j, rows->point[i], prompts, err);
     char *path = pr_results_path(j->dir, PR_FILE_SAMPLES);
@@ -176,7 +174,6 @@ static pr_status_t write_samples(const pr_judging_t *j, const pr_judged_rows_t *
         status = pr_file_write(path, b.data, b.len, err);
     free(path);
     pr_buf_free(&b);
-    pr_prompts_free(&prompts);
     return status;
 }
 

@@ -35,6 +35,10 @@ bool pr_json_is_none(const json_t *value);
  * each(). */
 typedef pr_status_t (*pr_json_line_fn)(void *self, const json_t *value, const char *where, pr_error_t *err);
 pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err);
+/* The same with the line's own text too, of which JSON loses some (numbers that are too large, for one). */
+typedef pr_status_t (*pr_json_raw_line_fn)(void *self, const json_t *value, const char *text, size_t len,
+                                           const char *where, pr_error_t *err);
+pr_status_t pr_json_raw_lines(const char *path, size_t max, pr_json_raw_line_fn each, void *self, pr_error_t *err);
 /* Writing. JSON has no infinities and no NaN, and jansson answers one with NULL, which json_object_set_new() and
  * json_array_append_new() then drop without a word and json_pack() passes on: so every real number of the product goes
  * through pr_json_real() and every text through pr_json_text(); a test looks for those that do not. */

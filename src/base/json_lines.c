@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pr_status_t take_line(const char *path, int line, const char *text, size_t len, pr_json_line_fn each, void *self,
-                             pr_error_t *err)
+static pr_status_t take_line(const char *path, int line, const char *text, size_t len, pr_json_raw_line_fn each,
+                             void *self, pr_error_t *err)
 {
     pr_buf_t where = {0};
     json_t *value = NULL;
     pr_buf_printf(&where, "%s:%d", path, line);
     pr_status_t status = pr_json_parse(text, len, where.data, &value, err);
     if (status == PR_OK)
-        status = each(self, value, where.data, err);
+        status = each(self, value, text, len, where.data, err);
     json_decref(value);
     pr_buf_free(&where);
     return status;
@@ -29,7 +29,7 @@ static bool is_blank(const char *text, size_t len)
     return true;
 }
 
-pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err)
+pr_status_t pr_json_raw_lines(const char *path, size_t max, pr_json_raw_line_fn each, void *self, pr_error_t *err)
 {
     char *data;
     size_t len;
@@ -45,4 +45,23 @@ pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, vo
     }
     free(data);
     return status;
+}
+
+typedef struct plain {
+    pr_json_line_fn each;
+    void *self;
+} plain_t;
+
+static pr_status_t pass_value(void *self, const json_t *value, const char *text, size_t len, const char *where,
+                              pr_error_t *err)
+{
+    const plain_t *p = self;
+    (void)text;
+    (void)len;
+    return p->each(p->self, value, where, err);
+}
+
+pr_status_t pr_json_lines(const char *path, size_t max, pr_json_line_fn each, void *self, pr_error_t *err)
+{
+    return pr_json_raw_lines(path, max, pass_value, &(plain_t){each, self}, err);
 }

@@ -19,8 +19,10 @@ typedef int (*pr_verb_fn)(int argc, char **argv);
     X(front, "front", false)                                                                                           \
     X(evaluate, "evaluate", true)                                                                                      \
     X(export, "export", false)                                                                                         \
+    X(convert, "convert", false)                                                                                       \
     X(clean, "clean", false)                                                                                           \
     X(tokenize, "tokenize", false)                                                                                     \
+    X(chat, "chat", false)                                                                                             \
     X(generate, "generate", false)                                                                                     \
     X(logits, "logits", false)                                                                                         \
     X(score, "score", false)                                                                                           \

@@ -2,7 +2,7 @@
 /* paretorank generate: continues prompts with a model, or with the policy of experts and weights. */
 #include "base/duration.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/chat.h"
 #include "cli/engine.h"
 #include "learn/response.h"
 #include "model/prompts.h"
@@ -16,6 +16,7 @@ enum { PLAIN_TOKENS = 40 }; // new ones, where nothing says how many
 typedef struct options {
     pr_cli_engine_options_t engine;
     const char *prompt, *prompts;
+    pr_cli_chat_options_t chat;
     pr_ints_t ids;
     bool greedy, ignore_eos, json;
     double temperature, top_p; // negative: not given
@@ -29,7 +30,11 @@ static const pr_option_t args[] = {
     PR_ARG("--prompt", STRING, offsetof(options_t, prompt), "TEXT", "The prompt as text."),
     PR_ARG("--ids", INTS, offsetof(options_t, ids), "1,2,3", "The prompt as token ids."),
     PR_ARG("--prompts", STRING, offsetof(options_t, prompts), "FILE.jsonl",
-           "Many prompts: a JSON object with \"prompt\" (and \"id\") per line. Decoded together."),
+           "Many prompts: a JSON object with \"prompt\" or \"messages\" (and \"id\") per line. Decoded together."),
+    PR_ARG("--messages", STRING, offsetof(options_t, chat.messages), "FILE.json",
+           "A conversation as the prompt: a JSON array of messages, rendered by the model's chat template (see "
+           "paretorank chat) with what begins an answer, or with --continue-final-message to be gone on with."),
+    PR_CLI_CHAT_ARGS(options_t, chat),
     PR_CLI_ENGINE_ARGS(options_t, engine),
     PR_ARG("--greedy", BOOL, offsetof(options_t, greedy), NULL, "Take the likeliest token instead of drawing one."),
     PR_ARG("--temperature", REAL, offsetof(options_t, temperature), "T", "Sampling temperature. Default: 1.",
@@ -53,7 +58,7 @@ static const pr_option_t args[] = {
 
 const pr_command_t pr_command_generate = {
     .name = "generate",
-    .synopsis = "DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl) [options]",
+    .synopsis = "DIR (--prompt TEXT | --ids 1,2,3 | --prompts FILE.jsonl | --messages FILE.json) [options]",
     .summary = "Continue prompts with a model, with the policy that adapters and weights make, or with one of a sweep.",
     .help =
         "With a sweep's results directory it speaks as the sweep evaluates: what is not given of --greedy, "
@@ -67,14 +72,14 @@ typedef struct batch {
     int n, *start; // [n+1]
     int32_t *ids;
     pr_prompts_t *file; // NULL for one prompt
+    char *chat;         // what the messages became; NULL: none were given
+    size_t chat_len;
 } batch_t;
 
-static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
-                             pr_error_t *err)
+/* ids [n] are taken over. */
+static pr_status_t batch_put(batch_t *b, int32_t *ids, size_t n, pr_error_t *err)
 {
-    int32_t *ids;
-    size_t n, at = (size_t)b->start[b->n];
-    PR_TRY(pr_cli_engine_ids(e, given, text, &ids, &n, err));
+    size_t at = (size_t)b->start[b->n];
     if (n > (size_t)INT_MAX - at) {
         free(ids);
         return pr_fail(err, PR_ERR_FORMAT, "more than %d prompt tokens", INT_MAX);
@@ -86,16 +91,52 @@ static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, c
     return PR_OK;
 }
 
+static pr_status_t batch_add(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, batch_t *b,
+                             pr_error_t *err)
+{
+    int32_t *ids;
+    size_t n;
+    PR_TRY(pr_cli_engine_ids(e, given, text, &ids, &n, err));
+    return batch_put(b, ids, n, err);
+}
+
+static pr_status_t batch_rendered(const pr_cli_engine_t *e, const char *text, size_t len, batch_t *b, pr_error_t *err)
+{
+    int32_t *ids;
+    size_t n;
+    PR_TRY(pr_cli_engine_chat_ids(e, text, len, &ids, &n, err));
+    return batch_put(b, ids, n, err);
+}
+
+static pr_status_t batch_one(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
+{
+    if (o->chat.messages && batch_rendered(e, b->chat, b->chat_len, b, err) != PR_OK)
+        return pr_fail_in(err, "%s", o->chat.messages);
+    if (!o->chat.messages && batch_add(e, &o->ids, o->prompt, b, err) != PR_OK)
+        return pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids");
+    return PR_OK;
+}
+
 static pr_status_t batch_make(const pr_cli_engine_t *e, const options_t *o, batch_t *b, pr_error_t *err)
 {
+    pr_prompt_chat_t chat = pr_cli_chat(o->engine.model, &o->chat, e->sweep);
     if (o->prompts)
-        PR_TRY(pr_prompts_load(o->prompts, &b->file, err));
+        PR_TRY(pr_prompts_load_chat(o->prompts, &chat, &b->file, err));
+    else if (o->chat.messages)
+        PR_TRY(pr_cli_chat_text(&chat, o->chat.messages, &b->chat, &b->chat_len, err));
+    if (b->file && !b->file->chat && pr_cli_chat_given(&o->chat))
+        return pr_fail(err, PR_ERR_USAGE, "%s goes with messages, which %s does not have", pr_cli_chat_given(&o->chat),
+                       o->prompts);
     int n = b->file ? b->file->n : 1;
     b->start = pr_alloc((size_t)n + 1, sizeof *b->start);
-    for (int i = 0; i < n; i++)
-        if (batch_add(e, &o->ids, b->file ? b->file->text[i] : o->prompt, b, err) != PR_OK)
-            return b->file ? pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1)
-                           : pr_fail_in(err, "%s", o->prompt ? "--prompt" : "--ids");
+    if (!b->file)
+        return batch_one(e, o, b, err);
+    for (int i = 0; i < n; i++) {
+        const char *text = b->file->text[i];
+        if ((b->file->chat ? batch_rendered(e, text, strlen(text), b, err) : batch_add(e, &o->ids, text, b, err)) !=
+            PR_OK)
+            return pr_fail_in(err, "%s: prompt %d", o->prompts, i + 1);
+    }
     return PR_OK;
 }
 
@@ -103,6 +144,7 @@ static void batch_clear(batch_t *b)
 {
     free(b->start);
     free(b->ids);
+    free(b->chat);
     pr_prompts_free(&b->file);
 }
 
@@ -128,6 +170,8 @@ static void print_object(const batch_t *b, int i, const pr_decoded_t *d, const p
                                                  : pr_cli_text_json(b->file->id[i], strlen(b->file->id[i])));
     if (b->file)
         json_object_set_new(v, "prompt", pr_cli_text_json(b->file->text[i], strlen(b->file->text[i])));
+    if (b->chat)
+        json_object_set_new(v, "prompt", pr_cli_text_json(b->chat, b->chat_len));
     json_object_set_new(v, "ids", pr_cli_ids_json(all, n_prompt + n_new));
     json_object_set_new(v, "text", pr_cli_text_json(r->text, r->len));
     json_object_set_new(v, "finish", json_string(pr_finish_name(d->finish[i])));
@@ -237,8 +281,11 @@ static char *unescape(const char *text)
 
 static int check_usage(const options_t *o)
 {
-    if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) != 1)
-        return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids and --prompts");
+    const pr_cli_chat_options_t *chat = &o->chat;
+    if ((o->prompt != NULL) + (o->prompts != NULL) + (o->ids.n > 0) + (chat->messages != NULL) != 1)
+        return pr_cli_usage(&pr_command_generate, "expected one of --prompt, --ids, --prompts and --messages");
+    if (!chat->messages && !o->prompts && pr_cli_chat_given(chat))
+        return pr_cli_usage(&pr_command_generate, "%s goes with --messages", pr_cli_chat_given(chat));
     if (o->greedy && (o->temperature >= 0 || o->top_p >= 0 || o->seed >= 0))
         return pr_cli_usage(&pr_command_generate,
                             "--greedy draws nothing: --temperature, --top-p and --seed say nothing");

@@ -2,6 +2,7 @@
 #include "cli/engine.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/chat.h"
 #include "config/config.h"
 #include "jobs/artifact.h"
 #include "model/prompts.h"
@@ -99,19 +100,22 @@ static pr_status_t check_gram_prompts(const pr_cli_engine_options_t *o, const pr
 }
 
 // Tokens of a file's prompts, packed. The caller frees start and ids.
-static pr_status_t encode_prompts(const pr_cli_engine_t *e, const char *path, int *n, int **start, int32_t **ids,
-                                  pr_error_t *err)
+static pr_status_t encode_prompts(const pr_cli_engine_t *e, const char *dir, const char *path, int *n, int **start,
+                                  int32_t **ids, pr_error_t *err)
 {
     static const pr_ints_t none = {0};
     pr_prompts_t *p = NULL;
-    PR_TRY(pr_prompts_load(path, &p, err));
+    static const pr_cli_chat_options_t plain = {0};
+    pr_prompt_chat_t chat = pr_cli_chat(dir, &plain, e->sweep);
+    PR_TRY(pr_prompts_load_chat(path, &chat, &p, err));
     pr_status_t status = PR_OK;
     *n = p->n;
     *start = pr_alloc((size_t)p->n + 1, sizeof **start);
     for (int i = 0; i < p->n && status == PR_OK; i++) {
         int32_t *one;
         size_t len, at = (size_t)(*start)[i];
-        status = pr_cli_engine_ids(e, &none, p->text[i], &one, &len, err);
+        status = p->chat ? pr_cli_engine_chat_ids(e, p->text[i], strlen(p->text[i]), &one, &len, err)
+                         : pr_cli_engine_ids(e, &none, p->text[i], &one, &len, err);
         if (status == PR_OK && len > (size_t)INT_MAX - at) {
             free(one);
             status = pr_fail(err, PR_ERR_FORMAT, "too many tokens");
@@ -147,7 +151,7 @@ static pr_status_t make_grams(const pr_cli_engine_options_t *o, const pr_cli_eng
     for (int k = 0; k < e->n_adapter; k++)
         if (e->w[k] != 0)
             pr_gram_groups(e->adapter[k], need);
-    PR_GO(encode_prompts(e, o->gram_prompts, &n, &start, &ids, err));
+    PR_GO(encode_prompts(e, o->model, o->gram_prompts, &n, &start, &ids, err));
     pr_mix_grams_t wish;
     e->policy.mix->grams(e->mix_options, &wish);
     pr_gram_options_t g = {.n_prompt = wish.prompts < n ? wish.prompts : n,
@@ -240,23 +244,15 @@ void pr_cli_engine_close(pr_cli_engine_t *e)
     *e = (pr_cli_engine_t){0};
 }
 
-pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids,
-                              size_t *n, pr_error_t *err)
+/* Frees them where the model does not have them. text: NULL where ids were given. */
+static pr_status_t check_ids(const pr_cli_engine_t *e, const char *text, int32_t **ids, size_t n, pr_error_t *err)
 {
     int vocab = e->model->config.vocab;
-    if (text) {
-        PR_TRY(pr_tokenizer_encode(e->tokenizer, text, strlen(text), true, ids, n, err));
-    } else {
-        *n = (size_t)given->n;
-        *ids = pr_alloc(*n, sizeof **ids);
-        if (*n > 0)
-            memcpy(*ids, given->item, *n * sizeof **ids);
-    }
     pr_status_t status = PR_OK;
-    if (*n == 0 && e->model->config.n_label == 0)
+    if (n == 0 && e->model->config.n_label == 0)
         status = pr_fail(err, PR_ERR_FORMAT, "found %sno token, expected one or more",
                          text && !*text ? "an empty text, of which the tokenizer makes " : "");
-    for (size_t i = 0; i < *n && status == PR_OK; i++)
+    for (size_t i = 0; i < n && status == PR_OK; i++)
         if ((*ids)[i] < 0 || (*ids)[i] >= vocab)
             status = pr_fail(err, PR_ERR_FORMAT, "token %zu: found the id %d, expected 0 to %d, as the model has them",
                              i, (*ids)[i], vocab - 1);
@@ -265,6 +261,27 @@ pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, 
         *ids = NULL;
     }
     return status;
+}
+
+pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids,
+                              size_t *n, pr_error_t *err)
+{
+    if (text) {
+        PR_TRY(pr_tokenizer_encode(e->tokenizer, text, strlen(text), true, ids, n, err));
+    } else {
+        *n = (size_t)given->n;
+        *ids = pr_alloc(*n, sizeof **ids);
+        if (*n > 0)
+            memcpy(*ids, given->item, *n * sizeof **ids);
+    }
+    return check_ids(e, text, ids, *n, err);
+}
+
+pr_status_t pr_cli_engine_chat_ids(const pr_cli_engine_t *e, const char *text, size_t len, int32_t **ids, size_t *n,
+                                   pr_error_t *err)
+{
+    PR_TRY(pr_tokenizer_encode(e->tokenizer, text, len, false, ids, n, err));
+    return check_ids(e, text, ids, *n, err);
 }
 
 json_t *pr_cli_ids_json(const int32_t *ids, size_t n)

@@ -125,6 +125,9 @@ pr_status_t pr_cli_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_er
  * PR_ERR_FORMAT for an empty sequence, where the model is not a classifier, or an id that the model does not have. */
 pr_status_t pr_cli_engine_ids(const pr_cli_engine_t *e, const pr_ints_t *given, const char *text, int32_t **ids,
                               size_t *n, pr_error_t *err);
+/* The same of a rendered conversation, to which the tokenizer adds no special tokens. */
+pr_status_t pr_cli_engine_chat_ids(const pr_cli_engine_t *e, const char *text, size_t len, int32_t **ids, size_t *n,
+                                   pr_error_t *err);
 /* An array of ids. New reference. */
 json_t *pr_cli_ids_json(const int32_t *ids, size_t n);
 /* Text as JSON. New reference. */

@@ -33,6 +33,9 @@ void pr_man_examples(pr_buf_t *b)
         {"paretorank export results/sweep --weights 1/2,1/4,1/4 --out mixed",
          "The adapter of these weights, which Python's peft loads."},
         {"paretorank generate model --adapter mixed --prompt 'Hello' --greedy", "What it says."},
+        {"paretorank convert model.gguf --out model", "A GGUF file as a model directory."},
+        {"paretorank chat model --messages messages.json --add-generation-prompt",
+         "A conversation as the model's chat template renders it."},
         {"paretorank indicators results/sweep/cells.csv --by search,seed --maximize all",
          "Hypervolume and other indicators of each search and seed."},
         {"paretorank clean results/sweep --dry-run", "What of a finished sweep is not needed any more."},
@@ -76,7 +79,8 @@ void pr_man_environment(pr_buf_t *b)
         {"PARETORANK_SHARE_WEIGHTS",
          "0: every rank converts the weights of a model for itself. Default: 1, the ranks of a node share them."},
         {"COLUMNS", "The width of tables where standard output is no terminal. Default: 100."},
-        {"PATH", "Where the programs of objectives of type command are looked for."},
+        {"PATH", "Where the programs of objectives of type command are looked for, and a python3 with Jinja2, which "
+                 "renders chat templates."},
         {"SLURM_NTASKS, PMIX_RANK, PMI_RANK, OMPI_COMM_WORLD_SIZE",
          "Set by srun and mpirun: how many processes were started together. One that was started with others and "
          "without MPI says so, instead of running the whole sweep several times."},

@@ -93,11 +93,13 @@ static pr_status_t measure_prompts(const pr_plan_t *p, const char *path, int new
                                    double *mean, pr_error_t *err)
 {
     pr_prompts_t *prompts = NULL;
-    PR_TRY(pr_prompts_load(path, &prompts, err));
+    pr_prompt_chat_t chat = pr_sweep_chat(p->config);
+    PR_TRY(pr_prompts_load_chat(path, &chat, &prompts, err));
     pr_prompt_reader_t reader = {.tokenizer = p->tokenizer,
                                  .model = &p->model,
                                  .file = path,
                                  .new_tokens = new_tokens,
+                                 .chat = prompts->chat,
                                  .n = prompts->n,
                                  .text = (const char *const *)prompts->text};
     double total = 0;
@@ -210,7 +212,8 @@ static pr_status_t try_prompts(const pr_plan_t *p, int objective, const json_t *
         pr_prompts_t *prompts = NULL;
         if (!files[i])
             continue;
-        PR_TRY(pr_prompts_load(files[i], &prompts, err));
+        pr_prompt_chat_t chat = pr_sweep_chat(c);
+        PR_TRY(pr_prompts_load_chat(files[i], &chat, &prompts, err));
         pr_status_t status =
             pr_objective_check_prompts(o->name, o->type, options, c->dir, files[i], prompts->n, prompts->text, err);
         pr_prompts_free(&prompts);

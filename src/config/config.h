@@ -118,6 +118,11 @@ typedef struct pr_search_spec {
     double scalar[PR_MAX_OBJECTIVES]; // weights of the scalar score of select = "best" and of the cube; default equal
 } pr_search_spec_t;
 
+typedef struct pr_chat_config {
+    char *template, *system, *variables, *now; // NULL: not given
+    bool add_generation_prompt;
+} pr_chat_config_t;
+
 typedef struct pr_config {
     char *path, *dir; // the file read, and its directory: relative names in it are relative to this
     char *name;
@@ -125,10 +130,11 @@ typedef struct pr_config {
     char *model;      // directory
     char *model_name; // what adapters call it
     char *train_prompts, *validation_prompts,
-        *eval_prompts; // JSON lines with a "prompt" string each (and optionally "id")
-    char *results;     // directory
-    int n_objectives;  // K: those that are optimised, which come first
-    int n_scored;      // and those that are only reported, after them
+        *eval_prompts;     // JSON lines with a "prompt" string, or "messages", each (and optionally "id")
+    pr_chat_config_t chat; // how messages become texts
+    char *results;         // directory
+    int n_objectives;      // K: those that are optimised, which come first
+    int n_scored;          // and those that are only reported, after them
     pr_objective_config_t objective[PR_MAX_OBJECTIVES];
     int n_seeds;
     int64_t seeds[PR_MAX_SEEDS]; // one set of experts each

@@ -223,12 +223,28 @@ const pr_option_t pr_config_keys[] = {
          "What adapters call their base model (base_model_name_or_path). Default: `model` as it is written here; of a "
          "name that begins with / the last part, as others have it elsewhere."),
     FILE_NAME("prompts.train", C(train_prompts), "",
-              "JSON lines with a \"prompt\" each, for fine-tuning. Required unless every objective has an adapter."),
+              "JSON lines with a \"prompt\", or \"messages\", each, for fine-tuning. Required unless every objective "
+              "has an adapter."),
     FILE_NAME("prompts.validation", C(validation_prompts), "",
-              "JSON lines with a \"prompt\" each, on which a training is looked at on its way. Required where its "
+              "JSON lines with a \"prompt\" or \"messages\" each, on which a training is looked at on its way. "
+              "Required where its "
               "weighting rule asks for that."),
     FILE_NAME("prompts.eval", C(eval_prompts), REQUIRED,
-              "JSON lines with a \"prompt\" each, on which every point is evaluated."),
+              "JSON lines with a \"prompt\" or \"messages\" each, on which every point is evaluated."),
+    TEXT("chat.template", C(chat.template), "",
+         "Prompts that are conversations (JSON lines with \"messages\") are rendered by the model's chat template: "
+         "which "
+         "of several. Default: as the model says (paretorank help chat)."),
+    TEXT("chat.system", C(chat.system), "",
+         "A message of role system that comes first, where a conversation has none."),
+    TEXT("chat.variables", C(chat.variables), "",
+         "What else the template sees: JSON of an object, such as \"{\\\"enable_thinking\\\": false}\"."),
+    TEXT(
+        "chat.now", C(chat.now), "",
+        "The time that a template is told which asks for it, such as \"2026-03-14T09:26:53\": never the clock, so that "
+        "prompts stay what they are."),
+    BOOL("chat.add_generation_prompt", C(chat.add_generation_prompt), "true",
+         "Conversations end with what begins the model's answer."),
     TEXT(
         "results", C(results), "",
         "The results directory, relative to where the command is started. Default: results/<name>. A results directory "

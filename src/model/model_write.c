@@ -103,26 +103,6 @@ static const pr_tensor_t **tensors_of(const writer_t *w, const char *file, size_
     return list;
 }
 
-static char *header_of(const writer_t *w, const pr_tensor_t *const *t, size_t n)
-{
-    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
-    json_int_t at = 0;
-    if (w->metadata)
-        json_object_update_missing(json_object_get(header, "__metadata__"), (json_t *)(uintptr_t)w->metadata);
-    for (size_t i = 0; i < n; i++) {
-        json_t *shape = json_array();
-        for (int d = 0; d < t[i]->n_dim; d++)
-            json_array_append_new(shape, json_integer(t[i]->shape[d]));
-        json_object_set_new(header, t[i]->name,
-                            json_pack("{s:s, s:o, s:[I,I]}", "dtype", t[i]->dtype_name, "shape", shape, "data_offsets",
-                                      at, at + (json_int_t)t[i]->bytes));
-        at += (json_int_t)t[i]->bytes;
-    }
-    char *text = pr_json_text(header, JSON_COMPACT);
-    json_decref(header);
-    return text;
-}
-
 static pr_status_t put(int fd, const char *path, const void *bytes, size_t n, pr_error_t *err)
 {
     if (pr_fd_write(fd, bytes, n) == 0)
@@ -133,17 +113,14 @@ static pr_status_t put(int fd, const char *path, const void *bytes, size_t n, pr
 static pr_status_t put_header(const writer_t *w, const pr_tensor_t *const *t, size_t n, int fd, const char *path,
                               pr_error_t *err)
 {
-    char *text = header_of(w, t, n);
-    size_t len = strlen(text), padded = (len + 7) / 8 * 8;
+    pr_tensor_t *list = pr_alloc(n, sizeof *list);
     pr_buf_t b = {0};
-    for (int i = 0; i < 8; i++)
-        pr_buf_add(&b, &(char){(char)(unsigned char)((uint64_t)padded >> (8 * i))}, 1);
-    pr_buf_puts(&b, text);
-    for (; len < padded; len++)
-        pr_buf_puts(&b, " ");
+    for (size_t i = 0; i < n; i++)
+        list[i] = *t[i];
+    pr_safetensors_header(list, n, w->metadata, &b);
     pr_status_t status = put(fd, path, b.data, b.len, err);
     pr_buf_free(&b);
-    free(text);
+    free(list);
     return status;
 }
 

@@ -14,7 +14,7 @@ static int most_new_tokens(const pr_prompt_reader_t *r)
     for (int i = 0; i < r->n; i++) {
         int32_t *ids = NULL;
         size_t n = 0;
-        if (pr_tokenizer_encode(r->tokenizer, r->text[i], strlen(r->text[i]), true, &ids, &n, NULL) == PR_OK)
+        if (pr_tokenizer_encode(r->tokenizer, r->text[i], strlen(r->text[i]), !r->chat, &ids, &n, NULL) == PR_OK)
             longest = n > longest ? n : longest;
         free(ids);
     }
@@ -53,7 +53,7 @@ static pr_status_t check_length(const pr_prompt_reader_t *r, size_t n, pr_error_
 pr_status_t pr_prompt_tokens(pr_prompt_reader_t *r, int i, const char *id, const char *text, int32_t **ids, size_t *n,
                              pr_error_t *err)
 {
-    pr_status_t status = pr_tokenizer_encode(r->tokenizer, text, strlen(text), true, ids, n, err);
+    pr_status_t status = pr_tokenizer_encode(r->tokenizer, text, strlen(text), !r->chat, ids, n, err);
     bool encoded = status == PR_OK;
     if (status == PR_OK)
         status = check_length(r, *n, err);
@@ -66,7 +66,7 @@ pr_status_t pr_prompt_tokens(pr_prompt_reader_t *r, int i, const char *id, const
         return id ? pr_fail_in(err, "%s: prompt %d ('%.40s')", r->file, i + 1, id)
                   : pr_fail_in(err, "%s: prompt %d", r->file, i + 1);
     }
-    if (pr_tokenizer_start_doubled(r->tokenizer, *ids, *n)) {
+    if (!r->chat && pr_tokenizer_start_doubled(r->tokenizer, *ids, *n)) {
         r->first_doubled = r->n_doubled == 0 ? i + 1 : r->first_doubled;
         r->n_doubled++;
     }

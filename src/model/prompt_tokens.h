@@ -16,6 +16,7 @@ typedef struct pr_prompt_reader {
     int new_tokens; // that must fit after a prompt
     int n;          // all prompts of the file, for the largest number that would fit
     const char *const *text;
+    bool chat; // texts bring their special tokens, of which the tokenizer adds none
     /* Prompts that begin with the token that the tokenizer puts before every text itself: how many, and the first of
      * them, counted from 1. */
     int n_doubled, first_doubled;

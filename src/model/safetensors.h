@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +71,8 @@ size_t pr_safetensors_bytes(const pr_safetensors_t *st);
 /* Converts n elements from element `first` on to float (exact for F32, F16, BF16; F64 is rounded). Errors:
  * PR_ERR_UNSUPPORTED dtype. */
 pr_status_t pr_tensor_to_float(const pr_tensor_t *t, int64_t first, int64_t n, float *out, pr_error_t *err);
+/* One number of half precision, exactly. */
+float pr_half_to_float(uint16_t half);
 /* The way back: n floats as elements of a dtype, rounded to the nearest, of two the even one. Errors: PR_ERR_NUMERIC (a
  * finite number that the dtype has no place for: its index in *at), PR_ERR_UNSUPPORTED dtype (*at is then n). */
 pr_status_t pr_tensor_from_float(pr_dtype_t dtype, const float *in, int64_t n, void *out, int64_t *at);
@@ -85,6 +88,10 @@ pr_status_t pr_tensor_unsupported(const pr_tensor_t *t, pr_error_t *err);
  * (they can be read again from the file). */
 void pr_tensor_release_part(const pr_safetensors_t *st, const pr_tensor_t *t, size_t offset, size_t len);
 
+/* What stands before the tensors' bytes in a file of them, in the order given (name, dtype_name, shape and bytes are
+ * read): the header's length and the header, padded with spaces to a multiple of 8. metadata: texts beside {"format":
+ * "pt"}, borrowed, or NULL. Names are UTF-8. */
+void pr_safetensors_header(const pr_tensor_t *tensors, size_t n, const json_t *metadata, pr_buf_t *out);
 /* Writes F32 tensors (name, shape, float data in t->data) with optional metadata {"format": "pt"} to path, atomically,
  * header padded with spaces to a multiple of 8, tensors in the order given. Python's safetensors loads it. */
 pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err);

@@ -25,6 +25,11 @@ static inline float from_half(uint16_t half)
     return from_bits(sign | bits);
 }
 
+float pr_half_to_float(uint16_t half)
+{
+    return from_half(half);
+}
+
 static void convert_half(const unsigned char *p, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++) {

@@ -7,55 +7,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t tensor_bytes(const pr_tensor_t *t)
-{
-    return (size_t)t->n * sizeof(float);
-}
-
-static json_t *tensor_entry(const pr_tensor_t *t, json_int_t begin, json_int_t end)
+static json_t *tensor_entry(const pr_tensor_t *t, json_int_t begin)
 {
     json_t *shape = json_array();
     for (int i = 0; i < t->n_dim; i++)
         json_array_append_new(shape, json_integer(t->shape[i]));
-    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets", begin, end);
+    return json_pack("{s:s, s:o, s:[I,I]}", "dtype", t->dtype_name, "shape", shape, "data_offsets", begin,
+                     begin + (json_int_t)t->bytes);
 }
 
-static char *header_text(const pr_tensor_t *tensors, size_t n, const json_t *metadata)
+void pr_safetensors_header(const pr_tensor_t *tensors, size_t n, const json_t *metadata, pr_buf_t *out)
 {
     size_t at = 0;
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     if (metadata)
         json_object_update_missing(json_object_get(header, "__metadata__"), (json_t *)(uintptr_t)metadata);
     for (size_t i = 0; i < n; i++) {
-        size_t bytes = tensor_bytes(&tensors[i]);
-        json_object_set_new(header, tensors[i].name,
-                            tensor_entry(&tensors[i], (json_int_t)at, (json_int_t)(at + bytes)));
-        at += bytes;
+        json_object_set_new(header, tensors[i].name, tensor_entry(&tensors[i], (json_int_t)at));
+        at += tensors[i].bytes;
     }
     char *text = pr_json_text(header, JSON_COMPACT);
     json_decref(header);
-    return text;
-}
-
-// The whole file in one block of the right size, as there may be a model's worth of tensors.
-static char *file_bytes(const char *header, const pr_tensor_t *tensors, size_t n, size_t *len)
-{
-    size_t text = strlen(header), padded = (text + 7) / 8 * 8, total = 8 + padded;
-    for (size_t i = 0; i < n; i++)
-        total += tensor_bytes(&tensors[i]);
-    char *file = pr_alloc(total, 1), *at = file;
+    size_t len = strlen(text), padded = (len + 7) / 8 * 8;
     for (int i = 0; i < 8; i++)
-        *at++ = (char)(unsigned char)((uint64_t)padded >> (8 * i));
-    memset(at, ' ', padded);
-    memcpy(at, header, text);
-    at += padded;
-    for (size_t i = 0; i < n; i++) {
-        if (tensors[i].n)
-            memcpy(at, tensors[i].data, tensor_bytes(&tensors[i]));
-        at += tensor_bytes(&tensors[i]);
-    }
-    *len = total;
-    return file;
+        pr_buf_add(out, &(char){(char)(unsigned char)((uint64_t)padded >> (8 * i))}, 1);
+    pr_buf_add(out, text, len);
+    pr_buf_add(out, "       ", padded - len);
+    free(text);
 }
 
 pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, size_t n, pr_error_t *err)
@@ -66,13 +44,25 @@ pr_status_t pr_safetensors_write(const char *path, const pr_tensor_t *tensors, s
 pr_status_t pr_safetensors_write_with(const char *path, const pr_tensor_t *tensors, size_t n, const json_t *metadata,
                                       pr_error_t *err)
 {
-    size_t len;
-    char *header = header_text(tensors, n, metadata);
-    if (!header)
-        return pr_fail(err, PR_ERR_FORMAT, "%s: a tensor's name is not UTF-8", path);
-    char *file = file_bytes(header, tensors, n, &len);
-    free(header);
-    pr_status_t status = pr_file_write(path, file, len, err);
+    pr_tensor_t *floats = pr_alloc(n, sizeof *floats);
+    pr_buf_t b = {0};
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        floats[i] = tensors[i];
+        floats[i].dtype_name = "F32";
+        floats[i].bytes = (size_t)tensors[i].n * sizeof(float);
+        bytes += floats[i].bytes;
+    }
+    pr_safetensors_header(floats, n, metadata, &b);
+    // The whole file in one block of the right size, as there may be a model's worth of tensors.
+    char *file = pr_alloc(b.len + bytes, 1), *at = file + b.len;
+    memcpy(file, b.data, b.len);
+    for (size_t i = 0; i < n; at += floats[i++].bytes)
+        if (floats[i].bytes)
+            memcpy(at, floats[i].data, floats[i].bytes);
+    pr_status_t status = pr_file_write(path, file, b.len + bytes, err);
     free(file);
+    free(floats);
+    pr_buf_free(&b);
     return status;
 }

@@ -4,7 +4,6 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "model/prompts.h"
 #include "pareto/dominance.h"
 #include "report/costs.h"
 #include "report/metrics.h"
@@ -223,7 +222,7 @@ void pr_sweep_each_front(const pr_sweep_t *s, pr_row_fn each, void *self)
 
 /* scores [front_samples,K + reported]: room for the numbers of this row. */
 static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const pr_evaluation_t *e, const json_t *said,
-                        const pr_prompts_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
+                        const json_t *prompts, double *scores, pr_sample_line_t *line, size_t *n)
 {
     const json_t *lines = json_object_get(said, "lines"), *texts = json_object_get(said, "responses"),
                  *endings = json_object_get(said, "finish"), *numbers = json_object_get(said, "scores");
@@ -236,7 +235,7 @@ static void add_samples(const pr_sweep_t *s, const pr_table_point_t *row, const 
                                           .rows = row->rows,
                                           .w = row->w,
                                           .params = row->params,
-                                          .prompt = prompts->text[e->first + i],
+                                          .prompt = json_string_value(json_array_get(prompts, (size_t)(e->first + i))),
                                           .response = json_string_value(json_array_get(texts, (size_t)i)),
                                           .response_len = json_string_length(json_array_get(texts, (size_t)i)),
                                           .finish = json_string_value(json_array_get(endings, (size_t)i)),
@@ -263,8 +262,7 @@ static void warn_of_cuts(const pr_sweep_t *s, const pr_output_t *o)
 /* A point whose responses are lost keeps its scores; its samples are missed, and that is said. */
 static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_error_t *err)
 {
-    pr_prompts_t *prompts = NULL;
-    PR_TRY(pr_prompts_load(s->config->eval_prompts, &prompts, err));
+    const json_t *prompts = pr_inputs_eval_texts(s->inputs);
     size_t each = s->config->front_samples > 0 ? (size_t)s->config->front_samples : 1, n = 0, rows = 0;
     for (size_t i = 0; i < o->table.n; i++)
         rows += o->row[i].front || o->row[i].base;
@@ -287,7 +285,6 @@ static pr_status_t write_samples(const pr_sweep_t *s, const pr_output_t *o, pr_e
     free(path);
     free(line);
     free(scores);
-    pr_prompts_free(&prompts);
     return status;
 }
 

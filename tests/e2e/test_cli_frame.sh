@@ -46,8 +46,8 @@ expect 2 "--top-p: found '0', expected a number 1e-6 to 1" generate "$fixtures/g
 expect 2 "--top-p: found 'nan'" generate "$fixtures/gpt2" --prompt x --top-p nan
 expect 2 "--ids: found '1,,2', expected a list of integers -2147483648 to 2147483647" generate "$fixtures/gpt2" --ids 1,,2
 expect 2 "--greedy draws nothing" generate "$fixtures/gpt2" --prompt x --greedy --seed 1
-expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2"
-expect 2 "expected one of --prompt, --ids and --prompts" generate "$fixtures/gpt2" --prompt x --ids 1
+expect 2 "expected one of --prompt, --ids, --prompts and --messages" generate "$fixtures/gpt2"
+expect 2 "expected one of --prompt, --ids, --prompts and --messages" generate "$fixtures/gpt2" --prompt x --ids 1
 expect 2 "--all goes with --json" logits "$fixtures/gpt2" --ids 1 --all
 expect 2 "--keep-special goes with --decode" tokenize "$fixtures/gpt2" --keep-special
 expect 3 "no such directory; a model is a local directory" generate "$work/nowhere" --prompt x

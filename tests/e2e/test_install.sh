@@ -14,7 +14,7 @@ cmp -s "$work/zsh" "$prefix/share/zsh/site-functions/_paretorank" || fail "zsh's
 cmp -s "$work/fish" "$prefix/share/fish/vendor_completions.d/paretorank.fish" || fail "fish's completion is not the command's own"
 for file in doc/paretorank/README.md doc/paretorank/LICENSE doc/paretorank/docs/configuration.md paretorank/slurm/paretorank.sbatch \
   paretorank/sweeps/counsel/README.md paretorank/sweeps/counsel/model/README.md paretorank/sweeps/tiny/sweep.cfg \
-  paretorank/python/paretorank.py paretorank/schemas/front.schema.json doc/paretorank/CITATION.cff doc/paretorank/copyright; do
+  paretorank/python/paretorank.py paretorank/chat_template.py paretorank/schemas/front.schema.json doc/paretorank/CITATION.cff doc/paretorank/copyright; do
   [ -s "$prefix/share/$file" ] || fail "share/$file is missing"
 done
 
@@ -27,6 +27,10 @@ expect 0 "$installed" bench team --shape hidden=64,layers=2,heads=4,kv_heads=2,m
 grep -q '"bytes_sent": [0-9]' "$work/out" || fail "the installed command does not find its library: $(cat "$work/err")"
 expect 0 "$installed" plan "$prefix/share/paretorank/sweeps/tiny/sweep.cfg"
 PYTHONDONTWRITEBYTECODE=1 expect 0 "$installed" plan "$prefix/share/paretorank/examples/scorers.cfg" --load --set evaluate.max_new_tokens=4
+expect 0 "$installed" convert "$PARETORANK_SOURCE_DIR/tests/fixtures/gguf/llama-q4_0.gguf" --out "$work/converted"
+echo '[{"role": "user", "content": "hi"}]' >"$work/messages.json"
+expect 0 "$installed" chat "$work/converted" --messages "$work/messages.json"
+grep -q '^<|im_start|>user$' "$work/out" || fail "the installed command does not render chats: $(cat "$work/out" "$work/err")"
 PYTHONPATH=$prefix/share/paretorank/python PYTHONDONTWRITEBYTECODE=1 python3 -c '
 import paretorank
 assert len(paretorank.load("results/counsel").cells()) == 6' || fail "the installed Python module does not read the sweep"

@@ -63,6 +63,7 @@ END_TEST
 
 START_TEST(refuses)
 {
+    refuse("{\"messages\": [{\"role\": \"user\"}]}", "key 'prompt': found nothing"); // nobody says which template
     refuse("", "found no prompt");
     refuse("\n\n", "found no prompt");
     refuse("{\"prompt\": \"a\"}\n{\"prompt\": \n", ":2: line 1, column");

@@ -32,6 +32,7 @@ class Paretorank(CMakePackage):
     depends_on("xxhash")
     depends_on("check", type="test")
     depends_on("python@3:", type=("test", "run"))
+    depends_on("py-jinja2@3.1:", type=("test", "run"))  # chat templates
 
     generator("ninja")
 
