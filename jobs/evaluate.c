@@ -10,6 +10,7 @@
 #include "jobs/memory.h"
 #include "jobs/merge.h"
 #include "policy/gram.h"
+#include "policy/ready.h"
 #include "policy/spec.h"
 #include "store/layout.h"
 #include "store/segment.h"
@@ -74,11 +75,7 @@ typedef struct pr_evaluate_run {
     pr_scoring_t scoring;
     pr_policy_spec_t spec;
     pr_cached_adapter_t *part[PR_MAX_PARTS];
-    const pr_adapter_t *adapter[PR_MAX_PARTS];
-    double w[PR_MAX_PARTS];
-    pr_adapter_t *by_blocks[PR_MAX_PARTS]; // with their coefficients, where blocks of layers have their own
-    pr_adapter_t *merged;                  // of a mix that merges
-    pr_policy_t policy;
+    pr_ready_t ready;
     pr_decoded_t decoded;
     pr_responses_t responses;
     double *scores;     // [n_seq,K]
@@ -118,12 +115,6 @@ static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
     for (int i = 0; i < e->spec.n; i++) {
         const pr_policy_part_t *p = &e->spec.part[i];
         PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, e->spec.n, e->hooks, &e->part[i], err));
-        e->adapter[i] = e->part[i]->adapter;
-        e->w[i] = p->coefficient[0];
-        if (pr_policy_blocks(&e->spec) > 1) {
-            e->adapter[i] = e->by_blocks[i] = pr_adapter_by_blocks(e->part[i]->adapter, e->spec.blocks, p->coefficient);
-            e->w[i] = 1;
-        }
     }
     return PR_OK;
 }
@@ -137,22 +128,10 @@ static pr_status_t evaluate_setup(pr_evaluate_run_t *e, pr_error_t *err)
     for (int k = 0; k < e->scoring.n; k++)
         e->scoring.minimize[k] = json_is_true(json_array_get(e->task.minimize, (size_t)k));
     PR_TRY(team->agree(team, read_parts(e, err), err)); // a file may be missing on one node
-    e->policy = (pr_policy_t){.model = e->env->model,
-                              .la = e->env->la,
-                              .n_expert = e->spec.n,
-                              .adapter = e->adapter,
-                              .mix = e->spec.mix,
-                              .mix_options = e->spec.options};
-    if (!e->spec.mix->merge || e->spec.n == 0)
-        return PR_OK;
     pr_merge_inputs_t m = {e->in.corpus, e->task.max_new_tokens, e->streams};
-    PR_TRY(pr_env_merge(e->env, &e->spec, e->part, &m, e->hooks, &e->merged, err));
-    e->adapter[0] = e->merged;
-    e->w[0] = 1;
-    e->policy.n_expert = 1;
-    e->policy.mix = &pr_mix_params;
-    e->policy.mix_options = NULL;
-    return PR_OK;
+    pr_merge_parts_t parts;
+    PR_TRY(pr_env_parts(e->env, &e->spec, e->part, &m, e->hooks, &parts, err));
+    return pr_ready_make(e->env->model, e->env->la, e->spec.mix, e->spec.options, &parts.parts, &e->ready, err);
 }
 
 static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
@@ -176,8 +155,8 @@ static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
                              .stop = pr_watch_stop,
                              .cancel = pr_watch_cancel,
                              .self = &watch};
-    pr_status_t status = pr_decode_team(e->env->team, &e->policy, e->policy.n_expert ? e->w : NULL, count, start,
-                                        set->ids + set->start[first], &o, &e->decoded, err);
+    pr_status_t status = pr_decode_team(e->env->team, &e->ready.policy, e->ready.policy.n_expert ? e->ready.w : NULL,
+                                        count, start, set->ids + set->start[first], &o, &e->decoded, err);
     free(start);
     free(who);
     return status;
@@ -361,9 +340,7 @@ done:
         *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
-    pr_adapter_free(&e.merged);
-    for (int i = 0; i < PR_MAX_PARTS; i++)
-        pr_adapter_free(&e.by_blocks[i]);
+    pr_ready_clear(&e.ready);
     pr_policy_spec_clear(&e.spec);
     free(e.scores);
     free(e.per_prompt);
@@ -387,7 +364,22 @@ static double gram_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_si
     return bytes;
 }
 
-/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own); the caches, once
+/* The maps that a part adapts, once. */
+static double map_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_size_t *const *part)
+{
+    double bytes = 0;
+    int out, in;
+    for (int j = 0; j < sizes->model->n_layer * PR_N_SLOT; j++) {
+        bool any = false;
+        for (int i = 0; i < n; i++)
+            any = any || part[i]->slots[j];
+        if (any && pr_slot_shape(sizes->model, (pr_slot_t)(j % PR_N_SLOT), &out, &in))
+            bytes += 4.0 * out * in;
+    }
+    return bytes;
+}
+
+/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, or the merged maps, and its own); the caches, once
  * per part that runs on its own. Adapters that are given are loaded once and for all. */
 static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluation_task_t *task, double streams,
                                const pr_policy_spec_t *spec, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
@@ -413,7 +405,8 @@ static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluati
     out->work = pr_memory_cache(&s, asked * m.streams, longest) +
                 pr_memory_cache(&s, decoded * m.streams, prompts->longest) +
                 pr_memory_run(&s, fmin(PR_GROUP_ROWS, decoded * prompts->longest * m.streams), ranks * m.stacked) +
-                pr_memory_logits(&s, 16, asked, m.logits) + parts * (1 / s.cols + m.merged);
+                pr_memory_logits(&s, 16, asked, m.logits) + parts * (1 / s.cols + m.merged) +
+                (m.dense ? map_bytes(sizes, spec->n, part) / s.cols : 0);
     return PR_OK;
 }
 

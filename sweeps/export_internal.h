@@ -13,7 +13,8 @@
 /* Why the policy is not one adapter; "" where it is. Caller frees. */
 char *pr_export_reason(const pr_taken_t *t);
 /* README.md. python: the mix as Python, or NULL. Caller frees. */
-char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *python);
+char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *python,
+                     const pr_exported_t *told);
 /* logits_processor.py. Caller frees. */
 char *pr_export_processor(const pr_taken_t *t, const char *python);
 /* "1-empathy-s1": the folder of a part. Caller frees. */

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* `breadcrumbs_ties`: outliers and small elements are left out, then the rest of the elected sign added (Davari and Belilovsky 2024; Yadav et al. 2023). */
+#include "policy/mix_options.h"
+#include "policy/prune.h"
+
+static const pr_option_t options[] = {
+    PR_MIX_DENSITY, PR_MIX_GAMMA, PR_MIX_NORMALIZE("false"), PR_MIX_LAMBDA, PR_MIX_BLOCKS, {0},
+};
+
+PR_PRUNE_FUNCTIONS(breadcrumbs_ties, PR_PRUNE_ENDS, true)
+
+static pr_mix_kind_t breadcrumbs_ties_kind(const json_t *o)
+{
+    (void)o;
+    return PR_MIX_DENSE;
+}
+const pr_mix_t pr_mix_breadcrumbs_ties = {
+    .name = "breadcrumbs_ties",
+    .formula = "x_k = w_k (D_k without its gamma largest and so many smallest that density are left); W = W0 + lambda "
+               "sum of the x_k with the sign of their sum",
+    .help = "As breadcrumbs, but of each element only the parts that have the sign of the weighted sum.",
+    .options = options,
+    .blocks = pr_mix_option_blocks,
+    .kind = breadcrumbs_ties_kind,
+    .check = breadcrumbs_ties_check,
+    .alone = breadcrumbs_ties_alone,
+    .change = breadcrumbs_ties_change,
+};
