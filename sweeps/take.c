@@ -11,6 +11,7 @@
 #include "sweeps/inputs.h"
 #include "sweeps/sweep.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -582,9 +583,8 @@ static pr_status_t check_weights(const pr_config_t *c, const pr_take_wish_t *wis
         return pr_fail(err, PR_ERR_USAGE, "--weights: found %d rows, expected one; several are of a mix of one's own",
                        rows);
     for (int k = 0; k < rows * wish->n_weights; k++) {
+        assert(wish->mix || wish->weights[k] >= 0);
         any = any || wish->weights[k] != 0;
-        if (!wish->mix && wish->weights[k] < 0)
-            return pr_fail(err, PR_ERR_USAGE, "--weights: found %g, expected numbers >= 0", wish->weights[k]);
     }
     return any ? PR_OK : pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
 }

@@ -21,7 +21,7 @@ typedef struct pr_take_wish {
     const char *point;         // an id of cells.csv, or what only one of them begins with; NULL: by weights
     int n_weights;             // of them, one per objective
     int n_rows;                // rows of them, one per block of layers; 0 counts as 1
-    const double *weights;     // [n_rows,n_weights]
+    const double *weights;     // [n_rows,n_weights]; below 0 only with a mix
     const char *search;        // by weights: of this search alone; NULL: of whichever it is
     const pr_mix_t *mix;       // by weights: of the experts under this mix; NULL: as a search of the sweep has it
     const json_t *mix_options; // of it; NULL: as the configuration says

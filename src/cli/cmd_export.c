@@ -110,7 +110,7 @@ static void note_domain(const pr_config_t *c, const pr_cli_weights_t *w)
                most);
 }
 
-/* What a rank left out, and what rounding cost. */
+/* What a rank left out. */
 static void tell_errors(const pr_exported_t *e)
 {
     for (int i = 0; i < e->maps; i++)
@@ -119,9 +119,6 @@ static void tell_errors(const pr_exported_t *e)
                     sqrt(e->loss[i].lost / e->loss[i].whole));
     if (e->loss)
         fprintf(stderr, "paretorank export: relative error of all maps together: %.4g\n", pr_exported_loss(e));
-    if (e->rounding.whole > 0)
-        fprintf(stderr, "paretorank export: rounding to the tensors' own type cost %.3g of what was changed\n",
-                sqrt(e->rounding.lost / e->rounding.whole));
 }
 
 static void tell(const options_t *o, const pr_taken_t *t, pr_export_form_t form, const pr_exported_t *e)
@@ -135,9 +132,13 @@ static void tell(const options_t *o, const pr_taken_t *t, pr_export_form_t form,
         fprintf(stderr, ", which is not one adapter%s\n",
                 e->processor ? "" : "; no logits processor can compute it (see its README.md)");
     else if (dense)
-        fprintf(stderr, ", merged into its weights\n");
+        fprintf(stderr, ", merged into its weights");
     else
-        fprintf(stderr, ", rank %d\n", e->rank);
+        fprintf(stderr, ", rank %d", e->rank);
+    if (e->rounding.whole > 0)
+        fprintf(stderr, "; rounding to the tensors' own type cost %.3g of what was changed",
+                sqrt(e->rounding.lost / e->rounding.whole));
+    fputs(form == PR_FORM_PARTS ? "" : "\n", stderr);
     tell_errors(e);
     if (e->rank < e->sum && !e->loss)
         fprintf(stderr, "paretorank export: the sum of their ranks is %d; fewer hold the same policy\n", e->sum);

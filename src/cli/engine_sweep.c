@@ -51,6 +51,11 @@ pr_status_t pr_cli_take(const char *dir, const pr_cli_take_t *o, pr_config_t **s
                            .weights = o->weights->item,
                            .search = o->search,
                            .seed = o->seed};
+    for (int i = 0; i < o->weights->rows * o->weights->n && !o->mix; i++)
+        if (o->weights->item[i] < 0)
+            return pr_fail(err, PR_ERR_USAGE,
+                           "--weights: found '%s', expected numbers >= 0, as searches have; --aggregate names a mix",
+                           o->weights->text);
     if (o->mix && pr_mix_parse(o->mix, &wish.mix, &options, err) != PR_OK)
         return pr_fail_in(err, "--aggregate");
     if (o->mix && strchr(o->mix, ';')) // else as the configuration has it
@@ -78,6 +83,7 @@ pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool toke
     PR_TRY(pr_model_load(out->sweep->model, &out->model, err));
     if (tokenizer)
         PR_TRY(pr_cli_engine_tokenizer(out->sweep->model, &out->tokenizer, err));
+    static const pr_grams_t *const unmeasured[PR_MAX_PARTS] = {NULL}; // a part alone needs none
     double w[PR_MAX_PARTS * PR_MAX_BLOCKS];
     int blocks = pr_policy_blocks(spec);
     if (spec->mix->grams && spec->n > 1) { // merged by what they read, as evaluations do it
@@ -102,6 +108,7 @@ pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool toke
                             .n = out->n_adapter,
                             .adapter = (const pr_adapter_t *const *)out->adapter,
                             .w = w,
+                            .grams = unmeasured,
                             .blocks = blocks};
     PR_TRY(pr_ready_make(out->model, pr_linalg_local(), out->mix, out->mix_options, &parts, &out->ready, err));
     out->policy = out->ready.policy;

@@ -6,7 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Parts are run: their coefficients, or where each block has its own, scales of the adapters. */
+static bool is_absent(const double *w, int blocks)
+{
+    for (int b = 0; b < blocks; b++)
+        if (w[b] != 0)
+            return false;
+    return true;
+}
+
+/* Parts are run: by their coefficients, or where each block has its own, by scales of the adapters. Where they are added,
+ * those of weight 0 are as if they were not there, to the last digit. */
 static void run_parts(pr_ready_t *r, const json_t *options, const pr_mix_parts_t *p, int blocks)
 {
     size_t n = (size_t)p->n * (size_t)blocks;
@@ -14,14 +23,18 @@ static void run_parts(pr_ready_t *r, const json_t *options, const pr_mix_parts_t
     memcpy(w, p->w, n * sizeof *w);
     pr_mix_coefficients(r->policy.mix, options, p->n, blocks, w);
     for (int k = 0; k < p->n; k++) {
-        r->adapter[k] = p->adapter[k];
-        r->w[k] = w[k * blocks];
+        const double *own = w + k * blocks;
+        int at = r->policy.n_expert;
+        if (r->policy.mix->coefficients && is_absent(own, blocks))
+            continue;
+        r->adapter[at] = p->adapter[k];
+        r->w[at] = own[0];
         if (blocks > 1) {
-            r->adapter[k] = r->by_blocks[k] = pr_adapter_by_blocks(p->adapter[k], blocks, w + k * blocks);
-            r->w[k] = 1;
+            r->adapter[at] = r->by_blocks[at] = pr_adapter_by_blocks(p->adapter[k], blocks, own);
+            r->w[at] = 1;
         }
+        r->policy.n_expert++;
     }
-    r->policy.n_expert = p->n;
     free(w);
 }
 
