@@ -269,6 +269,9 @@ static pr_status_t write_all(const pr_config_t *c, const pr_taken_t *t, pr_expor
         PR_GO(write_parts(t, python, dir, err));
     } else {
         PR_GO(write_one(c, t, form, rank, &model, dir, told, err));
+        char *recipe = form == PR_FORM_MODEL ? pr_export_mergekit(c, t, &model) : NULL;
+        if (recipe)
+            PR_GO(write_text(dir, PR_EXPORT_MERGEKIT, recipe, err));
     }
     status = write_text(dir, "README.md", pr_export_card(c, t, form, python, told), err);
 done:

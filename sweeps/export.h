@@ -3,6 +3,7 @@
  *
  *   lora    adapter_model.safetensors, adapter_config.json        the one adapter that the policy is, for Python's peft
  *   model   a whole Hugging Face model                             the base model with that adapter merged in
+ *                                                                  (and mergekit.yml, where mergekit can make the same)
  *   parts   parts/<n>-<name>/, policy.json, logits_processor.py    of a policy that is no one adapter: its adapters, the
  *                                                                  coefficients and the mix, and a logits processor of
  *                                                                  transformers, where one can compute the mix

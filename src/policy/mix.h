@@ -147,6 +147,10 @@ struct pr_mix {
      * constant, of the tensors w [n] and p [n,batch,vocabulary], the parts' weights and log-probabilities. NULL, or what
      * it returns, for a policy that is no function of these. */
     const char *(*python)(const pr_mix_plan_t *plan, const pr_model_config_t *model);
+    /* Likewise: what mergekit is asked for the same model, a new reference to {"method": name, "base": is there a base
+     * model?, "parameters": {...}, "weight": has each model one?, "each": {...} of every model}. w [n,blocks]. NULL, or
+     * what it returns, where mergekit makes another one. */
+    json_t *(*mergekit)(const json_t *options, int n, int blocks, const double *w);
 };
 
 /* ---- the registry ---- */

@@ -14,11 +14,22 @@ static pr_mix_kind_t breadcrumbs_kind(const json_t *o)
     (void)o;
     return PR_MIX_DENSE;
 }
+static json_t *breadcrumbs_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "breadcrumbs", "base", 1, "parameters",
+                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
+                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+}
+
 const pr_mix_t pr_mix_breadcrumbs = {
     .name = "breadcrumbs",
     .formula = "W = W0 + lambda sum w_k (D_k without its gamma largest and so many smallest that density are left)",
     .help = "The weighted sum of parts without their outliers and their smallest elements.",
     .options = options,
+    .mergekit = breadcrumbs_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = breadcrumbs_kind,
     .check = breadcrumbs_check,

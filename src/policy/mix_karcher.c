@@ -70,11 +70,24 @@ static bool karcher_alone(const json_t *o, double w, double *scale)
     return true;
 }
 
+/* It has no weights, and whole weights only. */
+static json_t *karcher_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    bool equal = true;
+    for (int i = 0; i < n * blocks; i++)
+        equal = equal && w[i] == w[0];
+    if (!pr_spherical_of_weights(o) || !equal)
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{}}", "method", "karcher", "base", 0, "parameters", "max_iter",
+                     json_object_get(o, "max_iter"), "tol", json_object_get(o, "tol"), "weight", 0, "each");
+}
+
 const pr_mix_t pr_mix_karcher = {
     .name = "karcher",
     .formula = "u of length 1 with the least sum w_k angle(u, D_k)^2; W = W0 + u sum w_k |D_k| / sum w",
     .help = "The direction in the middle of the parts' changes on the sphere, as long as they are on average.",
     .options = options,
+    .mergekit = karcher_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_spherical_kind,
     .of_weights = pr_spherical_of_weights,

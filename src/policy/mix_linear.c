@@ -39,11 +39,21 @@ static void linear_coefficients(const json_t *o, int n, double *w)
         w[k] /= sum;
 }
 
+static json_t *linear_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)o;
+    (void)n;
+    (void)blocks;
+    (void)w;
+    return json_pack("{s:s, s:b, s:{}, s:b, s:{}}", "method", "linear", "base", 0, "parameters", "weight", 1, "each");
+}
+
 const pr_mix_t pr_mix_linear = {
     .name = "linear",
     .formula = "W = W0 + sum w_k s_k B_k A_k / sum w",
     .help = "The weighted mean of the adapters: params with weights of sum 1.",
     .options = options,
+    .mergekit = linear_mergekit,
     .plan = linear_plan,
     .blocks = pr_mix_option_blocks,
     .check = linear_check,

@@ -59,12 +59,25 @@ static bool multislerp_alone(const json_t *o, double w, double *scale)
     return true;
 }
 
+/* With a base model it stops at tensors that no part changes. */
+static json_t *multislerp_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    if (!pr_spherical_of_weights(o))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:b}, s:b, s:{}}", "method", "multislerp", "base", 0, "parameters",
+                     "normalize_weights", 1, "weight", 1, "each");
+}
+
 const pr_mix_t pr_mix_multislerp = {
     .name = "multislerp",
     .formula =
         "u = sum w_k D_k / |D_k|, of length 1, moved by the mean of the tangents there; W = W0 + u sum w_k |D_k|",
     .help = "The mean direction of the parts' changes, as long as they are on average.",
     .options = options,
+    .mergekit = multislerp_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_spherical_kind,
     .of_weights = pr_spherical_of_weights,

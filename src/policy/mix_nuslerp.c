@@ -104,11 +104,23 @@ static bool nuslerp_alone(const json_t *o, double w, double *scale)
     return true;
 }
 
+static json_t *nuslerp_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)blocks;
+    (void)w;
+    if (n != 2)
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{}}", "method", "nuslerp", "base", !pr_spherical_of_weights(o),
+                     "parameters", "nuslerp_flatten", json_object_get(o, "nuslerp_flatten"), "nuslerp_row_wise",
+                     json_object_get(o, "nuslerp_row_wise"), "weight", 1, "each");
+}
+
 const pr_mix_t pr_mix_nuslerp = {
     .name = "nuslerp",
     .formula = "W = W0 + (sin((1 - t) a) D_1 + sin(t a) D_2) / sin a, t = w_2 / sum w, a the angle between them",
     .help = "Spherical interpolation between two parts.",
     .options = options,
+    .mergekit = nuslerp_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_spherical_kind,
     .of_weights = pr_spherical_of_weights,

@@ -87,12 +87,24 @@ done:
     return status;
 }
 
+static json_t *params_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    if (pr_option_given(o, "rank"))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:b, s:O*}, s:b, s:{}}", "method", "task_arithmetic", "base", 1, "parameters",
+                     "normalize", params_normalized(o), "lambda", json_object_get(o, "lambda"), "weight", 1, "each");
+}
+
 const pr_mix_t pr_mix_params = {
     .name = "params",
     .formula = "W = W0 + lambda sum w_k s_k B_k A_k; normalize: / sum w",
     .help = "The weighted sum of the adapters (task arithmetic). It is never written out: every linear map adds the "
             "adapters' outputs. Weights may be negative.",
     .options = options,
+    .mergekit = params_mergekit,
     .plan = params_plan,
     .blocks = pr_mix_option_blocks,
     .kind = params_kind,

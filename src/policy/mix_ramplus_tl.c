@@ -21,6 +21,19 @@ static pr_status_t ramplus_change(const json_t *o, const pr_mix_map_t *m, float 
     return pr_ram_change(o, pr_option_real(o, "r"), pr_option_real(o, "alpha"), m, w, err);
 }
 
+/* Its threshold is no share of the tensor's size. */
+static json_t *ramplus_tl_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    if (!pr_option_given(o, "epsilon"))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O*, s:O*}, s:b, s:{}}", "method", "ramplus_tl", "base", 1, "parameters",
+                     "epsilon", json_object_get(o, "epsilon"), "r", json_object_get(o, "r"), "alpha",
+                     json_object_get(o, "alpha"), "weight", 0, "each");
+}
+
 const pr_mix_t pr_mix_ramplus_tl = {
     .name = "ramplus_tl",
     .formula = "as ram, but an element that part k alone changes is (1 + r min(shared / alone, alpha)) D_k, the counts "
@@ -28,6 +41,7 @@ const pr_mix_t pr_mix_ramplus_tl = {
     .help = "As ram, with what one part alone changes made larger. Weights say who takes part, and no more: it is one "
             "point, not a front.",
     .options = options,
+    .mergekit = ramplus_tl_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_ram_kind,
     .change = ramplus_change,

@@ -121,6 +121,16 @@ static bool sce_alone(const json_t *o, double w, double *scale)
     return pr_option_real(o, "select_topk") > 0; // nobody is there to differ from
 }
 
+static json_t *sce_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)blocks;
+    (void)w;
+    if (pr_core_chosen(o) || n < 2)
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O}, s:b, s:{}}", "method", "sce", "base", 1, "parameters", "select_topk",
+                     json_object_get(o, "select_topk"), "weight", 0, "each");
+}
+
 const pr_mix_t pr_mix_sce = {
     .name = "sce",
     .formula = "c_k = mean of D_k^2 where the variance over k is largest; W = W0 + there sum c_k D_k / sum c_k, over "
@@ -128,6 +138,7 @@ const pr_mix_t pr_mix_sce = {
     .help = "What the parts differ in most, by how much each changes there. Weights say who takes part, and no more: "
             "it is one point, not a front.",
     .options = options,
+    .mergekit = sce_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_core_kind,
     .alone = sce_alone,

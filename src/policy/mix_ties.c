@@ -14,6 +14,18 @@ static pr_status_t ties_factors(const json_t *o, const pr_mix_map_t *m, pr_mix_f
 {
     return pr_core_factors(ties_change, o, m, out, err);
 }
+static json_t *ties_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    if (pr_core_chosen(o))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "ties", "base", 1, "parameters",
+                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
+                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+}
+
 const pr_mix_t pr_mix_ties = {
     .name = "ties",
     .formula =
@@ -21,6 +33,7 @@ const pr_mix_t pr_mix_ties = {
     .help = "Of each part's change the largest elements, and of those the ones that have the sign of the weighted sum, "
             "divided by their weights. With normalize it jumps where a weight becomes 0.",
     .options = options,
+    .mergekit = ties_mergekit,
     .blocks = pr_mix_option_blocks,
     .kind = pr_core_kind,
     .check = ties_check,

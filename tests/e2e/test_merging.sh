@@ -104,3 +104,27 @@ says "normalize"
 sed 's/density = \[ 0.2, 0.9 \]/density = [ 0.2, 1.9 ]/' "$work/sweep.cfg" >"$work/wrong.cfg"
 expect 2 "$paretorank" plan "$work/wrong.cfg"
 says "density: found the number 1.9"
+
+# ---- what mergekit is asked for the same ----
+expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3;0.4,0.6" --mix "ties; blocks=2; density=0.5" --out "$work/recipe" --as model
+base=$(realpath "$counsel/model")
+layers=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["num_hidden_layers"])' "$base/config.json")
+source_of() { # model, first and last layer, weight
+  printf '      - model: "%s"\n        layer_range: [%s, %s]\n' "$1" "$2" "$3"
+  [ $# = 3 ] || printf '        parameters:\n          weight: %s\n          density: 0.5\n' "$4"
+}
+experts_at=$(realpath "$work/one/experts")
+one=$base+$(realpath "$experts_at/brevity-s1") two=$base+$(realpath "$experts_at/distinct-s1") half=$((layers / 2))
+{
+  printf 'merge_method: "ties"\nbase_model: "%s"\ndtype: "float32"\nparameters:\n  normalize: true\n  lambda: 1.0\nslices:\n' "$base"
+  printf '  - sources:\n'
+  source_of "$base" 0 $half && source_of "$one" 0 $half 0.7 && source_of "$two" 0 $half 0.3
+  printf '  - sources:\n'
+  source_of "$base" $half "$layers" && source_of "$one" $half "$layers" 0.4 && source_of "$two" $half "$layers" 0.6
+} >"$work/expected.yml"
+grep -v '^#' "$work/recipe/mergekit.yml" >"$work/found.yml"
+same_file "$work/found.yml" "$work/expected.yml"
+expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3" --mix "ram; epsilon=1e-5" --out "$work/ram" --as model
+grep -qx '  epsilon: 1.0e-05' "$work/ram/mergekit.yml" || fail "YAML 1.1 takes $(grep epsilon "$work/ram/mergekit.yml") for a text"
+expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3" --mix "dare_ties; density=0.5" --out "$work/dare" --as model
+[ ! -e "$work/dare/mergekit.yml" ] || fail "mergekit has other masks"
