@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "policy/pick.h"
 #include "base/mem.h"
+#include "model/kernels_exp.h"
 #include "policy/map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHIFT = 15, UPPER = 1 << 16, LOWER = 1 << SHIFT };
-static const uint32_t LOW_BITS = LOWER - 1, MAGNITUDE = 0x7fffffff;
+#define LOW_BITS (LOWER - 1u)
+#define MAGNITUDE 0x7fffffffu
 
 /* One pass: counts of the upper bits; or for each pick, of the lower bits of those whose upper ones are its. */
 typedef struct pass {
@@ -47,6 +50,37 @@ static uint32_t reach(const uint64_t *bins, uint32_t n, uint64_t *left)
     while (bin > 0 && bins[bin] < *left)
         *left -= bins[bin--];
     return bin;
+}
+
+typedef union bits {
+    float f;
+    uint32_t u;
+} bits_t;
+
+/* takes [n] = above `at`; returns how many are that. */
+PR_CLONES static int above(uint32_t at, int n, const float *x, bool *takes)
+{
+    int equal = 0;
+    PR_SIMD
+    for (int i = 0; i < n; i++) {
+        bits_t v = {.f = x[i]};
+        takes[i] = (v.u & MAGNITUDE) > at;
+        equal += (v.u & MAGNITUDE) == at;
+    }
+    return equal;
+}
+
+void pr_pick_takes(pr_pick_t *p, int n, const float *x, bool *takes)
+{
+    if (above(p->at, n, x, takes) == 0)
+        return;
+    for (int i = 0; i < n && p->ties > 0; i++) {
+        bits_t v = {.f = x[i]};
+        if ((v.u & MAGNITUDE) == p->at) {
+            takes[i] = true;
+            p->ties--;
+        }
+    }
 }
 
 bool pr_pick_find(int rows, int cols, pr_pick_fn fn, void *self, int n, const uint64_t *count, pr_pick_t *pick)

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 /* The first so many in the order: larger magnitudes first, of equal ones the lower index first. That is all above `at`,
  * and the first `ties` of those that are `at`. */
@@ -20,17 +19,7 @@ typedef void (*pr_pick_fn)(void *self, int row, int n, float *out);
 /* pick [n] of the first count [n] (each at most rows*cols) of all. false when memory is short. */
 bool pr_pick_find(int rows, int cols, pr_pick_fn fn, void *self, int n, const uint64_t *count, pr_pick_t *pick);
 
-/* Is the next one, in the order of indices, among them? Counts down the ties of p. */
-static inline bool pr_pick_takes(pr_pick_t *p, float magnitude)
-{
-    uint32_t bits;
-    memcpy(&bits, &magnitude, sizeof bits);
-    if (bits != p->at)
-        return bits > p->at;
-    if (p->ties == 0)
-        return false;
-    p->ties--;
-    return true;
-}
+/* takes [n]: are the next n, in the order of indices, among them, by the magnitudes of x? Counts down the ties of p. */
+void pr_pick_takes(pr_pick_t *p, int n, const float *x, bool *takes);
 
 #endif

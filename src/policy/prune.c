@@ -89,20 +89,26 @@ static bool keep_make(keep_t *k)
     return true;
 }
 
-static void keep_large(keep_t *k, float *x)
+PR_CLONES static void clear_where(int n, const bool *is, bool what, float *x)
 {
-    for (int j = 0; j < k->m->cols; j++)
-        if (!pr_pick_takes(&k->rest, fabsf(x[j])))
-            x[j] = 0;
+    PR_SIMD
+    for (int j = 0; j < n; j++)
+        x[j] = is[j] == what ? 0 : x[j];
 }
 
-static void keep_middle(keep_t *k, float *x)
+static void keep_large(keep_t *k, bool *takes, float *x)
 {
-    for (int j = 0; j < k->m->cols; j++) {
-        bool large = pr_pick_takes(&k->large, fabsf(x[j])), any = pr_pick_takes(&k->rest, fabsf(x[j]));
-        if (large || !any)
-            x[j] = 0;
-    }
+    pr_pick_takes(&k->rest, k->m->cols, x, takes);
+    clear_where(k->m->cols, takes, false, x);
+}
+
+static void keep_middle(keep_t *k, bool *takes, float *x)
+{
+    bool *large = takes + k->m->cols;
+    pr_pick_takes(&k->rest, k->m->cols, x, takes);
+    pr_pick_takes(&k->large, k->m->cols, x, large);
+    clear_where(k->m->cols, takes, false, x);
+    clear_where(k->m->cols, large, true, x);
 }
 
 /* u [cols]: uniform numbers in [0, 2^32) of a row's elements, a function of who asks for which element: eight of each counter. */
@@ -129,7 +135,7 @@ static void keep_by_chance(const keep_t *k, int row, uint32_t *u, float *x)
 /* order [n]: the indices of x by rising magnitude, of equal ones the lower first. By digits, which is linear. */
 static void sort_row(int n, const float *x, uint64_t *order, uint64_t *other)
 {
-    enum { DIGIT = 11, BINS = 1 << DIGIT };
+    enum { DIGIT = 8, BINS = 1 << DIGIT };
     for (int j = 0; j < n; j++) {
         uint32_t bits;
         float magnitude = fabsf(x[j]);
@@ -170,6 +176,7 @@ typedef struct work {
     float *tile;     // [parts,PR_MIX_TILE,cols]
     uint32_t *u;     // [cols]
     uint64_t *order; // [2,cols]
+    bool *takes;     // [2,cols]
     float *w;        // [parts]
 } work_t;
 
@@ -181,24 +188,65 @@ static void keep_row(work_t *t, int part, int row, float *x)
     if (t->p->density <= 0)
         memset(x, 0, (size_t)t->m->cols * sizeof *x);
     else if (t->p->kind == PR_PRUNE_SMALL)
-        keep_large(k, x);
+        keep_large(k, t->takes, x);
     else if (t->p->kind == PR_PRUNE_ENDS)
-        keep_middle(k, x);
+        keep_middle(k, t->takes, x);
     else if (t->p->kind == PR_PRUNE_CHANCE)
         keep_by_chance(k, row, t->u, x);
     else
         keep_by_rank(k, row, t->u, t->order, x);
 }
 
+enum { CHUNK = 256 }; // columns whose sums stay near
+
+/* sum [n] += w x. */
+PR_INLINE void add_weighted(int n, float w, const float *x, float *sum)
+{
+    PR_SIMD
+    for (int j = 0; j < n; j++)
+        sum[j] += w * x[j];
+}
+
+/* A float's bits: comparisons of floats, which may trap, are not vectorised. */
+typedef union bits {
+    float f;
+    int32_t i;
+} bits_t;
+
+/* y, q [n] += w x, w where w x, not 0, has the sign of sum, 0 counting as positive. */
+PR_INLINE void add_if_elected(int n, float w, const float *x, const float *sum, float *y, float *q)
+{
+    PR_SIMD
+    for (int j = 0; j < n; j++) {
+        bits_t v = {.f = w * x[j]}, s = {.f = sum[j] + 0.0f}, share = {.f = w};
+        int32_t elected = -(int32_t)(((v.i ^ s.i) >= 0) & ((v.i & INT32_MAX) != 0));
+        v.i &= elected;
+        share.i &= elected;
+        y[j] += v.f;
+        q[j] += share.f;
+    }
+}
+
+/* to [n] += scale y / q, q being 1 where it is 0. */
+PR_INLINE void add_shares(int n, float scale, const float *y, const float *q, float *to)
+{
+    PR_SIMD
+    for (int j = 0; j < n; j++) {
+        bits_t d = {.f = q[j]}, one = {.f = 1};
+        d.i |= one.i & -(int32_t)((d.i & INT32_MAX) == 0);
+        to[j] += scale * (y[j] / d.f);
+    }
+}
+
 /* to [cols] += scale times the sum of x [n] (ld apart) by weight. */
 PR_CLONES static void add_all(int n, int cols, const float *w, const float *x, size_t ld, float scale, float *to)
 {
-    PR_SIMD
-    for (int j = 0; j < cols; j++) {
-        float sum = 0;
+    for (int at = 0; at < cols; at += CHUNK) {
+        float sum[CHUNK] = {0};
+        int width = cols - at < CHUNK ? cols - at : CHUNK;
         for (int k = 0; k < n; k++)
-            sum += w[k] * x[(size_t)k * ld + (size_t)j];
-        to[j] += scale * sum;
+            add_weighted(width, w[k], x + (size_t)k * ld + at, sum);
+        add_weighted(width, scale, sum, to + at);
     }
 }
 
@@ -206,19 +254,17 @@ PR_CLONES static void add_all(int n, int cols, const float *w, const float *x, s
 PR_CLONES static void add_elected(int n, int cols, const float *w, const float *x, size_t ld, bool normalize,
                                   float scale, float *to)
 {
-    PR_SIMD
-    for (int j = 0; j < cols; j++) {
-        float sum = 0, y = 0, q = 0;
+    for (int at = 0; at < cols; at += CHUNK) {
+        float sum[CHUNK] = {0}, y[CHUNK] = {0}, q[CHUNK] = {0};
+        int width = cols - at < CHUNK ? cols - at : CHUNK;
         for (int k = 0; k < n; k++)
-            sum += w[k] * x[(size_t)k * ld + (size_t)j];
-        float sign = sum >= 0 ? 1.0f : -1.0f;
-        for (int k = 0; k < n; k++) {
-            float v = w[k] * x[(size_t)k * ld + (size_t)j];
-            bool elected = v * sign > 0;
-            y += elected ? v : 0;
-            q += elected ? w[k] : 0;
-        }
-        to[j] += scale * (normalize && q != 0 ? y / q : y);
+            add_weighted(width, w[k], x + (size_t)k * ld + at, sum);
+        for (int k = 0; k < n; k++)
+            add_if_elected(width, w[k], x + (size_t)k * ld + at, sum, y, q);
+        if (normalize)
+            add_shares(width, scale, y, q, to + at);
+        else
+            add_weighted(width, scale, y, to + at);
     }
 }
 
@@ -244,6 +290,7 @@ static pr_status_t work_make(work_t *t, pr_error_t *err)
     t->w = pr_alloc((size_t)m->n, sizeof *t->w);
     t->u = pr_alloc(cols, sizeof *t->u);
     t->order = pr_alloc(2 * cols, sizeof *t->order);
+    t->takes = pr_alloc(2 * cols, sizeof *t->takes);
     t->tile = pr_mix_tiles_new(m);
     if (!t->tile)
         return pr_mix_no_memory(m, err);
@@ -274,6 +321,7 @@ pr_status_t pr_prune_change(const pr_prune_t *p, const pr_mix_map_t *m, float *w
     free(t.w);
     free(t.u);
     free(t.order);
+    free(t.takes);
     free(t.tile);
     return status;
 }

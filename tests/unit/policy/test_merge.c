@@ -181,7 +181,8 @@ START_TEST(picks)
         for (uint64_t i = 0; i < count[c]; i++)
             expected[order[i]] = 1;
         for (int i = 0; i < N; i++) {
-            bool takes = pr_pick_takes(&pick[c], x[i]);
+            bool takes;
+            pr_pick_takes(&pick[c], 1, &x[i], &takes);
             ck_assert_msg(takes == (expected[i] != 0), "%d of %d: element %d", (int)count[c], N, i);
             taken += takes;
         }
