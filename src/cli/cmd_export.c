@@ -37,7 +37,7 @@ static const pr_option_t args[] = {
                   "lora: the one adapter that the policy is, in PEFT's format; model: a whole Hugging Face model "
                   "directory, the base model with that adapter merged in, in the model's own type; parts: of a policy "
                   "that is not one adapter, its adapters, their coefficients and a logits processor. Default: lora, or "
-                  "parts where the policy is not one adapter."),
+                  "model where the mix makes other weights, or parts where the policy runs its adapters."),
     PR_ARG("--search", STRING, offsetof(options_t, search), "NAME",
            "With --weights: what this search of the sweep evaluates at the weights, by its own policy: the column "
            "\"search\" of the front. Not with --aggregate."),
@@ -69,7 +69,10 @@ const pr_command_t pr_command_export = {
         "training "
         "of a point of method \"single\", and an expert alone. Python's peft loads it, and --as model merges it into "
         "the "
-        "base model. A policy of states, logits or probs runs several adapters and is none; it is written as parts. "
+        "base model. A policy of ties and its like is a model with other weights, beside which mergekit.yml says how "
+        "mergekit "
+        "makes the same where it can; with --rank it is the nearest adapter. A policy of states, logits or probs runs "
+        "several adapters and is none; it is written as parts. "
         "README.md is a model card with where the policy comes from (sweep, weights, seed, method, mix, scores, "
         "versions), which is in the metadata of the safetensors files and in policy.json too. An adapter that is not "
         "what its job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",

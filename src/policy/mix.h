@@ -135,6 +135,8 @@ struct pr_mix {
     bool (*of_weights)(const json_t *options);
     /* Is a policy of one part of weight w exactly that part times *scale? Then that is run. NULL: never. */
     bool (*alone)(const json_t *options, double w, double *scale);
+    /* Does the policy jump where a weight becomes 0? NULL: no. Who refines between points then looks at the jump. */
+    bool (*jumps)(const json_t *options);
     /* NULL: merge needs no Gram matrices. */
     void (*grams)(const json_t *options, pr_mix_grams_t *out);
     /* Corrects what pr_mix_memory has found from the plan. NULL: that is right. */

@@ -34,5 +34,6 @@ const pr_mix_t pr_mix_breadcrumbs = {
     .kind = breadcrumbs_kind,
     .check = breadcrumbs_check,
     .alone = breadcrumbs_alone,
+    .jumps = breadcrumbs_jumps,
     .change = breadcrumbs_change,
 };

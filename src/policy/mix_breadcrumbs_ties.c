@@ -36,5 +36,6 @@ const pr_mix_t pr_mix_breadcrumbs_ties = {
     .kind = breadcrumbs_ties_kind,
     .check = breadcrumbs_ties_check,
     .alone = breadcrumbs_ties_alone,
+    .jumps = breadcrumbs_ties_jumps,
     .change = breadcrumbs_ties_change,
 };

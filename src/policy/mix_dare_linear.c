@@ -23,6 +23,7 @@ const pr_mix_t pr_mix_dare_linear = {
     .kind = pr_core_kind,
     .check = dare_linear_check,
     .alone = dare_linear_alone,
+    .jumps = dare_linear_jumps,
     .change = dare_linear_change,
     .factors = dare_linear_factors,
 };

@@ -23,6 +23,7 @@ const pr_mix_t pr_mix_dare_ties = {
     .kind = pr_core_kind,
     .check = dare_ties_check,
     .alone = dare_ties_alone,
+    .jumps = dare_ties_jumps,
     .change = dare_ties_change,
     .factors = dare_ties_factors,
 };

@@ -25,5 +25,6 @@ const pr_mix_t pr_mix_della = {
     .kind = della_kind,
     .check = della_check,
     .alone = della_alone,
+    .jumps = della_jumps,
     .change = della_change,
 };

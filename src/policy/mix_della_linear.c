@@ -25,5 +25,6 @@ const pr_mix_t pr_mix_della_linear = {
     .kind = della_linear_kind,
     .check = della_linear_check,
     .alone = della_linear_alone,
+    .jumps = della_linear_jumps,
     .change = della_linear_change,
 };

@@ -38,6 +38,7 @@ const pr_mix_t pr_mix_ties = {
     .kind = pr_core_kind,
     .check = ties_check,
     .alone = ties_alone,
+    .jumps = ties_jumps,
     .change = ties_change,
     .factors = ties_factors,
 };

@@ -43,6 +43,11 @@ bool pr_prune_alone(const pr_prune_t *p, double w, double *scale)
     return p->density >= 1;
 }
 
+bool pr_prune_jumps(const pr_prune_t *p)
+{
+    return p->elect && p->normalize && p->density > 0;
+}
+
 /* ---- what of a part is kept ---- */
 
 /* Of one part of one map. */

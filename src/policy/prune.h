@@ -32,6 +32,8 @@ pr_prune_t pr_prune_read(pr_prune_kind_t kind, bool elect, const json_t *options
 pr_status_t pr_prune_check(const pr_prune_t *p, int n, const double *w, pr_error_t *err);
 /* A part alone at density 1 is itself, times *scale. */
 bool pr_prune_alone(const pr_prune_t *p, double w, double *scale);
+/* Where one part alone has an element it stays whole, however small its weight, until that is 0. */
+bool pr_prune_jumps(const pr_prune_t *p);
 /* w [rows,cols] += the merged change. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_prune_change(const pr_prune_t *p, const pr_mix_map_t *m, float *w, pr_error_t *err);
 
@@ -46,6 +48,11 @@ pr_status_t pr_prune_change(const pr_prune_t *p, const pr_mix_map_t *m, float *w
     {                                                                                                                  \
         pr_prune_t p = pr_prune_read(kind_of, elects, o);                                                              \
         return pr_prune_alone(&p, w, scale);                                                                           \
+    }                                                                                                                  \
+    static bool name##_jumps(const json_t *o)                                                                          \
+    {                                                                                                                  \
+        pr_prune_t p = pr_prune_read(kind_of, elects, o);                                                              \
+        return pr_prune_jumps(&p);                                                                                     \
     }                                                                                                                  \
     static pr_status_t name##_change(const json_t *o, const pr_mix_map_t *m, float *w, pr_error_t *err)                \
     {                                                                                                                  \

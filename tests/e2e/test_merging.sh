@@ -30,7 +30,9 @@ run() { # ranks, results, more arguments
 says() { grep -qF -- "$1" "$work/err" || fail "stderr lacks '$1': $(cat "$work/err")"; }
 
 # ---- the same bytes ----
-"$paretorank" plan "$work/sweep.cfg" >"$work/plan"
+expect 0 "$paretorank" plan "$work/sweep.cfg"
+says 'search "core" refines between points, but mix ties jumps where a weight becomes 0'
+[ "$(grep -c jumps "$work/err")" -eq 1 ] || fail "other searches are warned of: $(cat "$work/err")"
 run 1 "$work/one"
 run 3 "$work/two"
 for file in cells.csv front.csv samples.jsonl; do same_file "$work/one/$file" "$work/two/$file"; done
