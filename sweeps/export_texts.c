@@ -184,7 +184,7 @@ static void put_rounding(pr_buf_t *b, const pr_exported_t *told)
             sqrt(told->rounding.lost / told->rounding.whole));
 }
 
-static void put_use(pr_buf_t *b, pr_export_form_t form)
+static void put_use(pr_buf_t *b, const pr_taken_t *t, pr_export_form_t form)
 {
     pr_buf_puts(b, "\n## How to use it\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n");
     if (form == PR_FORM_LORA)
@@ -195,7 +195,10 @@ static void put_use(pr_buf_t *b, pr_export_form_t form)
         pr_buf_puts(b, "\nmodel = AutoModelForCausalLM.from_pretrained(\".\")\n"
                        "tokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n\n"
                        "The merged weights are rounded, once, to the type of the base model's, so that what it says "
-                       "differs from the policy by that rounding; the adapter alone (`export --as lora`) does not.\n");
+                       "differs from the policy by that rounding");
+    if (form == PR_FORM_MODEL)
+        pr_buf_puts(b, pr_taken_kind(t) == PR_MIX_DENSE ? ". No adapter holds the same.\n"
+                                                        : "; the adapter alone (`export --as lora`) does not.\n");
 }
 
 /* A string of YAML, which JSON's strings are. */
@@ -234,7 +237,7 @@ char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t
     if (form == PR_FORM_PARTS)
         put_use_of_parts(&b, t, python);
     else
-        put_use(&b, form);
+        put_use(&b, t, form);
     put_rounding(&b, told);
     put_loss(&b, told);
     put_origin(&b, about);

@@ -106,6 +106,9 @@ says "normalize"
 sed 's/density = \[ 0.2, 0.9 \]/density = [ 0.2, 1.9 ]/' "$work/sweep.cfg" >"$work/wrong.cfg"
 expect 2 "$paretorank" plan "$work/wrong.cfg"
 says "density: found the number 1.9"
+sed 's/n = 2; } );/n = 2; }, { name = "empathy"; } );/; s/"multislerp"/"nuslerp"/' "$work/sweep.cfg" >"$work/three.cfg"
+expect 2 "$paretorank" plan "$work/three.cfg"
+says "nuslerp takes two experts, found 3"
 
 # ---- what mergekit is asked for the same ----
 expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3;0.4,0.6" --mix "ties; blocks=2; density=0.5" --out "$work/recipe" --as model

@@ -143,7 +143,7 @@ beside 2 learn.cfg
 beside 3 learn.cfg --set finetune.team.cols=2 --set evaluate.team.cols=2
 beside 3 learn.cfg --set finetune.team.rows=2 --set evaluate.team.rows=2
 # Points that are models: a copy of the adapted maps.
-dense=(--set 'aggregate="ties"' --set finetune.steps=1 --set finetune.samples=1 --set finetune.prompts_per_step=1 --set 'search={type="grid";divisions=2;}')
+dense=(--set 'aggregate="ties"' --set finetune.steps=1 --set finetune.samples=2 --set finetune.prompts_per_step=1 --set 'search={type="grid";divisions=2;}')
 beside 2 learn.cfg "${dense[@]}"
 beside 3 learn.cfg "${dense[@]}" --set finetune.team.cols=2 --set evaluate.team.cols=2
 
