@@ -133,3 +133,15 @@ expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3" --mix "ram; epsilo
 grep -qx '  epsilon: 1.0e-05' "$work/ram/mergekit.yml" || fail "YAML 1.1 takes $(grep epsilon "$work/ram/mergekit.yml") for a text"
 expect 0 "$paretorank" export "$work/one" --weights "0.7,0.3" --mix "dare_ties; density=0.5" --out "$work/dare" --as model
 [ ! -e "$work/dare/mergekit.yml" ] || fail "mergekit has other masks"
+
+# ---- what a point costs ----
+expect 0 "$paretorank" bench merge --layers 1 --mix "ties; density=0.5" --json
+python3 - "$work/out" <<'P' || fail "bench merge: $(cat "$work/out")"
+import json, sys
+v = json.load(open(sys.argv[1]))
+assert v["mix"] == "ties; density=0.5" and v["seconds"] > 0, v
+assert v["result_bytes"] == 4 * (2 * 576 * 576 + 2 * 192 * 576 + 3 * 576 * 1536), v
+assert v["work_bytes"] < v["result_bytes"], v
+P
+expect 2 "$paretorank" bench merge --layers 1 --mix states
+says "found a mix that runs its parts"
