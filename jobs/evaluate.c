@@ -11,6 +11,7 @@
 #include "jobs/memory.h"
 #include "jobs/merge.h"
 #include "policy/gram.h"
+#include "policy/ready.h"
 #include "policy/spec.h"
 #include "store/layout.h"
 #include "store/segment.h"
@@ -75,14 +76,11 @@ typedef struct pr_evaluate_run {
     pr_scoring_t scoring;
     pr_policy_spec_t spec;
     pr_cached_adapter_t *part[PR_MAX_PARTS];
-    const pr_adapter_t *adapter[PR_MAX_PARTS]; // [n_adapter] that are run, with their weights
-    double w[PR_MAX_PARTS];
-    int n_adapter;
-    double *by_prompt;                         // [count,n_adapter] of a policy that has a route; else NULL
-    pr_adapter_t *told[PR_MAX_OBJECTIVES + 1]; // of a policy that is told the preference: its family's there
-    pr_adapter_t *by_blocks[PR_MAX_PARTS];     // with their coefficients, where blocks of layers have their own
-    pr_adapter_t *merged;                      // of a mix that merges
-    pr_policy_t policy;
+    pr_ready_t ready;
+    double *by_prompt;                         // [count,parts] of a policy that has a route; else NULL
+    pr_adapter_t *told[PR_MAX_OBJECTIVES + 1]; // [n_told] of a policy that is told the preference: its family's there
+    double told_w[PR_MAX_OBJECTIVES + 1];
+    int n_told;
     pr_decoded_t decoded;
     pr_responses_t responses;
     double *scores;     // [n_seq,K]
@@ -108,6 +106,11 @@ static pr_status_t read_inputs(pr_evaluate_run_t *e, pr_error_t *err)
     return PR_OK;
 }
 
+static bool is_told(const pr_evaluate_run_t *e)
+{
+    return e->spec.condition && !e->spec.route[0];
+}
+
 /* The adapters of a family at the preference that the policy is told. */
 static pr_status_t read_family(pr_evaluate_run_t *e, pr_error_t *err)
 {
@@ -122,28 +125,19 @@ static pr_status_t read_family(pr_evaluate_run_t *e, pr_error_t *err)
         return pr_fail(err, PR_ERR_CONFIG, "a policy that is told the preference: %.40s is one adapter, no family",
                        p->source);
     PR_TRY(pr_family_told(e->spec.condition, f->k, w, err));
-    PR_TRY(pr_family_parts(f, &e->env->model->config, w, e->told, e->w, &e->n_adapter, err));
-    for (int i = 0; i < e->n_adapter; i++) {
-        e->adapter[i] = e->told[i];
-        e->w[i] *= p->coefficient[0];
-    }
+    PR_TRY(pr_family_parts(f, &e->env->model->config, w, e->told, e->told_w, &e->n_told, err));
+    for (int i = 0; i < e->n_told; i++)
+        e->told_w[i] *= p->coefficient[0];
     return PR_OK;
 }
 
 static pr_status_t read_parts(pr_evaluate_run_t *e, pr_error_t *err)
 {
-    if (e->spec.condition && !e->spec.route[0])
+    if (is_told(e))
         return read_family(e, err);
-    e->n_adapter = e->spec.n;
     for (int i = 0; i < e->spec.n; i++) {
         const pr_policy_part_t *p = &e->spec.part[i];
         PR_TRY(pr_env_adapter(e->env, e->job, p->job, p->source, e->spec.n, e->hooks, &e->part[i], err));
-        e->adapter[i] = e->part[i]->adapter;
-        e->w[i] = p->coefficient[0];
-        if (pr_policy_blocks(&e->spec) > 1) {
-            e->adapter[i] = e->by_blocks[i] = pr_adapter_by_blocks(e->part[i]->adapter, e->spec.blocks, p->coefficient);
-            e->w[i] = 1;
-        }
     }
     return PR_OK;
 }
@@ -157,22 +151,18 @@ static pr_status_t evaluate_setup(pr_evaluate_run_t *e, pr_error_t *err)
     for (int k = 0; k < e->scoring.n; k++)
         e->scoring.minimize[k] = json_is_true(json_array_get(e->task.minimize, (size_t)k));
     PR_TRY(team->agree(team, read_parts(e, err), err)); // a file may be missing on one node
-    e->policy = (pr_policy_t){.model = e->env->model,
-                              .la = e->env->la,
-                              .n_expert = e->n_adapter,
-                              .adapter = e->adapter,
-                              .mix = e->spec.mix,
-                              .mix_options = e->spec.options};
-    if (!e->spec.mix->merge || e->spec.n == 0)
-        return PR_OK;
+    if (is_told(e)) {
+        pr_mix_parts_t told = {.team = team,
+                               .model = &e->env->model->config,
+                               .n = e->n_told,
+                               .adapter = (const pr_adapter_t *const *)e->told,
+                               .w = e->told_w};
+        return pr_ready_make(e->env->model, e->env->la, e->spec.mix, e->spec.options, &told, &e->ready, err);
+    }
     pr_merge_inputs_t m = {e->in.corpus, e->task.max_new_tokens, e->streams};
-    PR_TRY(pr_env_merge(e->env, &e->spec, e->part, &m, e->hooks, &e->merged, err));
-    e->adapter[0] = e->merged;
-    e->w[0] = 1;
-    e->policy.n_expert = 1;
-    e->policy.mix = &pr_mix_params;
-    e->policy.mix_options = NULL;
-    return PR_OK;
+    pr_merge_parts_t parts;
+    PR_TRY(pr_env_parts(e->env, &e->spec, e->part, &m, e->hooks, &parts, err));
+    return pr_ready_make(e->env->model, e->env->la, e->spec.mix, e->spec.options, &parts.parts, &e->ready, err);
 }
 
 /* The weights that each prompt takes, by a route: e->by_prompt [count,parts]. */
@@ -193,8 +183,9 @@ static pr_status_t route_prompts(pr_evaluate_run_t *e, pr_error_t *err)
     e->by_prompt = pr_alloc(n * (size_t)r->k, sizeof *e->by_prompt);
     for (size_t i = 0; i < n; i++) {
         int point = pr_route_choose(r, w, state + i * d);
-        for (int k = 0; k < r->k; k++)
-            e->by_prompt[i * (size_t)r->k + (size_t)k] = r->weight[point * r->k + k] * e->w[k];
+        double *own = e->by_prompt + i * (size_t)r->k;
+        memcpy(own, r->weight + (ptrdiff_t)point * r->k, (size_t)r->k * sizeof *own);
+        pr_mix_coefficients(e->spec.mix, e->spec.options, r->k, 1, own);
     }
 done:
     pr_route_free(&r);
@@ -206,8 +197,9 @@ static pr_status_t decode(pr_evaluate_run_t *e, pr_error_t *err)
 {
     if (e->spec.route[0])
         PR_TRY(route_prompts(e, err));
-    return pr_evaluation_decode(e->env, &e->task, &e->policy, e->by_prompt ? e->by_prompt : e->w, e->by_prompt != NULL,
-                                e->prompts, e->in.first, e->in.count, e->streams, e->hooks, &e->decoded, err);
+    return pr_evaluation_decode(e->env, &e->task, &e->ready.policy, e->by_prompt ? e->by_prompt : e->ready.w,
+                                e->by_prompt != NULL, e->prompts, e->in.first, e->in.count, e->streams, e->hooks,
+                                &e->decoded, err);
 }
 
 /* The sum of values times 2^-e, compensated (Neumaier 1974), so that equal values have exactly that mean.
@@ -388,10 +380,8 @@ done:
         *result = json_pack("{s:I}", "tokens", (json_int_t)e.decoded.generated);
     pr_responses_clear(&e.responses);
     pr_decoded_clear(&e.decoded);
-    pr_adapter_free(&e.merged);
-    for (int i = 0; i < PR_MAX_PARTS; i++)
-        pr_adapter_free(&e.by_blocks[i]);
-    for (int i = 0; i <= PR_MAX_OBJECTIVES; i++)
+    pr_ready_clear(&e.ready);
+    for (int i = 0; i < e.n_told; i++)
         pr_adapter_free(&e.told[i]);
     free(e.by_prompt);
     pr_policy_spec_clear(&e.spec);
@@ -417,7 +407,22 @@ static double gram_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_si
     return bytes;
 }
 
-/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, and its own); the caches, once
+/* The maps that a part adapts, once. */
+static double map_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_size_t *const *part)
+{
+    double bytes = 0;
+    int out, in;
+    for (int j = 0; j < sizes->model->n_layer * PR_N_SLOT; j++) {
+        bool any = false;
+        for (int i = 0; i < n; i++)
+            any = any || part[i]->slots[j];
+        if (any && pr_slot_shape(sizes->model, (pr_slot_t)(j % PR_N_SLOT), &out, &in))
+            bytes += 4.0 * out * in;
+    }
+    return bytes;
+}
+
+/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, or the merged maps, and its own); the caches, once
  * per part that runs on its own. Adapters that are given are loaded once and for all. */
 static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluation_task_t *task, double streams,
                                const pr_policy_spec_t *spec, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
@@ -443,7 +448,8 @@ static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluati
     out->work = pr_memory_cache(&s, asked * m.streams, longest) +
                 pr_memory_cache(&s, decoded * m.streams, prompts->longest) +
                 pr_memory_run(&s, fmin(PR_GROUP_ROWS, decoded * prompts->longest * m.streams), ranks * m.stacked) +
-                pr_memory_logits(&s, 16, asked, m.logits) + parts * (1 / s.cols + m.merged);
+                pr_memory_logits(&s, 16, asked, m.logits) + parts * (1 / s.cols + m.merged) +
+                (m.dense ? map_bytes(sizes, spec->n, part) / s.cols : 0);
     return PR_OK;
 }
 

@@ -154,9 +154,12 @@ static pr_status_t evaluate_point(fit_route_t *f, int point, pr_error_t *err)
     pr_responses_t r = {0};
     double *scores = NULL;
     int *prompt_of = NULL;
+    double w[PR_MAX_OBJECTIVES];
     pr_status_t status = PR_OK;
-    PR_GO(pr_evaluation_decode(f->env, &f->task, &f->policy, f->weight + (ptrdiff_t)point * f->k, false, f->prompts, 0,
-                               f->n, f->streams, f->hooks, &decoded, err));
+    memcpy(w, f->weight + (ptrdiff_t)point * f->k, (size_t)f->k * sizeof *w);
+    pr_mix_coefficients(f->spec.mix, f->spec.options, f->k, 1, w);
+    PR_GO(pr_evaluation_decode(f->env, &f->task, &f->policy, w, false, f->prompts, 0, f->n, f->streams, f->hooks,
+                               &decoded, err));
     f->tokens += decoded.generated;
     prompt_of = pr_alloc((size_t)decoded.n_seq, sizeof *prompt_of);
     scores = pr_alloc((size_t)decoded.n_seq * (size_t)f->scoring.n, sizeof *scores);

@@ -19,17 +19,22 @@ void pr_sizes_add_adapter(pr_job_sizes_t *s, const char *source, const pr_adapte
     s->adapter = pr_realloc(s->adapter, (size_t)s->n_adapter + 1, sizeof *s->adapter);
     pr_adapter_size_t *size = &s->adapter[s->n_adapter++];
     *size = (pr_adapter_size_t){.params = (int64_t)a->n_data,
-                                .groups = pr_alloc((size_t)a->n_layer * PR_N_GROUP, sizeof *size->groups)};
+                                .groups = pr_alloc((size_t)a->n_layer * PR_N_GROUP, sizeof *size->groups),
+                                .slots = pr_alloc((size_t)a->n_layer * PR_N_SLOT, sizeof *size->slots)};
     snprintf(size->source, sizeof size->source, "%s", source);
     for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
         size->ranks += a->lora[i].r;
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        size->slots[i] = a->lora[i].r > 0;
     pr_gram_groups(a, size->groups);
 }
 
 void pr_sizes_clear(pr_job_sizes_t *s)
 {
-    for (int i = 0; i < s->n_adapter; i++)
+    for (int i = 0; i < s->n_adapter; i++) {
         free(s->adapter[i].groups);
+        free(s->adapter[i].slots);
+    }
     free(s->adapter);
     s->adapter = NULL;
     s->n_adapter = 0;

@@ -22,6 +22,7 @@ typedef struct pr_adapter_size {
     char source[PR_HASH_HEX]; // its content's hash, or the job that makes it
     int64_t params, ranks;    // numbers; ranks of all its maps together
     bool *groups;             // [n_layer][PR_N_GROUP] where it has a map
+    bool *slots;              // [n_layer][PR_N_SLOT] which
 } pr_adapter_size_t;
 
 typedef struct pr_prompts_size {

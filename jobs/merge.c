@@ -41,29 +41,31 @@ static pr_status_t make_grams(pr_job_env_t *env, const pr_policy_spec_t *spec, p
     return pr_grams_new(env->model, env->team, a->adapter, need, &o, &a->grams, err);
 }
 
-pr_status_t pr_env_merge(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cached_adapter_t *const *part,
-                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_adapter_t **out, pr_error_t *err)
+pr_status_t pr_env_parts(pr_job_env_t *env, const pr_policy_spec_t *spec, pr_cached_adapter_t *const *part,
+                         const pr_merge_inputs_t *in, const pr_job_hooks_t *hooks, pr_merge_parts_t *out,
+                         pr_error_t *err)
 {
-    const pr_adapter_t *adapter[PR_MAX_PARTS];
-    const pr_grams_t *grams[PR_MAX_PARTS] = {NULL};
-    double w[PR_MAX_PARTS];
+    int blocks = pr_policy_blocks(spec);
     bool *need = pr_alloc((size_t)env->model->config.n_layer * PR_N_GROUP, sizeof *need);
     pr_status_t status = PR_OK;
+    *out = (pr_merge_parts_t){.parts = {.team = env->team, .model = &env->model->config, .n = spec->n}};
+    out->parts.adapter = out->adapter;
+    out->parts.grams = out->grams;
+    out->parts.w = out->w;
+    out->parts.blocks = blocks;
     // Matrices of one process alone would differ between the rows, and so would what they say.
     if (spec->mix->grams && env->team->rows > 1 && env->team->dense == pr_dense_local())
         PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "%s: a team of %d rows has no matrices that they share", spec->mix->name,
                       env->team->rows));
     for (int k = 0; k < spec->n; k++) {
-        adapter[k] = part[k]->adapter;
-        w[k] = spec->part[k].coefficient[0]; // of one block, which is all that such a mix has
-        pr_gram_groups(adapter[k], need);
+        out->adapter[k] = part[k]->adapter;
+        memcpy(out->w + k * blocks, spec->part[k].coefficient, (size_t)blocks * sizeof *out->w);
+        pr_gram_groups(out->adapter[k], need);
     }
     for (int k = 0; k < spec->n && spec->n > 1 && spec->mix->grams; k++) { // one alone is itself
         PR_GO(make_grams(env, spec, part[k], in, need, hooks, err));
-        grams[k] = part[k]->grams;
+        out->grams[k] = part[k]->grams;
     }
-    pr_mix_parts_t parts = {env->team, &env->model->config, spec->n, adapter, w, grams};
-    status = spec->mix->merge(spec->options, &parts, out, err);
 done:
     free(need);
     return status;

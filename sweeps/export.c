@@ -6,27 +6,41 @@
 #include "report/text.h"
 #include "sweeps/export_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- which form ---- */
 
-pr_status_t pr_export_form(const pr_taken_t *t, const char *name, pr_export_form_t *out, pr_error_t *err)
+pr_status_t pr_export_form(const pr_taken_t *t, const char *name, int rank, pr_export_form_t *out, pr_error_t *err)
 {
     static const char *const forms[] = {"lora", "model", "parts"};
-    bool one = pr_taken_is_one_adapter(t);
-    *out = one ? PR_FORM_LORA : PR_FORM_PARTS;
+    pr_mix_kind_t kind = pr_taken_kind(t);
+    bool one = kind == PR_MIX_ADAPTER, dense = kind == PR_MIX_DENSE;
+    *out = one || rank > 0 ? PR_FORM_LORA : dense ? PR_FORM_MODEL : PR_FORM_PARTS;
     for (int i = 0; name && i < 3; i++)
         if (strcmp(name, forms[i]) == 0)
             *out = (pr_export_form_t)i;
+    if (rank > 0 && *out != PR_FORM_LORA)
+        return pr_fail(err, PR_ERR_USAGE, "--rank: found beside --as %s, expected --as lora", forms[*out]);
     if (t->spec.n == 0 && *out != PR_FORM_MODEL)
         return pr_fail(err, PR_ERR_USAGE, "this policy is the base model, which is no adapter; --as model writes it");
     if (one && *out == PR_FORM_PARTS)
         return pr_fail(err, PR_ERR_USAGE, "--as parts: this policy is one adapter; expected lora or model");
-    if (one || *out == PR_FORM_PARTS || t->spec.n == 0)
+    if (dense && *out == PR_FORM_PARTS)
+        return pr_fail(err, PR_ERR_USAGE,
+                       "--as parts: mix %s merges its parts into other weights of the model; expected model, or lora "
+                       "with --rank",
+                       t->spec.mix->name);
+    if (dense && *out == PR_FORM_LORA && rank == 0)
+        return pr_fail(err, PR_ERR_USAGE,
+                       "--as lora: mix %s makes a change that no rank holds exactly; expected --rank R, or --as model",
+                       t->spec.mix->name);
+    if (one || dense || *out == PR_FORM_PARTS || t->spec.n == 0)
         return PR_OK;
     char *reason = pr_export_reason(t);
-    pr_fail(err, PR_ERR_USAGE, "--as %s: %s; --as parts writes its adapters with what combines them", name, reason);
+    pr_fail(err, PR_ERR_USAGE, "--as %s: %s; --as parts writes its adapters with what combines them", forms[*out],
+            reason);
     free(reason);
     return PR_ERR_USAGE;
 }
@@ -92,28 +106,98 @@ static pr_status_t write_text(const char *dir, const char *name, char *text, pr_
     return status;
 }
 
-/* The adapter with as few ranks as hold the same. */
-static pr_status_t make_adapter(const pr_config_t *c, const pr_taken_t *t, const pr_model_config_t *model,
+static void name_maps(const pr_model_config_t *model, pr_exported_t *told)
+{
+    char name[128];
+    int out, in;
+    told->maps = model->n_layer * PR_N_SLOT;
+    told->loss = pr_alloc((size_t)told->maps, sizeof *told->loss);
+    told->module = pr_alloc((size_t)told->maps, sizeof *told->module);
+    for (int i = 0; i < told->maps; i++)
+        if (pr_slot_shape(model, (pr_slot_t)(i % PR_N_SLOT), &out, &in)) {
+            pr_slot_module(model, i / PR_N_SLOT, (pr_slot_t)(i % PR_N_SLOT), name, sizeof name);
+            told->module[i] = pr_strdup(name);
+        }
+}
+
+double pr_exported_loss(const pr_exported_t *e)
+{
+    double lost = 0, whole = 0;
+    for (int i = 0; i < e->maps; i++) {
+        lost += e->loss[i].lost;
+        whole += e->loss[i].whole;
+    }
+    return whole > 0 ? sqrt(lost / whole) : 0;
+}
+
+void pr_exported_clear(pr_exported_t *e)
+{
+    for (int i = 0; i < e->maps; i++)
+        free(e->module[i]);
+    free(e->module);
+    free(e->loss);
+    *e = (pr_exported_t){.parts = 0};
+}
+
+/* The adapter with as few ranks as hold the same, or with so many at most. */
+static pr_status_t make_adapter(const pr_config_t *c, const pr_taken_t *t, int rank, const pr_model_config_t *model,
                                 pr_adapter_t **out, pr_exported_t *told, pr_error_t *err)
 {
     PR_TRY(pr_taken_adapter(c, t, model, out, err));
     told->sum = pr_adapter_rank(*out);
     if (t->spec.n > 1) // one alone stays what it is
         PR_TRY(pr_adapter_reduce(out, model, err));
+    if (rank > 0) {
+        name_maps(model, told);
+        PR_TRY(pr_adapter_truncate(out, model, rank, told->loss, err));
+    }
     told->rank = pr_adapter_rank(*out);
     return PR_OK;
 }
 
-static pr_status_t write_one(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form,
+/* Of a policy that is other weights of the model. */
+static pr_status_t write_dense(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, int rank,
+                               const pr_model_config_t *model, const char *dir, const json_t *metadata,
+                               pr_exported_t *told, pr_error_t *err)
+{
+    pr_merged_t *merged = NULL;
+    pr_adapter_t *adapter = NULL;
+    pr_status_t status;
+    PR_GO(pr_taken_merged(c, t, model, &merged, err));
+    const pr_delta_t *delta = pr_merged_delta(merged);
+    if (form == PR_FORM_MODEL) {
+        status = pr_model_write_changed(c->model, model, delta, dir, metadata, &told->rounding, err);
+        goto done;
+    }
+    if (delta->of_weights)
+        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED,
+                      "--as lora: with space = \"weights\" mix %s changes whole weights; expected --as model",
+                      t->spec.mix->name));
+    name_maps(model, told);
+    PR_GO(pr_delta_truncate(delta, model, rank, told->loss, &adapter, err));
+    told->sum = told->rank = pr_adapter_rank(adapter);
+    status = pr_adapter_write_with(dir, adapter, model, c->model_name, metadata, err);
+done:
+    pr_adapter_free(&adapter);
+    pr_merged_free(&merged);
+    return status;
+}
+
+static pr_status_t write_one(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, int rank,
                              const pr_model_config_t *model, const char *dir, pr_exported_t *told, pr_error_t *err)
 {
     pr_adapter_t *adapter = NULL;
     json_t *metadata = metadata_of(t);
     pr_status_t status = PR_OK;
+    if (t->spec.n > 0 && pr_taken_kind(t) == PR_MIX_DENSE) {
+        status = write_dense(c, t, form, rank, model, dir, metadata, told, err);
+        goto done;
+    }
     if (t->spec.n > 0)
-        PR_GO(make_adapter(c, t, model, &adapter, told, err));
-    status = form == PR_FORM_LORA ? pr_adapter_write_with(dir, adapter, model, c->model_name, metadata, err)
-                                  : pr_model_write_merged(c->model, model, adapter, dir, metadata, err);
+        PR_GO(make_adapter(c, t, rank, model, &adapter, told, err));
+    status = form == PR_FORM_LORA
+                 ? pr_adapter_write_with(dir, adapter, model, c->model_name, metadata, err)
+                 : pr_model_write_merged(c->model, model, adapter, dir, metadata, &told->rounding, err);
 done:
     pr_adapter_free(&adapter);
     json_decref(metadata);
@@ -168,8 +252,8 @@ static pr_status_t write_parts(const pr_taken_t *t, const char *python, const ch
     return write_policy(t, dir, err);
 }
 
-static pr_status_t write_all(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *dir,
-                             pr_exported_t *told, pr_error_t *err)
+static pr_status_t write_all(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, int rank,
+                             const char *dir, pr_exported_t *told, pr_error_t *err)
 {
     pr_model_config_t model = {0};
     pr_mix_plan_t plan;
@@ -184,21 +268,24 @@ static pr_status_t write_all(const pr_config_t *c, const pr_taken_t *t, pr_expor
         told->processor = python != NULL;
         PR_GO(write_parts(t, python, dir, err));
     } else {
-        PR_GO(write_one(c, t, form, &model, dir, told, err));
+        PR_GO(write_one(c, t, form, rank, &model, dir, told, err));
+        char *recipe = form == PR_FORM_MODEL ? pr_export_mergekit(c, t, &model) : NULL;
+        if (recipe)
+            PR_GO(write_text(dir, PR_EXPORT_MERGEKIT, recipe, err));
     }
-    status = write_text(dir, "README.md", pr_export_card(c, t, form, python), err);
+    status = write_text(dir, "README.md", pr_export_card(c, t, form, python, told), err);
 done:
     pr_model_config_clear(&model);
     return status;
 }
 
-pr_status_t pr_export(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *out, bool force,
-                      pr_exported_t *told, pr_error_t *err)
+pr_status_t pr_export(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, int rank, const char *out,
+                      bool force, pr_exported_t *told, pr_error_t *err)
 {
     *told = (pr_exported_t){.parts = t->spec.n};
     PR_TRY(check_target(form, out, force, err));
     char *tmp = pr_tree_beside(out);
-    pr_status_t status = write_all(c, t, form, tmp, told, err);
+    pr_status_t status = write_all(c, t, form, rank, tmp, told, err);
     if (status == PR_OK)
         status = pr_tree_put(tmp, out, err);
     if (status != PR_OK)

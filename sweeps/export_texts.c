@@ -160,7 +160,31 @@ static void put_use_of_parts(pr_buf_t *b, const pr_taken_t *t, const char *pytho
     pr_buf_puts(b, "\" --prompt PROMPT\n```\n");
 }
 
-static void put_use(pr_buf_t *b, pr_export_form_t form)
+/* What a rank that was given leaves out, map by map. */
+static void put_loss(pr_buf_t *b, const pr_exported_t *told)
+{
+    if (!told->loss)
+        return;
+    pr_buf_printf(
+        b,
+        "\n## What the rank leaves out\n\nOf the policy's change of the weights this adapter is the nearest of "
+        "rank %d. The relative error, in the norm of all maps together, is %.4g; of each:\n\n"
+        "| map | relative error |\n| --- | --- |\n",
+        told->rank, pr_exported_loss(told));
+    for (int i = 0; i < told->maps; i++)
+        if (told->loss[i].whole > 0)
+            pr_buf_printf(b, "| `%s` | %.4g |\n", told->module[i], sqrt(told->loss[i].lost / told->loss[i].whole));
+}
+
+static void put_rounding(pr_buf_t *b, const pr_exported_t *told)
+{
+    if (told->rounding.whole > 0)
+        pr_buf_printf(
+            b, "\nRounding to the type of the base model's tensors cost %.3g of what was changed, in the norm.\n",
+            sqrt(told->rounding.lost / told->rounding.whole));
+}
+
+static void put_use(pr_buf_t *b, const pr_taken_t *t, pr_export_form_t form)
 {
     pr_buf_puts(b, "\n## How to use it\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n");
     if (form == PR_FORM_LORA)
@@ -171,7 +195,10 @@ static void put_use(pr_buf_t *b, pr_export_form_t form)
         pr_buf_puts(b, "\nmodel = AutoModelForCausalLM.from_pretrained(\".\")\n"
                        "tokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n\n"
                        "The merged weights are rounded, once, to the type of the base model's, so that what it says "
-                       "differs from the policy by that rounding; the adapter alone (`export --as lora`) does not.\n");
+                       "differs from the policy by that rounding");
+    if (form == PR_FORM_MODEL)
+        pr_buf_puts(b, pr_taken_kind(t) == PR_MIX_DENSE ? ". No adapter holds the same.\n"
+                                                        : "; the adapter alone (`export --as lora`) does not.\n");
 }
 
 /* A string of YAML, which JSON's strings are. */
@@ -184,7 +211,8 @@ static void put_yaml(pr_buf_t *b, const char *key, const char *text)
     json_decref(s);
 }
 
-char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *python)
+char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, const char *python,
+                     const pr_exported_t *told)
 {
     static const char *const what[] = {[PR_FORM_LORA] = "A LoRA adapter of ",
                                        [PR_FORM_MODEL] = "A model made of ",
@@ -209,7 +237,9 @@ char *pr_export_card(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t
     if (form == PR_FORM_PARTS)
         put_use_of_parts(&b, t, python);
     else
-        put_use(&b, form);
+        put_use(&b, t, form);
+    put_rounding(&b, told);
+    put_loss(&b, told);
     put_origin(&b, about);
     return b.data;
 }

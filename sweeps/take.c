@@ -11,6 +11,7 @@
 #include "sweeps/inputs.h"
 #include "sweeps/sweep.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,6 +496,25 @@ static pr_status_t find_search(const pr_inputs_t *in, const near_t *near, int *s
     return status;
 }
 
+static int rows_of(const pr_take_wish_t *wish)
+{
+    return wish->n_rows > 0 ? wish->n_rows : 1;
+}
+
+/* Does the mix take these weights? */
+static pr_status_t check_rows(const pr_config_t *c, const pr_take_wish_t *wish, const pr_policy_spec_t *s,
+                              pr_error_t *err)
+{
+    int rows = rows_of(wish), n = c->n_objectives;
+    double *w = pr_alloc((size_t)rows * (size_t)n, sizeof *w);
+    for (int k = 0; k < n; k++)
+        for (int r = 0; r < rows; r++)
+            w[k * rows + r] = wish->weights[r * n + k];
+    pr_status_t status = pr_mix_check(s->mix, s->options, n, rows, w, err);
+    free(w);
+    return status;
+}
+
 /* The experts by the links for people, or as objectives bring them. Without a journal nobody knows what one should be,
  * which is said. */
 static pr_status_t take_experts(const pr_config_t *c, const pr_take_wish_t *wish, pr_taken_t *t, pr_error_t *err)
@@ -505,10 +525,20 @@ static pr_status_t take_experts(const pr_config_t *c, const pr_take_wish_t *wish
     else
         PR_TRY(pr_sweep_mix_options(c, wish->mix, &t->spec.options, err));
     t->method = pr_method_experts.name;
+    int rows = rows_of(wish), blocks = pr_mix_blocks(t->spec.mix, t->spec.options);
+    if (rows != blocks)
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d row%s, expected %d, one per block (blocks = %d)", rows,
+                       rows == 1 ? "" : "s", blocks, blocks);
+    PR_TRY(check_rows(c, wish, &t->spec, err));
     for (int k = 0; k < c->n_objectives; k++) {
         char hash[PR_HASH_HEX];
-        bool known;
-        if (wish->weights[k] == 0)
+        bool known, any = false;
+        double w[PR_MAX_BLOCKS];
+        for (int r = 0; r < rows; r++) {
+            w[r] = wish->weights[r * c->n_objectives + k];
+            any = any || w[r] != 0;
+        }
+        if (!any)
             continue;
         pr_taken_part_t *part = &t->part[t->spec.n];
         part->dir = pr_sweep_expert_dir(c, c->results, k, t->seed);
@@ -518,7 +548,7 @@ static pr_status_t take_experts(const pr_config_t *c, const pr_take_wish_t *wish
             pr_log(PR_LOG_WARN, "%s: no journal in %s, so that nothing tells whether the expert is whole", part->dir,
                    c->results);
         PR_TRY(pr_adapter_hash(part->dir, hash, err));
-        pr_policy_add(&t->spec, false, hash, wish->weights[k]);
+        pr_policy_add_blocks(&t->spec, false, hash, rows, w);
     }
     return PR_OK;
 }
@@ -548,11 +578,17 @@ done:
 static pr_status_t check_weights(const pr_config_t *c, const pr_take_wish_t *wish, pr_error_t *err)
 {
     bool any = false;
+    int rows = rows_of(wish);
     if (wish->n_weights != c->n_objectives)
         return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one per objective",
                        wish->n_weights, c->n_objectives);
-    for (int k = 0; k < wish->n_weights; k++)
+    if (!wish->mix && rows > 1)
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d rows, expected one; several are of a mix of one's own",
+                       rows);
+    for (int k = 0; k < rows * wish->n_weights; k++) {
+        assert(wish->mix || wish->weights[k] >= 0);
         any = any || wish->weights[k] != 0;
+    }
     return any ? PR_OK : pr_fail(err, PR_ERR_USAGE, "--weights: expected at least one that is not 0");
 }
 
@@ -603,7 +639,7 @@ static pr_status_t take_weights(const pr_config_t *c, const pr_take_wish_t *wish
     if (!t->search)
         t->search = pr_strdup("");
     PR_GO(find_parts(c, &j, t, parts, err));
-    for (int k = 0; k < c->n_objectives; k++)
+    for (int k = 0; k < c->n_objectives && rows_of(wish) == 1; k++)
         json_object_set_new(weights, c->objective[k].name, pr_json_real(wish->weights[k]));
     tell(c, t, json_incref(parts), NULL, row, &j);
 done:

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "model/adapter.h"
+#include "policy/merge.h"
 #include "policy/spec.h"
 
 #define PR_TAKE_BASE "base" // the search of the rows of the base model and of the experts alone
@@ -19,7 +20,8 @@
 typedef struct pr_take_wish {
     const char *point;         // an id of cells.csv, or what only one of them begins with; NULL: by weights
     int n_weights;             // of them, one per objective
-    const double *weights;     //
+    int n_rows;                // rows of them, one per block of layers; 0 counts as 1
+    const double *weights;     // [n_rows,n_weights]; below 0 only with a mix
     const char *search;        // by weights: of this search alone; NULL: of whichever it is
     const pr_mix_t *mix;       // by weights: of the experts under this mix; NULL: as a search of the sweep has it
     const json_t *mix_options; // of it; NULL: as the configuration says
@@ -51,12 +53,17 @@ pr_status_t pr_take(const pr_config_t *c, const pr_take_wish_t *wish, pr_taken_t
 pr_status_t pr_take_points(const pr_config_t *c, size_t n, const char *const *wanted, pr_taken_t *out, pr_error_t *err);
 void pr_taken_clear(pr_taken_t *t);
 
-/* Is it one adapter, exactly: by its mix, or as one part of weight 1 is alone? */
+/* What becomes of its parts: one adapter, exactly, by its mix, or as one part of weight 1 is alone; other weights of the
+ * model's maps; or they are run. */
+pr_mix_kind_t pr_taken_kind(const pr_taken_t *t);
 bool pr_taken_is_one_adapter(const pr_taken_t *t);
 /* That adapter, of at least one part: parts summed by concatenating their ranks, or what the mix merges them into, which
  * may load the model and the training prompts. Caller frees. Errors: those of reading and merging. */
 pr_status_t pr_taken_adapter(const pr_config_t *c, const pr_taken_t *t, const pr_model_config_t *model,
                              pr_adapter_t **out, pr_error_t *err);
+/* What a mix that merges makes of its parts; model must outlive it. Caller frees. Errors: as above. */
+pr_status_t pr_taken_merged(const pr_config_t *c, const pr_taken_t *t, const pr_model_config_t *model,
+                            pr_merged_t **out, pr_error_t *err);
 
 /* Where it comes from, in the order in which people read it: {"sweep", "point", "search", "seed", "method", "mix",
  * "mix_options", "parts": [{"name", "coefficient", "job" or "adapter"}], "weights", "mean", "se": {objective: number},

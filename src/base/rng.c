@@ -28,6 +28,12 @@ uint64_t pr_rng_u64(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c,
     return draw(key, a, b, c, d).v[0];
 }
 
+void pr_rng_words(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t out[4])
+{
+    threefry4x64_ctr_t r = draw(key, a, b, c, d);
+    memcpy(out, r.v, sizeof r.v);
+}
+
 double pr_rng_uniform(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     return to_unit(pr_rng_u64(key, a, b, c, d));

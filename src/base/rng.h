@@ -16,6 +16,8 @@ typedef struct pr_rng_key {
 pr_rng_key_t pr_rng_key(uint64_t seed, const char *domain, const char *identity);
 /* 64 random bits at counter (a,b,c,d). */
 uint64_t pr_rng_u64(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+/* All four words of that counter, of which pr_rng_u64 gives the first: for who needs many. */
+void pr_rng_words(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t out[4]);
 /* Uniform in the open interval (0,1), 53 bits. */
 double pr_rng_uniform(const pr_rng_key_t *key, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 /* Standard normal (Box-Muller on two words of one counter). */

@@ -45,8 +45,9 @@ int pr_bench_schedule(int argc, char **argv);
 int pr_bench_search(int argc, char **argv);
 int pr_bench_team(int argc, char **argv);
 int pr_bench_model(int argc, char **argv);
+int pr_bench_merge(int argc, char **argv);
 extern const pr_command_t pr_command_bench_pareto, pr_command_bench_schedule, pr_command_bench_search,
-    pr_command_bench_team, pr_command_bench_model;
+    pr_command_bench_team, pr_command_bench_model, pr_command_bench_merge;
 
 typedef struct pr_verb {
     const char *name;

@@ -6,14 +6,15 @@
 #include <string.h>
 
 static const pr_option_t args[] = {
-    PR_ARG_REQUIRED("WHAT", STRING, 0, "WHAT", "model, pareto, schedule, search or team; each has --help of its own."),
+    PR_ARG_REQUIRED("WHAT", STRING, 0, "WHAT",
+                    "model, merge, pareto, schedule, search or team; each has --help of its own."),
     {0},
 };
 
 const pr_command_t pr_command_bench = {
     .name = "bench",
-    .synopsis = "model|pareto|schedule|search|team [options]",
-    .summary = "Measure this machine (model, pareto, schedule, team) and searches (search).",
+    .synopsis = "model|merge|pareto|schedule|search|team [options]",
+    .summary = "Measure this machine (model, merge, pareto, schedule, team) and searches (search).",
     .help = "",
     .args = args,
 };
@@ -24,11 +25,9 @@ int pr_cmd_bench(int argc, char **argv)
         const char *name;
         pr_verb_fn run;
         bool ranks; // works in several processes together
-    } benches[] = {{"model", pr_bench_model, false},
-                   {"pareto", pr_bench_pareto, false},
-                   {"schedule", pr_bench_schedule, true},
-                   {"search", pr_bench_search, false},
-                   {"team", pr_bench_team, true}};
+    } benches[] = {{"model", pr_bench_model, false},   {"merge", pr_bench_merge, false},
+                   {"pareto", pr_bench_pareto, false}, {"schedule", pr_bench_schedule, true},
+                   {"search", pr_bench_search, false}, {"team", pr_bench_team, true}};
     enum { N = sizeof benches / sizeof *benches };
     const char *names[N], *what;
     int code;

@@ -15,7 +15,8 @@
 typedef struct options {
     const char *dir, *out, *point, *search, *aggregate, *as;
     pr_texts_t set;
-    pr_reals_t weights;
+    const char *weights;
+    int rank;     // 0: not given
     int64_t seed; // -1: the sweep's first
     bool force;
 } options_t;
@@ -26,23 +27,28 @@ static const pr_option_t args[] = {
         "--point", STRING, offsetof(options_t, point), "ID",
         "The policy of this point: an id of the column point of cells.csv and of `paretorank front`, or what only one "
         "of them begins with."),
-    PR_ARG("--weights", REALS, offsetof(options_t, weights), "A,B,...",
+    PR_ARG("--weights", STRING, offsetof(options_t, weights), PR_CLI_WEIGHTS,
            "The policy at these preference weights, one per objective, in the sweep's order: 0.5,0.25,0.25 or "
            "1/2,1/4,1/4. At a point it is that point's; elsewhere it is what the searches make of the weights, and the "
-           "nearest point is told.",
-           .min = 0, .max = 1e9),
+           "nearest point is told. With a mix of one's own also negative ones, and with its option blocks a row of "
+           "them per block, between semicolons."),
     PR_ARG_REQUIRED("--out", STRING, offsetof(options_t, out), "OUT", "The directory that is written."),
     PR_ARG_CHOICE("--as", offsetof(options_t, as), PR_EXPORT_FORMS, "",
                   "lora: the one adapter that the policy is, in PEFT's format; model: a whole Hugging Face model "
                   "directory, the base model with that adapter merged in, in the model's own type; parts: of a policy "
                   "that is not one adapter, its adapters, their coefficients and a logits processor. Default: lora, or "
-                  "parts where the policy is not one adapter."),
+                  "model where the mix makes other weights, or parts where the policy runs its adapters."),
     PR_ARG("--search", STRING, offsetof(options_t, search), "NAME",
            "With --weights: what this search of the sweep evaluates at the weights, by its own policy: the column "
            "\"search\" of the front. Not with --aggregate."),
     PR_ARG("--aggregate", STRING, offsetof(options_t, aggregate), "MIX",
            "With --weights: the experts under this mix (paretorank help mixes), whatever the searches have; with its "
            "options as the sweep says, or as given after it: \"states; layer=1\"."),
+    PR_ARG("--mix", STRING, offsetof(options_t, aggregate), "MIX", "Another name of --aggregate."),
+    PR_ARG("--rank", INT, offsetof(options_t, rank), "R",
+           "With --as lora: at most so many ranks a map, the nearest adapter of that rank, for a policy that is no "
+           "adapter or a smaller file. What is lost is told, and stands in the model card.",
+           .min = 1, .max = 65536),
     PR_ARG("--seed", INT64, offsetof(options_t, seed), "S",
            "With --weights: which experts. Default: those of the first of seeds.", .min = 0, .max = INT32_MAX),
     PR_ARG("--set", STRINGS, offsetof(options_t, set), "KEY=VALUE",
@@ -54,7 +60,7 @@ static const pr_option_t args[] = {
 const pr_command_t pr_command_export = {
     .name = "export",
     .synopsis = "DIR (--point ID | --weights A,B,... [--search NAME | --aggregate MIX] [--seed S]) --out OUT "
-                "[--as lora|model|parts] [--set KEY=VALUE]... [--force]",
+                "[--as lora|model|parts] [--rank R] [--set KEY=VALUE]... [--force]",
     .summary = "Write the policy of a point, or of any weights, for other programs.",
     .help =
         "A policy of params or regmean is one adapter, exactly: the experts' ranks are concatenated, where fewer do "
@@ -63,7 +69,10 @@ const pr_command_t pr_command_export = {
         "training "
         "of a point of method \"single\", and an expert alone. Python's peft loads it, and --as model merges it into "
         "the "
-        "base model. A policy of states, logits or probs runs several adapters and is none; it is written as parts. "
+        "base model. A policy of ties and its like is a model with other weights, beside which mergekit.yml says how "
+        "mergekit "
+        "makes the same where it can; with --rank it is the nearest adapter. A policy of states, logits or probs runs "
+        "several adapters and is none; it is written as parts. "
         "README.md is a model card with where the policy comes from (sweep, weights, seed, method, mix, scores, "
         "versions), which is in the metadata of the safetensors files and in policy.json too. An adapter that is not "
         "what its job wrote, by the journal's hash, is refused; `paretorank run DIR` makes it again.",
@@ -86,7 +95,7 @@ static void note_limits(int rank)
 }
 
 /* Weights that no search of the sweep could have asked for are taken as they are, and that is said. */
-static void note_domain(const pr_config_t *c, const pr_reals_t *w)
+static void note_domain(const pr_config_t *c, const pr_cli_weights_t *w)
 {
     double sum = 0, most = 0;
     bool simplex = true;
@@ -104,18 +113,37 @@ static void note_domain(const pr_config_t *c, const pr_reals_t *w)
                most);
 }
 
+/* What a rank left out. */
+static void tell_errors(const pr_exported_t *e)
+{
+    for (int i = 0; i < e->maps; i++)
+        if (e->loss[i].whole > 0)
+            fprintf(stderr, "paretorank export: %s: relative error %.4g\n", e->module[i],
+                    sqrt(e->loss[i].lost / e->loss[i].whole));
+    if (e->loss)
+        fprintf(stderr, "paretorank export: relative error of all maps together: %.4g\n", pr_exported_loss(e));
+}
+
 static void tell(const options_t *o, const pr_taken_t *t, pr_export_form_t form, const pr_exported_t *e)
 {
     fprintf(stderr, "paretorank export: %s: ", o->out);
+    bool dense = form == PR_FORM_MODEL && pr_taken_kind(t) == PR_MIX_DENSE;
     if (form == PR_FORM_MODEL)
         fprintf(stderr, "a model, the base model with ");
     fprintf(stderr, "%d adapter%s of mix %s", e->parts, e->parts == 1 ? "" : "s", t->spec.mix->name);
     if (form == PR_FORM_PARTS)
         fprintf(stderr, ", which is not one adapter%s\n",
                 e->processor ? "" : "; no logits processor can compute it (see its README.md)");
+    else if (dense)
+        fprintf(stderr, ", merged into its weights");
     else
-        fprintf(stderr, ", rank %d\n", e->rank);
-    if (e->rank < e->sum)
+        fprintf(stderr, ", rank %d", e->rank);
+    if (e->rounding.whole > 0)
+        fprintf(stderr, "; rounding to the tensors' own type cost %.3g of what was changed",
+                sqrt(e->rounding.lost / e->rounding.whole));
+    fputs(form == PR_FORM_PARTS ? "" : "\n", stderr);
+    tell_errors(e);
+    if (e->rank < e->sum && !e->loss)
         fprintf(stderr, "paretorank export: the sum of their ranks is %d; fewer hold the same policy\n", e->sum);
     if (form == PR_FORM_LORA)
         note_limits(e->rank);
@@ -123,8 +151,9 @@ static void tell(const options_t *o, const pr_taken_t *t, pr_export_form_t form,
 
 static pr_status_t run(const options_t *o, pr_error_t *err)
 {
+    pr_cli_weights_t weights = {.text = o->weights};
     pr_cli_take_t take = {.point = o->point,
-                          .weights = &o->weights,
+                          .weights = &weights,
                           .search = o->search,
                           .mix = o->aggregate,
                           .seed = o->seed,
@@ -132,17 +161,20 @@ static pr_status_t run(const options_t *o, pr_error_t *err)
     pr_config_t *c = NULL;
     pr_taken_t t = {.seed = 0};
     pr_export_form_t form;
-    pr_exported_t told;
+    pr_exported_t told = {.parts = 0};
     pr_status_t status = PR_OK;
     if (!pr_dir_exists(o->dir))
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", o->dir);
+    PR_GO(pr_cli_weights_read(&weights, err));
     PR_GO(pr_cli_take(o->dir, &take, &c, &t, err));
-    PR_GO(pr_export_form(&t, o->as, &form, err));
-    PR_GO(pr_export(c, &t, form, o->out, o->force, &told, err));
+    PR_GO(pr_export_form(&t, o->as, o->rank, &form, err));
+    PR_GO(pr_export(c, &t, form, o->rank, o->out, o->force, &told, err));
     tell(o, &t, form, &told);
-    if (o->weights.n > 0)
-        note_domain(c, &o->weights);
+    if (weights.rows == 1)
+        note_domain(c, &weights);
 done:
+    pr_cli_weights_free(&weights);
+    pr_exported_clear(&told);
     pr_taken_clear(&t);
     pr_config_free(&c);
     return status;
@@ -150,7 +182,7 @@ done:
 
 static int check_usage(const options_t *o)
 {
-    if ((o->point != NULL) == (o->weights.n > 0))
+    if ((o->point != NULL) == (o->weights != NULL))
         return pr_cli_usage(&pr_command_export, "expected --point or --weights");
     if (o->point && (o->search || o->aggregate || o->seed >= 0))
         return pr_cli_usage(&pr_command_export, "%s: found beside --point, which says it already",

@@ -315,9 +315,9 @@ static void man_entries(pr_buf_t *b, const topic_t *t)
 
 static void print_man(void)
 {
-    static const pr_command_t *const benches[] = {&pr_command_bench_model, &pr_command_bench_pareto,
-                                                  &pr_command_bench_schedule, &pr_command_bench_search,
-                                                  &pr_command_bench_team};
+    static const pr_command_t *const benches[] = {&pr_command_bench_model,  &pr_command_bench_merge,
+                                                  &pr_command_bench_pareto, &pr_command_bench_schedule,
+                                                  &pr_command_bench_search, &pr_command_bench_team};
     pr_buf_t b = {0};
     pr_buf_printf(
         &b,

@@ -87,9 +87,9 @@ static word_t word_of(const pr_option_t *o)
 
 /* ---- commands ---- */
 
-static const pr_command_t *const benches[] = {&pr_command_bench_model, &pr_command_bench_pareto,
-                                              &pr_command_bench_schedule, &pr_command_bench_search,
-                                              &pr_command_bench_team};
+static const pr_command_t *const benches[] = {&pr_command_bench_model,  &pr_command_bench_merge,
+                                              &pr_command_bench_pareto, &pr_command_bench_schedule,
+                                              &pr_command_bench_search, &pr_command_bench_team};
 enum { BENCHES = sizeof benches / sizeof *benches };
 
 static bool is_option(const pr_option_t *o)

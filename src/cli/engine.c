@@ -21,14 +21,72 @@ pr_status_t pr_cli_engine_tokenizer(const char *dir, pr_tokenizer_t **out, pr_er
     return status;
 }
 
-static pr_status_t check_weights(const pr_cli_engine_options_t *o, pr_error_t *err)
+void pr_cli_weights_free(pr_cli_weights_t *w)
 {
-    int k = o->adapters.n, n = o->weights.n;
+    free(w->item);
+    w->item = NULL;
+}
+
+/* One row, text [len]. */
+static pr_status_t read_row(const char *text, size_t len, pr_cli_weights_t *w, pr_error_t *err)
+{
+    static const pr_option_t numbers = {.key = "--weights", .kind = PR_OPT_REALS, .min = -1e9, .max = 1e9};
+    char *row = pr_strndup(text, len), expected[256];
+    json_t *given = pr_option_parse(&numbers, row), *value = NULL;
+    pr_status_t status = PR_OK;
+    pr_option_expected(&numbers, expected, sizeof expected);
+    if (!given || pr_option_check(&numbers, given, NULL, &value, NULL, NULL) != PR_OK)
+        status = pr_fail(err, PR_ERR_USAGE, "--weights: found '%s', expected %s, with commas between", row, expected);
+    int n = (int)json_array_size(value);
+    if (status == PR_OK && w->rows > 0 && n != w->n)
+        status = pr_fail(err, PR_ERR_USAGE, "--weights: row %d: found %d numbers, expected %d, as in the first",
+                         w->rows + 1, n, w->n);
+    if (status == PR_OK) {
+        size_t at = (size_t)w->rows++ * (size_t)n;
+        w->n = n;
+        w->item = pr_realloc(w->item, at + (size_t)n, sizeof *w->item);
+        for (int i = 0; i < n; i++)
+            w->item[at + (size_t)i] = json_number_value(json_array_get(value, (size_t)i));
+    }
+    json_decref(given);
+    json_decref(value);
+    free(row);
+    return status;
+}
+
+pr_status_t pr_cli_weights_read(pr_cli_weights_t *w, pr_error_t *err)
+{
+    for (const char *p = w->text; p;) {
+        size_t len = strcspn(p, ";");
+        if (w->rows == PR_MAX_BLOCKS)
+            return pr_fail(err, PR_ERR_USAGE, "--weights: found more than %d rows", PR_MAX_BLOCKS);
+        PR_TRY(read_row(p, len, w, err));
+        p = p[len] ? p + len + 1 : NULL;
+    }
+    return PR_OK;
+}
+
+static pr_status_t check_weights(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, pr_error_t *err)
+{
+    int k = o->adapters.n, n = e->weights.n, blocks = pr_mix_blocks(e->mix, e->mix_options);
     if (k > 1 && n == 0)
         return pr_fail(err, PR_ERR_USAGE, "%d adapters: expected --weights with one number each", k);
     if (n > 0 && n != k)
         return pr_fail(err, PR_ERR_USAGE, "--weights: found %d numbers, expected %d, one per --adapter", n, k);
+    if (n > 0 && e->weights.rows != blocks)
+        return pr_fail(err, PR_ERR_USAGE, "--weights: found %d row%s, expected %d, one per block (blocks = %d)",
+                       e->weights.rows, e->weights.rows == 1 ? "" : "s", blocks, blocks);
     return PR_OK;
+}
+
+/* w [adapters,blocks] of the rows; the caller frees. */
+static double *by_adapter(const pr_cli_engine_t *e, int n, int blocks)
+{
+    double *w = pr_alloc((size_t)n * (size_t)blocks, sizeof *w);
+    for (int k = 0; k < n; k++)
+        for (int b = 0; b < blocks; b++)
+            w[k * blocks + b] = e->weights.item ? e->weights.item[b * n + k] : 1;
+    return w;
 }
 
 static pr_status_t read_adapters(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
@@ -71,31 +129,31 @@ static pr_status_t set_option(const pr_mix_t *mix, json_t *options, const char *
 
 static pr_status_t read_mix(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
 {
-    if (pr_mix_parse(o->mix ? o->mix : "states", &e->policy.mix, &e->mix_options, err) != PR_OK)
+    if (pr_mix_parse(o->mix ? o->mix : "states", &e->mix, &e->mix_options, err) != PR_OK)
         return pr_fail_in(err, "--aggregate");
-    e->policy.mix_options = e->mix_options;
     if (o->layer != PR_CLI_ENGINE_NO_LAYER)
-        PR_TRY(set_option(e->policy.mix, e->mix_options, "layer", json_integer(o->layer), err));
+        PR_TRY(set_option(e->mix, e->mix_options, "layer", json_integer(o->layer), err));
     if (o->norm)
-        PR_TRY(set_option(e->policy.mix, e->mix_options, "norm", json_string(o->norm), err));
-    if (e->policy.mix->grams || !o->gram_prompts)
+        PR_TRY(set_option(e->mix, e->mix_options, "norm", json_string(o->norm), err));
+    if (e->mix->grams || !o->gram_prompts)
         return PR_OK;
     char *names = mixes_with(NULL);
-    pr_fail(err, PR_ERR_USAGE, "--gram-prompts goes with --aggregate %s, found %s", names, e->policy.mix->name);
+    pr_fail(err, PR_ERR_USAGE, "--gram-prompts goes with --aggregate %s, found %s", names, e->mix->name);
     free(names);
     return PR_ERR_USAGE;
 }
 
-static pr_status_t check_gram_prompts(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, pr_error_t *err)
+static pr_status_t check_gram_prompts(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, const double *w,
+                                      pr_error_t *err)
 {
     int active = 0;
     for (int k = 0; k < e->n_adapter; k++)
-        active += e->w[k] != 0;
-    if (e->policy.mix->grams && active > 1 && !o->gram_prompts)
+        active += w[k] != 0;
+    if (e->mix->grams && active > 1 && !o->gram_prompts)
         return pr_fail(err, PR_ERR_USAGE,
                        "--aggregate %s: expected --gram-prompts FILE, as experts are weighed by what their maps "
                        "read on prompts",
-                       e->policy.mix->name);
+                       e->mix->name);
     return PR_OK;
 }
 
@@ -141,19 +199,19 @@ static double sweep_default(const char *key)
     return x;
 }
 
-static pr_status_t make_grams(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, pr_grams_t **grams,
-                              pr_error_t *err)
+static pr_status_t make_grams(const pr_cli_engine_options_t *o, const pr_cli_engine_t *e, const double *w,
+                              pr_grams_t **grams, pr_error_t *err)
 {
     int n = 0, *start = NULL;
     int32_t *ids = NULL;
     bool *need = pr_alloc((size_t)e->model->config.n_layer * PR_N_GROUP, sizeof *need);
     pr_status_t status;
     for (int k = 0; k < e->n_adapter; k++)
-        if (e->w[k] != 0)
+        if (w[k] != 0)
             pr_gram_groups(e->adapter[k], need);
     PR_GO(encode_prompts(e, o->model, o->gram_prompts, &n, &start, &ids, err));
     pr_mix_grams_t wish;
-    e->policy.mix->grams(e->mix_options, &wish);
+    e->mix->grams(e->mix_options, &wish);
     pr_gram_options_t g = {.n_prompt = wish.prompts < n ? wish.prompts : n,
                            .prompt_start = start,
                            .prompt_ids = ids,
@@ -161,7 +219,7 @@ static pr_status_t make_grams(const pr_cli_engine_options_t *o, const pr_cli_eng
                            .off_diagonal = wish.off_diagonal,
                            .ridge = wish.ridge};
     for (int k = 0; k < e->n_adapter; k++)
-        if (e->w[k] != 0)
+        if (w[k] != 0)
             PR_GO(pr_grams_new(e->model, pr_team_local(), e->adapter[k], need, &g, &grams[k], err));
 done:
     free(start);
@@ -170,26 +228,26 @@ done:
     return status;
 }
 
-// The policy's experts become one adapter, which runs as params.
-static pr_status_t merge_experts(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, pr_error_t *err)
+// The policy of the adapters and their weights w [adapters,blocks].
+static pr_status_t make_ready(const pr_cli_engine_options_t *o, pr_cli_engine_t *e, const double *w, pr_error_t *err)
 {
     pr_grams_t **grams = pr_alloc((size_t)e->n_adapter, sizeof(pr_grams_t *));
-    pr_adapter_t *merged = NULL;
     pr_status_t status;
+    PR_GO(check_gram_prompts(o, e, w, err));
     if (!e->tokenizer && o->gram_prompts)
         PR_GO(pr_cli_engine_tokenizer(o->model, &e->tokenizer, err));
     if (o->gram_prompts)
-        PR_GO(make_grams(o, e, grams, err));
-    pr_mix_parts_t parts = {
-        pr_team_local(), &e->model->config, e->n_adapter, e->policy.adapter, e->w, (const pr_grams_t *const *)grams};
-    PR_GO(e->policy.mix->merge(e->mix_options, &parts, &merged, err));
-    e->merged = merged;
-    e->one = 1;
-    e->w = &e->one;
-    e->policy.adapter = &e->merged;
-    e->policy.n_expert = 1;
-    e->policy.mix = &pr_mix_params;
-    e->policy.mix_options = NULL;
+        PR_GO(make_grams(o, e, w, grams, err));
+    pr_mix_parts_t parts = {.team = pr_team_local(),
+                            .model = &e->model->config,
+                            .n = e->n_adapter,
+                            .adapter = (const pr_adapter_t *const *)e->adapter,
+                            .w = w,
+                            .grams = (const pr_grams_t *const *)grams,
+                            .blocks = pr_mix_blocks(e->mix, e->mix_options)};
+    status = pr_ready_make(e->model, pr_linalg_local(), e->mix, e->mix_options, &parts, &e->ready, err);
+    e->policy = e->ready.policy;
+    e->w = e->ready.w;
 done:
     for (int k = 0; k < e->n_adapter; k++)
         pr_grams_free(&grams[k]);
@@ -199,7 +257,8 @@ done:
 
 pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer, pr_cli_engine_t *out, pr_error_t *err)
 {
-    *out = (pr_cli_engine_t){.one = 1};
+    *out = (pr_cli_engine_t){.weights = {.text = o->weights}};
+    PR_TRY(pr_cli_weights_read(&out->weights, err));
     if (o->sweeps && pr_cli_engine_is_sweep(o->model))
         return pr_cli_engine_open_sweep(o, tokenizer, out, err);
     if (o->point || o->search || o->experts >= 0 || o->set.n > 0)
@@ -209,32 +268,35 @@ pr_status_t pr_cli_engine_open(const pr_cli_engine_options_t *o, bool tokenizer,
                        : o->experts >= 0 ? "--experts"
                                          : "--set",
                        o->model);
-    PR_TRY(check_weights(o, err));
+    if (o->adapters.n > PR_MAX_PARTS)
+        return pr_fail(err, PR_ERR_USAGE, "--adapter: found %d, expected at most %d", o->adapters.n, PR_MAX_PARTS);
     PR_TRY(read_mix(o, out, err));
-    PR_TRY(pr_linalg_start(o->threads, err));
-    PR_TRY(pr_model_load(o->model, &out->model, err));
+    PR_TRY(check_weights(o, out, err));
+    int n = o->adapters.n, blocks = pr_mix_blocks(out->mix, out->mix_options);
+    double *w = by_adapter(out, n, blocks);
+    pr_status_t status;
+    PR_GO(pr_mix_check(out->mix, out->mix_options, n, blocks, w, err));
+    PR_GO(pr_linalg_start(o->threads, err));
+    PR_GO(pr_model_load(o->model, &out->model, err));
     if (tokenizer)
-        PR_TRY(pr_cli_engine_tokenizer(o->model, &out->tokenizer, err));
-    if (out->model->config.n_label > 0 && o->adapters.n > 0)
-        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: adapters on a classification model are not supported", o->model);
-    PR_TRY(read_adapters(o, out, err));
-    out->w = o->weights.n > 0 ? o->weights.item : &out->one;
-    out->policy.model = out->model;
-    out->policy.la = pr_linalg_local();
-    out->policy.n_expert = out->n_adapter;
-    out->policy.adapter = (const pr_adapter_t *const *)out->adapter;
-    PR_TRY(check_gram_prompts(o, out, err));
-    return out->policy.mix->merge && out->n_adapter > 0 ? merge_experts(o, out, err) : PR_OK;
+        PR_GO(pr_cli_engine_tokenizer(o->model, &out->tokenizer, err));
+    if (out->model->config.n_label > 0 && n > 0)
+        PR_GO(pr_fail(err, PR_ERR_UNSUPPORTED, "%s: adapters on a classification model are not supported", o->model));
+    PR_GO(read_adapters(o, out, err));
+    status = make_ready(o, out, w, err);
+done:
+    free(w);
+    return status;
 }
 
 void pr_cli_engine_close(pr_cli_engine_t *e)
 {
+    pr_ready_clear(&e->ready);
     for (int i = 0; i < e->n_adapter; i++)
         pr_adapter_free(&e->adapter[i]);
     free(e->adapter);
     json_decref(e->mix_options);
-    pr_adapter_t *merged = (pr_adapter_t *)(uintptr_t)e->merged;
-    pr_adapter_free(&merged);
+    pr_cli_weights_free(&e->weights);
     if (e->tokenizer)
         pr_tokenizer_free(&e->tokenizer);
     if (e->model)

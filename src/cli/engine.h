@@ -6,18 +6,29 @@
 
 #include "cli/cli.h"
 #include "config/config.h"
-#include "policy/policy.h"
+#include "policy/ready.h"
 #include "sweeps/take.h"
 #include "tokenizer/tokenizer.h"
 
 #include <limits.h>
 #include <stddef.h>
 
+/* Rows of weights, a row per block of layers; mostly one. */
+typedef struct pr_cli_weights {
+    const char *text; // the command line's; NULL: not given
+    int rows, n;      // n in each
+    double *item;     // [rows,n]
+} pr_cli_weights_t;
+/* Of text, which may be NULL. The caller frees. Errors: PR_ERR_USAGE. */
+pr_status_t pr_cli_weights_read(pr_cli_weights_t *w, pr_error_t *err);
+void pr_cli_weights_free(pr_cli_weights_t *w);
+#define PR_CLI_WEIGHTS "A,B,...[;A,B,...]"
+
 typedef struct pr_cli_engine_options {
     const char *model; // directory
     bool sweeps;       // it may be a sweep's results directory
     pr_texts_t adapters;
-    pr_reals_t weights;
+    const char *weights;      // as pr_cli_weights_read takes them
     const char *mix;          // "NAME; KEY=VALUE; ..."; NULL: not given
     const char *norm;         // option "norm" of it; NULL: not given
     int layer;                // option "layer" of it; PR_CLI_ENGINE_NO_LAYER: not given
@@ -50,10 +61,11 @@ enum { PR_CLI_ENGINE_NO_LAYER = -2 };
     PR_ARG("--adapter", STRINGS, offsetof(type, member.adapters), "DIR",                                               \
            "A PEFT LoRA directory; may be repeated, an expert each."),                                                 \
         PR_ARG(                                                                                                        \
-            "--weights", REALS, offsetof(type, member.weights), "A,B,...",                                             \
-            "Preference weights, one per adapter, or per objective of a results directory, in their order. Default "   \
-            "for one adapter: 1.",                                                                                     \
-            .min = 0, .max = 1e9),                                                                                     \
+            "--weights", STRING, offsetof(type, member.weights), PR_CLI_WEIGHTS,                                       \
+            "Preference weights, one per adapter, or per objective of a results directory, in their order; with the "  \
+            "mix's option blocks a row of them per block, between semicolons. Some mixes take negative ones. Default " \
+            "for one adapter: 1."),                                                                                    \
+        PR_ARG("--mix", STRING, offsetof(type, member.mix), "MIX", "Another name of --aggregate."),                    \
         PR_ARG("--aggregate", STRING, offsetof(type, member.mix), "MIX",                                               \
                "How experts and weights make one policy, one of" PR_MIX_LIST(                                          \
                    PR_CLI_ENGINE_NAME) "; with options of its own after it such as \"states; layer=1\" "               \
@@ -89,15 +101,15 @@ typedef struct pr_cli_engine {
     pr_tokenizer_t *tokenizer; // NULL where it was not asked for
     int n_adapter;
     pr_adapter_t **adapter;
-    const pr_adapter_t *merged; // by the mix, which the policy then has alone
+    const pr_mix_t *mix;
     json_t *mix_options;
-    const double *w; // of the policy's adapters: the options', or the default
-    double one;
-    pr_policy_t policy;
+    pr_cli_weights_t weights;
+    pr_ready_t ready;   // and what it is run by:
+    pr_policy_t policy; //
+    const double *w;    //
     /* Of a results directory. */
     pr_config_t *sweep; // NULL: it is none
     pr_taken_t taken;
-    double coefficient[PR_MAX_PARTS];
 } pr_cli_engine_t;
 
 /* Does it hold a sweep's results, and no model? */
@@ -108,7 +120,7 @@ pr_status_t pr_cli_engine_open_sweep(const pr_cli_engine_options_t *o, bool toke
 /* What the options of a verb say of a policy of a results directory; the texts are the command line's. */
 typedef struct pr_cli_take {
     const char *point, *search, *mix; // NULL: not given
-    const pr_reals_t *weights;
+    const pr_cli_weights_t *weights;
     int64_t seed; // negative: not given
     const pr_texts_t *set;
 } pr_cli_take_t;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cli/plan.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "jobs/fit_route.h"
 #include "learn/response.h"
@@ -264,6 +265,26 @@ static pr_status_t check_objectives(pr_plan_t *p, pr_error_t *err)
 
 /* ---- searches ---- */
 
+/* A search that chooses points by others takes a jump of the policy for a slope. */
+static void note_jumps(const pr_plan_t *p, int i)
+{
+    const pr_sweep_policy_t *policy = &p->inputs.policy[i];
+    pr_search_spec_t plain = p->config->search[i];
+    json_t *options = NULL;
+    plain.n_fidelity = 0;
+    plain.budget_core_hours = 0;
+    if (!policy->mix->jumps || pr_search_asks_once(&plain) ||
+        pr_options_resolve(policy->mix->options, policy->mix_options, NULL, &options, NULL) != PR_OK)
+        return;
+    if (policy->mix->jumps(options))
+        pr_log(
+            PR_LOG_WARN,
+            "search \"%s\" refines between points, but mix %s jumps where a weight becomes 0; normalize = false does "
+            "not",
+            plain.name, policy->mix->name);
+    json_decref(options);
+}
+
 static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
 {
     const pr_config_t *c = p->config;
@@ -278,6 +299,7 @@ static pr_status_t check_search(pr_plan_t *p, int i, pr_error_t *err)
                      .hi = p->hi,
                      .reference = p->lo};
     const pr_sweep_policy_t *policy = &p->inputs.policy[i];
+    note_jumps(p, i);
     if (policy->per_point)
         s.making = pr_training_prompts(c, policy->set);
     if (pr_search_check(&s, err) != PR_OK)

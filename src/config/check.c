@@ -307,6 +307,8 @@ static pr_status_t check_searches(pr_config_t *c, pr_error_t *err)
         PR_TRY(pr_search_complete(c->path, c->n_objectives, s, err));
         const pr_mix_t *mix;
         PR_TRY(pr_mix_find(s->aggregate, &mix, err));
+        if (pr_mix_check(mix, NULL, c->n_objectives, 1, NULL, err) != PR_OK) // a part per objective
+            return pr_fail_in(err, "%s: search '%s'", c->path, s->name);
         if (mix->grams && !c->train_prompts)
             return pr_fail(err, PR_ERR_CONFIG,
                            "%s: prompts.train: missing; %s = \"%s\" merges by what the experts' maps read on training "

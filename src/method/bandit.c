@@ -15,7 +15,7 @@ static pr_status_t policy_at(const pr_method_env_t *e, const pr_choice_t *at, pr
         one[k] = 1;
         wish.w[k] = 1.0 / e->k;
     }
-    if (e->mix->merge)
+    if (pr_mix_kind(e->mix, e->mix_options) != PR_MIX_RUN)
         return pr_fail(err, PR_ERR_CONFIG,
                        "method \"bandit\": found mix \"%s\", which merges the experts; expected one that takes other "
                        "weights for every prompt",

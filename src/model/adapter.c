@@ -83,6 +83,24 @@ pr_adapter_t *pr_adapter_by_blocks(const pr_adapter_t *a, int blocks, const doub
     return out;
 }
 
+pr_status_t pr_adapter_copy(const pr_adapter_t *a, pr_adapter_t **out, pr_error_t *err)
+{
+    float *data = pr_alloc_matrix(a->n_data, sizeof *data);
+    if (!data)
+        return pr_fail(err, PR_ERR_MEMORY, "no memory for an adapter of %zu floats", a->n_data);
+    const double one = 1;
+    pr_adapter_t *copy = pr_adapter_by_blocks(a, 1, &one);
+    memcpy(data, a->data, a->n_data * sizeof *data);
+    copy->data = data;
+    for (int i = 0; i < a->n_layer * PR_N_SLOT; i++)
+        if (a->lora[i].r > 0) {
+            copy->lora[i].a = data + (a->lora[i].a - a->data);
+            copy->lora[i].b = data + (a->lora[i].b - a->data);
+        }
+    *out = copy;
+    return PR_OK;
+}
+
 pr_adapter_t *pr_adapter_empty(const pr_model_config_t *c)
 {
     pr_adapter_t *a = pr_alloc(1, sizeof *a);

@@ -95,6 +95,8 @@ pr_status_t pr_adapter_concat(const pr_adapter_t *const *adapters, const double 
 /* The same adapter with the scales of its maps multiplied by w [blocks], by blocks of layers (block b: layers b L / blocks
  * up to (b+1) L / blocks). It has the numbers of a, which must outlive it. The caller frees. */
 pr_adapter_t *pr_adapter_by_blocks(const pr_adapter_t *a, int blocks, const double *w);
+/* A copy with numbers of its own, of an adapter that has its own. Errors: PR_ERR_MEMORY. The caller frees. */
+pr_status_t pr_adapter_copy(const pr_adapter_t *a, pr_adapter_t **out, pr_error_t *err);
 /* The largest rank of its maps. */
 int pr_adapter_rank(const pr_adapter_t *a);
 /* Makes the ranks as small as they can be: every map keeps the singular values above 2^-24 |B| |A|, what the rounding
@@ -102,6 +104,15 @@ int pr_adapter_rank(const pr_adapter_t *a);
  * than its rounding. An adapter that needs the rank it has stays as it is, to the last digit. Errors: PR_ERR_NUMERIC,
  * PR_ERR_MEMORY; *a stays then. */
 pr_status_t pr_adapter_reduce(pr_adapter_t **a, const pr_model_config_t *c, pr_error_t *err);
+/* What a smaller rank leaves out of one map: squared norms of what is lost and of the whole. */
+typedef struct pr_rank_loss {
+    double lost, whole;
+} pr_rank_loss_t;
+/* Gives every map at most so many ranks (>= 1): its largest singular values, which is the nearest of that rank. loss
+ * [n_layer][PR_N_SLOT], or NULL. A map that has no more stays as it is, to the last digit. Errors: PR_ERR_NUMERIC,
+ * PR_ERR_MEMORY; *a stays then. */
+pr_status_t pr_adapter_truncate(pr_adapter_t **a, const pr_model_config_t *c, int rank, pr_rank_loss_t *loss,
+                                pr_error_t *err);
 void pr_adapter_free(pr_adapter_t **a);
 
 #endif

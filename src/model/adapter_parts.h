@@ -19,4 +19,7 @@ void pr_lora_set(pr_lora_t *l, int r, double alpha, bool rslora);
 /* The data block (not initialised) for the ranks that were set, and the pointers into it. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_adapter_allocate(pr_adapter_t *a, const pr_model_config_t *c, pr_error_t *err);
 
+/* to (its r set, a and b allocated, scale 1) = the to->r largest singular values of s B A. false: they were not found. */
+bool pr_lora_truncate(const pr_lora_t *l, int out, int in, pr_lora_t *to, pr_rank_loss_t *loss);
+
 #endif

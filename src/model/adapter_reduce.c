@@ -197,3 +197,83 @@ done:
     free(d);
     return status;
 }
+
+/* ---- fewer ranks than hold it ---- */
+
+static pr_rank_loss_t loss_of(const decomposition_t *d, int r, double scale)
+{
+    pr_rank_loss_t loss = {0, 0};
+    for (int i = 0; i < d->k; i++) {
+        double square = d->s[i] * d->s[i] * scale * scale;
+        loss.whole += square;
+        loss.lost += i >= r ? square : 0;
+    }
+    return loss;
+}
+
+bool pr_lora_truncate(const pr_lora_t *l, int out, int in, pr_lora_t *to, pr_rank_loss_t *loss)
+{
+    decomposition_t d;
+    bool found = decompose(l, out, in, &d);
+    if (found) {
+        put(&d, to, (double)l->scale);
+        *loss = loss_of(&d, to->r, (double)l->scale);
+    }
+    decomposition_free(&d);
+    return found;
+}
+
+/* The squared norm of s B A, by the Gram matrices of its factors. */
+static double square_of(const pr_lora_t *l, int out, int in)
+{
+    double sum = 0;
+    for (int i = 0; i < l->r; i++)
+        for (int j = 0; j < l->r; j++) {
+            double a = 0, b = 0;
+            for (int t = 0; t < in; t++)
+                a +=
+                    (double)l->a[(size_t)i * (size_t)in + (size_t)t] * (double)l->a[(size_t)j * (size_t)in + (size_t)t];
+            for (int t = 0; t < out; t++)
+                b += (double)l->b[(size_t)t * (size_t)l->r + (size_t)i] *
+                     (double)l->b[(size_t)t * (size_t)l->r + (size_t)j];
+            sum += a * b;
+        }
+    return sum * (double)l->scale * (double)l->scale;
+}
+
+pr_status_t pr_adapter_truncate(pr_adapter_t **adapter, const pr_model_config_t *c, int rank, pr_rank_loss_t *loss,
+                                pr_error_t *err)
+{
+    const pr_adapter_t *a = *adapter;
+    int n = a->n_layer * PR_N_SLOT, out, in;
+    pr_adapter_t *small = pr_adapter_empty(c);
+    pr_status_t status;
+    for (int i = 0; i < n; i++)
+        if (a->lora[i].r > rank)
+            pr_lora_set(&small->lora[i], rank, rank, false);
+        else
+            small->lora[i] = a->lora[i];
+    PR_GO(pr_adapter_allocate(small, c, err));
+    for (int i = 0; i < n; i++) {
+        pr_lora_t *from = &a->lora[i], *to = &small->lora[i];
+        pr_rank_loss_t one = {0, 0};
+        if (from->r > 0 && pr_slot_shape(c, (pr_slot_t)(i % PR_N_SLOT), &out, &in)) {
+            if (to->r == from->r) {
+                memcpy(to->a, from->a, (size_t)from->r * (size_t)in * sizeof *to->a);
+                memcpy(to->b, from->b, (size_t)from->r * (size_t)out * sizeof *to->b);
+                one.whole = loss ? square_of(from, out, in) : 0;
+            } else if (!pr_lora_truncate(from, out, in, to, &one)) {
+                PR_GO(pr_fail(err, PR_ERR_NUMERIC, "layer %d, %s: the singular values of the adapter were not found",
+                              i / PR_N_SLOT, pr_slot_path(c, (pr_slot_t)(i % PR_N_SLOT))));
+            }
+        }
+        if (loss)
+            loss[i] = one;
+    }
+    pr_adapter_free(adapter);
+    *adapter = small;
+    small = NULL;
+done:
+    pr_adapter_free(&small);
+    return status;
+}

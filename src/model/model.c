@@ -303,11 +303,13 @@ void pr_model_free(pr_model_t **m)
     free(s->block);
     pr_shared_block_close(&s->shared);
     pr_safetensors_close(&s->files);
+    bool borrows = s->borrows;
     free(s);
     free((*m)->rope_cos);
     free((*m)->rope_sin);
     free((*m)->layer);
-    pr_model_config_clear(&(*m)->config);
+    if (!borrows)
+        pr_model_config_clear(&(*m)->config);
     free(*m);
     *m = NULL;
 }

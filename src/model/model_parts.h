@@ -36,6 +36,7 @@ typedef struct pr_model_storage {
     float **block;             // allocated
     size_t n_block, cap_block;
     int rope_len; // positions in the tables
+    bool borrows; // a model with other maps than that whose configuration and weights it uses (delta.h)
 } pr_model_storage_t;
 
 /* All tensors of m->config, in a fixed order; m->layer must be there, its weights' shapes and lds are filled in.

@@ -15,14 +15,14 @@
 
 /* ---- one tensor ---- */
 
-/* Which map of the model a tensor is the weight of; false: of none that is adapted. Files may leave out the first part of
- * a name. */
-static bool find_slot(const pr_model_config_t *c, const pr_adapter_t *a, const char *name, int *layer, pr_slot_t *slot)
+/* Which map of the model a tensor is the weight of; false: of none that is changed. Files may leave out the first part
+ * of a name. */
+static bool find_slot(const pr_model_config_t *c, const pr_delta_t *d, const char *name, int *layer, pr_slot_t *slot)
 {
-    for (int i = 0; a && i < c->n_layer; i++)
+    for (int i = 0; d && i < c->n_layer; i++)
         for (int s = 0; s < PR_N_SLOT; s++) {
             char module[128], whole[160];
-            if (pr_adapter_at(a, i, (pr_slot_t)s)->r == 0)
+            if (!d->has(d->self, i, (pr_slot_t)s))
                 continue;
             pr_slot_module(c, i, (pr_slot_t)s, module, sizeof module);
             snprintf(whole, sizeof whole, "%s.weight", module);
@@ -35,34 +35,46 @@ static bool find_slot(const pr_model_config_t *c, const pr_adapter_t *a, const c
     return false;
 }
 
-/* w [out,in] (gpt2: [in,out]) += s B A. */
-static void add_lora(const pr_lora_t *l, bool transposed, int out, int in, float *w)
+/* Adds what rounding to t's type cost: w is what should stand there, bytes what does, before [t->n] what did. */
+static pr_status_t add_rounding(const pr_tensor_t *t, const float *w, const float *before, const void *bytes,
+                                pr_rounding_t *r, pr_error_t *err)
 {
-    if (transposed)
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, in, out, l->r, l->scale, l->a, in, l->b, l->r, 1.0f, w, out);
-    else
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, out, in, l->r, l->scale, l->b, l->r, l->a, in, 1.0f, w,
-                    in);
+    pr_tensor_t written = *t;
+    float *back = pr_alloc_matrix((size_t)t->n, sizeof *back);
+    written.data = bytes;
+    pr_status_t status =
+        back ? pr_tensor_read(&written, 0, t->n, back, err) : pr_fail(err, PR_ERR_MEMORY, "no memory for a tensor");
+    for (int64_t i = 0; i < t->n && status == PR_OK; i++) {
+        double lost = (double)back[i] - (double)w[i], whole = (double)w[i] - (double)before[i];
+        r->lost += lost * lost;
+        r->whole += whole * whole;
+    }
+    free(back);
+    return status;
 }
 
-/* The merged weight as the file has it: bytes [t->bytes]. */
-static pr_status_t merge_tensor(const pr_model_config_t *c, const pr_lora_t *l, pr_slot_t slot, const pr_tensor_t *t,
-                                void *bytes, pr_error_t *err)
+/* The changed weight as the file has it: bytes [t->bytes]. */
+static pr_status_t change_tensor(const pr_model_config_t *c, const pr_delta_t *d, int layer, pr_slot_t slot,
+                                 const pr_tensor_t *t, void *bytes, pr_rounding_t *rounding, pr_error_t *err)
 {
-    bool transposed = c->arch == PR_ARCH_GPT2;
-    int out, in;
+    int rows, cols;
     int64_t at;
-    pr_slot_shape(c, slot, &out, &in);
-    int rows = transposed ? in : out, cols = transposed ? out : in;
+    bool rounds = rounding && t->dtype != PR_DTYPE_F32;
+    pr_slot_stored(c, slot, &rows, &cols);
     if (t->n_dim != 2 || t->shape[0] != rows || t->shape[1] != cols)
         return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': expected the shape [%d,%d], by config.json", t->file,
                        t->name, rows, cols);
-    float *w = pr_alloc_matrix((size_t)t->n, sizeof *w);
-    if (!w)
-        return pr_fail(err, PR_ERR_MEMORY, "no memory for tensor '%.200s' (%lld floats)", t->name, (long long)t->n);
-    pr_status_t status = pr_tensor_read(t, 0, t->n, w, err);
+    float *w = pr_alloc_matrix((size_t)t->n, sizeof *w),
+          *before = rounds ? pr_alloc_matrix((size_t)t->n, sizeof *before) : NULL;
+    pr_status_t status =
+        w && (before || !rounds)
+            ? pr_tensor_read(t, 0, t->n, w, err)
+            : pr_fail(err, PR_ERR_MEMORY, "no memory for tensor '%.200s' (%lld floats)", t->name, (long long)t->n);
+    if (status == PR_OK && before)
+        memcpy(before, w, (size_t)t->n * sizeof *w);
+    if (status == PR_OK)
+        status = d->change(d->self, layer, slot, w, err);
     if (status == PR_OK) {
-        add_lora(l, transposed, out, in, w);
         status = pr_tensor_from_float(t->dtype, w, t->n, bytes, &at);
         if (status == PR_ERR_NUMERIC)
             pr_fail(err, status, "%s: tensor '%.200s': element %lld is %g with the adapter, for which %s has no place",
@@ -70,7 +82,10 @@ static pr_status_t merge_tensor(const pr_model_config_t *c, const pr_lora_t *l, 
         else if (status != PR_OK)
             status = pr_tensor_unsupported(t, err);
     }
+    if (status == PR_OK && before)
+        status = add_rounding(t, w, before, bytes, rounding, err);
     free(w);
+    free(before);
     return status;
 }
 
@@ -78,10 +93,11 @@ static pr_status_t merge_tensor(const pr_model_config_t *c, const pr_lora_t *l, 
 
 typedef struct writer {
     const pr_model_config_t *c;
-    const pr_adapter_t *a;
+    const pr_delta_t *d; // NULL: nothing is changed
     const pr_safetensors_t *st;
     const json_t *metadata;
-    int merged; // maps so far
+    int changed; // maps so far
+    pr_rounding_t *rounding;
 } writer_t;
 
 static int by_place(const void *a, const void *b)
@@ -128,16 +144,16 @@ static pr_status_t put_tensor(writer_t *w, const pr_tensor_t *t, int fd, const c
 {
     int layer;
     pr_slot_t slot;
-    if (!find_slot(w->c, w->a, t->name, &layer, &slot))
+    if (!find_slot(w->c, w->d, t->name, &layer, &slot))
         return put(fd, path, t->data, t->bytes, err);
     char *bytes = pr_alloc_matrix(t->bytes, 1);
     if (!bytes)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for tensor '%.200s' (%zu bytes)", t->name, t->bytes);
-    pr_status_t status = merge_tensor(w->c, pr_adapter_at(w->a, layer, slot), slot, t, bytes, err);
+    pr_status_t status = change_tensor(w->c, w->d, layer, slot, t, bytes, w->rounding, err);
     if (status == PR_OK)
         status = put(fd, path, bytes, t->bytes, err);
     free(bytes);
-    w->merged++;
+    w->changed++;
     pr_tensor_release_part(w->st, t, 0, t->bytes);
     return status;
 }
@@ -185,29 +201,68 @@ static pr_status_t copy_others(const char *from, const char *to, pr_error_t *err
     return status;
 }
 
-static int count_adapted(const pr_adapter_t *a)
+static int count_changed(const pr_model_config_t *c, const pr_delta_t *d)
 {
-    int n = 0;
-    for (int i = 0; a && i < a->n_layer * PR_N_SLOT; i++)
-        n += a->lora[i].r > 0;
+    int n = 0, out, in;
+    for (int i = 0; d && i < c->n_layer * PR_N_SLOT; i++)
+        n += pr_slot_shape(c, (pr_slot_t)(i % PR_N_SLOT), &out, &in) &&
+             d->has(d->self, i / PR_N_SLOT, (pr_slot_t)(i % PR_N_SLOT));
     return n;
 }
 
-pr_status_t pr_model_write_merged(const char *from, const pr_model_config_t *c, const pr_adapter_t *a, const char *to,
-                                  const json_t *metadata, pr_error_t *err)
+pr_status_t pr_model_write_changed(const char *from, const pr_model_config_t *c, const pr_delta_t *d, const char *to,
+                                   const json_t *metadata, pr_rounding_t *rounding, pr_error_t *err)
 {
     pr_safetensors_t *st = NULL;
     pr_file_id_t id;
     pr_status_t status;
     PR_TRY(pr_safetensors_open_model(from, &st, err));
-    writer_t w = {.c = c, .a = a, .st = st, .metadata = metadata};
+    writer_t w = {.c = c, .d = d, .st = st, .metadata = metadata, .rounding = rounding};
+    if (rounding)
+        *rounding = (pr_rounding_t){0, 0};
     for (size_t i = 0; i < pr_safetensors_files(st); i++)
         PR_GO(write_file(&w, pr_safetensors_file(st, i, &id), to, err));
-    if (w.merged != count_adapted(a))
-        PR_GO(pr_fail(err, PR_ERR_FORMAT, "%s: found %d of the %d linear maps that the adapter adapts", from, w.merged,
-                      count_adapted(a)));
+    if (w.changed != count_changed(c, d))
+        PR_GO(pr_fail(err, PR_ERR_FORMAT, "%s: found %d of the %d linear maps that the adapter adapts", from, w.changed,
+                      count_changed(c, d)));
     status = copy_others(from, to, err);
 done:
     pr_safetensors_close(&st);
     return status;
+}
+
+/* ---- of an adapter ---- */
+
+typedef struct adapted {
+    const pr_model_config_t *c;
+    const pr_adapter_t *a;
+} adapted_t;
+
+static bool adapts(const void *self, int layer, pr_slot_t slot)
+{
+    return pr_adapter_at(((const adapted_t *)self)->a, layer, slot)->r > 0;
+}
+
+/* w [out,in] (gpt2: [in,out]) += s B A. */
+static pr_status_t add_lora(const void *self, int layer, pr_slot_t slot, float *w, pr_error_t *err)
+{
+    const adapted_t *s = self;
+    const pr_lora_t *l = pr_adapter_at(s->a, layer, slot);
+    int out, in;
+    (void)err;
+    pr_slot_shape(s->c, slot, &out, &in);
+    if (s->c->arch == PR_ARCH_GPT2)
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, in, out, l->r, l->scale, l->a, in, l->b, l->r, 1.0f, w, out);
+    else
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, out, in, l->r, l->scale, l->b, l->r, l->a, in, 1.0f, w,
+                    in);
+    return PR_OK;
+}
+
+pr_status_t pr_model_write_merged(const char *from, const pr_model_config_t *c, const pr_adapter_t *a, const char *to,
+                                  const json_t *metadata, pr_rounding_t *rounding, pr_error_t *err)
+{
+    adapted_t self = {c, a};
+    pr_delta_t d = {.has = adapts, .change = add_lora, .self = &self};
+    return pr_model_write_changed(from, c, a ? &d : NULL, to, metadata, rounding, err);
 }

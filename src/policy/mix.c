@@ -6,6 +6,7 @@
 #include "model/kernels.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- the registry ---- */
@@ -22,10 +23,31 @@ const pr_mix_t *const *pr_mix_all(size_t *n)
     return mixes;
 }
 
+/* What other programs have, and why it is not here. */
+static const struct {
+    const char *name, *reason;
+} left_out[] = {
+    {"model_stock", "it takes experts for noisy copies of one optimum; those trained for different objectives have "
+                    "cosines near 0, at which it gives the base model back"},
+    {"nearswap", "it is of one expert, by a threshold that no size of a change sets"},
+    {"arcee_fusion", "it is of one expert, by a threshold over a random sample of elements"},
+    {"passthrough", "it stacks layers, which makes another model than the one that experts were trained from"},
+    {"slerp", "between whole weights it is nearly linear; nuslerp is the same between what two experts change"},
+};
+
+static pr_status_t refuse_left_out(const char *name, pr_error_t *err)
+{
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (strcmp(name, left_out[i].name) == 0)
+            return pr_fail(err, PR_ERR_UNSUPPORTED, "mix '%s' is left out: %s", name, left_out[i].reason);
+    return PR_OK;
+}
+
 pr_status_t pr_mix_find(const char *name, const pr_mix_t **out, pr_error_t *err)
 {
     const char *names[MOST];
     size_t index;
+    PR_TRY(refuse_left_out(name, err));
     for (size_t i = 0; i < n_mixes; i++)
         names[i] = mixes[i]->name;
     PR_TRY(pr_find_name("mix", name, names, n_mixes, &index, err));
@@ -98,10 +120,10 @@ pr_status_t pr_mix_parse(const char *text, const pr_mix_t **mix, json_t **option
     }
     if (found && status == PR_OK)
         status = pr_options_resolve(found->options, given, NULL, options, err);
-    if (found && status == PR_OK && pr_mix_blocks(found, *options) > 1) {
-        status = pr_fail(err, PR_ERR_CONFIG, "blocks: found %d, expected 1: there is one row of weights here",
-                         pr_mix_blocks(found, *options));
-        json_decref(*options);
+    if (found && status == PR_OK && found->check) {
+        status = found->check(*options, 0, NULL, err);
+        if (status != PR_OK)
+            json_decref(*options);
     }
     if (status == PR_OK)
         *mix = found;
@@ -119,13 +141,73 @@ int pr_mix_blocks(const pr_mix_t *mix, const json_t *options)
     return mix->blocks ? mix->blocks(options) : 1;
 }
 
+pr_mix_kind_t pr_mix_kind(const pr_mix_t *mix, const json_t *options)
+{
+    if (mix->kind)
+        return mix->kind(options);
+    return mix->merge ? PR_MIX_ADAPTER : PR_MIX_RUN;
+}
+
+static void row_of(int n, int blocks, int block, const double *w, double *row)
+{
+    for (int k = 0; k < n; k++)
+        row[k] = w[k * blocks + block];
+}
+
+pr_status_t pr_mix_check(const pr_mix_t *mix, const json_t *options, int n, int blocks, const double *w,
+                         pr_error_t *err)
+{
+    json_t *resolved = NULL;
+    PR_TRY(pr_options_resolve(mix->options, options, NULL, &resolved, err));
+    double *row = pr_alloc((size_t)n, sizeof *row);
+    pr_status_t status = PR_OK;
+    for (int b = 0; b < blocks && mix->check && status == PR_OK; b++) {
+        if (w)
+            row_of(n, blocks, b, w, row);
+        status = mix->check(resolved, n, w ? row : NULL, err);
+    }
+    free(row);
+    json_decref(resolved);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "mix '%s'", mix->name);
+}
+
+void pr_mix_coefficients(const pr_mix_t *mix, const json_t *options, int n, int blocks, double *w)
+{
+    double *row = pr_alloc((size_t)n, sizeof *row);
+    for (int b = 0; b < blocks && mix->coefficients; b++) {
+        row_of(n, blocks, b, w, row);
+        mix->coefficients(options, n, row);
+        for (int k = 0; k < n; k++)
+            w[k * blocks + b] = row[k];
+    }
+    free(row);
+}
+
+pr_status_t pr_mix_refuse_negative(int n, const double *w, pr_error_t *err)
+{
+    for (int k = 0; k < n; k++)
+        if (w[k] < 0)
+            return pr_fail(err, PR_ERR_CONFIG,
+                           "normalize: found the weight %g, expected weights >= 0, as a negative one divided by itself "
+                           "would turn round; normalize = false takes it",
+                           w[k]);
+    return PR_OK;
+}
+
 pr_status_t pr_mix_plan(const pr_mix_t *mix, const json_t *options, const pr_model_config_t *model, pr_mix_plan_t *out,
                         pr_error_t *err)
 {
     json_t *resolved = NULL;
     pr_mix_plan_t plan = {0};
     PR_TRY(pr_options_resolve(mix->options, options, NULL, &resolved, err));
-    pr_status_t status = mix->plan ? mix->plan(resolved, model, &plan, err) : PR_OK;
+    pr_status_t status = mix->check ? mix->check(resolved, 0, NULL, err) : PR_OK;
+    int blocks = pr_mix_blocks(mix, resolved);
+    if (status == PR_OK && blocks > 1 && blocks > model->n_layer)
+        status = pr_fail(err, PR_ERR_CONFIG, "blocks: found %d, expected at most the model's %d layers", blocks,
+                         model->n_layer);
+    if (status == PR_OK && mix->plan)
+        status = mix->plan(resolved, model, &plan, err);
+    plan.kind = pr_mix_kind(mix, resolved);
     json_decref(resolved);
     if (status != PR_OK)
         return status;
@@ -146,6 +228,10 @@ pr_status_t pr_mix_memory(const pr_mix_t *mix, const json_t *options, const pr_m
     *out = (pr_mix_memory_t){.streams = (split * k + l - split) / l,
                              .stacked = plan.split < model->n_layer ? parts : 1,
                              .logits = plan.of_logits ? 1 + parts : 1};
+    pr_mix_kind_t kind = pr_mix_kind(mix, resolved);
+    out->merged = kind == PR_MIX_ADAPTER && mix->factors ? 1 : 0; // ranks side by side
+    out->dense = kind == PR_MIX_DENSE;
+    out->stacked = out->dense ? 0 : out->stacked;
     if (mix->memory)
         mix->memory(resolved, parts, out);
     json_decref(resolved);

@@ -12,7 +12,13 @@
  *   split = L        all layers run once per part; `combine` makes one row of the parts' rows, of hidden states before
  *                    the head or of logits after it
  *
- * One that is merged has `merge`, which makes one adapter of parts and weights; that is run as `params` with weight 1.
+ * One that is merged is made before it is run (policy/merge.h), by one of
+ *
+ *   merge     one adapter of parts and weights, run as `params` with weight 1
+ *   factors   the same, map by map, in factors
+ *   change    a dense change of each map's weight, map by map, which makes a model of its own
+ *
+ * `kind` says which, by the options, where that is not always the same.
  *
  *   const pr_mix_t *mix;
  *   PR_TRY(pr_mix_find("states", &mix, err));
@@ -25,10 +31,18 @@
 #include "model/adapter.h"
 #include "option/option.h"
 #include "parallel/team.h"
+#include "policy/map.h"
 
 typedef struct pr_mix pr_mix_t;
 typedef struct pr_grams pr_grams_t; // policy/gram.h
 struct pr_policy;                   // policy/policy.h
+
+/* What becomes of a policy's parts. */
+typedef enum {
+    PR_MIX_RUN,     // they are run, by plan and combine
+    PR_MIX_ADAPTER, // made one adapter
+    PR_MIX_DENSE    // made a model with other weights
+} pr_mix_kind_t;
 
 /* ---- a mix that is run ---- */
 
@@ -37,6 +51,7 @@ enum { PR_MIX_NUMBERS = 8 };
 /* What a mix with its options does with a model's layers: made once per engine, so that nothing is looked up while
  * tokens are made. Plain data. All zero, which `plan` finds, is `params`. */
 typedef struct pr_mix_plan {
+    pr_mix_kind_t kind;
     int split;           // 0..n_layer
     bool normalised;     // combine gets weights of sum 1, so that a point's weights need a positive sum
     bool signed_weights; // weights below 0 mean something; else they are refused
@@ -70,6 +85,7 @@ typedef struct pr_mix_parts {
     const pr_adapter_t *const *adapter; // [n]
     const double *w;                    // [n]
     const pr_grams_t *const *grams; // [n] where the mix asks for them, NULL where w_k = 0 or of a part that is alone
+    int blocks;                     // of layers with weights of their own: w is [n,blocks] then; 0 counts as 1
 } pr_mix_parts_t;
 
 /* ---- what it takes ---- */
@@ -81,6 +97,7 @@ typedef struct pr_mix_memory {
     int logits;     // rows of logits per row that is asked for
     double merged;  // adapters beside the parts', in multiples of all parts' together
     bool grams;     // the parts' Gram matrices, and one layer's sum of them
+    bool dense;     // a copy of the maps that the parts adapt
 } pr_mix_memory_t;
 
 struct pr_mix {
@@ -90,7 +107,17 @@ struct pr_mix {
     const pr_option_t *options; // ends with a NULL key
     /* In how many blocks of layers parts have coefficients of their own, by its options. NULL: in one. */
     int (*blocks)(const json_t *options);
-    bool one_adapter; // a policy is one PEFT adapter, exactly: it can be exported as one
+    bool
+        one_adapter; // a policy is one PEFT adapter, exactly: it can be exported as one (with `kind`: where that says so)
+    /* What becomes of the parts. NULL: PR_MIX_ADAPTER with merge, else PR_MIX_RUN. */
+    pr_mix_kind_t (*kind)(const json_t *options);
+
+    /* Can these options be, and with n parts, and with weights w [n] of them (one block's) where they are known (else
+     * NULL; n = 0: not known either)? NULL: as the table says. Errors: PR_ERR_CONFIG. */
+    pr_status_t (*check)(const json_t *options, int n, const double *w, pr_error_t *err);
+    /* Of a mix that is run by adding adapters: w [n], one block's weights, become what they are multiplied by. NULL: the
+     * weights. Those were checked. */
+    void (*coefficients)(const json_t *options, int n, double *w);
 
     /* Fills in plan, which is all zero. NULL: it stays so. Errors: PR_ERR_CONFIG (options that do not fit the model).
      */
@@ -100,6 +127,16 @@ struct pr_mix {
     /* One adapter of the parts, to be run as `params` with weight 1. Collective on the team. The caller frees. NULL:
      * the mix is run. */
     pr_status_t (*merge)(const json_t *options, const pr_mix_parts_t *parts, pr_adapter_t **out, pr_error_t *err);
+    /* One map's merged change in factors; who asked frees them, also after an error. */
+    pr_status_t (*factors)(const json_t *options, const pr_mix_map_t *map, pr_mix_factors_t *out, pr_error_t *err);
+    /* w [rows,cols], one map's weight, becomes the merged one. */
+    pr_status_t (*change)(const json_t *options, const pr_mix_map_t *map, float *w, pr_error_t *err);
+    /* Does change depend on the weight it starts from? NULL: it adds to it. */
+    bool (*of_weights)(const json_t *options);
+    /* Is a policy of one part of weight w exactly that part times *scale? Then that is run. NULL: never. */
+    bool (*alone)(const json_t *options, double w, double *scale);
+    /* Does the policy jump where a weight becomes 0? NULL: no. Who refines between points then looks at the jump. */
+    bool (*jumps)(const json_t *options);
     /* NULL: merge needs no Gram matrices. */
     void (*grams)(const json_t *options, pr_mix_grams_t *out);
     /* Corrects what pr_mix_memory has found from the plan. NULL: that is right. */
@@ -112,19 +149,44 @@ struct pr_mix {
      * constant, of the tensors w [n] and p [n,batch,vocabulary], the parts' weights and log-probabilities. NULL, or what
      * it returns, for a policy that is no function of these. */
     const char *(*python)(const pr_mix_plan_t *plan, const pr_model_config_t *model);
+    /* Likewise: what mergekit is asked for the same model, a new reference to {"method": name, "base": is there a base
+     * model?, "parameters": {...}, "weight": has each model one?, "each": {...} of every model}. w [n,blocks]. NULL, or
+     * what it returns, where mergekit makes another one. */
+    json_t *(*mergekit)(const json_t *options, int n, int blocks, const double *w);
 };
 
 /* ---- the registry ---- */
 
 /* Every mix's line, in the order of help. */
-#define PR_MIX_LIST(X) X(states) X(logits) X(probs) X(params) X(regmean) X(power)
+#define PR_MIX_LIST(X)                                                                                                 \
+    X(states)                                                                                                          \
+    X(logits)                                                                                                          \
+    X(probs)                                                                                                           \
+    X(params)                                                                                                          \
+    X(regmean)                                                                                                         \
+    X(power)                                                                                                           \
+    X(linear)                                                                                                          \
+    X(ties)                                                                                                            \
+    X(dare_linear)                                                                                                     \
+    X(dare_ties)                                                                                                       \
+    X(della)                                                                                                           \
+    X(della_linear)                                                                                                    \
+    X(breadcrumbs)                                                                                                     \
+    X(breadcrumbs_ties)                                                                                                \
+    X(multislerp)                                                                                                      \
+    X(karcher)                                                                                                         \
+    X(nuslerp)                                                                                                         \
+    X(sce)                                                                                                             \
+    X(ram)                                                                                                             \
+    X(ramplus_tl)
 #define PR_MIX_DECLARE(name) extern const pr_mix_t pr_mix_##name;
 PR_MIX_LIST(PR_MIX_DECLARE)
 #undef PR_MIX_DECLARE
 
 /* All mixes; valid until one is added. */
 const pr_mix_t *const *pr_mix_all(size_t *n);
-/* Errors: PR_ERR_CONFIG, naming the nearest. */
+/* Errors: PR_ERR_CONFIG, naming the nearest; PR_ERR_UNSUPPORTED for a method that others have and this program leaves
+ * out, with the reason. */
 pr_status_t pr_mix_find(const char *name, const pr_mix_t **out, pr_error_t *err);
 /* Makes a mix (borrowed, for good) known by its name, as those of PR_MIX_LIST are. Not while others look mixes up.
  * Errors: PR_ERR_CONFIG (the name is taken). */
@@ -139,6 +201,16 @@ char *pr_mix_page(void);
 
 /* How many blocks of layers the options say, which are resolved. */
 int pr_mix_blocks(const pr_mix_t *mix, const json_t *options);
+/* What becomes of the parts, by the options, which are resolved. */
+pr_mix_kind_t pr_mix_kind(const pr_mix_t *mix, const json_t *options);
+/* Can the mix be of n parts with weights w [n,blocks] (NULL: not known)? Options may be NULL or lack some. Errors:
+ * PR_ERR_CONFIG. */
+pr_status_t pr_mix_check(const pr_mix_t *mix, const json_t *options, int n, int blocks, const double *w,
+                         pr_error_t *err);
+/* Of a mix that is run: w [n,blocks] become what parts are multiplied by. */
+void pr_mix_coefficients(const pr_mix_t *mix, const json_t *options, int n, int blocks, double *w);
+/* For check: PR_ERR_CONFIG where a weight is negative, which normalize has no meaning for. */
+pr_status_t pr_mix_refuse_negative(int n, const double *w, pr_error_t *err);
 /* The plan of a mix; options may be NULL (the defaults) or lack some. Errors: PR_ERR_CONFIG. */
 pr_status_t pr_mix_plan(const pr_mix_t *mix, const json_t *options, const pr_model_config_t *model, pr_mix_plan_t *out,
                         pr_error_t *err);

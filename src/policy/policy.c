@@ -36,9 +36,8 @@ pr_status_t pr_policy_check(const pr_policy_t *p, int n_point, const double *w, 
         return pr_fail(err, PR_ERR_CONFIG, "the model (%s) has no language-model head", p->model->config.arch_name);
     if (p->mix)
         PR_TRY(pr_mix_plan(p->mix, p->mix_options, &p->model->config, &plan, err));
-    if (p->n_expert > 0 && p->mix->merge)
-        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: experts are merged into one adapter before they are run",
-                       p->mix->name);
+    if (p->n_expert > 0 && plan.kind != PR_MIX_RUN)
+        return pr_fail(err, PR_ERR_UNSUPPORTED, "%s: experts are merged before they are run", p->mix->name);
     if (p->n_expert > 0 && !w)
         return pr_fail(err, PR_ERR_CONFIG, "no weights for %d adapters", p->n_expert);
     for (int i = 0; i < n_point; i++)

@@ -12,6 +12,8 @@ evaluate = { prompts = 6; max_new_tokens = 12; };
 policies = (
   { name = "soup"; method = "experts"; mix = "params"; },
   { name = "zero"; method = "meta_soup"; train = { steps = 0; }; },
+  { name = "bones"; method = "bone_soups"; beta = 0.6; },
+  { name = "flesh"; method = "bone_soups"; beta = 1.0; },
   { name = "meta"; method = "meta_soup"; train = { weigh = "stch"; measure = true; }; },
   { name = "one"; method = "conditioned"; train = { sample = { weights = [ 0.0, 1.0, 0.0 ]; }; }; },
   { name = "clp"; method = "conditioned"; train = { core = { type = "blocks"; shared = 2; maps = ( "q_proj", "v_proj" ); }; kl_estimator = "k2"; }; },
@@ -26,14 +28,16 @@ run_it() { # ranks results [more]
 }
 
 run_it 1 "$work/n1" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; fail "the sweep"; }
-[ "$(grep -c '"kind":"train"' <(grep '"job_done"' "$work/n1/journal.jsonl"))" = 11 ] || fail "expected 3 experts and 8 families"
+[ "$(grep -c '"kind":"train"' <(grep '"job_done"' "$work/n1/journal.jsonl"))" = 14 ] || fail "expected 3 experts, 3 backbones and 8 families"
 
 # With no steps it is params, at every point to the last digit; under one preference alone a block trains as the expert.
 points() { grep "^$1," "$work/n1/cells.csv" | cut -d, -f2-13; }
 [ -n "$(points soup)" ] && [ "$(points soup)" = "$(points zero)" ] || fail "meta_soup without steps is not params"
+[ "$(points soup)" = "$(points flesh)" ] || fail "bone_soups of experts are not params"
+[ "$(points soup)" != "$(points bones)" ] || fail "backbones are experts"
 [ "$(points soup | grep '^1,0,0,1,0,')" = "$(points one | grep '^1,0,0,1,0,')" ] || fail "one preference alone: not the expert"
 [ "$(points zero)" != "$(points meta)" ] || fail "the outer level changed nothing"
-for search in meta clp core-core-panacea core-core-diagonal core-core-mlp core-core-full; do
+for search in bones meta clp core-core-panacea core-core-diagonal core-core-mlp core-core-full; do
   [ "$(points "$search" | wc -l)" = 6 ] || fail "$search: expected 6 points"
 done
 grep '"event":"step"' "$work/n1/journal.jsonl" | grep '"gram"' | grep -q '"covariance"' || fail "no inner products of gradients"
@@ -66,13 +70,13 @@ for team in 'rows=2' 'cols=2'; do
 done
 
 # A training that is stopped within goes on to the same.
-hold_at told:step 14
-run_it 2 "$work/held" --set 'policies.[2].train.lr=2e-3' >/dev/null 2>"$work/err" &
+hold_at told:step 26
+run_it 2 "$work/held" --set 'policies.[4].train.lr=2e-3' >/dev/null 2>"$work/err" &
 pid=$!
 held "$pid"
 kill_tree "$pid"
-run_it 1 "$work/held" --set 'policies.[2].train.lr=2e-3' >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on within a training"; }
-run_it 1 "$work/whole" --set 'policies.[2].train.lr=2e-3' >/dev/null 2>&1
+run_it 1 "$work/held" --set 'policies.[4].train.lr=2e-3' >/dev/null 2>"$work/err" || { cat "$work/err" >&2; fail "going on within a training"; }
+run_it 1 "$work/whole" --set 'policies.[4].train.lr=2e-3' >/dev/null 2>&1
 same_file "$work/whole/cells.csv" "$work/held/cells.csv"
 
 # It is taken home as an adapter, which says what generate says; another weight than a point's, too.
@@ -103,10 +107,11 @@ refused() { # what is set, what is said
   grep -q -- "$2" "$work/err" || fail "$1: $(cat "$work/err")"
 }
 refused 'policies.[0].train={core="full";}' 'policies\[0\].train.core: found the string "full", expected nothing of a method'
-refused 'policies.[2].train={weigh="mgda";}' 'policies\[2\].train.weigh: found "mgda", expected a rule that is a function'
-refused 'policies.[2].train={weigh={type="stch";ideal="max";};}' 'found "stch" with ideal = "max"'
-refused 'policies.[2].train={combine="pama";}' 'policies\[2\].train.combine: found "pama"'
-refused 'policies.[2].train={core="blogs";}' 'policies\[2\].train.core: '
-refused 'policies.[2].train={core={type="mlp";hidden=0;};}' 'hidden: found the integer 0'
-refused 'policies.[2].train={sample={weights=[1.0,0.0];};}' 'policies\[2\].train.sample: weights: found 2 numbers, expected 3'
-refused 'policies.[2].train={sample={alpha=0.0;};}' 'alpha: found the number 0'
+refused 'policies.[4].train={weigh="mgda";}' 'policies\[4\].train.weigh: found "mgda", expected a rule that is a function'
+refused 'policies.[4].train={weigh={type="stch";ideal="max";};}' 'found "stch" with ideal = "max"'
+refused 'policies.[4].train={combine="pama";}' 'policies\[4\].train.combine: found "pama"'
+refused 'policies.[4].train={core="blogs";}' 'policies\[4\].train.core: '
+refused 'policies.[4].train={core={type="mlp";hidden=0;};}' 'hidden: found the integer 0'
+refused 'policies.[4].train={sample={weights=[1.0,0.0];};}' 'policies\[4\].train.sample: weights: found 2 numbers, expected 3'
+refused 'policies.[2].beta=0.3' 'beta: found 0.3, expected more than 1/3'
+refused 'policies.[4].train={sample={alpha=0.0;};}' 'alpha: found the number 0'

@@ -142,6 +142,10 @@ C
 beside 2 learn.cfg
 beside 3 learn.cfg --set finetune.team.cols=2 --set evaluate.team.cols=2
 beside 3 learn.cfg --set finetune.team.rows=2 --set evaluate.team.rows=2
+# Points that are models: a copy of the adapted maps.
+dense=(--set 'aggregate="ties"' --set finetune.steps=1 --set finetune.samples=2 --set finetune.prompts_per_step=1 --set 'search={type="grid";divisions=2;}')
+beside 2 learn.cfg "${dense[@]}"
+beside 3 learn.cfg "${dense[@]}" --set finetune.team.cols=2 --set evaluate.team.cols=2
 
 # Rank 0's points, of a sweep whose jobs end at once.
 "$paretorank" bench schedule --jobs 1 --rounds 1 --ms 0 --points 200000 --json >bench.json 2>bench.err || fail "bench: $(tail -1 bench.err)"

@@ -114,7 +114,7 @@ def read(name):
     n = struct.unpack("<Q", data[:8])[0]
     return json.loads(data[8 : 8 + n]), data[8 + n :]
 base, merged, point = sys.argv[1:]
-assert sorted(set(os.listdir(base)) | {"README.md"}) == sorted(os.listdir(merged)), os.listdir(merged)
+assert sorted(set(os.listdir(base)) | {"README.md", "mergekit.yml"}) == sorted(os.listdir(merged)), os.listdir(merged)
 for name in ("config.json", "generation_config.json", "tokenizer.json"):
     assert open(f"{base}/{name}", "rb").read() == open(f"{merged}/{name}", "rb").read(), name
 a, x = read(base + "/model.safetensors")

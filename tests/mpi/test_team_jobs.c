@@ -9,8 +9,9 @@ typedef struct kind {
 } kind_t;
 
 // The last ones leave rows without a prompt, or with fewer than others.
-static const kind_t kinds[] = {{"params", -1, 0, TJ_PROMPTS}, {"logits", -1, 0, 3}, {"probs", -1, 0, TJ_PROMPTS},
-                               {"states", -1, 0, 3},          {"states", 3, 0, 4},  {"params", -1, 2, 1}};
+static const kind_t kinds[] = {{"params", -1, 0, TJ_PROMPTS}, {"logits", -1, 0, 3},    {"probs", -1, 0, TJ_PROMPTS},
+                               {"states", -1, 0, 3},          {"states", 3, 0, 4},     {"params", -1, 2, 1},
+                               {"ties", -1, 0, TJ_PROMPTS},   {"multislerp", -1, 0, 3}};
 enum { N_KIND = sizeof kinds / sizeof *kinds };
 
 static pr_config_t *config;

@@ -392,7 +392,7 @@ START_TEST(merged)
     float *expected = log_probs(&s.p, w);
     use(&s, "test_sum");
     ck_assert_int_eq(pr_policy_check(&s.p, 1, w, &e), PR_ERR_UNSUPPORTED);
-    pr_mix_parts_t parts = {pr_team_local(), &s.m->config, K, s.p.adapter, w, NULL};
+    pr_mix_parts_t parts = {pr_team_local(), &s.m->config, K, s.p.adapter, w, NULL, 1};
     pr_adapter_t *a = NULL;
     TINY_OK(s.p.mix->merge(s.options, &parts, &a, err));
     const pr_adapter_t *only = a;
@@ -426,17 +426,17 @@ START_TEST(takes_memory)
     static const struct {
         const char *mix;
         pr_mix_memory_t m;
-    } cases[] = {{"params", {1, 4, 1, 0, false}},          {"logits", {4, 1, 1, 0, false}},
-                 {"probs", {4, 1, 5, 0, false}},           {"states", {4, 1, 1, 0, false}},
-                 {"states; layer=2", {4, 1, 1, 0, false}}, {"states; layer=1", {2.5, 4, 1, 0, false}},
-                 {"states; layer=0", {1, 4, 1, 0, false}}, {"regmean", {1, 4, 1, 1, true}},
-                 {"test_power", {4, 1, 5, 0, false}},      {"test_sum", {1, 4, 1, 0.5, false}}};
+    } cases[] = {{"params", {1, 4, 1, 0, false, false}},          {"logits", {4, 1, 1, 0, false, false}},
+                 {"probs", {4, 1, 5, 0, false, false}},           {"states", {4, 1, 1, 0, false, false}},
+                 {"states; layer=2", {4, 1, 1, 0, false, false}}, {"states; layer=1", {2.5, 4, 1, 0, false, false}},
+                 {"states; layer=0", {1, 4, 1, 0, false, false}}, {"regmean", {1, 4, 1, 1, true, false}},
+                 {"test_power", {4, 1, 5, 0, false, false}},      {"test_sum", {1, 4, 1, 0.5, false, false}}};
     know(&power);
     know(&sum);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pr_mix_memory_t m = memory(cases[i].mix, &c), x = cases[i].m;
         ck_assert_msg(m.streams == x.streams && m.stacked == x.stacked && m.logits == x.logits &&
-                          m.merged == x.merged && m.grams == x.grams,
+                          m.merged == x.merged && m.grams == x.grams && m.dense == x.dense,
                       "%s: %g %d %d %g %d", cases[i].mix, m.streams, m.stacked, m.logits, m.merged, m.grams);
     }
     pr_mix_memory_t m;

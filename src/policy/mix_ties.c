@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* `ties`: of each expert the largest elements, then per element those of the elected sign (Yadav et al. 2023, "TIES-Merging"; the weights
+ * before the election, as mergekit has them). */
+#include "policy/mix_options.h"
+#include "policy/prune.h"
+
+static const pr_option_t options[] = {
+    PR_MIX_DENSITY, PR_MIX_NORMALIZE("true"), PR_MIX_LAMBDA, PR_MIX_SPACE_CORE, PR_MIX_BLOCKS, {0},
+};
+
+PR_PRUNE_FUNCTIONS(ties, PR_PRUNE_SMALL, true)
+
+static pr_status_t ties_factors(const json_t *o, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
+{
+    return pr_core_factors(ties_change, o, m, out, err);
+}
+static json_t *ties_mergekit(const json_t *o, int n, int blocks, const double *w)
+{
+    (void)n;
+    (void)blocks;
+    (void)w;
+    if (pr_core_chosen(o))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "ties", "base", 1, "parameters",
+                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
+                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+}
+
+const pr_mix_t pr_mix_ties = {
+    .name = "ties",
+    .formula =
+        "x_k = w_k times the largest of D_k; W = W0 + lambda sum of the x_k with the sign of their sum, / their sum w",
+    .help = "Of each part's change the largest elements, and of those the ones that have the sign of the weighted sum, "
+            "divided by their weights. With normalize it jumps where a weight becomes 0.",
+    .options = options,
+    .mergekit = ties_mergekit,
+    .blocks = pr_mix_option_blocks,
+    .kind = pr_core_kind,
+    .check = ties_check,
+    .alone = ties_alone,
+    .jumps = ties_jumps,
+    .change = ties_change,
+    .factors = ties_factors,
+};
