@@ -60,9 +60,9 @@ typedef struct pr_training {
     float *data; // [n_data] what is trained, the trainer's
     size_t n_data;
     char trajectory[PR_HASH_HEX];
-    char *checkpoint;     // path
-    long step;            // steps done
-    long tokens;          // generated so far
+    char *checkpoint; // path
+    long step;        // steps done
+    long tokens;      // generated so far
     pr_ledger_t ledger;
     double *reward;       // [scoring.n] means of the last step
     double cut;           // share of its responses that max_new_tokens cut

@@ -46,7 +46,7 @@ static void units(const pr_core_map_t *m, const float *core, const double *w, do
 
 static void at(const pr_core_map_t *m, const float *core, const double *w, double *out)
 {
-    double h[MOST_HIDDEN];
+    double h[MOST_HIDDEN] = {0};
     int n = hidden(m);
     const float *outer = core + (ptrdiff_t)n * (m->k + 1);
     units(m, core, w, h);
@@ -59,7 +59,7 @@ static void at(const pr_core_map_t *m, const float *core, const double *w, doubl
 
 static void pull(const pr_core_map_t *m, const float *core, const double *w, const double *d, float *dcore)
 {
-    double h[MOST_HIDDEN], dh[MOST_HIDDEN] = {0};
+    double h[MOST_HIDDEN] = {0}, dh[MOST_HIDDEN] = {0};
     int n = hidden(m);
     const float *outer = core + (ptrdiff_t)n * (m->k + 1);
     float *douter = dcore + (ptrdiff_t)n * (m->k + 1);

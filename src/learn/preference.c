@@ -159,7 +159,7 @@ static void solve(int k, double *a, double *b)
 void pr_surface_at(int k, const double *state, const double *w, double *mean)
 {
     surface_t s = surface_in(k, (double *)(uintptr_t)state);
-    double n = *s.n, a[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES], x[PR_MAX_OBJECTIVES], trace = 0;
+    double n = *s.n, a[PR_MAX_OBJECTIVES * PR_MAX_OBJECTIVES] = {0}, x[PR_MAX_OBJECTIVES] = {0}, trace = 0;
     for (int i = 0; i < k; i++)
         mean[i] = n > 0 ? s.f[i] / n : NAN;
     if (!(n > 0))

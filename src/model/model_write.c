@@ -6,6 +6,7 @@
 #include "base/tree.h"
 #include "model/safetensors.h"
 
+#include <assert.h>
 #include <cblas.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,7 @@ static pr_status_t change_tensor(const pr_model_config_t *c, const pr_delta_t *d
     int rows, cols;
     int64_t at;
     bool rounds = rounding && t->dtype != PR_DTYPE_F32;
+    assert(d);
     pr_slot_stored(c, slot, &rows, &cols);
     if (t->n_dim != 2 || t->shape[0] != rows || t->shape[1] != cols)
         return pr_fail(err, PR_ERR_FORMAT, "%s: tensor '%.200s': expected the shape [%d,%d], by config.json", t->file,

@@ -82,8 +82,8 @@ pr_status_t pr_decode_team(const pr_team_t *t, const pr_policy_t *p, const doubl
     pr_status_t status = PR_OK;
     int first, count;
     if (t->rows == 1)
-        return t->agree(
-            t, pr_decode(p, o->paired ? n_prompt : 1, w, n_prompt, prompt_start, prompt_ids, o, out, err), err);
+        return t->agree(t, pr_decode(p, o->paired ? n_prompt : 1, w, n_prompt, prompt_start, prompt_ids, o, out, err),
+                        err);
     pr_share(n_prompt, t->rows, t->row, &first, &count);
     mine.prompt_id = o->prompt_id + first;
     if (o->paired)

@@ -2,6 +2,7 @@
 #include "policy/ram.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -35,6 +36,7 @@ static void set_epsilon(work_t *t, const json_t *options)
 static int changes(const work_t *t, size_t at, int *last, double *sum)
 {
     int n = 0;
+    assert(t->tile);
     *sum = 0;
     for (int k = 0; k < t->m->n; k++) {
         double x = (double)t->tile[(size_t)k * PR_MIX_TILE * (size_t)t->m->cols + at];

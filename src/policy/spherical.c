@@ -2,6 +2,7 @@
 #include "policy/spherical.h"
 #include "base/mem.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,7 @@ static double add_weights(const pr_mix_map_t *m, const float *w, float *tile, do
 {
     size_t cols = (size_t)m->cols;
     double square = 0;
+    assert(tile);
     for (int row = 0, n; row < m->rows; row += n) {
         n = pr_mix_tile_rows(m, row);
         pr_mix_tiles(m, row, n, tile);

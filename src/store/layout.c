@@ -33,10 +33,11 @@ typedef struct place {
 
 static place_t place_of(pr_artifact_kind_t kind)
 {
-    static const place_t places[] = {[PR_ARTIFACT_ADAPTER] = {"", PR_FOLDER_EXPERTS, ""},
+    static const place_t places[] = {[PR_ARTIFACT_NONE] = {"", PR_FOLDER_EXPERTS, ""},
+                                     [PR_ARTIFACT_ADAPTER] = {"", PR_FOLDER_EXPERTS, ""},
                                      [PR_ARTIFACT_HEAD] = {head_file, PR_FOLDER_HEADS, head_end},
                                      [PR_ARTIFACT_ROUTE] = {"route.safetensors", PR_FOLDER_ROUTES, head_end}};
-    return places[kind == PR_ARTIFACT_NONE ? PR_ARTIFACT_ADAPTER : kind];
+    return places[kind];
 }
 
 char *pr_artifact_path(const char *dir, pr_artifact_kind_t kind, const char *job)
