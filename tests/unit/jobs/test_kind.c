@@ -134,14 +134,14 @@ END_TEST
 
 /* ---- memory ---- */
 
-enum { TOKENS = 30, SAMPLES = 500, HELD_OUT = 50 };
+enum { TOKENS = 30, SAMPLES = 500, HELD_OUT = 50, MOST_KINDS = 8 };
 
 typedef struct sum {
     pr_memory_t memory;
     pr_job_sizes_t *sizes;
     pr_prompts_size_t prompts[2];
     pr_samples_size_t samples;
-    int jobs[3]; // by kind
+    int jobs[MOST_KINDS]; // by kind
 } sum_t;
 
 /* The configuration's sizes on a team, of everything as of prompts of 30 tokens. */
@@ -167,7 +167,7 @@ static pr_status_t add(void *self, const json_t *inputs, const json_t *how, pr_e
 {
     sum_t *s = self;
     int number = pr_job_kind_number(json_string_value(json_object_get(inputs, "kind")));
-    ck_assert(number >= 0 && number < 3);
+    ck_assert(number >= 0 && number < MOST_KINDS);
     s->jobs[number]++;
     return pr_memory_add(&s->memory, inputs, how, s->sizes, err);
 }
@@ -223,7 +223,7 @@ START_TEST(memory_of_a_kind_of_ones_own)
 }
 END_TEST
 
-/* The sum over a sweep's outline on a team; jobs [3] of each kind. */
+/* The sum over a sweep's outline on a team; jobs [MOST_KINDS] of each kind. */
 static double most_of(const char *name, const char *more, int rows, int cols, bool makes, bool evaluates, int *jobs)
 {
     pr_config_t *c = config(name, more);
@@ -255,7 +255,7 @@ static double most_of(const char *name, const char *more, int rows, int cols, bo
 START_TEST(memory_of_the_programs_kinds)
 {
     const pr_job_kind_t *fit = &pr_job_fit_reward, *train = &pr_job_train, *evaluation = &pr_job_evaluate;
-    int jobs[3];
+    int jobs[MOST_KINDS];
     ck_assert(fit->memory && train->memory && evaluation->memory);
     double tune = most_of("m", MIX("params"), 1, 1, true, false, jobs);
     ck_assert(jobs[pr_job_kind_number("train")] == 2 && jobs[pr_job_kind_number("evaluate")] == 1 &&
