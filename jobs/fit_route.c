@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "jobs/fit_route.h"
 #include "base/duration.h"
 #include "base/file.h"
 #include "base/json_fields.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "jobs/decoding.h"
+#include "jobs/fit_route_internal.h"
 #include "jobs/kind.h"
 #include "policy/spec.h"
 
@@ -14,8 +13,9 @@
 #include <string.h>
 
 #define I(key, kind) PR_FIELD(pr_fit_route_inputs_t, #key, kind, key)
-static const pr_field_t input_fields[] = {I(task, HASH),   I(policy, JSON), I(minimize, JSON), I(divisions, INT),
-                                          I(prompts, INT), I(ridge, REAL),  I(anyway, BOOL),   PR_FIELDS_END};
+static const pr_field_t input_fields[] = {I(task, HASH),    I(policy, JSON), I(minimize, JSON),   I(divisions, INT),
+                                          I(prompts, INT),  I(ridge, REAL),  I(anyway, BOOL),     I(components, INT),
+                                          I(learner, TEXT), I(passes, INT),  I(confidence, REAL), PR_FIELDS_END};
 
 enum { FORMAT = 1 }; // another number when the same inputs would give another route
 
@@ -39,22 +39,6 @@ int64_t pr_fit_route_points(int k, int divisions)
         n = n * (divisions + i) / i;
     return n < 1e15 ? llround(n) : INT64_MAX;
 }
-
-typedef struct fit_route {
-    pr_job_env_t *env;
-    const pr_job_t *job;
-    const pr_job_hooks_t *hooks;
-    pr_fit_route_inputs_t in;
-    pr_evaluation_task_t task;
-    pr_policy_spec_t spec;
-    const pr_prompt_set_t *prompts;
-    pr_scoring_t scoring;
-    const pr_adapter_t *adapter[PR_MAX_PARTS];
-    pr_policy_t policy;
-    int k, n, points, d, streams;
-    double *weight, *feature, *score; // of pr_route_data_t
-    int64_t tokens;
-} fit_route_t;
 
 /* ---- the lattice ---- */
 
@@ -114,20 +98,20 @@ static pr_status_t load(fit_route_t *f, pr_error_t *err)
     f->weight = pr_alloc((size_t)points * (size_t)f->k, sizeof *f->weight);
     lattice(f, 0, f->in.divisions, w);
     f->feature = pr_alloc((size_t)f->n * (size_t)f->d, sizeof *f->feature);
-    f->score = pr_alloc((size_t)f->n * (size_t)points * (size_t)f->k, sizeof *f->score);
     return PR_OK;
 }
 
 /* The mean of each prompt's responses, turned; those that are left out are not among them, and a prompt of which all are
- * has the mean over the others. */
-static void take_scores(fit_route_t *f, int point, const pr_responses_t *r, const double *scores)
+ * has the mean over the others. out [count] at `stride` numbers from each other. */
+static void take_scores(fit_route_t *f, int count, const pr_responses_t *r, const double *scores, double *out,
+                        int stride)
 {
-    int each = r->n / f->n, k_n = f->scoring.n;
+    int each = r->n / count, k_n = f->scoring.n;
     double mean[PR_MAX_OBJECTIVES] = {0};
-    bool *known = pr_alloc((size_t)f->n, sizeof *known);
+    bool *known = pr_alloc((size_t)count, sizeof *known);
     int n_known = 0;
-    for (int i = 0; i < f->n; i++) {
-        double *to = f->score + ((ptrdiff_t)i * f->points + point) * f->k;
+    for (int i = 0; i < count; i++) {
+        double *to = out + (ptrdiff_t)i * stride;
         int kept = 0;
         for (int j = i * each; j < (i + 1) * each; j++)
             if (!pr_responses_dropped(&f->scoring, r, j)) {
@@ -142,38 +126,40 @@ static void take_scores(fit_route_t *f, int point, const pr_responses_t *r, cons
             mean[k] += to[k];
         }
     }
-    for (int i = 0; i < f->n; i++)
+    for (int i = 0; i < count; i++)
         for (int k = 0; k < f->k && !known[i]; k++)
-            f->score[((ptrdiff_t)i * f->points + point) * f->k + k] = n_known > 0 ? mean[k] / n_known : 0;
+            out[(ptrdiff_t)i * stride + k] = n_known > 0 ? mean[k] / n_known : 0;
     free(known);
 }
 
-static pr_status_t evaluate_point(fit_route_t *f, int point, pr_error_t *err)
+pr_status_t pr_fit_route_try(fit_route_t *f, const double *w, bool paired, int first, int count, double *out,
+                             int stride, pr_error_t *err)
 {
     pr_decoded_t decoded = {0};
     pr_responses_t r = {0};
-    double *scores = NULL;
-    int *prompt_of = NULL;
-    double w[PR_MAX_OBJECTIVES];
+    int rows = paired ? count : 1, *prompt_of = NULL;
+    double *scores = NULL, *own = pr_alloc((size_t)rows * (size_t)f->k, sizeof *own);
     pr_status_t status = PR_OK;
-    memcpy(w, f->weight + (ptrdiff_t)point * f->k, (size_t)f->k * sizeof *w);
-    pr_mix_coefficients(f->spec.mix, f->spec.options, f->k, 1, w);
-    PR_GO(pr_evaluation_decode(f->env, &f->task, &f->policy, w, false, f->prompts, 0, f->n, f->streams, f->hooks,
-                               &decoded, err));
+    memcpy(own, w, (size_t)rows * (size_t)f->k * sizeof *own);
+    for (int i = 0; i < rows; i++)
+        pr_mix_coefficients(f->spec.mix, f->spec.options, f->k, 1, own + (ptrdiff_t)i * f->k);
+    PR_GO(pr_evaluation_decode(f->env, &f->task, &f->policy, own, paired, f->prompts, first, count, f->streams,
+                               f->hooks, &decoded, err));
     f->tokens += decoded.generated;
     prompt_of = pr_alloc((size_t)decoded.n_seq, sizeof *prompt_of);
     scores = pr_alloc((size_t)decoded.n_seq * (size_t)f->scoring.n, sizeof *scores);
     for (int i = 0; i < decoded.n_seq; i++)
-        prompt_of[i] = i / (decoded.n_seq / f->n);
+        prompt_of[i] = first + i / (decoded.n_seq / count);
     status = pr_responses_make(f->env, f->prompts, prompt_of, &decoded, &r, err);
     PR_GO(f->env->team->agree(f->env->team, status, err));
     PR_GO(pr_responses_score(f->env, &f->scoring, &r, scores, err));
-    take_scores(f, point, &r, scores);
+    take_scores(f, count, &r, scores, out, stride);
 done:
     pr_responses_clear(&r);
     pr_decoded_clear(&decoded);
     free(prompt_of);
     free(scores);
+    free(own);
     return status;
 }
 
@@ -197,7 +183,7 @@ static pr_status_t measure(fit_route_t *f, const pr_route_data_t *data, json_t *
     for (int i = -1; i < f->points; i++) {
         pr_route_gain_t g;
         const double *w = i < 0 ? equal : f->weight + (ptrdiff_t)i * f->k;
-        PR_TRY(pr_route_measure(f->env->team, data, f->in.ridge, w, &g, err));
+        PR_TRY(pr_route_measure(f->env->team, data, w, &g, err));
         json_array_append_new(list, gain_json(f, w, &g));
         if (i < 0 || g.headroom * best->headroom_se > best->headroom * g.headroom_se)
             *best = g;
@@ -228,6 +214,29 @@ static pr_status_t save(const fit_route_t *f, const pr_route_t *r, char hash[PR_
     return team->agree(team, status, err);
 }
 
+/* Every point on every prompt; then the regressions. */
+static pr_status_t fit_all(fit_route_t *f, json_t *gains, pr_route_t **out, pr_error_t *err)
+{
+    pr_route_gain_t best;
+    f->score = pr_alloc((size_t)f->n * (size_t)f->points * (size_t)f->k, sizeof *f->score);
+    for (int a = 0; a < f->points; a++)
+        PR_TRY(pr_fit_route_try(f, f->weight + (ptrdiff_t)a * f->k, false, 0, f->n, f->score + (ptrdiff_t)a * f->k,
+                                f->points * f->k, err));
+    pr_route_data_t data = {f->n,     f->k,        f->points,       f->d, f->weight, f->feature,
+                            f->score, f->in.ridge, f->in.components};
+    PR_TRY(measure(f, &data, gains, &best, err));
+    if (!any_headroom(&best) && !f->in.anyway)
+        return pr_fail(
+            err, PR_ERR_CONFIG,
+            "no preference has headroom on %d prompts: %.4f with a standard error of %.4f at most, so a choice "
+            "by prompt has nothing to gain (anyway = true fits all the same)",
+            f->n, best.headroom, best.headroom_se);
+    if (!any_headroom(&best))
+        pr_log(PR_LOG_WARN, "%s: headroom %.4f with a standard error of %.4f: a choice by prompt has nothing to gain",
+               f->job->label, best.headroom, best.headroom_se);
+    return pr_route_fit(f->env->team, &data, out, err);
+}
+
 static pr_status_t fit_route_run(pr_job_env_t *env, const pr_job_t *job, const pr_job_hooks_t *hooks, json_t **result,
                                  pr_error_t *err)
 {
@@ -235,31 +244,22 @@ static pr_status_t fit_route_run(pr_job_env_t *env, const pr_job_t *job, const p
     char hash[PR_HASH_HEX] = "";
     fit_route_t f = {.env = env, .job = job, .hooks = hooks};
     pr_route_t *r = NULL;
-    json_t *gains = json_array();
-    pr_route_gain_t best;
+    json_t *gains = json_array(), *told = json_array();
     pr_status_t status = PR_OK;
     PR_GO(load(&f, err));
     PR_GO(pr_env_prompt_states(env, f.prompts, 0, f.n, f.feature, err));
-    for (int a = 0; a < f.points; a++)
-        PR_GO(evaluate_point(&f, a, err));
-    pr_route_data_t data = {f.n, f.k, f.points, f.d, f.weight, f.feature, f.score};
-    PR_GO(measure(&f, &data, gains, &best, err));
-    if (!any_headroom(&best) && !f.in.anyway)
-        PR_GO(
-            pr_fail(err, PR_ERR_UNSUPPORTED,
-                    "no prompt gains by another point than its neighbours: headroom %.4f with a standard error of %.4f "
-                    "on %d prompts at most (anyway = true fits all the same)",
-                    best.headroom, best.headroom_se, f.n));
-    if (!any_headroom(&best))
-        pr_log(PR_LOG_WARN, "%s: headroom %.4f with a standard error of %.4f: a choice by prompt has nothing to gain",
-               job->label, best.headroom, best.headroom_se);
-    PR_GO(pr_route_fit(env->team, &data, f.in.ridge, &r, err));
+    if (strcmp(f.in.learner, "linucb") == 0)
+        PR_GO(pr_fit_route_online(&f, told, &r, err));
+    else
+        PR_GO(fit_all(&f, gains, &r, err));
     PR_GO(save(&f, r, hash, err));
-    *result = json_pack("{s:s, s:i, s:i, s:O, s:I, s:o}", "artifact", hash, "points", f.points, "prompts", f.n, "gain",
-                        gains, "tokens", (json_int_t)f.tokens, "seconds", pr_json_real(pr_time_monotonic() - begin));
+    *result = json_pack("{s:s, s:i, s:i, s:O, s:O, s:I, s:o}", "artifact", hash, "points", f.points, "prompts", f.n,
+                        "gain", gains, "utility", told, "tokens", (json_int_t)f.tokens, "seconds",
+                        pr_json_real(pr_time_monotonic() - begin));
 done:
     pr_route_free(&r);
     json_decref(gains);
+    json_decref(told);
     pr_policy_spec_clear(&f.spec);
     free(f.weight);
     free(f.feature);

@@ -3,8 +3,8 @@
  * the training prompts, so all scores are known, and the prompts' features are the base model's last hidden states.
  *
  * Result: {"artifact": hash of the route, "points", "prompts", "gain": [{"w": [K], "headroom", "headroom_se", "gain",
- * "gain_se"}, ..] at equal weights and at the lattice's points, "tokens", "seconds"}. It fails where no preference has
- * headroom: PR_ERR_UNSUPPORTED, with what was measured. */
+ * "gain_se"}, ..] at equal weights and at the lattice's points, "utility": [of each pass of linucb], "tokens", "seconds"}. It fails where no preference has
+ * headroom: PR_ERR_CONFIG, with what was measured. */
 #ifndef PR_JOBS_FIT_ROUTE_H
 #define PR_JOBS_FIT_ROUTE_H
 
@@ -19,7 +19,11 @@ typedef struct pr_fit_route_inputs {
     const json_t *minimize; // list of true/false, one per objective
     int divisions, prompts; // of the lattice; at most so many prompts, 0: all
     double ridge;
-    bool anyway; // also where there is nothing to gain
+    bool anyway;         // also where there is nothing to gain
+    int components;      // of the features; 0: all
+    const char *learner; // "ridge": every point on every prompt | "linucb": one point per prompt and pass
+    int passes;          // of linucb, over the prompts
+    double confidence;   // likewise: how much is added where little is known, in the scores' units
 } pr_fit_route_inputs_t;
 
 /* New reference; its hash is the job's identity. */

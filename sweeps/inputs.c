@@ -593,7 +593,11 @@ static json_t *route_inputs(const pr_inputs_t *in, const pr_sweep_policy_t *p, i
                                .divisions = pr_option_int(p->options, "divisions"),
                                .prompts = pr_option_int(p->options, "prompts"),
                                .ridge = pr_option_real(p->options, "ridge"),
-                               .anyway = pr_option_bool(p->options, "anyway")};
+                               .anyway = pr_option_bool(p->options, "anyway"),
+                               .components = pr_option_int(p->options, "components"),
+                               .learner = pr_option_string(p->options, "learner"),
+                               .passes = pr_option_int(p->options, "passes"),
+                               .confidence = pr_option_real(p->options, "confidence")};
     memcpy(r.task, in->train_task, sizeof r.task);
     json_t *v = pr_fit_route_pack(&r);
     json_decref(policy);

@@ -372,6 +372,8 @@ static pr_status_t count_wish(void *self, const pr_training_wish_t *wish, char i
 double pr_plan_route_evaluations(const pr_plan_t *p, const pr_plan_training_t *t)
 {
     int most = pr_option_int(t->of->options, "prompts"), n = most > 0 && most < p->n_train ? most : p->n_train;
+    if (strcmp(pr_option_string(t->of->options, "learner"), "linucb") == 0)
+        return (double)pr_option_int(t->of->options, "passes") * n;
     return (double)pr_fit_route_points(p->config->n_objectives, pr_option_int(t->of->options, "divisions")) * n;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "route/route.h"
 #include "base/mem.h"
+#include "route/components.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static void right_sides(const pr_route_data_t *data, int fold, pr_route_t *r, do
     }
 }
 
-static pr_route_t *new_route(int k, int points, int d)
+pr_route_t *pr_route_new(int k, int points, int d)
 {
     pr_route_t *r = pr_alloc(1, sizeof *r);
     *r = (pr_route_t){.k = k, .points = points, .d = d};
@@ -76,36 +77,65 @@ static pr_route_t *new_route(int k, int points, int d)
     return r;
 }
 
-static pr_status_t solve(const pr_team_t *team, int n, const double *x, double ridge, pr_route_t *r, pr_error_t *err)
+/* b [m,p], of right sides, becomes their solution with z'z, z [n,p], and the ridge. */
+static pr_status_t solve(const pr_team_t *team, int n, int p, const double *z, double ridge, int m, double *b,
+                         pr_error_t *err)
 {
     const pr_dense_t *dense = team->dense;
     pr_spd_t *g = NULL;
-    pr_status_t status = dense->create(dense, r->d, &g, err);
+    pr_status_t status = dense->create(dense, p, &g, err);
     if (status != PR_OK)
         return status;
-    PR_GO(dense->add(dense, g, 0, team->row == 0 ? n : 0, x, err)); // the rows of a team have all of them
-    double trace = dense->trace(dense, g) / n;
-    if (!(trace > 0)) // prompts that are all alike: nothing tells them apart
-        memset(r->theta, 0, (size_t)r->points * (size_t)r->k * (size_t)r->d * sizeof *r->theta);
-    if (!(trace > 0))
+    PR_GO(dense->add(dense, g, 0, team->row == 0 ? n : 0, z, err)); // the rows of a team have all of them
+    double trace = dense->trace(dense, g);
+    if (!(trace > 0)) { // prompts that are all alike: nothing tells them apart
+        memset(b, 0, (size_t)m * (size_t)p * sizeof *b);
         goto done;
-    dense->add_diagonal(dense, g, n * ridge * trace / r->d);
+    }
+    dense->add_diagonal(dense, g, ridge * trace / p);
     PR_GO(dense->factor(dense, g, NULL, err));
-    PR_GO(dense->solve(dense, g, r->points * r->k, r->theta, err));
+    PR_GO(dense->solve(dense, g, m, b, err));
 done:
     dense->destroy(dense, &g);
     return status;
 }
 
-static pr_status_t fit(const pr_team_t *team, const pr_route_data_t *data, double ridge, int fold, pr_route_t **out,
-                       pr_error_t *err)
+/* In the leading components: theta = (theta v') solved, times v. */
+static pr_status_t solve_components(const pr_team_t *team, int n, int p, const double *x, double ridge, pr_route_t *r,
+                                    pr_error_t *err)
 {
-    pr_route_t *r = new_route(data->k, data->points, data->d);
+    int m = r->points * r->k, d = r->d;
+    double *v = pr_alloc((size_t)p * (size_t)d, sizeof *v), *z = pr_alloc((size_t)n * (size_t)p, sizeof *z),
+           *b = pr_alloc((size_t)m * (size_t)p, sizeof *b);
+    pr_status_t status = pr_components(n, d, x, p, v, err);
+    PR_GO(team->agree(team, status, err));
+    pr_components_of(n, d, x, p, v, z);
+    pr_components_of(m, d, r->theta, p, v, b);
+    PR_GO(solve(team, n, p, z, ridge, m, b, err));
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < d; j++) {
+            double sum = 0;
+            for (int l = 0; l < p; l++)
+                sum += b[(ptrdiff_t)i * p + l] * v[(ptrdiff_t)l * d + j];
+            r->theta[(ptrdiff_t)i * d + j] = sum;
+        }
+done:
+    free(v);
+    free(z);
+    free(b);
+    return status;
+}
+
+static pr_status_t fit(const pr_team_t *team, const pr_route_data_t *data, int fold, pr_route_t **out, pr_error_t *err)
+{
+    pr_route_t *r = pr_route_new(data->k, data->points, data->d);
     memcpy(r->weight, data->weight, (size_t)r->points * (size_t)r->k * sizeof *r->weight);
-    int n = take_means(data, fold, r);
+    int n = take_means(data, fold, r), p = data->components;
     double *x = pr_alloc((size_t)n * (size_t)r->d, sizeof *x);
     right_sides(data, fold, r, x);
-    pr_status_t status = solve(team, n, x, ridge, r, err);
+    pr_status_t status = p > 0 && p < r->d && p < n
+                             ? solve_components(team, n, p, x, data->ridge, r, err)
+                             : solve(team, n, r->d, x, data->ridge, r->points * r->k, r->theta, err);
     free(x);
     if (status == PR_OK)
         *out = r;
@@ -114,10 +144,9 @@ static pr_status_t fit(const pr_team_t *team, const pr_route_data_t *data, doubl
     return status;
 }
 
-pr_status_t pr_route_fit(const pr_team_t *team, const pr_route_data_t *data, double ridge, pr_route_t **out,
-                         pr_error_t *err)
+pr_status_t pr_route_fit(const pr_team_t *team, const pr_route_data_t *data, pr_route_t **out, pr_error_t *err)
 {
-    return fit(team, data, ridge, -1, out, err);
+    return fit(team, data, -1, out, err);
 }
 
 int pr_route_choose(const pr_route_t *r, const double *w, const double *f)
@@ -172,15 +201,15 @@ static void mean_of(int n, const double *x, double *mean, double *se)
     *se = n > 1 ? sqrt(squares / (n - 1) / n) : NAN;
 }
 
-pr_status_t pr_route_measure(const pr_team_t *team, const pr_route_data_t *d, double ridge, const double *w,
-                             pr_route_gain_t *out, pr_error_t *err)
+pr_status_t pr_route_measure(const pr_team_t *team, const pr_route_data_t *d, const double *w, pr_route_gain_t *out,
+                             pr_error_t *err)
 {
     double *room = pr_alloc((size_t)d->n, sizeof *room), *gain = pr_alloc((size_t)d->n, sizeof *gain);
     int each = d->points * d->k;
     pr_status_t status = PR_OK;
     for (int fold = d->n >= FOLDS ? 0 : FOLDS; fold < FOLDS; fold++) {
         pr_route_t *r = NULL;
-        PR_GO(fit(team, d, ridge, fold, &r, err));
+        PR_GO(fit(team, d, fold, &r, err));
         int fixed = best_level(d, w, r->level);
         for (int i = fold; i < d->n; i += FOLDS) {
             const double *score = d->score + (ptrdiff_t)i * each;

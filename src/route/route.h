@@ -38,12 +38,15 @@ typedef struct pr_route_data {
     const double *weight;  // [points,k]
     const double *feature; // [n,d]
     const double *score;   // [n,points,k]
+    double ridge;
+    int components; // of the features' leading principal components alone; 0: of all features
 } pr_route_data_t;
 
 /* Everything here but choosing and files is collective on the team, whose ranks pass the same and get the same. Errors:
  * PR_ERR_NUMERIC (a matrix that cannot be solved with), PR_ERR_MEMORY. The caller frees. */
-pr_status_t pr_route_fit(const pr_team_t *team, const pr_route_data_t *data, double ridge, pr_route_t **out,
-                         pr_error_t *err);
+pr_status_t pr_route_fit(const pr_team_t *team, const pr_route_data_t *data, pr_route_t **out, pr_error_t *err);
+/* One whose numbers are all 0. Local. The caller frees. */
+pr_route_t *pr_route_new(int k, int points, int d);
 void pr_route_free(pr_route_t **r);
 /* The point for features f at preference w [k]; ties go to the first. */
 int pr_route_choose(const pr_route_t *r, const double *w, const double *f);
@@ -52,8 +55,8 @@ int pr_route_choose(const pr_route_t *r, const double *w, const double *f);
 typedef struct pr_route_gain {
     double headroom, headroom_se, gain, gain_se;
 } pr_route_gain_t;
-pr_status_t pr_route_measure(const pr_team_t *team, const pr_route_data_t *data, double ridge, const double *w,
-                             pr_route_gain_t *out, pr_error_t *err);
+pr_status_t pr_route_measure(const pr_team_t *team, const pr_route_data_t *data, const double *w, pr_route_gain_t *out,
+                             pr_error_t *err);
 
 /* A safetensors file: weight [points,k], mean [d], level [points,k], theta [points,k,d], F32. Errors of reading:
  * PR_ERR_NOT_FOUND, PR_ERR_FORMAT. */
