@@ -22,7 +22,7 @@ def tensors(path):
     b = open(path, "rb").read()
     n = struct.unpack("<Q", b[:8])[0]
     return {k: v for k, v in json.loads(b[8:8 + n]).items() if k != "__metadata__"}
-files = json.load(open(gguf + "/expected.json"))["files"]
+files = json.load(open(gguf + "/answers.json"))["files"]
 assert len(files) >= 6
 for c in files:
     name, d = c["file"], f"{work}/{c['file']}"
