@@ -85,7 +85,8 @@ static pr_status_t classify(const pr_cli_engine_t *e, const int32_t *ids, size_t
                            : pr_fail(err, PR_ERR_MEMORY, "not enough memory for %zu tokens", read);
     if (status == PR_OK) {
         pr_head_scores(e->model, e->policy.la, 1, h + (read - 1) * d, scores);
-        print_scores(labels, scores, ids, n, json);
+        print_scores(labels, scores, n > 0 ? ids : scored, n > 0 ? n : read,
+                     json); // of an empty text what stands for it
     }
     free(h);
     free(scores);

@@ -80,7 +80,7 @@ for name in ("reward-gpt2", "reward-llama"):
     assert score([1, 1, 1]) == score([1])
 d = f"{fixtures}/reward-gpt2"
 got, eos = run("score", d, "--text", "", "--json"), json.load(open(d + "/config.json"))["eos_token_id"]
-assert got == {"scores": run("score", d, "--ids", eos, "--json")["scores"], "ids": []}, got
+assert got == {"scores": run("score", d, "--ids", eos, "--json")["scores"], "ids": [eos]}, got
 P
 
 # Numbers that are not finite, of weights so large that a product overflows, and a perplexity past the largest number.
