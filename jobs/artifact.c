@@ -12,14 +12,6 @@
 
 /* ---- hashes ---- */
 
-static bool is_there(const char *dir, const char *name)
-{
-    char *path = pr_path_join(dir, name);
-    bool there = pr_file_exists(path);
-    free(path);
-    return there;
-}
-
 /* Hashes the named files' hashes; a missing optional file counts as "-". */
 static pr_status_t hash_files(const char *dir, const char *const *name, size_t n, char out[PR_HASH_HEX],
                               pr_error_t *err)
@@ -45,10 +37,10 @@ pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *
     static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors", PR_FAMILY_FILE,
                                         PR_FAMILY_TENSORS};
     for (size_t i = 0; i < 2; i++)
-        if (!is_there(dir, files[i]))
+        if (!pr_file_exists_in(dir, files[i]))
             return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no %s in this directory", dir, files[i]);
     // A family's files are two more.
-    bool family = is_there(dir, PR_FAMILY_FILE) || is_there(dir, PR_FAMILY_TENSORS);
+    bool family = pr_file_exists_in(dir, PR_FAMILY_FILE) || pr_file_exists_in(dir, PR_FAMILY_TENSORS);
     return hash_files(dir, files, family ? 4 : 2, out, err);
 }
 

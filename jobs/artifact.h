@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* The hash of a PEFT directory's two files, and of a family's where it holds one (family/family.h). Errors: PR_ERR_NOT_FOUND. */
+/* The hash of a PEFT directory's two files, and of a family's where it holds one (family/family.h). Errors:
+ * PR_ERR_NOT_FOUND. */
 pr_status_t pr_adapter_hash(const char *dir, char out[PR_HASH_HEX], pr_error_t *err);
 /* Of what a job left, by what it is. Errors: PR_ERR_NOT_FOUND. */
 pr_status_t pr_artifact_hash(pr_artifact_kind_t kind, const char *path, char out[PR_HASH_HEX], pr_error_t *err);

@@ -422,8 +422,8 @@ static double map_bytes(const pr_job_sizes_t *sizes, int n, const pr_adapter_siz
     return bytes;
 }
 
-/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, or the merged maps, and its own); the caches, once
- * per part that runs on its own. Adapters that are given are loaded once and for all. */
+/* The parts whole, and their maps side by side (of a mix that merges: the merged adapter, or the merged maps, and its
+ * own); the caches, once per part that runs on its own. Adapters that are given are loaded once and for all. */
 static pr_status_t count_bytes(const pr_evaluate_inputs_t *in, const pr_evaluation_task_t *task, double streams,
                                const pr_policy_spec_t *spec, const pr_job_sizes_t *sizes, pr_job_memory_t *out,
                                pr_error_t *err)

@@ -3,8 +3,8 @@
  * the training prompts, so all scores are known, and the prompts' features are the base model's last hidden states.
  *
  * Result: {"artifact": hash of the route, "points", "prompts", "gain": [{"w": [K], "headroom", "headroom_se", "gain",
- * "gain_se"}, ..] at equal weights and at the lattice's points, "utility": [of each pass of linucb], "tokens", "seconds"}. It fails where no preference has
- * headroom: PR_ERR_CONFIG, with what was measured. */
+ * "gain_se"}, ..] at equal weights and at the lattice's points, "utility": [of each pass of linucb], "tokens",
+ * "seconds"}. It fails where no preference has headroom: PR_ERR_CONFIG, with what was measured. */
 #ifndef PR_JOBS_FIT_ROUTE_H
 #define PR_JOBS_FIT_ROUTE_H
 

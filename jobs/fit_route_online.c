@@ -91,15 +91,17 @@ static pr_route_t *route_of(const online_t *o, const pr_linucb_t *l)
     const fit_route_t *f = o->f;
     pr_route_t *r = pr_route_new(f->k, f->points, f->d);
     int each = f->points * f->k, p = o->p;
+    double *theta = pr_alloc((size_t)p + 1, sizeof *theta);
     memcpy(r->weight, f->weight, (size_t)each * sizeof *r->weight);
     memcpy(r->mean, o->mean, (size_t)f->d * sizeof *r->mean);
     for (int y = 0; y < each; y++) {
-        const double *theta = l->theta + (ptrdiff_t)y * (p + 1);
+        pr_linucb_theta(l, y / f->k, y % f->k, theta);
         r->level[y] = theta[p];
         for (int j = 0; j < p; j++)
             for (int i = 0; i < f->d; i++)
                 r->theta[(ptrdiff_t)y * f->d + i] += theta[j] * o->scale * o->v[(ptrdiff_t)j * f->d + i];
     }
+    free(theta);
     return r;
 }
 

@@ -216,7 +216,7 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     t->weigh_key = seed_key(t, "weigh");
     t->preference_key = seed_key(t, "preference");
     PR_TRY(team->agree(team, new_adapter(t, job, err), err));
-    double share = (t->combiner->advantages ? &pr_algorithm_grpo : t->algorithm)->share(f->samples);
+    double share = pr_train_baseline(t)->share(f->samples);
     pr_trainer_options_t to = {.kl = share * f->kl,
                                .kl_estimator = t->kl_estimator,
                                .entropy = share * f->entropy,

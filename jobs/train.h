@@ -4,9 +4,9 @@
  * none of them by name.
  *
  * Result: {"artifact": hash of the adapter, "history": of what its steps gave (history.h), "checkpoint": whose name has
- * this, "steps", "taught": steps in which responses to a prompt differed in reward, "tokens", "seconds", "objectives": hashes of those reported, "reward":
- * [their means in the last step], "ledger": {"prompts", "scored", "forward", "backward": counts of tokens and responses,
- * "numbers": that were trained}}. */
+ * this, "steps", "taught": steps in which responses to a prompt differed in reward, "tokens", "seconds", "objectives":
+ * hashes of those reported, "reward": [their means in the last step], "ledger": {"prompts", "scored", "forward",
+ * "backward": counts of tokens and responses, "numbers": that were trained}}. */
 #ifndef PR_JOBS_TRAIN_H
 #define PR_JOBS_TRAIN_H
 

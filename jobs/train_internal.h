@@ -130,6 +130,8 @@ pr_status_t pr_train_weigh_each(pr_training_t *t, pr_step_batch_t *b, pr_error_t
 
 /* ---- what is climbed (train_reward.c) ---- */
 pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err);
+/* Whose baseline advantages have, and what stands beside the reward: grpo's where a combiner makes them. */
+const pr_algorithm_t *pr_train_baseline(const pr_training_t *t);
 /* Before the first step. */
 pr_status_t pr_train_rules_begin(pr_training_t *t, pr_error_t *err);
 /* From scores to advantages. */

@@ -184,9 +184,7 @@ static bool any_difference(const pr_training_t *t, const pr_step_batch_t *b, con
     return false;
 }
 
-/* The reward of every sequence, turned so that larger is better. own [n_seq] */
-/* Advantages that a combiner makes have grpo's baseline, and what stands beside the reward has that too. */
-static const pr_algorithm_t *kl_of(const pr_training_t *t)
+const pr_algorithm_t *pr_train_baseline(const pr_training_t *t)
 {
     return t->combiner->advantages ? &pr_algorithm_grpo : t->algorithm;
 }
@@ -290,7 +288,7 @@ static pr_status_t compare_with_base(pr_training_t *t, pr_step_batch_t *b, pr_ro
         return PR_OK;
     double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
     double *advantage = b->advantage + (size_t)(b->n_channel - 1) * (size_t)b->n_seq;
-    const pr_algorithm_t *algorithm = kl_of(t);
+    const pr_algorithm_t *algorithm = pr_train_baseline(t);
     pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
     for (int g = 0; g < t->f->prompts_per_step; g++)
         if (b->group[g + 1] - b->group[g] > 1)
@@ -320,7 +318,7 @@ static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr
 /* The last token of a response is not run: nothing follows it. */
 static void count_passes(pr_training_t *t, const pr_step_batch_t *b)
 {
-    bool apart = b->n_channel > 1 && ((t->f->kl > 0 && t->kl_estimator != PR_KL_K1) || t->f->entropy > 0);
+    bool apart = b->n_channel > 1 && pr_trainer_apart(t->trainer);
     int64_t rows = b->start[b->n_seq] - b->n_seq;
     t->ledger.forward += rows * (apart ? 3 : 2); // the base model's among them
     t->ledger.backward += rows * (apart ? 2 : 1);

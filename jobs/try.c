@@ -1,33 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A trial of the objectives before anything is spent on them (job.h): as an evaluation of the base model begins. */
 #include "base/mem.h"
-#include "jobs/env.h"
-#include "jobs/evaluate.h"
+#include "jobs/decoding.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Sampled as the evaluation of the base model does it, the same random numbers included. */
+/* Sampled as the evaluation of the base model does it, the same random numbers included; one response each. */
 static pr_status_t decode(pr_job_env_t *env, const pr_evaluation_task_t *task, const pr_prompt_set_t *set, int n,
                           pr_decoded_t *out, pr_error_t *err)
 {
-    pr_decode_watch_t watch = {&env->stops, &(pr_job_hooks_t){0}};
-    uint64_t *who = pr_alloc((size_t)n, sizeof *who);
-    for (int i = 0; i < n; i++)
-        who[i] = (uint64_t)i;
+    pr_evaluation_task_t once = *task;
     pr_policy_t base = {.model = env->model, .la = env->la};
-    pr_decode_options_t o = {.sampling = {task->greedy, task->temperature, task->top_p},
-                             .samples = 1,
-                             .max_new_tokens = task->max_new_tokens,
-                             .key = pr_rng_key((uint64_t)task->sweep_seed, "evaluate", ""),
-                             .prompt_id = who,
-                             .stop = pr_watch_stop,
-                             .cancel = pr_watch_cancel,
-                             .self = &watch};
-    pr_status_t status = pr_decode_team(env->team, &base, NULL, n, set->start, set->ids, &o, out, err);
-    free(who);
-    return status;
+    once.samples = 1;
+    return pr_evaluation_decode(env, &once, &base, NULL, false, set, 0, n, 0, &(pr_job_hooks_t){0}, out, err);
 }
 
 /* Every objective that is not to be fitted first. columns [n_objective,n] */
@@ -61,7 +48,7 @@ pr_status_t pr_job_env_try(pr_job_env_t *env, const char *task_hash, int n, json
     double *columns = NULL;
     pr_status_t status = PR_OK;
     PR_TRY(pr_job_env_load(env, err));
-    PR_TRY(pr_evaluation_task_parse(pr_content_value(env->content, task_hash), &task, err));
+    PR_TRY(pr_evaluation_task_find(env->content, task_hash, &task, err));
     PR_TRY(pr_env_prompts(env, task.prompts, &set, err));
     n = n < set->n ? n : set->n;
     int *prompt_of = pr_alloc((size_t)n, sizeof *prompt_of);

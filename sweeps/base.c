@@ -14,15 +14,12 @@
 
 bool pr_sweep_experts_key(const pr_inputs_t *in, const pr_sweep_policy_t *p, char out[PR_HASH_HEX])
 {
-    pr_training_wish_t wish = {.w = {0}};
     out[0] = 0;
     for (int k = 0; k < in->config->n_objectives; k++) {
         if (in->given[k])
             continue;
-        wish.w[k] = 1;
-        json_t *inputs = pr_inputs_train(in, p->set, &wish, in->config->seeds[0]);
-        pr_json_hash(inputs, out);
-        json_decref(inputs);
+        pr_training_wish_t wish = pr_wish_expert(k);
+        pr_inputs_wished_id(in, p, &wish, in->config->seeds[0], out);
         return true;
     }
     return false;

@@ -47,14 +47,6 @@ pr_status_t pr_export_form(const pr_taken_t *t, const char *name, int rank, pr_e
 
 /* ---- where it goes ---- */
 
-static bool holds(const char *dir, const char *name)
-{
-    char *path = pr_path_join(dir, name);
-    bool there = pr_file_exists(path);
-    free(path);
-    return there;
-}
-
 /* What tells a form from the others. */
 static const struct {
     const char *what, *file[2];
@@ -65,7 +57,7 @@ static const struct {
 static pr_status_t check_target(pr_export_form_t form, const char *out, bool force, pr_error_t *err)
 {
     for (int i = 0; i < 3; i++) {
-        if (!holds(out, marks[i].file[0]) && !holds(out, marks[i].file[1]))
+        if (!pr_file_exists_in(out, marks[i].file[0]) && !pr_file_exists_in(out, marks[i].file[1]))
             continue;
         if (i != (int)form)
             return pr_fail(err, PR_ERR_USAGE,

@@ -9,8 +9,8 @@
  *                                                                  transformers, where one can compute the mix
  *
  * A policy whose mix makes dense changes of the model's maps is a model; as lora it is the nearest adapter of a rank that
- * is given, and what is lost is told. With them README.md, a model card. Where the policy comes from (pr_taken_about) is in the card, in the metadata of the
- * safetensors files (keys "paretorank.*") and in policy.json. */
+ * is given, and what is lost is told. With them README.md, a model card. Where the policy comes from (pr_taken_about)
+ * is in the card, in the metadata of the safetensors files (keys "paretorank.*") and in policy.json. */
 #ifndef PR_SWEEPS_EXPORT_H
 #define PR_SWEEPS_EXPORT_H
 
@@ -38,8 +38,9 @@ typedef struct pr_exported {
 double pr_exported_loss(const pr_exported_t *e);
 void pr_exported_clear(pr_exported_t *e);
 
-/* Writes into out, which is made; the caller clears *told, also after an error; nothing is there before all is. force: in the place of an export of the same form.
- * Errors: PR_ERR_USAGE (out holds one, or another form), those of making and writing it. */
+/* Writes into out, which is made; the caller clears *told, also after an error; nothing is there before all is. force:
+ * in the place of an export of the same form. Errors: PR_ERR_USAGE (out holds one, or another form), those of making
+ * and writing it. */
 pr_status_t pr_export(const pr_config_t *c, const pr_taken_t *t, pr_export_form_t form, int rank, const char *out,
                       bool force, pr_exported_t *told, pr_error_t *err);
 

@@ -243,18 +243,13 @@ typedef struct pr_asker {
 /* What a policy wishes as a node, and before it the experts that it needs. */
 static uint32_t wished_node(pr_sweep_t *s, const pr_sweep_policy_t *p, const pr_training_wish_t *wish, int64_t seed)
 {
-    const pr_finetune_config_t *experts = pr_wish_experts(s->inputs, p, wish);
+    pr_sweep_policy_t of;
+    pr_training_wish_t expert[PR_MAX_OBJECTIVES];
     uint32_t needs[2 * PR_MAX_OBJECTIVES];
-    int n = s->n_head;
+    int n = s->n_head, n_expert = pr_wish_experts(s->inputs, p, wish, &of, expert);
     memcpy(needs, s->head, (size_t)n * sizeof *needs);
-    for (int k = 0; experts && k < s->config->n_objectives; k++) {
-        pr_sweep_policy_t of = *p; // of their settings
-        pr_training_wish_t expert = pr_wish_expert(k);
-        of.set = experts;
-        of.prefix = experts == p->set ? p->prefix : NULL;
-        if (!s->inputs->given[k])
-            needs[n++] = wished_node(s, &of, &expert, seed);
-    }
+    for (int i = 0; i < n_expert; i++)
+        needs[n++] = wished_node(s, &of, &expert[i], seed);
     char *label = pr_training_label(s->config, p->prefix, wish, seed);
     uint32_t node = pr_graph_node(s, pr_inputs_wished(s->inputs, p, wish, seed),
                                   pr_inputs_how_wished(s->inputs, p, wish), label, label, n, needs);
@@ -325,10 +320,8 @@ pr_status_t pr_track_begin(pr_sweep_t *s, pr_track_t *t, pr_error_t *err)
 static pr_status_t training_id(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_asker_t *a = self;
-    json_t *inputs = pr_inputs_wished(a->s->inputs, a->t->policy, wish, a->s->config->seeds[a->t->seed_index]);
     (void)err;
-    pr_json_hash(inputs, id);
-    json_decref(inputs);
+    pr_inputs_wished_id(a->s->inputs, a->t->policy, wish, a->s->config->seeds[a->t->seed_index], id);
     return PR_OK;
 }
 

@@ -58,8 +58,8 @@ void pr_inputs_clear(pr_inputs_t *in);
  * PR_ERR_CONFIG. */
 pr_status_t pr_sweep_policies(const pr_config_t *c, pr_sweep_policy_t *out, pr_error_t *err);
 void pr_sweep_policy_clear(pr_sweep_policy_t *p);
-/* The policy of a search at a choice of its domain by its method, which asks train(self, ...) for the jobs that make adapters. The caller
- * clears *out, also after an error. Errors: those of the method and of train. */
+/* The policy of a search at a choice of its domain by its method, which asks train(self, ...) for the jobs that make
+ * adapters. The caller clears *out, also after an error. Errors: those of the method and of train. */
 pr_status_t pr_sweep_policy_at(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_choice_t *at,
                                pr_status_t (*train)(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX],
                                                     pr_error_t *err),
@@ -93,9 +93,13 @@ json_t *pr_inputs_evaluate(const pr_inputs_t *in, const pr_policy_spec_t *policy
 json_t *pr_inputs_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
                          int64_t seed);
 json_t *pr_inputs_how_wished(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish);
-/* The settings by which the experts are trained that a wish needs first; NULL: it needs none. */
-const pr_finetune_config_t *pr_wish_experts(const pr_inputs_t *in, const pr_sweep_policy_t *p,
-                                            const pr_training_wish_t *wish);
+/* The identity of that job alone. */
+void pr_inputs_wished_id(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
+                         int64_t seed, char id[PR_HASH_HEX]);
+/* The experts that are trained before a wish is answered: expert [n_objectives], and of, the policy that wishes for them,
+ * which borrows from p. Returns how many; 0 where a wish needs none, or all are given. */
+int pr_wish_experts(const pr_inputs_t *in, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
+                    pr_sweep_policy_t *of, pr_training_wish_t *expert);
 /* How they are done; of an evaluation that is a whole point also "minimize", for pr_sweep_job_value. New references. */
 json_t *pr_inputs_how_fit(const pr_inputs_t *in, int objective);
 json_t *pr_inputs_how_train(const pr_inputs_t *in, const pr_finetune_config_t *set);
@@ -103,8 +107,8 @@ json_t *pr_inputs_how_evaluate(const pr_inputs_t *in);
 /* What a training of these settings costs, in evaluations of one prompt, by the most tokens of both: a model, the same on
  * every machine. A token that is learned from counts as two that are sampled only. */
 int64_t pr_training_prompts(const pr_config_t *c, const pr_finetune_config_t *set);
-/* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", "empathy-brevity-s1" where weights say nothing, or with a prefix (NULL: none) before it.
- * Caller frees. */
+/* What people call a training: "empathy-s1", "empathy-0.5-brevity-0.5-s1", "empathy-brevity-s1" where weights say
+ * nothing, or with a prefix (NULL: none) before it. Caller frees. */
 char *pr_training_label(const pr_config_t *c, const char *prefix, const pr_training_wish_t *wish, int64_t seed);
 
 /* The PEFT directory of an objective's expert of a seed: the given one, or the link of the results. Caller frees. */

@@ -18,27 +18,30 @@ static pr_status_t tell(const pr_outliner_t *o, json_t *inputs, json_t *how, pr_
     return status;
 }
 
+static pr_status_t tell_wish(const pr_outliner_t *o, const pr_sweep_policy_t *p, const pr_training_wish_t *wish,
+                             pr_error_t *err)
+{
+    return tell(o, pr_inputs_wished(o->in, p, wish, o->in->config->seeds[0]), pr_inputs_how_wished(o->in, p, wish),
+                err);
+}
+
 /* What a wish needs first. */
 static pr_status_t tell_experts(const pr_outliner_t *o, const pr_training_wish_t *of, pr_error_t *err)
 {
-    const pr_finetune_config_t *set = pr_wish_experts(o->in, o->policy, of);
-    for (int k = 0; set && k < o->in->config->n_objectives; k++) {
-        pr_training_wish_t wish = pr_wish_expert(k);
-        if (!o->in->given[k])
-            PR_TRY(tell(o, pr_inputs_train(o->in, set, &wish, o->in->config->seeds[0]), pr_inputs_how_train(o->in, set),
-                        err));
-    }
+    pr_sweep_policy_t policy;
+    pr_training_wish_t expert[PR_MAX_OBJECTIVES];
+    int n = pr_wish_experts(o->in, o->policy, of, &policy, expert);
+    for (int i = 0; i < n; i++)
+        PR_TRY(tell_wish(o, &policy, &expert[i], err));
     return PR_OK;
 }
 
 static pr_status_t tell_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const pr_outliner_t *o = self;
-    json_t *inputs = pr_inputs_wished(o->in, o->policy, wish, o->in->config->seeds[0]);
-    pr_json_hash(inputs, id);
-    pr_status_t status = tell_experts(o, wish, err),
-                told = tell(o, inputs, pr_inputs_how_wished(o->in, o->policy, wish), err);
-    return status == PR_OK ? told : status;
+    pr_inputs_wished_id(o->in, o->policy, wish, o->in->config->seeds[0], id);
+    PR_TRY(tell_experts(o, wish, err));
+    return tell_wish(o, o->policy, wish, err);
 }
 
 static pr_status_t outline_search(pr_outliner_t *o, int prompts, pr_error_t *err)

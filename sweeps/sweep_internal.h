@@ -230,7 +230,8 @@ void pr_sweep_each_front(const pr_sweep_t *s,
 /* ---- tables that are finished (sweep_tables.c) ---- */
 /* Is all done that there is to do, the end included? */
 bool pr_sweep_complete(const pr_sweep_t *s);
-/* Journals what the tables that have just been written are, with so many rows in cells.csv, unless the journal says that already. */
+/* Journals what the tables that have just been written are, with so many rows in cells.csv, unless the journal says
+ * that already. */
 pr_status_t pr_sweep_tables_written(pr_sweep_t *s, size_t rows, pr_error_t *err);
 /* Are the tables that the journal remembers of this sweep, as this version writes them? */
 bool pr_sweep_tables_are_ours(const pr_sweep_t *s);

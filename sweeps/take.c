@@ -263,10 +263,8 @@ typedef struct trainer {
 static pr_status_t name_training(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const trainer_t *t = self;
-    json_t *inputs = pr_inputs_wished(t->in, t->policy, wish, t->seed);
     (void)err;
-    pr_json_hash(inputs, id);
-    json_decref(inputs);
+    pr_inputs_wished_id(t->in, t->policy, wish, t->seed, id);
     return PR_OK;
 }
 

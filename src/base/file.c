@@ -194,6 +194,13 @@ int pr_fd_write(int fd, const char *data, size_t len)
     return 0;
 }
 
+pr_status_t pr_fd_put(int fd, const char *path, const void *data, size_t len, pr_error_t *err)
+{
+    if (pr_fd_write(fd, data, len) == 0)
+        return PR_OK;
+    return pr_fail(err, PR_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+}
+
 void pr_sync_dir_of(const char *path)
 {
     char *dir = pr_path_dir(path);
@@ -282,6 +289,14 @@ char *pr_path_join(const char *dir, const char *name)
         pr_buf_printf(&b, "%s/", dir);
     pr_buf_puts(&b, name);
     return b.data;
+}
+
+bool pr_file_exists_in(const char *dir, const char *name)
+{
+    char *path = pr_path_join(dir, name);
+    bool there = pr_file_exists(path);
+    free(path);
+    return there;
 }
 
 char *pr_path_dir(const char *path)

@@ -53,6 +53,8 @@ pr_status_t pr_file_write(const char *path, const void *data, size_t len, pr_err
 /* The parts of it, for files that are appended to. Writes all bytes to fd, in as many calls as it takes; -1 with errno
  * set when one fails, and then a part may have been written. */
 int pr_fd_write(int fd, const char *data, size_t len);
+/* The same with the error told; path is what fd is. Errors: PR_ERR_IO. */
+pr_status_t pr_fd_put(int fd, const char *path, const void *data, size_t len, pr_error_t *err);
 /* Syncs the directory that holds path, so that a new or renamed file in it lasts; what cannot be synced is left. */
 void pr_sync_dir_of(const char *path);
 
@@ -60,6 +62,8 @@ void pr_sync_dir_of(const char *path);
 pr_status_t pr_mkdirs(const char *path, pr_error_t *err);
 bool pr_file_exists(const char *path);
 bool pr_dir_exists(const char *path);
+/* A file dir/name. */
+bool pr_file_exists_in(const char *dir, const char *name);
 /* dir + "/" + name, or name itself when it is absolute or dir is empty. Caller frees. */
 char *pr_path_join(const char *dir, const char *name);
 /* The directory part of a path ("." when there is none). Caller frees. */

@@ -3,8 +3,8 @@
  *
  * Templates are programs in Jinja's language. Python's Jinja2 (Debian: python3-jinja2) runs them, in the sandbox that
  * Hugging Face's transformers builds, in one process (chat_template.py) that has a limit of memory and, for every
- * conversation, of processor time. It is the first python3 of the PATH that has Jinja2. Where the template, the special tokens and
- * other variables come from stands there; nothing else of this program needs Python. */
+ * conversation, of processor time. It is the first python3 of the PATH that has Jinja2. Where the template, the special
+ * tokens and other variables come from stands there; nothing else of this program needs Python. */
 #ifndef PR_CHAT_CHAT_H
 #define PR_CHAT_CHAT_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* paretorank bench merge: one point of every mix that merges, on the maps of a model of some size, without the model: seconds,
- * what the point's result takes, and what making it takes beside that. */
+/* paretorank bench merge: one point of every mix that merges, on the maps of a model of some size, without the model:
+ * seconds, what the point's result takes, and what making it takes beside that. */
 #include "base/duration.h"
 #include "base/mem.h"
 #include "cli/cli.h"

@@ -10,13 +10,8 @@
 
 bool pr_cli_engine_is_sweep(const char *dir)
 {
-    char *model = pr_path_join(dir, "config.json"), *sweep = pr_results_path(dir, PR_FILE_CONFIG),
-         *journal = pr_results_path(dir, PR_FILE_JOURNAL);
-    bool is = !pr_file_exists(model) && (pr_file_exists(sweep) || pr_file_exists(journal));
-    free(model);
-    free(sweep);
-    free(journal);
-    return is;
+    return !pr_file_exists_in(dir, "config.json") &&
+           (pr_file_exists_in(dir, PR_FILE_CONFIG) || pr_file_exists_in(dir, PR_FILE_JOURNAL));
 }
 
 static pr_status_t check_options(const pr_cli_engine_options_t *o, pr_error_t *err)

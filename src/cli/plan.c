@@ -337,10 +337,8 @@ static void count_wished(const counter_t *c, const char *name, const pr_sweep_po
 {
     pr_plan_t *p = c->p;
     const pr_config_t *config = p->config;
-    json_t *inputs = pr_inputs_wished(&p->inputs, policy, wish, config->seeds[0]);
     int i = 0;
-    pr_json_hash(inputs, id);
-    json_decref(inputs);
+    pr_inputs_wished_id(&p->inputs, policy, wish, config->seeds[0], id);
     if (json_object_get(c->seen, id))
         return;
     json_object_set_new(c->seen, id, json_true());
@@ -356,15 +354,12 @@ static void count_wished(const counter_t *c, const char *name, const pr_sweep_po
 static pr_status_t count_wish(void *self, const pr_training_wish_t *wish, char id[PR_HASH_HEX], pr_error_t *err)
 {
     const counter_t *c = self;
-    const pr_inputs_t *in = &c->p->inputs;
-    pr_sweep_policy_t experts = *c->policy;
+    pr_sweep_policy_t of;
+    pr_training_wish_t expert[PR_MAX_OBJECTIVES];
+    int n = pr_wish_experts(&c->p->inputs, c->policy, wish, &of, expert);
     (void)err;
-    experts.set = pr_wish_experts(in, c->policy, wish);
-    for (int k = 0; experts.set && k < in->config->n_objectives; k++) {
-        pr_training_wish_t expert = pr_wish_expert(k);
-        if (!in->given[k])
-            count_wished(c, experts.set == c->policy->set ? c->name : NULL, &experts, &expert, id);
-    }
+    for (int i = 0; i < n; i++)
+        count_wished(c, of.set == c->policy->set ? c->name : NULL, &of, &expert[i], id);
     count_wished(c, c->name, c->policy, wish, id);
     return PR_OK;
 }

@@ -8,25 +8,22 @@
 
 #include <string.h>
 
-/* "NAME", or { type = NAME; ... }: its name, and its options, a new reference. */
-static pr_status_t split(const pr_node_t *node, const char *label, const char *key, const char **name, json_t **given,
-                         pr_error_t *err)
+/* "NAME", or { type = NAME; ... }, as JSON: a new reference. */
+static pr_status_t typed_json(const pr_node_t *node, const char *label, const char *key, json_t **out, pr_error_t *err)
 {
     const pr_node_t *type = node->kind == PR_NODE_STRING ? node : pr_node_member(node, "type");
     if (!type || type->kind != PR_NODE_STRING)
         return pr_key_wrong(node, label, key, "a name, or a group with its type and options", err);
-    *name = type->s;
-    *given = node->kind == PR_NODE_GROUP ? pr_node_json(node) : json_object();
-    json_object_del(*given, "type");
+    *out = pr_node_json(node);
     return PR_OK;
 }
 
 /* The name alone where there are no options, else {"type": name, options as resolved}. */
-static pr_status_t resolve(const pr_option_t *table, const char *name, const json_t *given, json_t **out,
+static pr_status_t resolve(const pr_option_t *table, const char *name, const json_t *value, json_t **out,
                            pr_error_t *err)
 {
     json_t *options = NULL;
-    PR_TRY(pr_options_resolve(table, given, NULL, &options, err));
+    PR_TRY(pr_typed_options(table, value, &options, err));
     if (table->key) {
         json_object_set_new(options, "type", json_string(name));
         *out = options;
@@ -47,26 +44,24 @@ static const pr_node_t *node_of(const pr_node_t *group, const pr_node_t *fallbac
 static pr_status_t read_combine(const pr_node_t *node, const char *label, json_t **out, pr_error_t *err)
 {
     const pr_combiner_t *c;
-    const char *name = "";
-    json_t *given = NULL;
-    PR_TRY(split(node, label, "combine", &name, &given, err));
-    pr_status_t status = pr_combiner_find(name, &c, err);
+    json_t *value = NULL;
+    PR_TRY(typed_json(node, label, "combine", &value, err));
+    pr_status_t status = pr_combiner_find(pr_typed_name(value), &c, err);
     if (status == PR_OK)
-        status = resolve(c->options, c->name, given, out, err);
-    json_decref(given);
+        status = resolve(c->options, c->name, value, out, err);
+    json_decref(value);
     return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %scombine", node->where, label);
 }
 
 static pr_status_t read_weigh(const pr_node_t *node, const char *label, json_t **out, pr_error_t *err)
 {
     const pr_weigher_t *w;
-    const char *name = "";
-    json_t *given = NULL;
-    PR_TRY(split(node, label, "weigh", &name, &given, err));
-    pr_status_t status = pr_weigher_find(name, &w, err);
+    json_t *value = NULL;
+    PR_TRY(typed_json(node, label, "weigh", &value, err));
+    pr_status_t status = pr_weigher_find(pr_typed_name(value), &w, err);
     if (status == PR_OK && w != &pr_weigher_fixed) // which is as if nothing were said
-        status = resolve(w->options, w->name, given, out, err);
-    json_decref(given);
+        status = resolve(w->options, w->name, value, out, err);
+    json_decref(value);
     return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %sweigh", node->where, label);
 }
 
@@ -85,16 +80,15 @@ pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fall
 static pr_status_t read_core(const pr_node_t *node, const char *dflt, const char *label, json_t **out, pr_error_t *err)
 {
     const pr_core_t *core;
-    json_t *given = NULL, *value = NULL;
-    const char *name = dflt;
+    json_t *value = NULL;
     if (node)
-        PR_TRY(split(node, label, "core", &name, &given, err));
-    value = given ? given : json_object();
-    json_object_set_new(value, "type", json_string(name));
+        PR_TRY(typed_json(node, label, "core", &value, err));
+    else
+        value = json_string(dflt);
     pr_status_t status = pr_core_resolve(value, &core, out, err);
     json_decref(value);
     if (status == PR_OK)
-        json_object_set_new(*out, "type", json_string(name));
+        json_object_set_new(*out, "type", json_string(core->name));
     return status == PR_OK || !node ? status : pr_fail_in(err, "%s: %score", node->where, label);
 }
 

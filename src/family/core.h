@@ -26,7 +26,9 @@ static inline int pr_core_ranks(const pr_core_map_t *m)
 {
     return m->first[m->k + 1];
 }
-/* The base's value of rank j. */
+/* What the base has on rank j, of 1, w_1 .. w_K: 0 where it is shared, else 1 + its block. */
+int pr_core_term(const pr_core_map_t *m, int j);
+/* Its value. */
 double pr_core_base(const pr_core_map_t *m, int j, const double *w);
 
 typedef struct pr_core {
@@ -36,7 +38,8 @@ typedef struct pr_core {
     const pr_option_t *options; // ends with a NULL key
     bool diagonal;              // M is: at() and pull() have its R numbers; else all [R,R]
     bool alike;                 // blocks of a new family begin with the same A, which is an expert's; else each its own
-    /* Of a new family whose adapters would have r ranks: in each objective's block, and shared; module: the map's name. */
+    /* Of a new family whose adapters would have r ranks: in each objective's block, and shared; module: the map's name.
+     * NULL: r, all shared. */
     void (*ranks)(int r, const char *module, const json_t *options, int *block, int *shared);
     /* What B's entries are drawn with, as a standard deviation; NULL: B begins as 0, as an adapter's. */
     double (*spread)(const json_t *options);
@@ -51,6 +54,12 @@ typedef struct pr_core {
     void (*pull)(const pr_core_map_t *m, const float *core, const double *w, const double *d, float *dcore);
 } pr_core_t;
 
+/* The option of cores that begin a new family at random. */
+#define PR_CORE_SPREAD(least, most, text)                                                                              \
+    {                                                                                                                  \
+        .key = "spread", .kind = PR_OPT_REAL, .dflt = "1.0", .min = least, .max = most, .help = text                   \
+    }
+
 /* Every core's word, in the order of help. */
 #define PR_CORE_LIST(X) X(blocks) X(panacea) X(diagonal) X(mlp) X(full)
 #define PR_CORE_DECLARE(name) extern const pr_core_t pr_core_##name;
@@ -58,12 +67,8 @@ PR_CORE_LIST(PR_CORE_DECLARE)
 #undef PR_CORE_DECLARE
 
 const pr_core_t *const *pr_cores(size_t *n);
-/* Errors: PR_ERR_CONFIG, naming the nearest. */
-pr_status_t pr_core_find(const char *name, const pr_core_t **out, pr_error_t *err);
-/* A core of the caller's own, for as long as the process lives; before any thread. Errors: PR_ERR_CONFIG. */
-pr_status_t pr_core_add(const pr_core_t *core, pr_error_t *err);
 /* The core of a value, its name or {"type": name, options}, with its options resolved, a new reference. Errors:
- * PR_ERR_CONFIG. */
+ * PR_ERR_CONFIG, naming the nearest. */
 pr_status_t pr_core_resolve(const json_t *value, const pr_core_t **core, json_t **options, pr_error_t *err);
 
 #endif

@@ -3,14 +3,6 @@
  * affine in w. */
 #include "family/core.h"
 
-static void ranks(int r, const char *module, const json_t *options, int *block, int *shared)
-{
-    (void)module;
-    (void)options;
-    *block = 0;
-    *shared = r;
-}
-
 /* Of each rank alpha, then beta [k]. */
 static size_t numbers(const pr_core_map_t *m)
 {
@@ -22,13 +14,11 @@ static size_t numbers(const pr_core_map_t *m)
 static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map, bool made, float *core)
 {
     double spread = made ? 0 : pr_option_real(m->options, "spread");
-    for (int k = 0; k <= m->k; k++)
-        for (int j = m->first[k]; j < m->first[k + 1]; j++) {
-            float *of = core + (ptrdiff_t)j * (m->k + 1);
-            for (int i = 0; i <= m->k; i++)
-                of[i] = (float)(spread * (i > 0 ? pr_rng_normal(key, map, (uint64_t)j, (uint64_t)i, 0) : 0));
-            of[k < m->k ? 1 + k : 0] = 1;
-        }
+    for (int j = 0; j < pr_core_ranks(m); j++, core += m->k + 1) {
+        for (int i = 0; i <= m->k; i++)
+            core[i] = (float)(spread * (i > 0 ? pr_rng_normal(key, map, (uint64_t)j, (uint64_t)i, 0) : 0));
+        core[pr_core_term(m, j)] = 1;
+    }
 }
 
 static void at(const pr_core_map_t *m, const float *core, const double *w, double *out)
@@ -51,13 +41,10 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
 }
 
 static const pr_option_t options[] = {
-    {.key = "spread",
-     .kind = PR_OPT_REAL,
-     .dflt = "1.0",
-     .min = 0,
-     .max = 100,
-     .help = "of a new family, the standard deviation that beta begins with; with 0 it begins as one plain adapter for "
-             "all preferences, and learns slowly to tell them apart"},
+    PR_CORE_SPREAD(
+        0, 100,
+        "of a new family, the standard deviation that beta begins with; with 0 it begins as one plain adapter for "
+        "all preferences, and learns slowly to tell them apart"),
     {0}};
 
 const pr_core_t pr_core_diagonal = {.name = "diagonal",
@@ -65,7 +52,6 @@ const pr_core_t pr_core_diagonal = {.name = "diagonal",
                                     .help = "A gain per rank that is affine in w: the smallest hyper-network.",
                                     .options = options,
                                     .diagonal = true,
-                                    .ranks = ranks,
                                     .numbers = numbers,
                                     .begin = begin,
                                     .at = at,

@@ -5,14 +5,6 @@
 
 #include <math.h>
 
-static void ranks(int r, const char *module, const json_t *options, int *block, int *shared)
-{
-    (void)module;
-    (void)options;
-    *block = 0;
-    *shared = r;
-}
-
 static size_t square(const pr_core_map_t *m)
 {
     return (size_t)pr_core_ranks(m) * (size_t)pr_core_ranks(m);
@@ -30,9 +22,8 @@ static void begin(const pr_core_map_t *m, const pr_rng_key_t *key, uint64_t map,
     double spread = made ? 0 : pr_option_real(m->options, "spread") / sqrt((double)r);
     for (size_t i = 0; i < numbers(m); i++)
         core[i] = i < square(m) ? 0 : (float)(spread * pr_rng_normal(key, map, i, 0, 0));
-    for (int k = 0; k <= m->k; k++)
-        for (int j = m->first[k]; j < m->first[k + 1]; j++)
-            core[(size_t)(k < m->k ? 1 + k : 0) * square(m) + (size_t)j * (r + 1)] += 1;
+    for (size_t j = 0; j < r; j++)
+        core[(size_t)pr_core_term(m, (int)j) * square(m) + j * (r + 1)] += 1;
 }
 
 static void at(const pr_core_map_t *m, const float *core, const double *w, double *out)
@@ -57,12 +48,9 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
 }
 
 static const pr_option_t options[] = {
-    {.key = "spread",
-     .kind = PR_OPT_REAL,
-     .dflt = "1.0",
-     .min = 0,
-     .max = 100,
-     .help = "of a new family, the standard deviation that the entries of M_1 .. M_K begin with, times the root of R"},
+    PR_CORE_SPREAD(
+        0, 100,
+        "of a new family, the standard deviation that the entries of M_1 .. M_K begin with, times the root of R"),
     {0}};
 
 const pr_core_t pr_core_full = {.name = "full",
@@ -71,7 +59,6 @@ const pr_core_t pr_core_full = {.name = "full",
                                         "PARM). Of experts it may learn how "
                                         "each one's directions serve the others; (K + 1) R^2 numbers per map.",
                                 .options = options,
-                                .ranks = ranks,
                                 .numbers = numbers,
                                 .begin = begin,
                                 .at = at,

@@ -7,14 +7,6 @@
 
 enum { MOST_HIDDEN = 1024 };
 
-static void ranks(int r, const char *module, const json_t *options, int *block, int *shared)
-{
-    (void)module;
-    (void)options;
-    *block = 0;
-    *shared = r;
-}
-
 static int hidden(const pr_core_map_t *m)
 {
     return pr_option_int(m->options, "hidden");
@@ -79,20 +71,17 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
     }
 }
 
-static const pr_option_t options[] = {{.key = "hidden",
-                                       .kind = PR_OPT_INT,
-                                       .dflt = "16",
-                                       .min = 1,
-                                       .max = MOST_HIDDEN,
-                                       .help = "units of the hidden layer, a tanh each"},
-                                      {.key = "spread",
-                                       .kind = PR_OPT_REAL,
-                                       .dflt = "1.0",
-                                       .min = 0,
-                                       .max = 100,
-                                       .help = "of a new family, the standard deviation that the last layer's weights "
-                                               "begin with, times the root of `hidden`"},
-                                      {0}};
+static const pr_option_t options[] = {
+    {.key = "hidden",
+     .kind = PR_OPT_INT,
+     .dflt = "16",
+     .min = 1,
+     .max = MOST_HIDDEN,
+     .help = "units of the hidden layer, a tanh each"},
+    PR_CORE_SPREAD(0, 100,
+                   "of a new family, the standard deviation that the last layer's weights "
+                   "begin with, times the root of `hidden`"),
+    {0}};
 
 const pr_core_t pr_core_mlp = {.name = "mlp",
                                .formula = "M(w) = base(w) + diag(C tanh(D w + d) + c), C, D, c and d learned",
@@ -101,7 +90,6 @@ const pr_core_t pr_core_mlp = {.name = "mlp",
                                        "more than an affine gain follows; more to learn from the same roll-outs.",
                                .options = options,
                                .diagonal = true,
-                               .ranks = ranks,
                                .numbers = numbers,
                                .begin = begin,
                                .at = at,

@@ -51,14 +51,10 @@ static void pull(const pr_core_map_t *m, const float *core, const double *w, con
 }
 
 static const pr_option_t options[] = {
-    {.key = "spread",
-     .kind = PR_OPT_REAL,
-     .dflt = "1.0",
-     .min = 1e-6,
-     .max = 1e3,
-     .help =
-         "standard deviation that B's entries begin with. With 1 a step of the optimizer on sigma moves the policy as "
-         "one on an adapter's B does; the paper's 0.02 needs a lora.alpha in the hundreds to move at all"},
+    PR_CORE_SPREAD(
+        1e-6, 1e3,
+        "standard deviation that B's entries begin with. With 1 a step of the optimizer on sigma moves the policy as "
+        "one on an adapter's B does; the paper's 0.02 needs a lora.alpha in the hundreds to move at all"),
     {0}};
 
 const pr_core_t pr_core_panacea = {

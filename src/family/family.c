@@ -121,11 +121,12 @@ static void lay_fresh(const void *self, int layer, int slot, pr_family_map_t *m)
     const fresh_t *n = self;
     const pr_lora_t *l = pr_adapter_at(n->shape, layer, (pr_slot_t)slot);
     char module[128];
-    int block, shared;
+    int block = 0, shared = l->r;
     if (l->r == 0)
         return;
     pr_slot_module(n->c, layer, (pr_slot_t)slot, module, sizeof module);
-    n->core->ranks(l->r, module, n->options, &block, &shared);
+    if (n->core->ranks)
+        n->core->ranks(l->r, module, n->options, &block, &shared);
     for (int k = 0; k <= n->k; k++) {
         m->map.first[k + 1] = m->map.first[k] + (k < n->k ? block : shared);
         m->scale[k] = l->scale;

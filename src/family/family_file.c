@@ -18,10 +18,7 @@ enum { FORMAT = 1, MAX_FILE = 64 << 20, NAME = 192, PER_MAP = 3 };
 
 bool pr_family_there(const char *dir)
 {
-    char *path = pr_path_join(dir, PR_FAMILY_FILE);
-    bool there = pr_file_exists(path);
-    free(path);
-    return there;
+    return pr_file_exists_in(dir, PR_FAMILY_FILE);
 }
 
 /* ---- writing ---- */

@@ -154,11 +154,6 @@ static pr_status_t take_key(cursor_t *c, pr_gguf_key_t *k, pr_error_t *err)
     return PR_OK;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    return strcmp(((const pr_gguf_key_t *)a)->name, ((const pr_gguf_key_t *)b)->name);
-}
-
 static pr_status_t check_room(const cursor_t *c, uint64_t n, size_t least, const char *what, pr_error_t *err)
 {
     if (n <= left(c) / least)
@@ -174,7 +169,7 @@ static pr_status_t read_keys(cursor_t *c, pr_gguf_t *g, uint64_t n, pr_error_t *
     while (g->n_key < n)
         PR_TRY(take_key(c, &g->key[g->n_key++], err));
     if (n > 1)
-        qsort(g->key, (size_t)n, sizeof *g->key, by_key);
+        qsort(g->key, (size_t)n, sizeof *g->key, pr_gguf_key_order);
     for (size_t i = 1; i < n; i++)
         if (strcmp(g->key[i - 1].name, g->key[i].name) == 0)
             return pr_fail(err, PR_ERR_FORMAT, "%s: key '%.200s': found twice", g->path, g->key[i].name);

@@ -53,13 +53,6 @@ static int64_t row_of(const pr_gguf_tensor_t *t)
     return t->n_dim == 1 ? 1 : t->shape[t->n_dim - 1];
 }
 
-static pr_status_t put(writer_t *w, const void *bytes, size_t n, pr_error_t *err)
-{
-    if (pr_fd_write(w->fd, bytes, n) == 0)
-        return PR_OK;
-    return pr_fail(err, PR_ERR_IO, "%s: cannot write: %s", w->path, strerror(errno));
-}
-
 /* ---- one weight ---- */
 
 /* Rows [from, from + n) of the weight as numbers. Rows that keep their order are read in one go. */
@@ -87,7 +80,7 @@ static pr_status_t check_and_put(writer_t *w, const pr_gguf_weight_t *weight, in
         return pr_fail(err, status, "%s: tensor '%.200s': element %lld is %g, for which %s has no place",
                        pr_gguf_path(w->g), weight->tensor->name, (long long)(first + at), (double)w->values[at],
                        dtype_name(w->dtype, true));
-    return put(w, w->bytes, (size_t)n * dtype_bytes(w->dtype), err);
+    return pr_fd_put(w->fd, w->path, w->bytes, (size_t)n * dtype_bytes(w->dtype), err);
 }
 
 static pr_status_t put_weight(writer_t *w, const pr_gguf_weight_t *weight, pr_error_t *err)
@@ -135,7 +128,7 @@ static pr_status_t put_header(writer_t *w, const pr_gguf_weight_t *weight, size_
     for (size_t i = 0; i < n; i++)
         t[i] = described(w, &weight[i]);
     pr_safetensors_header(t, n, NULL, &b);
-    pr_status_t status = put(w, b.data, b.len, err);
+    pr_status_t status = pr_fd_put(w->fd, w->path, b.data, b.len, err);
     pr_buf_free(&b);
     free(t);
     return status;

@@ -42,6 +42,8 @@ struct pr_gguf {
 /* Bytes of a number of this kind; 0 for texts and arrays. */
 size_t pr_gguf_kind_bytes(pr_gguf_kind_t kind);
 uint64_t pr_gguf_word(const unsigned char *p, size_t bytes);
+/* By name, for qsort and bsearch. */
+int pr_gguf_key_order(const void *a, const void *b);
 pr_gguf_key_t *pr_gguf_key_find(const pr_gguf_t *g, const char *name);
 
 #endif

@@ -12,7 +12,7 @@ static const char *const kind_names[PR_GGUF_N_KIND] = {
     "an integer", "an integer", "an integer", "an integer", "an integer", "an integer", "a number",
     "a bool",     "a text",     "an array",   "an integer", "an integer", "a number"};
 
-static int by_key(const void *a, const void *b)
+int pr_gguf_key_order(const void *a, const void *b)
 {
     return strcmp(((const pr_gguf_key_t *)a)->name, ((const pr_gguf_key_t *)b)->name);
 }
@@ -20,7 +20,7 @@ static int by_key(const void *a, const void *b)
 pr_gguf_key_t *pr_gguf_key_find(const pr_gguf_t *g, const char *name)
 {
     pr_gguf_key_t wanted = {.name = (char *)(uintptr_t)name};
-    return g->n_key ? bsearch(&wanted, g->key, g->n_key, sizeof wanted, by_key) : NULL;
+    return g->n_key ? bsearch(&wanted, g->key, g->n_key, sizeof wanted, pr_gguf_key_order) : NULL;
 }
 
 bool pr_gguf_has(const pr_gguf_t *g, const char *key)

@@ -1,41 +1,23 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "learn/rules.h"
 
-/* NULL where the value says no rule. */
-static const char *name_of(const json_t *value, const char *dflt)
-{
-    if (!value)
-        return dflt;
-    const char *name = json_is_string(value) ? json_string_value(value) : pr_option_string(value, "type");
-    return name ? name : "";
-}
-
-static pr_status_t resolve(const pr_option_t *table, const json_t *value, json_t **out, pr_error_t *err)
-{
-    json_t *given = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : json_object();
-    json_object_del(given, "type");
-    pr_status_t status = pr_options_resolve(table, given, NULL, out, err);
-    json_decref(given);
-    return status;
-}
-
 pr_status_t pr_rules_combiner(const json_t *value, const pr_combiner_t **out, pr_error_t *err)
 {
-    return pr_combiner_find(name_of(value, pr_combiner_linear.name), out, err);
+    return pr_combiner_find(value ? pr_typed_name(value) : pr_combiner_linear.name, out, err);
 }
 
 pr_status_t pr_rules_weigher(const json_t *value, const pr_weigher_t **out, pr_error_t *err)
 {
-    return pr_weigher_find(name_of(value, pr_weigher_fixed.name), out, err);
+    return pr_weigher_find(value ? pr_typed_name(value) : pr_weigher_fixed.name, out, err);
 }
 
 pr_status_t pr_rules_resolve(const json_t *combine, const json_t *weigh, pr_rules_t *out, pr_error_t *err)
 {
     *out = (pr_rules_t){0};
     PR_TRY(pr_rules_combiner(combine, &out->combiner, err));
-    PR_TRY(resolve(out->combiner->options, combine, &out->combine_options, err));
+    PR_TRY(pr_typed_options(out->combiner->options, combine, &out->combine_options, err));
     PR_TRY(pr_rules_weigher(weigh, &out->weigher, err));
-    PR_TRY(resolve(out->weigher->options, weigh, &out->weigh_options, err));
+    PR_TRY(pr_typed_options(out->weigher->options, weigh, &out->weigh_options, err));
     if (out->weigher->gram && out->combiner != &pr_combiner_linear)
         return pr_fail(
             err, PR_ERR_CONFIG,

@@ -441,8 +441,7 @@ static pr_status_t channel_memory(pr_trainer_t *t, int n, pr_error_t *err)
     return PR_OK;
 }
 
-/* Is there something in the loss that no advantage multiplies? */
-static bool has_apart(const pr_trainer_t *t)
+bool pr_trainer_apart(const pr_trainer_t *t)
 {
     return (t->o.kl > 0 && t->o.kl_estimator != PR_KL_K1) || t->o.entropy > 0;
 }
@@ -464,7 +463,7 @@ pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, c
     PR_TRY(pass(t, &call, t->channel, (size_t)n * each, stats, err));
     team->sum_rows(team, t->own_loss, (size_t)n);
     memset(t->channel + (size_t)n * each, 0, each * sizeof(float));
-    if (has_apart(t)) {
+    if (pr_trainer_apart(t)) {
         pr_step_stats_t more;
         call = (pr_loss_call_t){.t = t, .r = r, .token_weight = token_weight(t, r), .apart = true};
         PR_TRY(pass(t, &call, t->grad, each, &more, err));

@@ -81,11 +81,13 @@ pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double 
 void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence);
 
 /* The gradients of several losses that differ in their advantages alone, from one pass: advantage [n][n_seq], those of r
- * are not used. grad: n times the numbers that are trained, the trainer's until the next call. A KL in the loss (k2, k3) or a bonus
- * on entropy, which no advantage multiplies, takes a second pass and is a channel of its own, number n. Then weights
- * [n] say what of each is climbed. */
+ * are not used. grad: n times the numbers that are trained, the trainer's until the next call. A KL in the loss (k2,
+ * k3) or a bonus on entropy, which no advantage multiplies, takes a second pass and is a channel of its own, number n.
+ * Then weights [n] say what of each is climbed. */
 pr_status_t pr_trainer_channels(pr_trainer_t *t, const pr_rollout_t *r, int n, const double *advantage,
                                 pr_step_stats_t *stats, const float **grad, pr_error_t *err);
+/* Is there something in the loss that no advantage multiplies? */
+bool pr_trainer_apart(const pr_trainer_t *t);
 /* inner products [n,n] of the first n channels. */
 void pr_trainer_gram(const pr_trainer_t *t, int n, double *gram);
 /* A step, as pr_trainer_step takes it, along sum weight_k grad_k of the channels. stats: of pr_trainer_channels. */

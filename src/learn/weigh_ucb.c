@@ -13,6 +13,7 @@
  * State: the bandit's; ucb1: plays and sum of payments of each arm; linucb: the context in play, squares of gains and how
  * many, then an arm's inverse matrix and vector. */
 #include "learn/weigh_bandit.h"
+#include "parallel/inverse.h"
 
 #include <math.h>
 #include <string.h>
@@ -120,33 +121,15 @@ static void lin_begin(const pr_weigh_in_t *in, double *state)
     pr_bandit_t b = pr_bandit_at(in, state);
     lin_t l = lin_at(b);
     for (int a = 0; a < b.arms; a++)
-        for (int i = 0; i < l.d; i++)
-            inverse_of(l, a)[i * l.d + i] = 1 / pr_option_real(in->options, "ridge");
+        pr_inverse_begin(l.d, pr_option_real(in->options, "ridge"), inverse_of(l, a));
 }
 
-/* y [d] = m [d,d] x; returns x' y. */
-static double product(int d, const double *m, const double *x, double *y)
-{
-    double sum = 0;
-    for (int i = 0; i < d; i++) {
-        y[i] = 0;
-        for (int j = 0; j < d; j++)
-            y[i] += m[i * d + j] * x[j];
-        sum += x[i] * y[i];
-    }
-    return sum;
-}
-
-/* A += x x', kept as its inverse (Sherman and Morrison), and b += payment x. */
 static void lin_learn(lin_t l, int arm, double payment)
 {
-    double y[MAX_CONTEXT], *inverse = inverse_of(l, arm), *vector = vector_of(l, arm);
-    double share = 1 / (1 + product(l.d, inverse, l.context, y));
-    for (int i = 0; i < l.d; i++) {
+    double y[MAX_CONTEXT], *vector = vector_of(l, arm);
+    pr_inverse_add(l.d, inverse_of(l, arm), l.context, y);
+    for (int i = 0; i < l.d; i++)
         vector[i] += payment * l.context[i];
-        for (int j = 0; j < l.d; j++)
-            inverse[i * l.d + j] -= share * (y[i] * y[j]); // the product first: i,j and j,i stay the same to the bit
-    }
 }
 
 static int lin_choose(lin_t l, int arms, double c)
@@ -154,7 +137,7 @@ static int lin_choose(lin_t l, int arms, double c)
     double most = -INFINITY;
     int best = 0;
     for (int a = 0; a < arms; a++) {
-        double y[MAX_CONTEXT], mean = 0, spread = product(l.d, inverse_of(l, a), l.context, y);
+        double y[MAX_CONTEXT], mean = 0, spread = pr_inverse_times(l.d, inverse_of(l, a), l.context, y);
         for (int i = 0; i < l.d; i++)
             mean += y[i] * vector_of(l, a)[i];
         double bound = mean + c * sqrt(fmax(spread, 0));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one word of PR_METHOD_LIST, and
- * a pure function: it asks for trainings by what they are of, and is told which job makes each; who else asks for the
- * same gets the same job. */
+/* Methods: what policy a point stands for, and which trainings it needs. A method is one file, one word of
+ * PR_METHOD_LIST, and a pure function: it asks for trainings by what they are of, and is told which job makes each; who
+ * else asks for the same gets the same job. */
 #ifndef PR_METHOD_METHOD_H
 #define PR_METHOD_METHOD_H
 

@@ -3,20 +3,12 @@
  * what is between them, in double precision. */
 #include "base/mem.h"
 #include "model/adapter_parts.h"
+#include "parallel/lapack.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-// LAPACK, column-major; the size_t arguments are the lengths of the character arguments.
-void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
-             int *info);
-void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau, double *work,
-             const int *lwork, int *info);
-void dgesvd_(const char *jobu, const char *jobvt, const int *m, const int *n, double *a, const int *lda, double *s,
-             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *info, size_t,
-             size_t);
 
 /* q [rows,k] with orthonormal columns and r [k,n], column-major, of a factor [rows,n]; k = min(rows, n). */
 typedef struct qr {

@@ -4,17 +4,12 @@
 #include "base/mem.h"
 #include "model/adapter_parts.h"
 #include "model/delta.h"
+#include "parallel/eigen.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-// LAPACK, column-major; the size_t arguments are the lengths of the character arguments.
-void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda,
-             const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m, double *w,
-             double *z, const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork, const int *liwork,
-             int *info, size_t, size_t, size_t);
 
 void pr_slot_stored(const pr_model_config_t *c, pr_slot_t slot, int *rows, int *cols)
 {
@@ -36,22 +31,6 @@ void pr_lora_put(const pr_model_config_t *c, pr_lora_t *to, int rows, int cols, 
         for (size_t i = 0; i < n_col; i++)
             to->b[i * r + j] = right[j * n_col + i];
     }
-}
-
-/* The eigenvectors u [r,m], row by row, of the r largest eigenvalues v of g [m,m], which is overwritten. */
-static bool largest(int m, int r, double *g, double *v, double *u)
-{
-    int first = m - r + 1, found = 0, info = 0, work_n = 26 * m, iwork_n = 10 * m;
-    double *w = pr_alloc((size_t)m, sizeof *w), *work = pr_alloc((size_t)work_n, sizeof *work), zero = 0;
-    int *support = pr_alloc(2 * (size_t)r, sizeof *support), *iwork = pr_alloc((size_t)iwork_n, sizeof *iwork);
-    dsyevr_("V", "I", "L", &m, g, &m, &zero, &zero, &first, &m, &zero, &found, w, u, &m, support, work, &work_n, iwork,
-            &iwork_n, &info, 1, 1, 1);
-    memcpy(v, w, (size_t)r * sizeof *v);
-    free(w);
-    free(work);
-    free(support);
-    free(iwork);
-    return info == 0 && found == r;
 }
 
 /* One map d [rows,cols] in double, its Gram matrix, eigenvectors, and the other factor. */
@@ -98,7 +77,7 @@ static bool one_solve(one_t *o, pr_rank_loss_t *loss)
     *loss = (pr_rank_loss_t){0, 0};
     for (int i = 0; i < o->m; i++)
         loss->whole += o->g[(size_t)i * (size_t)o->m + (size_t)i];
-    if (!largest(o->m, o->r, o->g, o->v, o->u))
+    if (pr_eigen_largest(o->m, o->r, o->g, o->v, o->u, NULL) != PR_OK)
         return false;
     loss->lost = loss->whole;
     for (int i = 0; i < o->r; i++)

@@ -121,13 +121,6 @@ static const pr_tensor_t **tensors_of(const writer_t *w, const char *file, size_
     return list;
 }
 
-static pr_status_t put(int fd, const char *path, const void *bytes, size_t n, pr_error_t *err)
-{
-    if (pr_fd_write(fd, bytes, n) == 0)
-        return PR_OK;
-    return pr_fail(err, PR_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-}
-
 static pr_status_t put_header(const writer_t *w, const pr_tensor_t *const *t, size_t n, int fd, const char *path,
                               pr_error_t *err)
 {
@@ -136,7 +129,7 @@ static pr_status_t put_header(const writer_t *w, const pr_tensor_t *const *t, si
     for (size_t i = 0; i < n; i++)
         list[i] = *t[i];
     pr_safetensors_header(list, n, w->metadata, &b);
-    pr_status_t status = put(fd, path, b.data, b.len, err);
+    pr_status_t status = pr_fd_put(fd, path, b.data, b.len, err);
     pr_buf_free(&b);
     free(list);
     return status;
@@ -147,13 +140,13 @@ static pr_status_t put_tensor(writer_t *w, const pr_tensor_t *t, int fd, const c
     int layer;
     pr_slot_t slot;
     if (!find_slot(w->c, w->d, t->name, &layer, &slot))
-        return put(fd, path, t->data, t->bytes, err);
+        return pr_fd_put(fd, path, t->data, t->bytes, err);
     char *bytes = pr_alloc_matrix(t->bytes, 1);
     if (!bytes)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for tensor '%.200s' (%zu bytes)", t->name, t->bytes);
     pr_status_t status = change_tensor(w->c, w->d, layer, slot, t, bytes, w->rounding, err);
     if (status == PR_OK)
-        status = put(fd, path, bytes, t->bytes, err);
+        status = pr_fd_put(fd, path, bytes, t->bytes, err);
     free(bytes);
     w->changed++;
     pr_tensor_release_part(w->st, t, 0, t->bytes);

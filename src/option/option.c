@@ -350,3 +350,18 @@ pr_status_t pr_options_resolve(const pr_option_t *table, const json_t *given, co
     pr_option_reading_t how = {.dir = dir};
     return pr_options_read(table, given, &how, out, err);
 }
+
+const char *pr_typed_name(const json_t *value)
+{
+    const char *name = json_is_string(value) ? json_string_value(value) : pr_option_string(value, "type");
+    return name ? name : "";
+}
+
+pr_status_t pr_typed_options(const pr_option_t *table, const json_t *value, json_t **out, pr_error_t *err)
+{
+    json_t *given = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : json_object();
+    json_object_del(given, "type");
+    pr_status_t status = pr_options_resolve(table, given, NULL, out, err);
+    json_decref(given);
+    return status;
+}

@@ -95,6 +95,13 @@ pr_status_t pr_options_read(const pr_option_t *table, const json_t *given, const
 pr_status_t pr_options_resolve(const pr_option_t *table, const json_t *given, const char *dir, json_t **out,
                                pr_error_t *err);
 
+/* A choice among things that each have a table: "NAME", or {"type": NAME, options}. Its name, "" where it says none;
+ * points into value. */
+const char *pr_typed_name(const json_t *value);
+/* Its options by the table of what has that name, resolved, without the type: a new reference. Errors: as
+ * pr_options_read. */
+pr_status_t pr_typed_options(const pr_option_t *table, const json_t *value, json_t **out, pr_error_t *err);
+
 /* One value: *out is what it resolves to, a new reference; *item (may be NULL) the place in its list of the one that is
  * wrong, or -1. Errors: PR_ERR_CONFIG "found X, expected Y", PR_ERR_NOT_FOUND. */
 pr_status_t pr_option_check(const pr_option_t *o, const json_t *value, const pr_option_reading_t *how, json_t **out,

@@ -2,6 +2,7 @@
 /* The `local` dense provider: double-precision BLAS and LAPACK in this process. */
 #include "base/mem.h"
 #include "parallel/dense.h"
+#include "parallel/lapack.h"
 
 #include <assert.h>
 #include <cblas.h>
@@ -10,15 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LAPACK, which Debian's OpenBLAS holds. Column-major: the lower triangle of our row-major matrices is its upper
- * one. */
-void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
-void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b,
-             const int *ldb, int *info, size_t);
-void dpocon_(const char *uplo, const int *n, const double *a, const int *lda, const double *anorm, double *rcond,
-             double *work, int *iwork, int *info, size_t);
-double dlansy_(const char *norm, const char *uplo, const int *n, const double *a, const int *lda, double *work, size_t,
-               size_t);
+// To LAPACK, column-major, the lower triangle of our row-major matrices is the upper one.
 
 struct pr_spd {
     int d;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* `breadcrumbs`: outliers and small elements are left out, then the rest added (Davari and Belilovsky 2024, "Model Breadcrumbs"). */
+/* `breadcrumbs`: outliers and small elements are left out, then the rest added (Davari and Belilovsky 2024, "Model
+ * Breadcrumbs"). */
 #include "policy/mix_options.h"
 #include "policy/prune.h"
 
@@ -9,19 +10,12 @@ static const pr_option_t options[] = {
 
 PR_PRUNE_FUNCTIONS(breadcrumbs, PR_PRUNE_ENDS, false)
 
-static pr_mix_kind_t breadcrumbs_kind(const json_t *o)
-{
-    (void)o;
-    return PR_MIX_DENSE;
-}
 static json_t *breadcrumbs_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)n;
     (void)blocks;
     (void)w;
-    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "breadcrumbs", "base", 1, "parameters",
-                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
-                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+    return pr_prune_mergekit("breadcrumbs", o);
 }
 
 const pr_mix_t pr_mix_breadcrumbs = {
@@ -31,7 +25,7 @@ const pr_mix_t pr_mix_breadcrumbs = {
     .options = options,
     .mergekit = breadcrumbs_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = breadcrumbs_kind,
+    .kind = pr_mix_kind_dense,
     .check = breadcrumbs_check,
     .alone = breadcrumbs_alone,
     .jumps = breadcrumbs_jumps,

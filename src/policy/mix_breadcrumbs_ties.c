@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* `breadcrumbs_ties`: outliers and small elements are left out, then the rest of the elected sign added (Davari and Belilovsky 2024; Yadav et al. 2023). */
+/* `breadcrumbs_ties`: outliers and small elements are left out, then the rest of the elected sign added (Davari and
+ * Belilovsky 2024; Yadav et al. 2023). */
 #include "policy/mix_options.h"
 #include "policy/prune.h"
 
@@ -9,20 +10,12 @@ static const pr_option_t options[] = {
 
 PR_PRUNE_FUNCTIONS(breadcrumbs_ties, PR_PRUNE_ENDS, true)
 
-static pr_mix_kind_t breadcrumbs_ties_kind(const json_t *o)
-{
-    (void)o;
-    return PR_MIX_DENSE;
-}
 static json_t *breadcrumbs_ties_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)n;
     (void)blocks;
     (void)w;
-    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "breadcrumbs_ties", "base", 1,
-                     "parameters", "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"),
-                     "weight", 1, "each", "density", json_object_get(o, "density"), "gamma",
-                     json_object_get(o, "gamma"));
+    return pr_prune_mergekit("breadcrumbs_ties", o);
 }
 
 const pr_mix_t pr_mix_breadcrumbs_ties = {
@@ -33,7 +26,7 @@ const pr_mix_t pr_mix_breadcrumbs_ties = {
     .options = options,
     .mergekit = breadcrumbs_ties_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = breadcrumbs_ties_kind,
+    .kind = pr_mix_kind_dense,
     .check = breadcrumbs_ties_check,
     .alone = breadcrumbs_ties_alone,
     .jumps = breadcrumbs_ties_jumps,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* `dare_linear`: elements are left out at random and the rest rescaled, then added (Yu et al. 2024, "DARE"). One mask for all weights. */
+/* `dare_linear`: elements are left out at random and the rest rescaled, then added (Yu et al. 2024, "DARE"). One mask
+ * for all weights. */
 #include "policy/mix_options.h"
 #include "policy/prune.h"
 
@@ -12,7 +13,7 @@ PR_PRUNE_FUNCTIONS(dare_linear, PR_PRUNE_CHANCE, false)
 
 static pr_status_t dare_linear_factors(const json_t *o, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
 {
-    return pr_core_factors(dare_linear_change, o, m, out, err);
+    return pr_core_space_factors(dare_linear_change, o, m, out, err);
 }
 const pr_mix_t pr_mix_dare_linear = {
     .name = "dare_linear",
@@ -20,7 +21,7 @@ const pr_mix_t pr_mix_dare_linear = {
     .help = "The weighted sum of parts of which elements were left out at random, the others made larger for it.",
     .options = options,
     .blocks = pr_mix_option_blocks,
-    .kind = pr_core_kind,
+    .kind = pr_core_space_kind,
     .check = dare_linear_check,
     .alone = dare_linear_alone,
     .jumps = dare_linear_jumps,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* `della`: elements are left out at random, small ones sooner, then those of the elected sign added (Deep et al. 2024, "DELLA-Merging"). */
+/* `della`: elements are left out at random, small ones sooner, then those of the elected sign added (Deep et al. 2024,
+ * "DELLA-Merging"). */
 #include "policy/mix_options.h"
 #include "policy/prune.h"
 
@@ -10,11 +11,6 @@ static const pr_option_t options[] = {
 
 PR_PRUNE_FUNCTIONS(della, PR_PRUNE_RANKED, true)
 
-static pr_mix_kind_t della_kind(const json_t *o)
-{
-    (void)o;
-    return PR_MIX_DENSE;
-}
 const pr_mix_t pr_mix_della = {
     .name = "della",
     .formula = "x_k = w_k m_k D_k / p_k, p_k from density - epsilon to density + epsilon by the rank of |D_k| in its "
@@ -22,7 +18,7 @@ const pr_mix_t pr_mix_della = {
     .help = "As dare_ties, but larger elements of a row have a larger chance to be kept.",
     .options = options,
     .blocks = pr_mix_option_blocks,
-    .kind = della_kind,
+    .kind = pr_mix_kind_dense,
     .check = della_check,
     .alone = della_alone,
     .jumps = della_jumps,

@@ -10,11 +10,6 @@ static const pr_option_t options[] = {
 
 PR_PRUNE_FUNCTIONS(della_linear, PR_PRUNE_RANKED, false)
 
-static pr_mix_kind_t della_linear_kind(const json_t *o)
-{
-    (void)o;
-    return PR_MIX_DENSE;
-}
 const pr_mix_t pr_mix_della_linear = {
     .name = "della_linear",
     .formula = "W = W0 + lambda sum w_k m_k D_k / p_k, p_k from density - epsilon to density + epsilon by the rank of "
@@ -22,7 +17,7 @@ const pr_mix_t pr_mix_della_linear = {
     .help = "As dare_linear, but larger elements of a row have a larger chance to be kept.",
     .options = options,
     .blocks = pr_mix_option_blocks,
-    .kind = della_linear_kind,
+    .kind = pr_mix_kind_dense,
     .check = della_linear_check,
     .alone = della_linear_alone,
     .jumps = della_linear_jumps,

@@ -72,5 +72,11 @@ static inline int pr_mix_option_blocks(const json_t *options)
 {
     return pr_option_int(options, "blocks");
 }
+/* For a mix's `kind`: always dense. */
+static inline pr_mix_kind_t pr_mix_kind_dense(const json_t *options)
+{
+    (void)options;
+    return PR_MIX_DENSE;
+}
 
 #endif

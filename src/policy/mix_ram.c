@@ -10,17 +10,12 @@ static pr_status_t ram_change(const json_t *o, const pr_mix_map_t *m, float *w, 
     return pr_ram_change(o, 0, 0, m, w, err);
 }
 
-/* Its threshold is no share of the tensor's size. */
 static json_t *ram_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)n;
     (void)blocks;
     (void)w;
-    if (!pr_option_given(o, "epsilon"))
-        return NULL;
-    return json_pack("{s:s, s:b, s:{s:O, s:O*, s:O*}, s:b, s:{}}", "method", "ram", "base", 1, "parameters", "epsilon",
-                     json_object_get(o, "epsilon"), "r", json_object_get(o, "r"), "alpha", json_object_get(o, "alpha"),
-                     "weight", 0, "each");
+    return pr_ram_mergekit("ram", o);
 }
 
 const pr_mix_t pr_mix_ram = {
@@ -32,6 +27,6 @@ const pr_mix_t pr_mix_ram = {
     .options = options,
     .mergekit = ram_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = pr_ram_kind,
+    .kind = pr_mix_kind_dense,
     .change = ram_change,
 };

@@ -21,17 +21,12 @@ static pr_status_t ramplus_change(const json_t *o, const pr_mix_map_t *m, float 
     return pr_ram_change(o, pr_option_real(o, "r"), pr_option_real(o, "alpha"), m, w, err);
 }
 
-/* Its threshold is no share of the tensor's size. */
 static json_t *ramplus_tl_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)n;
     (void)blocks;
     (void)w;
-    if (!pr_option_given(o, "epsilon"))
-        return NULL;
-    return json_pack("{s:s, s:b, s:{s:O, s:O*, s:O*}, s:b, s:{}}", "method", "ramplus_tl", "base", 1, "parameters",
-                     "epsilon", json_object_get(o, "epsilon"), "r", json_object_get(o, "r"), "alpha",
-                     json_object_get(o, "alpha"), "weight", 0, "each");
+    return pr_ram_mergekit("ramplus_tl", o);
 }
 
 const pr_mix_t pr_mix_ramplus_tl = {
@@ -43,6 +38,6 @@ const pr_mix_t pr_mix_ramplus_tl = {
     .options = options,
     .mergekit = ramplus_tl_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = pr_ram_kind,
+    .kind = pr_mix_kind_dense,
     .change = ramplus_change,
 };

@@ -3,7 +3,7 @@
  * the mean square of what it has there, of those with the sign of the sum. Weights only say who takes part. */
 #include "base/mem.h"
 #include "model/kernels_exp.h"
-#include "policy/core.h"
+#include "policy/core_space.h"
 #include "policy/mix_options.h"
 #include "policy/pick.h"
 
@@ -152,7 +152,7 @@ static pr_status_t sce_change(const json_t *o, const pr_mix_map_t *m, float *w, 
 
 static pr_status_t sce_factors(const json_t *o, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
 {
-    return pr_core_factors(sce_change, o, m, out, err);
+    return pr_core_space_factors(sce_change, o, m, out, err);
 }
 
 static bool sce_alone(const json_t *o, double w, double *scale)
@@ -166,7 +166,7 @@ static json_t *sce_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)blocks;
     (void)w;
-    if (pr_core_chosen(o) || n < 2)
+    if (pr_core_space_chosen(o) || n < 2)
         return NULL;
     return json_pack("{s:s, s:b, s:{s:O}, s:b, s:{}}", "method", "sce", "base", 1, "parameters", "select_topk",
                      json_object_get(o, "select_topk"), "weight", 0, "each");
@@ -181,7 +181,7 @@ const pr_mix_t pr_mix_sce = {
     .options = options,
     .mergekit = sce_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = pr_core_kind,
+    .kind = pr_core_space_kind,
     .alone = sce_alone,
     .factors = sce_factors,
     .change = sce_change,

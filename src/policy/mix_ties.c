@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* `ties`: of each expert the largest elements, then per element those of the elected sign (Yadav et al. 2023, "TIES-Merging"; the weights
- * before the election, as mergekit has them). */
+/* `ties`: of each expert the largest elements, then per element those of the elected sign (Yadav et al. 2023,
+ * "TIES-Merging"; the weights before the election, as mergekit has them). */
 #include "policy/mix_options.h"
 #include "policy/prune.h"
 
@@ -12,18 +12,14 @@ PR_PRUNE_FUNCTIONS(ties, PR_PRUNE_SMALL, true)
 
 static pr_status_t ties_factors(const json_t *o, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
 {
-    return pr_core_factors(ties_change, o, m, out, err);
+    return pr_core_space_factors(ties_change, o, m, out, err);
 }
 static json_t *ties_mergekit(const json_t *o, int n, int blocks, const double *w)
 {
     (void)n;
     (void)blocks;
     (void)w;
-    if (pr_core_chosen(o))
-        return NULL;
-    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", "ties", "base", 1, "parameters",
-                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
-                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+    return pr_core_space_chosen(o) ? NULL : pr_prune_mergekit("ties", o);
 }
 
 const pr_mix_t pr_mix_ties = {
@@ -35,7 +31,7 @@ const pr_mix_t pr_mix_ties = {
     .options = options,
     .mergekit = ties_mergekit,
     .blocks = pr_mix_option_blocks,
-    .kind = pr_core_kind,
+    .kind = pr_core_space_kind,
     .check = ties_check,
     .alone = ties_alone,
     .jumps = ties_jumps,

@@ -48,6 +48,13 @@ bool pr_prune_jumps(const pr_prune_t *p)
     return p->elect && p->normalize && p->density > 0;
 }
 
+json_t *pr_prune_mergekit(const char *method, const json_t *o)
+{
+    return json_pack("{s:s, s:b, s:{s:O, s:O}, s:b, s:{s:O, s:O*}}", "method", method, "base", 1, "parameters",
+                     "normalize", json_object_get(o, "normalize"), "lambda", json_object_get(o, "lambda"), "weight", 1,
+                     "each", "density", json_object_get(o, "density"), "gamma", json_object_get(o, "gamma"));
+}
+
 /* ---- what of a part is kept ---- */
 
 /* Of one part of one map. */
@@ -116,7 +123,8 @@ static void keep_middle(keep_t *k, bool *takes, float *x)
     clear_where(k->m->cols, large, true, x);
 }
 
-/* u [cols]: uniform numbers in [0, 2^32) of a row's elements, a function of who asks for which element: eight of each counter. */
+/* u [cols]: uniform numbers in [0, 2^32) of a row's elements, a function of who asks for which element: eight of each
+ * counter. */
 static void uniforms(const keep_t *k, int row, uint32_t *u)
 {
     enum { LANES = 8 };

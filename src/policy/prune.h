@@ -4,12 +4,13 @@
  *
  *   x_k = w_k kept(D_k);  y = sum x_k, or over those k whose x_k has the sign of the sum;  lambda y, or lambda y / q
  *
- * with q the sum of w_k over those added (1 where it is 0). What is kept, and what it is multiplied by, does not depend on the weights: points
- * of a sweep share it. Of d n elements a whole number is kept, rounded down, and at least one by `ties`. */
+ * with q the sum of w_k over those added (1 where it is 0). What is kept, and what it is multiplied by, does not depend
+ * on the weights: points of a sweep share it. Of d n elements a whole number is kept, rounded down, and at least one by
+ * `ties`. */
 #ifndef PR_POLICY_PRUNE_H
 #define PR_POLICY_PRUNE_H
 
-#include "policy/core.h"
+#include "policy/core_space.h"
 #include "policy/mix.h"
 
 typedef enum {
@@ -36,6 +37,10 @@ bool pr_prune_alone(const pr_prune_t *p, double w, double *scale);
 bool pr_prune_jumps(const pr_prune_t *p);
 /* w [rows,cols] += the merged change. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_prune_change(const pr_prune_t *p, const pr_mix_map_t *m, float *w, pr_error_t *err);
+
+/* For a mix's `mergekit`, where mergekit has a method of this name that keeps the same: density, and gamma where the
+ * options have it. New reference. */
+json_t *pr_prune_mergekit(const char *method, const json_t *options);
 
 /* The functions of a pr_mix_t of that kind. */
 #define PR_PRUNE_FUNCTIONS(name, kind_of, elects)                                                                      \

@@ -14,10 +14,13 @@ typedef struct work {
     double *alone, *many; // [parts] elements that it alone, and that others too, change
 } work_t;
 
-pr_mix_kind_t pr_ram_kind(const json_t *options)
+json_t *pr_ram_mergekit(const char *method, const json_t *o)
 {
-    (void)options;
-    return PR_MIX_DENSE;
+    if (!pr_option_given(o, "epsilon"))
+        return NULL;
+    return json_pack("{s:s, s:b, s:{s:O, s:O*, s:O*}, s:b, s:{}}", "method", method, "base", 1, "parameters", "epsilon",
+                     json_object_get(o, "epsilon"), "r", json_object_get(o, "r"), "alpha", json_object_get(o, "alpha"),
+                     "weight", 0, "each");
 }
 
 static void set_epsilon(work_t *t, const json_t *options)

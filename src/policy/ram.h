@@ -17,6 +17,7 @@
 /* own: 1 + r min(shared / alone, alpha) times a part's own elements; r = 0: they stay. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_ram_change(const json_t *options, double r, double alpha, const pr_mix_map_t *m, float *w,
                           pr_error_t *err);
-pr_mix_kind_t pr_ram_kind(const json_t *options);
+/* For a mix's `mergekit`: NULL without an epsilon, as its threshold is no share of the tensor's size. New reference. */
+json_t *pr_ram_mergekit(const char *method, const json_t *options);
 
 #endif

@@ -6,9 +6,9 @@
  *    "parts": [["job", HASH, 0.5], ["adapter", HASH, 0.5]], "condition": ...}
  *
  * options holds every option of the mix, with its default where nothing else was said; parts stand in the order given,
- * those of coefficient 0, which are not run, left out; condition, and "route": HASH, are there only where there is one. Where layers are in
- * blocks with coefficients of their own (block b of n: layers b L / n up to (b+1) L / n), a part has a list of them:
- * ["job", HASH, [0.5, 0.25]].
+ * those of coefficient 0, which are not run, left out; condition, and "route": HASH, are there only where there is one.
+ * Where layers are in blocks with coefficients of their own (block b of n: layers b L / n up to (b+1) L / n), a part
+ * has a list of them: ["job", HASH, [0.5, 0.25]].
  *
  *   pr_policy_spec_t s;
  *   PR_TRY(pr_policy_parse(json, &s, err));

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "route/linucb.h"
 #include "base/mem.h"
+#include "parallel/inverse.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
+static double *inverse_of(const pr_linucb_t *l, int arm)
+{
+    return l->inverse + (ptrdiff_t)arm * l->p * l->p;
+}
+
+static double *sum_of(const pr_linucb_t *l, int arm, int k)
+{
+    return l->sum + ((ptrdiff_t)arm * l->k + k) * l->p;
+}
+
 pr_linucb_t *pr_linucb_new(int arms, int k, int p, double ridge, double c)
 {
     pr_linucb_t *l = pr_alloc(1, sizeof *l);
-    size_t square = (size_t)p * (size_t)p, each = (size_t)k * (size_t)p;
     *l = (pr_linucb_t){.arms = arms, .k = k, .p = p, .c = c};
-    l->inverse = pr_alloc((size_t)arms * square, sizeof(double));
-    l->sum = pr_alloc((size_t)arms * each, sizeof(double));
-    l->theta = pr_alloc((size_t)arms * each, sizeof(double));
+    l->inverse = pr_alloc((size_t)arms * (size_t)p * (size_t)p, sizeof(double));
+    l->sum = pr_alloc((size_t)arms * (size_t)k * (size_t)p, sizeof(double));
     for (int a = 0; a < arms; a++)
-        for (int i = 0; i < p; i++)
-            l->inverse[(size_t)a * square + (size_t)i * (size_t)(p + 1)] = 1 / ridge;
+        pr_inverse_begin(p, ridge, inverse_of(l, a));
     return l;
 }
 
@@ -26,7 +34,6 @@ void pr_linucb_free(pr_linucb_t **l)
         return;
     free((*l)->inverse);
     free((*l)->sum);
-    free((*l)->theta);
     free(*l);
     *l = NULL;
 }
@@ -39,43 +46,36 @@ static double dot(int n, const double *a, const double *b)
     return sum;
 }
 
+/* theta_ak . z = sum_ak . y, with y = inv(A_a) z. */
 int pr_linucb_choose(const pr_linucb_t *l, const double *w, const double *z)
 {
-    int best = 0, p = l->p;
-    double most = -INFINITY;
+    int best = 0;
+    double most = -INFINITY, *y = pr_alloc((size_t)l->p, sizeof *y);
     for (int a = 0; a < l->arms; a++) {
-        const double *inverse = l->inverse + (ptrdiff_t)a * p * p;
-        double square = 0, value = 0;
-        for (int i = 0; i < p; i++)
-            square += z[i] * dot(p, inverse + (ptrdiff_t)i * p, z);
+        double square = pr_inverse_times(l->p, inverse_of(l, a), z, y), value = 0;
         for (int k = 0; k < l->k; k++)
-            value += w[k] * dot(p, l->theta + ((ptrdiff_t)a * l->k + k) * p, z);
+            value += w[k] * dot(l->p, sum_of(l, a, k), y);
         value += l->c * sqrt(fmax(square, 0));
         if (value > most) {
             most = value;
             best = a;
         }
     }
+    free(y);
     return best;
 }
 
-/* The inverse by Sherman and Morrison. */
 void pr_linucb_learn(pr_linucb_t *l, int arm, const double *z, const double *r)
 {
-    int p = l->p;
-    double *inverse = l->inverse + (ptrdiff_t)arm * p * p, *u = pr_alloc((size_t)p, sizeof *u);
-    for (int i = 0; i < p; i++)
-        u[i] = dot(p, inverse + (ptrdiff_t)i * p, z);
-    double scale = 1 / (1 + dot(p, u, z));
-    for (int i = 0; i < p; i++)
-        for (int j = 0; j < p; j++)
-            inverse[(ptrdiff_t)i * p + j] -= scale * u[i] * u[j];
-    for (int k = 0; k < l->k; k++) {
-        double *sum = l->sum + ((ptrdiff_t)arm * l->k + k) * p, *theta = l->theta + ((ptrdiff_t)arm * l->k + k) * p;
-        for (int i = 0; i < p; i++)
-            sum[i] += r[k] * z[i];
-        for (int i = 0; i < p; i++)
-            theta[i] = dot(p, inverse + (ptrdiff_t)i * p, sum);
-    }
-    free(u);
+    double *y = pr_alloc((size_t)l->p, sizeof *y);
+    pr_inverse_add(l->p, inverse_of(l, arm), z, y);
+    for (int k = 0; k < l->k; k++)
+        for (int i = 0; i < l->p; i++)
+            sum_of(l, arm, k)[i] += r[k] * z[i];
+    free(y);
+}
+
+void pr_linucb_theta(const pr_linucb_t *l, int arm, int k, double *theta)
+{
+    pr_inverse_times(l->p, inverse_of(l, arm), sum_of(l, arm, k), theta);
 }

@@ -14,7 +14,6 @@ typedef struct pr_linucb {
     double c;
     double *inverse; // [arms,p,p] of A_a
     double *sum;     // [arms,k,p] of r_k z
-    double *theta;   // [arms,k,p]
 } pr_linucb_t;
 
 /* The caller frees. */
@@ -24,5 +23,7 @@ void pr_linucb_free(pr_linucb_t **l);
 int pr_linucb_choose(const pr_linucb_t *l, const double *w, const double *z);
 /* What it gave: r [k]. */
 void pr_linucb_learn(pr_linucb_t *l, int arm, const double *z, const double *r);
+/* theta [p] of an arm's regression of objective k. */
+void pr_linucb_theta(const pr_linucb_t *l, int arm, int k, double *theta);
 
 #endif

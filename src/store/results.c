@@ -289,10 +289,7 @@ pr_status_t pr_results_hold(const char *dir, pr_results_t **out, pr_error_t *err
 {
     if (!pr_dir_exists(dir))
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no such directory", dir);
-    char *path = pr_path_join(dir, PR_FILE_JOURNAL);
-    bool there = pr_file_exists(path);
-    free(path);
-    if (!there)
+    if (!pr_file_exists_in(dir, PR_FILE_JOURNAL))
         return pr_fail(err, PR_ERR_NOT_FOUND, "%s: no " PR_FILE_JOURNAL " here: not a results directory", dir);
     PR_TRY(pr_results_check_layout(dir, err));
     return hold(dir, 0, false, out, err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the policies of the front, the base model and the experts said: from their jobs' checkpoints, else from the samples.jsonl of a sweep that was
- * finished, else by evaluating them again, which gives the same. */
+/* What the policies of the front, the base model and the experts said: from their jobs' checkpoints, else from the
+ * samples.jsonl of a sweep that was finished, else by evaluating them again, which gives the same. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"

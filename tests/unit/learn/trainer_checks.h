@@ -175,8 +175,8 @@ static inline double apart(const float *a, const float *b, size_t n)
     return sqrt(off / all);
 }
 
-/* Channels of one pass are, but for single precision, the gradients that passes of their own find; their weighted sum, with what no advantage
- * multiplies, is that of the weighted advantages; inner products are those of the vectors. */
+/* Channels of one pass are, but for single precision, the gradients that passes of their own find; their weighted sum,
+ * with what no advantage multiplies, is that of the weighted advantages; inner products are those of the vectors. */
 static inline void check_channels(const char *dir, pr_kl_t estimator, double kl, double entropy, int micro)
 {
     enum { N = 3 };

@@ -233,10 +233,12 @@ START_TEST(linucb)
         pr_linucb_learn(l, arm, z, r);
     }
     ck_assert_double_lt(regret, 2.4 * quarter); // of four times the rounds: 2, where it is the root
+    double fitted[P];
+    pr_linucb_theta(l, 1, 0, fitted);
     for (int i = 0; i < P; i++) {
         double sum = -b[i];
         for (int j = 0; j < P; j++)
-            sum += a[i * P + j] * l->theta[K * P + j];
+            sum += a[i * P + j] * fitted[j];
         ck_assert_double_eq_tol(sum, 0, 1e-6 * ROUNDS);
     }
     pr_linucb_free(&l);

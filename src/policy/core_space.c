@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "policy/core.h"
+#include "policy/core_space.h"
 #include "base/mem.h"
+#include "parallel/lapack.h"
 
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
-// LAPACK, column-major; the size_t arguments are the lengths of the character arguments.
-void dgesvd_(const char *jobu, const char *jobvt, const int *m, const int *n, double *a, const int *lda, double *s,
-             double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *info, size_t,
-             size_t);
-
-bool pr_core_chosen(const json_t *options)
+bool pr_core_space_chosen(const json_t *options)
 {
     return strcmp(pr_option_string(options, "space"), "core") == 0;
 }
 
-pr_mix_kind_t pr_core_kind(const json_t *options)
+pr_mix_kind_t pr_core_space_kind(const json_t *options)
 {
-    return pr_core_chosen(options) ? PR_MIX_ADAPTER : PR_MIX_DENSE;
+    return pr_core_space_chosen(options) ? PR_MIX_ADAPTER : PR_MIX_DENSE;
 }
 
 /* An orthonormal basis of one side: q [side,k] row-major of the left factors, [k,side] of the right ones. */
@@ -179,9 +175,9 @@ static bool spread(const pr_mix_map_t *m, const basis_t *u, const basis_t *v, co
     return room;
 }
 
-pr_status_t pr_core_factors(pr_status_t (*change)(const json_t *options, const pr_mix_map_t *m, float *w,
-                                                  pr_error_t *err),
-                            const json_t *options, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
+pr_status_t pr_core_space_factors(pr_status_t (*change)(const json_t *options, const pr_mix_map_t *m, float *w,
+                                                        pr_error_t *err),
+                                  const json_t *options, const pr_mix_map_t *m, pr_mix_factors_t *out, pr_error_t *err)
 {
     basis_t u = {0}, v = {0};
     cores_t c = {.part = NULL};
