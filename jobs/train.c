@@ -94,6 +94,10 @@ static void tell_step(pr_training_t *t, const pr_step_stats_t *s, const pr_step_
                           pr_json_real(s->lr), "length", pr_json_real((double)s->tokens / b->n_seq), "cut",
                           pr_json_real(t->cut), "tokens", (json_int_t)s->tokens, "seconds", pr_json_real(seconds));
     add_weights(t, b, e);
+    if (t->algorithm->critic) {
+        json_object_set_new(e, "value_loss", pr_json_real(s->value));
+        json_object_set_new(e, "held", pr_json_real(s->held));
+    }
     t->hooks->event(t->hooks->self, "step", e);
     json_decref(e);
 }
@@ -202,7 +206,6 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     PR_TRY(pr_env_prompts(t->env, t->in.prompts, &t->prompts, err));
     if (t->in.validation[0])
         PR_TRY(pr_env_prompts(t->env, t->in.validation, &t->validation, err));
-    PR_TRY(pr_algorithm_find(f->algorithm, &t->algorithm, err));
     PR_TRY(pr_train_rules(t, err));
     PR_TRY(pr_kl_parse(f->kl_estimator, &t->kl_estimator, err));
     PR_TRY(set_scoring(t, job, err));
@@ -215,9 +218,10 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
     t->rollout_key = seed_key(t, "roll-out");
     t->weigh_key = seed_key(t, "weigh");
     t->preference_key = seed_key(t, "preference");
+    t->pass_key = seed_key(t, "pass");
     PR_TRY(team->agree(team, new_adapter(t, job, err), err));
     double share = pr_train_baseline(t)->share(f->samples);
-    pr_trainer_options_t to = {.kl = share * f->kl,
+    pr_trainer_options_t to = {.kl = t->algorithm->preferences ? 0 : share * f->kl, // its own loss has it
                                .kl_estimator = t->kl_estimator,
                                .entropy = share * f->entropy,
                                .sampling = {false, f->temperature, f->top_p},
@@ -228,7 +232,8 @@ static pr_status_t train_setup(pr_training_t *t, const pr_job_t *job, pr_error_t
                                .eps = f->eps,
                                .weight_decay = f->weight_decay,
                                .micro_tokens = t->how.micro_tokens,
-                               .family = t->family};
+                               .family = t->family,
+                               .critic = t->algorithm->critic};
     PR_TRY(pr_trainer_new(t->env->model, team, t->adapter, &to, &t->trainer, err));
     t->data = pr_trainer_numbers(t->trainer, &t->n_data);
     trajectory(job->inputs, t->trajectory);

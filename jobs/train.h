@@ -27,13 +27,13 @@ typedef struct pr_reward_term {
 
 /* How a reward is climbed. Texts are borrowed. */
 typedef struct pr_train_settings {
-    const char *algorithm; // a registered name
-    const json_t *combine; // a combiner's name, or {"type": name, options}
-    const json_t *stop;    // {"patience", "every", "min_gain", "metric"}; NULL: it takes all its steps
-    bool measure;          // inner products of the objectives' gradients in every step
-    const json_t *weigh;   // the same of a weighting rule; NULL: "fixed"
-    const json_t *core;    // of a family that is told the preference, {"type": name, options}; NULL: one adapter
-    const json_t *sample;  // of it, how preferences are drawn: learn/preference.h
+    const json_t *algorithm; // its name, or {"type": name, options}
+    const json_t *combine;   // a combiner's name, or {"type": name, options}
+    const json_t *stop;      // {"patience", "every", "min_gain", "metric"}; NULL: it takes all its steps
+    bool measure;            // inner products of the objectives' gradients in every step
+    const json_t *weigh;     // the same of a weighting rule; NULL: "fixed"
+    const json_t *core;      // of a family that is told the preference, {"type": name, options}; NULL: one adapter
+    const json_t *sample;    // of it, how preferences are drawn: learn/preference.h
     int steps, prompts_per_step, samples, max_new_tokens;
     double temperature, top_p;
     double lr, beta1, beta2, eps, weight_decay;

@@ -17,6 +17,7 @@ void pr_step_batch_clear(pr_step_batch_t *b)
     pr_decoded_clear(&b->decoded);
     free(b->scores);
     free(b->turned);
+    free(b->own);
     free(b->advantage);
     free(b->ref);
     free(b->preference);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #define S(key, kind) PR_FIELD(pr_train_settings_t, #key, kind, key)
-static const pr_field_t settings_fields[] = {S(algorithm, TEXT),    S(combine, JSON),
+static const pr_field_t settings_fields[] = {S(algorithm, JSON),    S(combine, JSON),
                                              S(weigh, JSON),        S(stop, JSON),
                                              S(steps, INT),         S(prompts_per_step, INT),
                                              S(samples, INT),       S(max_new_tokens, INT),

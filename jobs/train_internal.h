@@ -50,7 +50,7 @@ typedef struct pr_training {
     long looked;    // the step of the last look; -1: none yet
     float *kept;    // [n_data] as it was then; NULL: it takes all its steps
     pr_kl_t kl_estimator;
-    pr_rng_key_t prompt_key, rollout_key, weigh_key;
+    pr_rng_key_t prompt_key, rollout_key, weigh_key, pass_key;
     pr_adapter_t *adapter;
     /* Of a policy that is told the preference. adapter is then an instance, which holds whatever was last at work. */
     pr_family_t *family;
@@ -83,6 +83,7 @@ typedef struct pr_step_batch {
     pr_decoded_t decoded;
     double *scores;    // [n_seq,K]
     double *turned;    // [n_seq,n_term] of the reward's terms: larger is better
+    double *own;       // [n_channel][n_seq] the rewards that advantages are made of, where they are of the KL too
     double *advantage; // [n_channel][n_seq], the last channel with the KL; one, of all together, where the rule asks
                        // for no gradients
     int n_channel;
@@ -142,6 +143,11 @@ pr_status_t pr_train_look(pr_training_t *t, bool *end, pr_error_t *err);
 void pr_train_keep_best(pr_training_t *t);
 /* One step of the optimizer on what was sampled. */
 pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err);
+
+/* ---- with a critic (train_critic.c) ---- */
+/* The updates of a step; b->advantage is each response's reward. */
+pr_status_t pr_train_climb_clipped(pr_training_t *t, pr_step_batch_t *b, const pr_rollout_t *r, double lr,
+                                   pr_step_stats_t *stats, pr_error_t *err);
 
 /* ---- what is kept (train_state.c) ---- */
 /* The means of the last step. New reference. */

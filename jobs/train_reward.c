@@ -14,7 +14,8 @@
 
 pr_status_t pr_train_rules(pr_training_t *t, pr_error_t *err)
 {
-    PR_TRY(pr_rules_resolve(t->f->combine, t->f->weigh, &t->rules, err));
+    PR_TRY(pr_rules_resolve(t->f->algorithm, t->f->combine, t->f->weigh, &t->rules, err));
+    t->algorithm = t->rules.algorithm;
     t->combiner = t->rules.combiner;
     t->weigher = t->rules.weigher;
     t->n_weigh = !t->weigher->state ? 0
@@ -208,7 +209,7 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
         if (count == 0)
             continue;
         (t->combiner->reward ? t->combiner : &pr_combiner_linear)->reward(&group, own + first);
-        if (count < 2)
+        if (count < (t->combiner->advantages ? 2 : t->algorithm->least))
             continue;
         if (t->combiner->advantages)
             t->combiner->advantages(&group, b->advantage + first);
@@ -228,7 +229,7 @@ static void combine(pr_training_t *t, pr_step_batch_t *b)
     }
     t->taught += any_difference(t, b, own);
     free(place);
-    free(own);
+    b->own = own;
 }
 
 /* Each objective's own: a channel each, and one more for the KL. True where one of them tells responses apart. */
@@ -236,29 +237,32 @@ static bool separate(pr_training_t *t, pr_step_batch_t *b)
 {
     int n = t->in.n_term;
     bool taught = false;
-    double *own = pr_alloc((size_t)b->n_seq, sizeof *own);
+    const pr_algorithm_t *algorithm = t->algorithm->critic ? &pr_algorithm_rloo : t->algorithm; // measured only
     b->n_channel = n + 1;
+    b->own = pr_alloc((size_t)b->n_channel * (size_t)b->n_seq, sizeof *b->own);
     b->advantage = pr_alloc((size_t)b->n_channel * (size_t)b->n_seq, sizeof(double));
     for (int j = 0; j < n; j++) {
-        double *advantage = b->advantage + (size_t)j * (size_t)b->n_seq;
+        double *advantage = b->advantage + (size_t)j * (size_t)b->n_seq, *own = b->own + (size_t)j * (size_t)b->n_seq;
         for (int i = 0; i < b->n_seq; i++)
             own[i] = b->turned[i * n + j];
         for (int g = 0; g < t->f->prompts_per_step; g++)
             if (group_size(b, g) > 1)
-                t->algorithm->advantages(group_size(b, g), own + b->group[g], advantage + b->group[g]);
+                algorithm->advantages(group_size(b, g), own + b->group[g], advantage + b->group[g]);
         taught = taught || any_difference(t, b, own);
     }
-    free(own);
     return taught;
 }
 
 /* What is climbed is the last channel, all together; the others are there to be measured. */
 static void separate_beside(pr_training_t *t, pr_step_batch_t *b)
 {
-    double *all = b->advantage;
+    double *all = b->advantage, *own = b->own;
+    size_t last = (size_t)t->in.n_term * (size_t)b->n_seq, n = (size_t)b->n_seq * sizeof *all;
     separate(t, b);
-    memcpy(b->advantage + (size_t)t->in.n_term * (size_t)b->n_seq, all, (size_t)b->n_seq * sizeof *all);
+    memcpy(b->advantage + last, all, n);
+    memcpy(b->own + last, own, n);
     free(all);
+    free(own);
 }
 
 pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t *err)
@@ -278,23 +282,48 @@ pr_status_t pr_train_advantages(pr_training_t *t, pr_step_batch_t *b, pr_error_t
 
 /* ---- the step ---- */
 
+/* Advantages of rewards and divergences together, channel by channel; one of the KL alone there is not. */
+static void prefer(const pr_training_t *t, pr_step_batch_t *b, int first, int count, const double *divergence)
+{
+    int n = b->n_channel - (t->weigher->gram ? 1 : 0);
+    for (int c = 0; c < n; c++) {
+        ptrdiff_t at = (ptrdiff_t)c * b->n_seq + first;
+        t->algorithm->preferences(count, b->own + at, t->f->kl, divergence + first, b->advantage + at);
+    }
+}
+
 /* The base model's log-probabilities, and with k1 what they take from the advantages. */
 static pr_status_t compare_with_base(pr_training_t *t, pr_step_batch_t *b, pr_rollout_t *r, pr_error_t *err)
 {
+    const pr_algorithm_t *algorithm = pr_train_baseline(t);
     b->ref = pr_alloc(pr_rollout_tokens(r), sizeof *b->ref);
     PR_TRY(pr_trainer_reference(t->trainer, r, b->ref, err));
     r->ref = b->ref;
-    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0))
+    if (t->kl_estimator != PR_KL_K1 || !(t->f->kl > 0) || algorithm->critic)
         return PR_OK;
     double *divergence = pr_alloc((size_t)b->n_seq, sizeof *divergence);
-    double *advantage = b->advantage + (size_t)(b->n_channel - 1) * (size_t)b->n_seq;
-    const pr_algorithm_t *algorithm = pr_train_baseline(t);
     pr_rollout_divergence(r, b->decoded.logp, b->ref, divergence);
-    for (int g = 0; g < t->f->prompts_per_step; g++)
-        if (b->group[g + 1] - b->group[g] > 1)
-            algorithm->kl_advantages(b->group[g + 1] - b->group[g], t->f->kl, divergence + b->group[g],
-                                     advantage + b->group[g]);
+    for (int g = 0; g < t->f->prompts_per_step; g++) {
+        int count = group_size(b, g), first = b->group[g];
+        if (count < 2)
+            continue;
+        if (algorithm->preferences)
+            prefer(t, b, first, count, divergence);
+        else
+            algorithm->kl_advantages(count, t->f->kl, divergence + first,
+                                     b->advantage + (ptrdiff_t)(b->n_channel - 1) * b->n_seq + first);
+    }
     free(divergence);
+    return PR_OK;
+}
+
+/* b->gram. */
+static pr_status_t measure(pr_training_t *t, pr_step_batch_t *b, const pr_rollout_t *r, pr_step_stats_t *stats,
+                           pr_error_t *err)
+{
+    const float *grad;
+    PR_TRY(pr_trainer_channels(t->trainer, r, b->n_channel, b->advantage, stats, &grad, err));
+    pr_trainer_gram(t->trainer, t->in.n_term, b->gram);
     return PR_OK;
 }
 
@@ -302,11 +331,9 @@ static pr_status_t compare_with_base(pr_training_t *t, pr_step_batch_t *b, pr_ro
 static pr_status_t climb_channels(pr_training_t *t, pr_step_batch_t *b, const pr_rollout_t *r, double lr,
                                   pr_step_stats_t *stats, pr_error_t *err)
 {
-    const float *grad;
     double weight[PR_MAX_OBJECTIVES + 1];
     int n = t->in.n_term;
-    PR_TRY(pr_trainer_channels(t->trainer, r, b->n_channel, b->advantage, stats, &grad, err));
-    pr_trainer_gram(t->trainer, n, b->gram);
+    PR_TRY(measure(t, b, r, stats, err));
     if (t->weigher->gram)
         PR_TRY(weigh(t, b, err));
     for (int j = 0; j < n; j++)
@@ -320,18 +347,24 @@ static void count_passes(pr_training_t *t, const pr_step_batch_t *b)
 {
     bool apart = b->n_channel > 1 && pr_trainer_apart(t->trainer);
     int64_t rows = b->start[b->n_seq] - b->n_seq;
-    t->ledger.forward += rows * (apart ? 3 : 2); // the base model's among them
-    t->ledger.backward += rows * (apart ? 2 : 1);
+    int passes = t->algorithm->critic ? pr_option_int(t->rules.algorithm_options, "epochs") : apart ? 2 : 1;
+    passes += t->algorithm->critic && b->n_channel > 1;
+    t->ledger.forward += rows * (passes + 1 + t->algorithm->critic); // of the base model, and for values
+    t->ledger.backward += rows * passes;
 }
 
 pr_status_t pr_train_climb(pr_training_t *t, pr_step_batch_t *b, pr_step_stats_t *stats, pr_error_t *err)
 {
     if (t->family)
         b->sequence_preference = pr_train_sequence_preferences(t, b);
-    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, b->sequence_preference};
+    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, b->sequence_preference, NULL};
     double lr = pr_learning_rate(t->f->lr, t->f->schedule, t->f->warmup, t->step, t->f->steps);
     count_passes(t, b);
     PR_TRY(compare_with_base(t, b, &r, err));
+    if (t->algorithm->critic && b->n_channel > 1)
+        PR_TRY(measure(t, b, &r, stats, err));
+    if (t->algorithm->critic)
+        return pr_train_climb_clipped(t, b, &r, lr, stats, err);
     if (b->n_channel > 1)
         return climb_channels(t, b, &r, lr, stats, err);
     return pr_trainer_step(t->trainer, &r, lr, stats, err);

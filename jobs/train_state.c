@@ -42,6 +42,50 @@ static void restore_ledger(pr_training_t *t, const json_t *v)
 #undef TAKE
 }
 
+/* Its part of a checkpoint; returns how many sections that is. */
+static size_t critic_sections(const pr_critic_t *c, json_t *meta, pr_section_t s[3])
+{
+    json_object_set_new(meta, "critic_step", json_integer((json_int_t)c->adamw.step));
+    s[0] = (pr_section_t){"critic", sizeof(float), c->n, c->weight};
+    s[1] = (pr_section_t){"critic.m", sizeof(float), c->n, c->adamw.m};
+    s[2] = (pr_section_t){"critic.v", sizeof(float), c->n, c->adamw.v};
+    return 3;
+}
+
+/* What a checkpoint has of it. */
+typedef struct critic_state {
+    int64_t step;
+    const void *part[3]; // weight, m, v
+} critic_state_t;
+
+static pr_status_t find_critic(const pr_training_t *t, const pr_checkpoint_t *c, size_t n, critic_state_t *out,
+                               pr_error_t *err)
+{
+    static const char *const name[] = {"critic", "critic.m", "critic.v"};
+    PR_TRY(pr_json_get_int(c->meta, "critic_step", 0, &out->step, t->checkpoint, err));
+    for (int i = 0; i < 3; i++)
+        PR_TRY(pr_checkpoint_section(c, t->checkpoint, name[i], sizeof(float), n, &out->part[i], err));
+    return PR_OK;
+}
+
+static void set_critic(pr_critic_t *critic, const critic_state_t *state)
+{
+    float *to[] = {critic->weight, critic->adamw.m, critic->adamw.v};
+    for (int i = 0; i < 3; i++)
+        memcpy(to[i], state->part[i], critic->n * sizeof(float));
+    critic->adamw.step = state->step;
+}
+
+static void broadcast_critic(pr_critic_t *critic, const pr_team_t *team)
+{
+    int64_t step = critic->adamw.step;
+    float *part[] = {critic->weight, critic->adamw.m, critic->adamw.v};
+    team->broadcast(team, &step, sizeof step);
+    for (int i = 0; i < 3; i++)
+        team->broadcast(team, part[i], critic->n * sizeof(float));
+    critic->adamw.step = step;
+}
+
 static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
@@ -58,16 +102,24 @@ static pr_status_t write_checkpoint(pr_training_t *t, pr_error_t *err)
         json_object_set_new(meta, "stop",
                             json_pack("{s:o, s:I, s:I, s:i}", "best", pr_json_real(t->best), "best_step",
                                       (json_int_t)t->best_step, "looked", (json_int_t)t->looked, "worse", t->worse));
-    pr_section_t s[] = {
-        {"adapter", sizeof(float), t->n_data, t->data}, {"adamw.m", sizeof(float), o->n, o->m},
-        {"adamw.v", sizeof(float), o->n, o->v},         {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
-        {"best", sizeof(float), t->n_data, t->kept},    pr_history_section(&t->history)};
+    pr_critic_t *critic = pr_trainer_critic(t->trainer);
+    pr_section_t s[] = {{"adapter", sizeof(float), t->n_data, t->data},
+                        {"adamw.m", sizeof(float), o->n, o->m},
+                        {"adamw.v", sizeof(float), o->n, o->v},
+                        {"weigh", sizeof(double), t->n_weigh, t->weigh_state},
+                        {"best", sizeof(float), t->n_data, t->kept},
+                        pr_history_section(&t->history),
+                        {"", 0, 0, NULL},
+                        {"", 0, 0, NULL},
+                        {"", 0, 0, NULL}};
     size_t n = 3;
     if (t->n_weigh > 0)
         n++;
     if (t->kept)
         s[n++] = s[4];
     s[n++] = s[5];
+    if (critic)
+        n += critic_sections(critic, meta, s + n);
     pr_history_meta(&t->history, meta);
     pr_status_t status = pr_checkpoint_write(t->checkpoint, pr_job_train.name, meta, s, n, err);
     json_decref(meta);
@@ -124,6 +176,8 @@ static pr_status_t restore_best(pr_training_t *t, const pr_checkpoint_t *c, pr_e
 static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_error_t *err)
 {
     pr_adamw_t *o = pr_trainer_optimizer(t->trainer);
+    pr_critic_t *critic = pr_trainer_critic(t->trainer);
+    critic_state_t of_critic;
     const void *adapter, *m, *v, *weigh;
     int64_t step, optimizer_step, tokens, taught;
     double cut;
@@ -152,11 +206,15 @@ static pr_status_t restore_from(pr_training_t *t, const pr_checkpoint_t *c, pr_e
     }
     if (t->kept)
         PR_TRY(restore_best(t, c, err));
+    if (critic)
+        PR_TRY(find_critic(t, c, critic->n, &of_critic, err));
     PR_TRY(pr_json_get_int(c->meta, "validated", 0, &t->validated, t->checkpoint, err));
     PR_TRY(pr_history_restore(&t->history, c, t->checkpoint, (long)step, err));
     memcpy(t->data, adapter, t->n_data * sizeof(float));
     memcpy(o->m, m, o->n * sizeof(float));
     memcpy(o->v, v, o->n * sizeof(float));
+    if (critic)
+        set_critic(critic, &of_critic);
     t->step = step;
     o->step = optimizer_step;
     t->tokens = tokens;
@@ -203,6 +261,8 @@ void pr_train_restore(pr_training_t *t)
     team->broadcast(team, o->m, o->n * sizeof *o->m);
     team->broadcast(team, o->v, o->n * sizeof *o->v);
     team->broadcast(team, t->lambda, sizeof t->lambda);
+    if (pr_trainer_critic(t->trainer))
+        broadcast_critic(pr_trainer_critic(t->trainer), team);
     if (t->n_weigh > 0)
         team->broadcast(team, t->weigh_state, t->n_weigh * sizeof *t->weigh_state);
     if (!t->kept)

@@ -218,7 +218,7 @@ pr_status_t pr_sweep_check_rules(const pr_inputs_t *in, const double *lo, const 
         pr_rules_t rules;
         if (!p->method->per_point && !p->method->core)
             continue;
-        pr_status_t status = pr_rules_resolve(p->set->combine, p->set->weigh, &rules, err);
+        pr_status_t status = pr_rules_resolve(p->set->algorithm, p->set->combine, p->set->weigh, &rules, err);
         if (status == PR_OK)
             status = pr_rules_fit(&rules, c->n_objectives, low, high, err);
         pr_rules_clear(&rules);

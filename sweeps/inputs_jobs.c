@@ -21,7 +21,7 @@ static pr_train_settings_t settings_of(const pr_finetune_config_t *f, json_t **t
     *targets = json_array();
     for (int i = 0; i < f->lora_targets.n; i++)
         json_array_append_new(*targets, json_string(f->lora_targets.item[i]));
-    return (pr_train_settings_t){.algorithm = f->method,
+    return (pr_train_settings_t){.algorithm = f->algorithm,
                                  .combine = f->combine,
                                  .weigh = f->weigh,
                                  .core = f->core,

@@ -287,7 +287,7 @@ static double team_join(const pr_team_t *t, double v, bool sum)
 // What a fine-tune job does after its roll-out.
 static pr_status_t bench_step(const bench_t *b, pr_trainer_t *trainer, pr_step_stats_t *stats, pr_error_t *err)
 {
-    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, NULL};
+    pr_rollout_t r = {b->n_seq, b->start, b->n_prompt, b->ids, b->advantage, NULL, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     pr_status_t status = PR_OK;
     if (b->o->kl > 0) {

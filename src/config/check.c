@@ -200,7 +200,7 @@ static pr_status_t check_family(const pr_config_t *c, const char *key, const pr_
                        f->init);
     if (pr_preference_check(f->sample, c->n_objectives, err) != PR_OK)
         return pr_fail_in(err, "%s: %s.sample", c->path, key);
-    pr_status_t status = pr_rules_resolve(f->combine, f->weigh, &rules, err);
+    pr_status_t status = pr_rules_resolve(f->algorithm, f->combine, f->weigh, &rules, err);
     if (status == PR_OK && !(rules.weigher->follows && rules.weigher->follows(rules.weigh_options)))
         status =
             pr_fail(err, PR_ERR_CONFIG,

@@ -158,7 +158,7 @@ static pr_status_t read_train(const pr_node_t *root, const pr_node_t *group, con
     if (status == PR_OK)
         status = pr_group_read(pr_train_keys, group, fallback, label, dir, false, &p->train, err);
     if (status == PR_OK)
-        status = pr_finetune_rules_read(group, fallback, label, &p->train, err);
+        status = pr_finetune_rules_read(group, fallback, "algorithm", label, &p->train, err);
     pr_node_free(&fallback);
     return status;
 }
@@ -539,7 +539,7 @@ static pr_status_t read_tree(const pr_node_t *root, const char *path, pr_config_
     pr_status_t status;
     PR_GO(find_dir(root, path, &dir, err));
     PR_GO(pr_group_read(pr_config_keys, root, NULL, "", dir, false, c, err));
-    PR_GO(pr_finetune_rules_read(pr_node_member(root, "finetune"), NULL, "finetune.", &c->finetune, err));
+    PR_GO(pr_finetune_rules_read(pr_node_member(root, "finetune"), NULL, "method", "finetune.", &c->finetune, err));
     free(c->dir);
     c->dir = dir;
     dir = NULL;

@@ -31,7 +31,7 @@ typedef struct pr_team_config {
 } pr_team_config_t;
 
 typedef struct pr_finetune_config {
-    char *method; // "rloo" | "scst" | "grpo"
+    json_t *algorithm; // its name, or {"type": name, options}
     int steps;
     int prompts_per_step; // B
     int samples;          // k, per prompt

@@ -19,7 +19,7 @@ static json_t *objective_json(const pr_objective_config_t *o)
 static json_t *train_json(const pr_finetune_config_t *f)
 {
     json_t *object = pr_options_json(pr_train_keys, f);
-    pr_finetune_rules_json(f, object);
+    pr_finetune_rules_json(f, "algorithm", object);
     return object;
 }
 
@@ -59,7 +59,7 @@ static json_t *search_json(const pr_config_t *c, const pr_search_spec_t *s)
 json_t *pr_config_json(const pr_config_t *c)
 {
     json_t *object = pr_options_json(pr_config_keys, c), *list = json_array();
-    pr_finetune_rules_json(&c->finetune, json_object_get(object, "finetune"));
+    pr_finetune_rules_json(&c->finetune, "method", json_object_get(object, "finetune"));
     for (int place = 0; place < c->n_scored; place++)
         for (int i = 0; i < c->n_scored; i++)
             if (c->objective[i].place == place)

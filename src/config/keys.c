@@ -2,7 +2,6 @@
 #include "config/keys.h"
 
 #include "config/searches.h"
-#include "learn/algorithm.h"
 
 #include <limits.h>
 
@@ -35,8 +34,10 @@
 #define P(field) offsetof(pr_policy_config_t, field)
 /* The settings of trainings, p before every key; the algorithm's key is called `name`. at: offset of a field. */
 #define TRAIN_KEYS(p, name, at, least)                                                                                 \
-    CHOICE(p name, at(method), "\"rloo\"", PR_OPTION_WORDS(PR_ALGORITHM_LIST),                                         \
-           "Advantages: leave-one-out mean as baseline, mean of the samples, or mean and deviation of the group."),    \
+    ELSEWHERE(                                                                                                         \
+        STRING, p name, "\"rloo\"",                                                                                    \
+        "How a training climbs its reward: an algorithm's name, or a group { type = NAME; ... } with its options "     \
+        "(paretorank help methods)."),                                                                                 \
         INT(p "steps", at(steps), "40", least, INT_MAX, "Optimizer steps per expert."),                                \
         INT(p "prompts_per_step", at(prompts_per_step), "16", 1, INT_MAX, "Prompts per step."),                        \
         INT(p "samples", at(samples), "4", 2, INT_MAX, "Responses per prompt and step."),                              \

@@ -32,16 +32,17 @@ pr_status_t pr_search_complete(const char *path, int k, pr_search_spec_t *s, pr_
  * its name as written, or NULL where it is one alone; zeroed before, the caller frees each and *out, also after an error.
  * Errors: PR_ERR_CONFIG. */
 pr_status_t pr_policies_expand(const pr_node_t *list, pr_node_t **out, char **family, pr_error_t *err);
-/* What the keys combine and weigh of a group say, else those of the one that it falls back to (may be NULL). What was read
- * is cleared with pr_finetune_rules_clear, also after an error. Errors: PR_ERR_CONFIG. */
-pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
-                                   pr_finetune_config_t *out, pr_error_t *err);
+/* What the algorithm's key, which is called `name`, combine and weigh of a group say, else those of the one that it falls
+ * back to (may be NULL), where they suit what was read of it before. What was read is cleared with
+ * pr_finetune_rules_clear, also after an error. Errors: PR_ERR_CONFIG. */
+pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *name,
+                                   const char *label, pr_finetune_config_t *out, pr_error_t *err);
 /* The same of the keys core and sample, for a method whose trainings have `core` unless they say another; NULL: they are
  * plain adapters, and the keys are refused. */
 pr_status_t pr_finetune_family_read(const pr_node_t *group, const char *core, const char *label,
                                     pr_finetune_config_t *out, pr_error_t *err);
 void pr_finetune_rules_clear(pr_finetune_config_t *f);
 /* Sets all of them in the group's JSON. */
-void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object);
+void pr_finetune_rules_json(const pr_finetune_config_t *f, const char *name, json_t *object);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What a training climbs, as a configuration says it: a combiner and a weighting rule, by name or with options. */
+/* What a training climbs and how, as a configuration says it: an algorithm, a combiner and a weighting rule, by name or
+ * with options. */
+#include "learn/rules.h"
 #include "config/keys.h"
 #include "family/core.h"
-#include "learn/combine.h"
 #include "learn/preference.h"
-#include "learn/weigh.h"
 
 #include <string.h>
 
@@ -65,15 +65,46 @@ static pr_status_t read_weigh(const pr_node_t *node, const char *label, json_t *
     return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %sweigh", node->where, label);
 }
 
-pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *label,
-                                   pr_finetune_config_t *out, pr_error_t *err)
+static pr_status_t read_algorithm(const pr_node_t *node, const char *label, json_t **out, pr_error_t *err)
 {
-    const pr_node_t *combine = node_of(group, fallback, "combine"), *weigh = node_of(group, fallback, "weigh");
+    const pr_algorithm_t *a;
+    json_t *value = NULL;
+    PR_TRY(typed_json(node, label, node->name, &value, err));
+    pr_status_t status = pr_algorithm_find(pr_typed_name(value), &a, err);
+    if (status == PR_OK)
+        status = resolve(a->options, a->name, value, out, err);
+    json_decref(value);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %s%s", node->where, label, node->name);
+}
+
+/* What belongs together; the place of a message is the group's. */
+static pr_status_t check_rules(const pr_node_t *group, const char *label, const pr_finetune_config_t *f,
+                               pr_error_t *err)
+{
+    pr_rules_t rules;
+    pr_status_t status = pr_rules_resolve(f->algorithm, f->combine, f->weigh, &rules, err);
+    if (status == PR_OK)
+        status = pr_rules_suit(&rules, f->kl, f->kl_estimator, f->prompts_per_step, err);
+    pr_rules_clear(&rules);
+    return status == PR_OK ? PR_OK : pr_fail_in(err, "%s: %s", group ? group->where : "configuration", label);
+}
+
+pr_status_t pr_finetune_rules_read(const pr_node_t *group, const pr_node_t *fallback, const char *name,
+                                   const char *label, pr_finetune_config_t *out, pr_error_t *err)
+{
+    const pr_node_t *algorithm = node_of(group, fallback, name), *combine = node_of(group, fallback, "combine"),
+                    *weigh = node_of(group, fallback, "weigh");
+    if (algorithm)
+        PR_TRY(read_algorithm(algorithm, label, &out->algorithm, err));
+    else
+        out->algorithm = json_string(pr_algorithm_rloo.name);
     if (combine)
         PR_TRY(read_combine(combine, label, &out->combine, err));
     else
         out->combine = json_string(pr_combiner_linear.name);
-    return weigh ? read_weigh(weigh, label, &out->weigh, err) : PR_OK;
+    if (weigh)
+        PR_TRY(read_weigh(weigh, label, &out->weigh, err));
+    return check_rules(group, label, out, err);
 }
 
 /* A core with its options, {"type": name, ...}. */
@@ -112,15 +143,17 @@ pr_status_t pr_finetune_family_read(const pr_node_t *group, const char *core, co
 
 void pr_finetune_rules_clear(pr_finetune_config_t *f)
 {
+    json_decref(f->algorithm);
     json_decref(f->combine);
     json_decref(f->weigh);
     json_decref(f->core);
     json_decref(f->sample);
-    f->combine = f->weigh = f->core = f->sample = NULL;
+    f->algorithm = f->combine = f->weigh = f->core = f->sample = NULL;
 }
 
-void pr_finetune_rules_json(const pr_finetune_config_t *f, json_t *object)
+void pr_finetune_rules_json(const pr_finetune_config_t *f, const char *name, json_t *object)
 {
+    json_object_set(object, name, f->algorithm);
     json_object_set(object, "combine", f->combine);
     if (f->weigh)
         json_object_set(object, "weigh", f->weigh);

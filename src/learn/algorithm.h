@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Policy gradient algorithms: what the samples of one prompt say to the gradient. One file each (algorithm_NAME.c), one
- * word of PR_ALGORITHM_LIST; who trains knows none by name.
+ * word of PR_ALGORITHM_LIST; who trains knows none by name. A configuration names one, or says {"type": name, options}.
  *
  *   rloo  r_i - mean of the other k-1 rewards          (Kool et al. 2019; Ahmadian et al. 2024, "Back to basics")
  *   scst  r_i - mean of the k rewards                  (Rennie et al. 2017, self-critical training, with the samples'
  *                                                      mean as baseline)
  *   grpo  (r_i - mean of the k rewards) / (their std + 1e-4)
  *                                                      (Shao et al. 2024, DeepSeekMath; std with k-1, as in TRL)
+ *   odpo  the best against the worst of the k responses, by direct preference optimisation
+ *   ppo   token by token, of a critic (learn/critic.h)
  *
  * With rloo the gradient has the expectation of that of E[r]. The baseline of scst holds the response itself: its
  * gradient is (k-1)/k of that. grpo's is in units of the group's deviation. */
@@ -14,13 +16,16 @@
 #define PR_LEARN_ALGORITHM_H
 
 #include "base/error.h"
+#include "option/option.h"
 
 #include <stddef.h>
 
 typedef struct pr_algorithm {
     const char *name;
     const char *formula; // one line
-    int least;           // samples of a prompt that it needs; a group of fewer gets no advantages
+    const char *help;
+    const pr_option_t *options; // ends with a NULL key
+    int least;                  // samples of a prompt that it needs; a group of fewer gets no advantages
     /* advantage [k] of reward [k], one group. */
     void (*advantages)(int k, const double *reward, double *advantage);
     /* The share of E[r]'s gradient that its baseline leaves. What stands beside the reward in the loss gets the same
@@ -30,12 +35,15 @@ typedef struct pr_algorithm {
      * in the reward, divergence being the sum of log q - log base over a response's tokens. The baseline is its own, so
      * that rloo and scst climb E[r - beta divergence]. grpo's deviation is that of the rewards and would change beta
      * from group to group: there the KL is not divided by it, and has rloo's baseline, so that its gradient is that of
-     * beta KL in nats. */
+     * beta KL in nats. NULL where the KL is taken otherwise. */
     void (*kl_advantages)(int k, double beta, const double *divergence, double *advantage);
+    /* In place of both, of rewards and divergences together: the loss has no other KL, and beta has to be above 0. */
+    void (*preferences)(int k, const double *reward, double beta, const double *divergence, double *advantage);
+    bool critic; // `advantages` is the reward, of which a critic makes each token's; several updates per step
 } pr_algorithm_t;
 
 /* Every algorithm's word, in the order of help. */
-#define PR_ALGORITHM_LIST(X) X(rloo) X(scst) X(grpo)
+#define PR_ALGORITHM_LIST(X) X(rloo) X(scst) X(grpo) X(odpo) X(ppo)
 #define PR_ALGORITHM_DECLARE(name) extern const pr_algorithm_t pr_algorithm_##name;
 PR_ALGORITHM_LIST(PR_ALGORITHM_DECLARE)
 #undef PR_ALGORITHM_DECLARE

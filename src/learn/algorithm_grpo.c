@@ -11,9 +11,14 @@ static void advantages(int k, const double *reward, double *advantage)
         advantage[i] = (reward[i] - mean) * factor;
 }
 
+static const pr_option_t options[] = {{.key = NULL}};
+
 const pr_algorithm_t pr_algorithm_grpo = {
     .name = "grpo",
     .formula = "(r_i - mean of the prompt's rewards) / (their standard deviation + 1e-4)",
+    .help = "Group relative policy optimisation (Shao et al. 2024). Where rewards have other scales from prompt to "
+            "prompt; what hardly differs is made as large as what differs much.",
+    .options = options,
     .least = 2,
     .advantages = advantages,
     .share = pr_group_share_whole,

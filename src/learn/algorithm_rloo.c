@@ -11,8 +11,14 @@ static void advantages(int k, const double *reward, double *advantage)
         advantage[i] = (reward[i] - mean) * factor;
 }
 
+static const pr_option_t options[] = {{.key = NULL}};
+
 const pr_algorithm_t pr_algorithm_rloo = {.name = "rloo",
                                           .formula = "r_i - mean of the other rewards of the prompt",
+                                          .help =
+                                              "REINFORCE with a leave-one-out baseline (Kool et al. 2019; Ahmadian et "
+                                              "al. 2024): the gradient of the mean reward itself. What to begin with.",
+                                          .options = options,
                                           .least = 2,
                                           .advantages = advantages,
                                           .share = pr_group_share_whole,

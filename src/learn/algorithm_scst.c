@@ -21,8 +21,13 @@ static void kl_advantages(int k, double beta, const double *divergence, double *
     pr_group_kl(k, beta, 1, divergence, advantage);
 }
 
+static const pr_option_t options[] = {{.key = NULL}};
+
 const pr_algorithm_t pr_algorithm_scst = {.name = "scst",
                                           .formula = "r_i - mean of the prompt's rewards",
+                                          .help = "Self-critical training (Rennie et al. 2017), as EMORL has it, with "
+                                                  "the mean of all samples as baseline: (k - 1)/k of rloo's gradient.",
+                                          .options = options,
                                           .least = 1,
                                           .advantages = advantages,
                                           .share = share,

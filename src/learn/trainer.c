@@ -14,7 +14,8 @@ struct pr_trainer {
     pr_adapter_t *adapter;
     pr_trainer_options_t o;
     pr_adamw_t adamw;
-    float *data; // [n] what is trained: the adapter's, or the family's
+    pr_critic_t critic; // all zero: none
+    float *data;        // [n] what is trained: the adapter's, or the family's
     size_t n;
     float *grad;    // [n]
     float *channel; // [n_channel][n] of the last pr_trainer_channels
@@ -48,7 +49,9 @@ static pr_status_t allocate(pr_trainer_t *t, pr_error_t *err)
     t->grad = pr_alloc_matrix(n, sizeof(float));
     if (!t->grad)
         return pr_fail(err, PR_ERR_MEMORY, "no memory for gradients of %zu parameters", n);
-    return PR_OK;
+    return o->critic ? pr_critic_init(&t->critic, t->model->config.d_model, o->family ? o->family->k : 0, o->beta1,
+                                      o->beta2, o->eps, o->weight_decay, err)
+                     : PR_OK;
 }
 
 static pr_status_t new_runs(pr_trainer_t *t, pr_error_t *err)
@@ -79,6 +82,7 @@ void pr_trainer_free(pr_trainer_t **t)
     pr_run_free(&(*t)->policy);
     pr_run_free(&(*t)->reference);
     pr_adamw_clear(&(*t)->adamw);
+    pr_critic_clear(&(*t)->critic);
     free((*t)->grad);
     free((*t)->channel);
     free((*t)->own);
@@ -90,6 +94,11 @@ void pr_trainer_free(pr_trainer_t **t)
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t)
 {
     return &t->adamw;
+}
+
+pr_critic_t *pr_trainer_critic(pr_trainer_t *t)
+{
+    return t->o.critic ? &t->critic : NULL;
 }
 
 float *pr_trainer_numbers(const pr_trainer_t *t, size_t *n)
@@ -195,9 +204,9 @@ typedef struct pr_loss_call {
     const pr_rollout_t *r;
     const pr_slice_t *s;
     double token_weight;
-    double loss, entropy;
+    double loss, entropy, value, held;
     pr_kl_mean_t kl;
-    double *ref; // of the roll-out, to be filled
+    double *ref; // of the roll-out, to be filled; of a critic its values
     /* Channels: advantages count in the gradients, not in the loss. */
     int n_channel;
     const double *advantage; // [n_channel][n_seq of the roll-out]
@@ -207,7 +216,17 @@ typedef struct pr_loss_call {
 
 static double advantage_of(const pr_loss_call_t *c, int seq)
 {
-    return c->n_channel > 0 ? 1 : c->apart ? 0 : c->r->advantage[seq];
+    return c->n_channel > 0 ? 1 : c->apart || c->r->clipped ? 0 : c->r->advantage[seq];
+}
+
+/* Adds a token's part to the loss; its derivative by lp. */
+static double clipped_token(pr_loss_call_t *c, size_t token, double lp)
+{
+    bool held;
+    double grad;
+    c->loss += c->token_weight * pr_clipped_policy(c->r->clipped, token, lp, &grad, &held);
+    c->held += held;
+    return c->token_weight * grad;
 }
 
 static void loss_block(void *self, int first, int n, const float *logp, const float *entropy, float *g,
@@ -223,6 +242,8 @@ static void loss_block(void *self, int first, int n, const float *logp, const fl
         double lp = (double)logp[i], h = (double)entropy[i], grad, grad_h;
         double ref = c->r->ref ? c->r->ref[c->s->first + (size_t)row] : NAN;
         c->loss += pr_token_loss(&l, lp, ref, h, &grad, &grad_h);
+        if (c->r->clipped)
+            grad += clipped_token(c, c->s->first + (size_t)row, lp);
         for (int j = 0; j < c->n_channel; j++)
             c->channel_loss[j] -= c->token_weight * c->advantage[j * c->r->n_seq + c->s->seq[row]] * lp;
         c->entropy += h;
@@ -279,23 +300,75 @@ static pr_status_t backward_into(pr_trainer_t *t, const pr_batch_t *b, const pr_
     return PR_OK;
 }
 
+/* The preference that the slice was sampled under, of a family. */
+static const double *slice_preference(const pr_trainer_t *t, const pr_slice_t *s, const pr_rollout_t *r)
+{
+    return t->o.family ? r->preference + (ptrdiff_t)s->first_seq * t->o.family->k : NULL;
+}
+
+static pr_batch_t slice_batch(const pr_trainer_t *t, const pr_slice_t *s)
+{
+    return (pr_batch_t){.n_seq = s->n_seq,
+                        .seq_start = s->start,
+                        .token = s->token,
+                        .n_adapter = 1,
+                        .adapter = (const pr_adapter_t *const *)&t->adapter,
+                        .mix = s->mix};
+}
+
+/* The policy's hidden states: s->h, s->picked. */
+static pr_status_t slice_forward(pr_trainer_t *t, pr_slice_t *s, const pr_rollout_t *r, const pr_batch_t *b,
+                                 pr_error_t *err)
+{
+    if (t->o.family)
+        pr_family_set(t->o.family, &t->model->config, slice_preference(t, s, r), t->adapter);
+    PR_TRY(pr_forward(t->policy, b, s->h, err));
+    gather_rows(s, t->model->part.d.n, s->h, s->picked);
+    return PR_OK;
+}
+
+static void slice_values_of(const pr_trainer_t *t, const pr_slice_t *s, const pr_rollout_t *r, float *value)
+{
+    pr_critic_values(&t->critic, t->la, s->n_pick, t->model->part.d.first, t->model->part.d.n, s->picked,
+                     slice_preference(t, s, r), value);
+}
+
+static pr_status_t slice_values(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
+{
+    pr_batch_t b = slice_batch(t, s);
+    PR_TRY(slice_forward(t, s, call->r, &b, err));
+    float *value = pr_alloc((size_t)s->n_pick, sizeof *value);
+    slice_values_of(t, s, call->r, value);
+    for (int i = 0; i < s->n_pick; i++)
+        call->ref[s->first + (size_t)i] = (double)value[i];
+    free(value);
+    return PR_OK;
+}
+
+/* The error of the values, into the critic's gradient and s->dpicked. */
+static void slice_critic(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call)
+{
+    float *value = pr_alloc((size_t)s->n_pick, sizeof *value);
+    slice_values_of(t, s, call->r, value);
+    for (int i = 0; i < s->n_pick; i++) {
+        double grad, loss = pr_clipped_value(call->r->clipped, s->first + (size_t)i, (double)value[i], &grad);
+        call->value += call->token_weight * loss;
+        value[i] = (float)(call->token_weight * grad);
+    }
+    pr_critic_backward(&t->critic, t->la, s->n_pick, t->model->part.d.first, t->model->part.d.n, s->picked,
+                       slice_preference(t, s, call->r), value, s->dpicked);
+    free(value);
+}
+
 static pr_status_t slice_backward(pr_trainer_t *t, pr_slice_t *s, pr_loss_call_t *call, pr_error_t *err)
 {
     int d = t->model->part.d.n;
-    const pr_adapter_t *adapter = t->adapter;
-    pr_family_t *f = t->o.family;
-    pr_batch_t b = {.n_seq = s->n_seq,
-                    .seq_start = s->start,
-                    .token = s->token,
-                    .n_adapter = 1,
-                    .adapter = &adapter,
-                    .mix = s->mix};
-    if (f)
-        pr_family_set(f, &t->model->config, call->r->preference + (ptrdiff_t)s->first_seq * f->k, t->adapter);
-    PR_TRY(pr_forward(t->policy, &b, s->h, err));
-    gather_rows(s, d, s->h, s->picked);
+    pr_batch_t b = slice_batch(t, s);
+    PR_TRY(slice_forward(t, s, call->r, &b, err));
     PR_TRY(pr_head_backward(t->model, t->la, s->n_pick, s->picked, s->target, &t->o.sampling, loss_block, call,
                             s->dpicked, NULL, err));
+    if (call->r->clipped)
+        slice_critic(t, s, call);
     scatter_rows(s, d, s->dpicked, s->dh);
     if (call->n_channel == 0)
         return backward_into(t, &b, s, call, NULL, t->grad, err);
@@ -370,6 +443,18 @@ pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double 
     return PR_OK;
 }
 
+pr_status_t pr_trainer_values(pr_trainer_t *t, const pr_rollout_t *r, double *value, pr_error_t *err)
+{
+    const pr_team_t *team = t->team;
+    size_t tokens = pr_rollout_tokens(r);
+    pr_loss_call_t call = {.t = t, .r = r, .ref = value};
+    memset(value, 0, tokens * sizeof *value); // each row of the team fills in its own
+    pr_status_t status = row_slices(t, r, slice_values, &call, err);
+    PR_TRY(team->agree(team, status, err));
+    team->sum_rows(team, value, tokens);
+    return PR_OK;
+}
+
 void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence)
 {
     size_t at = 0;
@@ -393,15 +478,22 @@ static pr_status_t pass(pr_trainer_t *t, pr_loss_call_t *call, float *grad, size
     const pr_rollout_t *r = call->r;
     long tokens = (long)pr_rollout_tokens(r);
     memset(grad, 0, n * sizeof *grad);
+    if (t->critic.n > 0)
+        memset(t->critic.gradient, 0, t->critic.n * sizeof(float));
     pr_status_t status = own_memory(t, call->n_channel > 0 ? call->n_channel : 1, err);
     PR_TRY(team->agree(team, status, err));
     status = row_slices(t, r, slice_backward, call, err);
     PR_TRY(team->agree(team, status, err));
-    double sums[] = {call->loss, call->entropy, call->kl.n, call->kl.d, call->kl.v, call->kl.dv, call->kl.vv};
+    double sums[] = {call->loss,  call->entropy, call->kl.n,  call->kl.d, call->kl.v,
+                     call->kl.dv, call->kl.vv,   call->value, call->held};
     team->sum(team, grad, n); // every rank has what its rows and features give
+    if (t->critic.n > 0)
+        team->sum(team, t->critic.gradient, t->critic.n);
     team->sum_rows(team, sums, sizeof sums / sizeof *sums);
     pr_kl_mean_t kl = {sums[2], sums[3], sums[4], sums[5], sums[6]};
-    *stats = (pr_step_stats_t){.loss = sums[0],
+    *stats = (pr_step_stats_t){.loss = sums[0] + sums[7],
+                               .value = sums[7],
+                               .held = sums[8] / (double)tokens,
                                .kl = r->ref ? pr_kl_mean_of(&kl, t->o.sampling.top_p < 1) : NAN,
                                .entropy = sums[1] / (double)tokens,
                                .grad_norm = NAN,
@@ -421,7 +513,7 @@ pr_status_t pr_trainer_loss(pr_trainer_t *t, const pr_rollout_t *r, pr_step_stat
     assert(r->ref || !(t->o.kl > 0) || t->o.kl_estimator == PR_KL_K1);
     pr_loss_call_t call = {.t = t, .r = r, .token_weight = token_weight(t, r)};
     PR_TRY(pass(t, &call, t->grad, t->n, stats, err));
-    stats->grad_norm = pr_global_norm(t->grad, t->n);
+    stats->grad_norm = hypot(pr_global_norm(t->grad, t->n), pr_global_norm(t->critic.gradient, t->critic.n));
     return check_finite(stats, err);
 }
 
@@ -511,6 +603,9 @@ pr_status_t pr_trainer_step(pr_trainer_t *t, const pr_rollout_t *r, double lr, p
 {
     PR_TRY(pr_trainer_loss(t, r, stats, err));
     stats->lr = lr;
-    pr_adamw_step(&t->adamw, t->data, t->grad, pr_clip_scale(stats->grad_norm, t->o.clip_norm), lr);
+    double scale = pr_clip_scale(stats->grad_norm, t->o.clip_norm);
+    pr_adamw_step(&t->adamw, t->data, t->grad, scale, lr);
+    if (t->critic.n > 0)
+        pr_adamw_step(&t->critic.adamw, t->critic.weight, t->critic.gradient, scale, lr);
     return PR_OK;
 }

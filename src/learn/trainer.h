@@ -13,6 +13,7 @@
 #define PR_LEARN_TRAINER_H
 
 #include "family/family.h"
+#include "learn/critic.h"
 #include "learn/loss.h"
 #include "learn/optim.h"
 #include "model/head.h"
@@ -35,6 +36,7 @@ typedef struct pr_trainer_options {
     /* What is trained is a family, borrowed, and `adapter` an instance of it (pr_family_instance), which holds whatever
      * preference was last at work. NULL: the adapter itself. */
     pr_family_t *family;
+    bool critic; // a value head is trained beside it
 } pr_trainer_options_t;
 
 /* What was sampled: sequences of prompt and response, packed. */
@@ -48,13 +50,16 @@ typedef struct pr_rollout {
     /* [n_seq,K] of a family: the preference that each was sampled under. Sequences that follow each other under the same
      * one are run together. */
     const double *preference;
+    const pr_clipped_t *clipped; // of a critic, in place of advantage; or NULL
 } pr_rollout_t;
 
 typedef struct pr_step_stats {
     double loss;
     double kl;        // KL(policy || base), estimated (pr_kl_mean_of), in nats per token; NaN without ref
     double entropy;   // of the distribution drawn from, mean in nats per token
-    double grad_norm; // before clipping
+    double grad_norm; // before clipping, the critic's with it
+    double value;     // the critic's part of the loss
+    double held;      // share of its tokens whose ratio is clipped
     double lr;
     long tokens; // response tokens trained on
 } pr_step_stats_t;
@@ -67,6 +72,8 @@ pr_status_t pr_trainer_new(const pr_model_t *m, const pr_team_t *team, pr_adapte
 void pr_trainer_free(pr_trainer_t **t);
 /* The optimizer, for checkpoints. */
 pr_adamw_t *pr_trainer_optimizer(pr_trainer_t *t);
+/* The value head; NULL where there is none. */
+pr_critic_t *pr_trainer_critic(pr_trainer_t *t);
 /* How many numbers are trained, and where they are: the adapter's data, or the family's. */
 float *pr_trainer_numbers(const pr_trainer_t *t, size_t *n);
 /* Gradients of the last step, before scaling, laid out as these. */
@@ -76,6 +83,9 @@ size_t pr_rollout_tokens(const pr_rollout_t *r);
 /* ref [response tokens]: their log-probabilities under the base model at the sampling temperature, over its whole
  * vocabulary; the same on every rank. Advantages and ref of r are not used. Errors: PR_ERR_MEMORY. */
 pr_status_t pr_trainer_reference(pr_trainer_t *t, const pr_rollout_t *r, double *ref, pr_error_t *err);
+/* value [response tokens]: what the critic says of the states that they are drawn from, the same on every rank. Errors:
+ * PR_ERR_MEMORY. */
+pr_status_t pr_trainer_values(pr_trainer_t *t, const pr_rollout_t *r, double *value, pr_error_t *err);
 /* divergence [n_seq]: the sum of logp - ref over each response's tokens, logp [response tokens] being the roll-out's
  * own. */
 void pr_rollout_divergence(const pr_rollout_t *r, const float *logp, const double *ref, double *divergence);

@@ -2,6 +2,7 @@
 /* The reference page of the methods, written from the registry so that it cannot fall behind. */
 #include "base/mem.h"
 #include "family/core.h"
+#include "learn/algorithm.h"
 #include "learn/combine.h"
 #include "learn/preference.h"
 #include "method/method.h"
@@ -52,6 +53,14 @@ static const char combiners[] =
     "over the "
     "group's deviation; w are the step's weights.\n";
 
+static const char algorithms[] =
+    "\n## How it is climbed: `algorithm`\n"
+    "\n"
+    "What the responses to a prompt say to the gradient. `train.algorithm` (or `finetune.method`) is a name, or a "
+    "group "
+    "with options: `train = { algorithm = { type = \"ppo\"; epochs = 2; }; }`. r_i is the reward of response i of a "
+    "prompt, of which there are `samples`.\n";
+
 static const char weighers[] =
     "\n## With what weights: `weigh`\n"
     "\n"
@@ -72,6 +81,15 @@ static void add_rule(pr_buf_t *b, const char *name, const char *help, const char
         pr_options_markdown(b, options, "option");
     else
         pr_buf_puts(b, "No options.\n");
+}
+
+static void add_algorithms(pr_buf_t *b)
+{
+    size_t n;
+    const pr_algorithm_t *const *a = pr_algorithms(&n);
+    pr_buf_puts(b, algorithms);
+    for (size_t i = 0; i < n; i++)
+        add_rule(b, a[i]->name, a[i]->help, a[i]->formula, "", a[i]->options);
 }
 
 static void add_rules(pr_buf_t *b)
@@ -136,6 +154,7 @@ char *pr_method_page(void)
     pr_buf_puts(&b, intro);
     for (size_t i = 0; i < n; i++)
         add_method(&b, method[i]);
+    add_algorithms(&b);
     add_rules(&b);
     add_cores(&b);
     return b.data;

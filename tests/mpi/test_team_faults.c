@@ -181,7 +181,7 @@ static void bad_advantage(grid_t *g)
         n_prompt[i] = 2;
         advantage[i] = i % 2 ? 1 : -1;
     }
-    pr_rollout_t r = {N, start, n_prompt, ids, advantage, NULL, NULL};
+    pr_rollout_t r = {N, start, n_prompt, ids, advantage, NULL, NULL, NULL};
     TJ_OK(pr_adapter_new(&g->env->model->config, &ao, &key, &a, &err));
     TJ_OK(pr_trainer_new(g->env->model, g->team, a, &to, &t, &err));
     TJ_OK(pr_trainer_loss(t, &r, &well, &err));

@@ -24,6 +24,7 @@ static void check_fixture(const char *dir, bool whole)
     check_sampled(dir, PR_KL_K2, 0.8, 0.7);
     check_channels(dir, PR_KL_K1, 0.3, 0, 40);
     check_family(dir, "full", 40);
+    check_critic_team(dir);
     check_sampled(dir, PR_KL_K3, 1, 1.5);
     if (!whole) // rows have no part in what follows
         return;

@@ -78,7 +78,7 @@ START_TEST(defaults)
     ck_assert_ptr_null(c->objective[0].adapter);
     ck_assert_int_eq(json_integer_value(json_object_get(c->objective[1].options, "words")), 12);
     ck_assert_int_eq((int)json_object_size(c->objective[1].options), 1);
-    ck_assert_str_eq(c->finetune.method, "rloo");
+    ck_assert_str_eq(json_string_value(c->finetune.algorithm), "rloo");
     ck_assert_int_eq(c->finetune.steps, 40);
     ck_assert_int_eq(c->finetune.prompts_per_step, 16);
     ck_assert_int_eq(c->finetune.samples, 4);
@@ -232,8 +232,9 @@ START_TEST(wrong_values_are_located)
     refuse("finetune = { top_p = 0; };", "finetune.top_p: found the integer 0, expected a number 1e-6 to 1");
     refuse("finetune = { lr = 0.0; };", "finetune.lr: found the number 0, expected a number 1e-12 to 1000");
     refuse("finetune = { lr = 1e400; };", "finetune.lr: found the number inf, expected a number 1e-12 to 1000");
-    refuse("finetune = { method = \"ppo\"; };", "expected one of rloo | scst | grpo");
-    refuse("finetune = { method = \"\"; };", "expected one of");
+    refuse("finetune = { method = \"a2c\"; };",
+           "finetune.method: unknown algorithm 'a2c'; there are: rloo, scst, grpo, odpo, ppo");
+    refuse("finetune = { method = \"\"; };", "unknown algorithm");
     refuse("finetune = { lora = 3; };", "finetune.lora: found the integer 3, expected a group");
     refuse("evaluate = 3;", "evaluate: found the integer 3, expected a group");
     refuse("evaluate = { decoding = true; };", "found true, expected one of sample | greedy");

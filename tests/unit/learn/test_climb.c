@@ -231,7 +231,7 @@ static void add_response(const subject_t *s, pr_trainer_t *t, term_t term, int32
     int start[] = {0, PROMPT + 1}, n_prompt[] = {PROMPT};
     double advantage = term == TERM_REWARD ? noise(token) : 0, found;
     float logp = (float)lp;
-    pr_rollout_t r = {1, start, n_prompt, ids, &advantage, NULL, NULL};
+    pr_rollout_t r = {1, start, n_prompt, ids, &advantage, NULL, NULL, NULL};
     pr_step_stats_t stats;
     TINY_OK(pr_trainer_reference(t, &r, &found, err));
     ck_assert_double_eq_tol(found, ref, 2e-5);
@@ -392,7 +392,7 @@ static all_responses_t all_of(const whole_t *w, pr_trainer_t *t)
                 logp[l.tokens++] = (float)log(w->q[1 + a][b]);
             add_sequence(&l, a, b);
         }
-    pr_rollout_t r = {l.n, l.start, l.n_prompt, l.ids, NULL, NULL, NULL};
+    pr_rollout_t r = {l.n, l.start, l.n_prompt, l.ids, NULL, NULL, NULL, NULL};
     TINY_OK(pr_trainer_reference(t, &r, l.ref, err));
     pr_rollout_divergence(&r, logp, l.ref, divergence);
     for (int i = 0; i < l.n; i++) {
@@ -454,7 +454,7 @@ START_TEST(whole_responses)
         pr_step_stats_t stats;
         TINY_OK(pr_trainer_new(s.m, pr_team_local(), s.adapter, &o, &t, err));
         all_responses_t l = all_of(w, t);
-        pr_rollout_t rollout = {l.n, l.start, l.n_prompt, l.ids, l.advantage, l.ref, NULL};
+        pr_rollout_t rollout = {l.n, l.start, l.n_prompt, l.ids, l.advantage, l.ref, NULL, NULL};
         TINY_OK(pr_trainer_loss(t, &rollout, &stats, err));
         ck_assert_int_eq(stats.tokens, l.tokens);
         for (size_t i = 0; i < n; i++)
@@ -501,7 +501,7 @@ START_TEST(roll_out_and_loss)
         n_prompt[i] = PROMPT;
         start[i + 1] = start[i] + PROMPT + (int)n;
     }
-    pr_rollout_t r = {SAMPLES, start, n_prompt, ids, advantage, NULL, NULL};
+    pr_rollout_t r = {SAMPLES, start, n_prompt, ids, advantage, NULL, NULL, NULL};
     pr_trainer_options_t o = {
         .kl_estimator = PR_KL_K1, .sampling = s.s, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 50};
     pr_trainer_t *t = NULL;

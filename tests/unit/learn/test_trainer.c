@@ -39,6 +39,14 @@ START_TEST(families)
 }
 END_TEST
 
+START_TEST(critic)
+{
+    check_critic(dirs[_i], 100000);
+    check_critic(dirs[_i], 40);
+    check_critic_on_policy(dirs[_i]);
+}
+END_TEST
+
 /* Steps along the gradient make the rewarded response likelier and the punished one less likely. */
 START_TEST(steps_move_the_policy)
 {
@@ -52,7 +60,7 @@ START_TEST(steps_move_the_policy)
                               .beta2 = 0.999,
                               .eps = 1e-8,
                               .micro_tokens = 1000};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL, NULL};
     FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_step(t, &r, 1e-2, &first, err));
     for (int i = 0; i < 10; i++)
@@ -76,7 +84,7 @@ START_TEST(a_loss_that_is_not_finite_changes_nothing)
     s.advantage[0] = NAN;
     pr_trainer_options_t o = {
         .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 1000};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL, NULL};
     FIXTURE_OK(pr_trainer_new(s.f.m, pr_team_local(), s.adapter, &o, &t, err));
     ck_assert_int_eq(pr_trainer_step(t, &r, 1e-2, &stats, &why), PR_ERR_NUMERIC);
     ck_assert_int_eq(memcmp(before, s.adapter->data, s.adapter->n_data * sizeof *before), 0);
@@ -98,6 +106,7 @@ int main(void)
     tcase_add_loop_test(c, grpo_with_k3, 0, n_dirs);
     tcase_add_loop_test(c, micro_batches_of_one_sequence, 0, n_dirs);
     tcase_add_loop_test(c, families, 0, n_dirs);
+    tcase_add_loop_test(c, critic, 0, n_dirs);
     tcase_add_test(c, steps_move_the_policy);
     tcase_add_test(c, a_loss_that_is_not_finite_changes_nothing);
     suite_add_tcase(suite, c);

@@ -69,7 +69,7 @@ static inline double plain_loss(subject_t *s, const double *ref)
     pr_step_stats_t stats;
     pr_trainer_options_t o = {
         .sampling = {.temperature = 1, .top_p = 1}, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .micro_tokens = 100000};
-    pr_rollout_t r = {s->f.n_seq, s->start, s->n_prompt, s->f.ids, s->advantage, ref, NULL};
+    pr_rollout_t r = {s->f.n_seq, s->start, s->n_prompt, s->f.ids, s->advantage, ref, NULL, NULL};
     FIXTURE_OK(pr_trainer_new(s->f.m, fixture_team, s->adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
     pr_trainer_free(&t);
@@ -91,7 +91,7 @@ static inline void check_loss(const char *dir, const char *loss_key, const char 
                               .beta2 = 0.999,
                               .eps = 1e-8,
                               .micro_tokens = micro};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, &o, &t, err));
     FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
@@ -118,7 +118,7 @@ static inline float *sampled_gradient(const char *dir, const pr_trainer_options_
     subject_t s = {0};
     pr_trainer_t *t;
     load(&s, dir);
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, s.adapter, o, &t, err));
     FIXTURE_OK(pr_trainer_reference(t, &r, ref, err));
@@ -197,7 +197,7 @@ static inline void check_channels(const char *dir, pr_kl_t estimator, double kl,
                               .micro_tokens = micro};
     pr_trainer_options_t none = o;
     none.kl = none.entropy = 0;
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, NULL, NULL};
     double *ref = pr_alloc(pr_rollout_tokens(&r), sizeof *ref), *advantage = pr_alloc(N * n_seq, sizeof *advantage),
            gram[N * N];
     for (size_t i = 0; i < n_seq; i++) {
@@ -281,7 +281,7 @@ static inline void check_family(const char *dir, const char *core, int micro)
                               .eps = 1e-8,
                               .micro_tokens = micro,
                               .family = f};
-    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, preference[0]};
+    pr_rollout_t r = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, s.advantage, NULL, preference[0], NULL};
     float *expected = pr_alloc(2 * f->n, sizeof *expected);
     FIXTURE_OK(pr_trainer_new(s.f.m, fixture_team, at, &o, &t, err));
     FIXTURE_OK(pr_trainer_loss(t, &r, &stats, err));
@@ -292,7 +292,7 @@ static inline void check_family(const char *dir, const char *core, int micro)
         for (int p = 0; p < N; p++) {
             pr_trainer_t *plain;
             pr_step_stats_t part;
-            pr_rollout_t q = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, own, NULL, NULL};
+            pr_rollout_t q = {s.f.n_seq, s.start, s.n_prompt, s.f.ids, own, NULL, NULL, NULL};
             for (int i = 0; i < s.f.n_seq; i++)
                 own[i] = memcmp(preference[i], w[p], sizeof w[p]) == 0 ? channel[c][i] : 0;
             pr_family_set(f, &s.f.m->config, w[p], at);
@@ -317,6 +317,176 @@ static inline void check_family(const char *dir, const char *core, int micro)
     pr_adapter_free(&other);
     pr_family_free(&f);
     unload(&s);
+}
+
+/* ---- with a critic ---- */
+
+typedef struct critic_subject {
+    subject_t s;
+    pr_trainer_t *t;
+    pr_clipped_t clipped;
+    double *token[4]; // advantage, old_logp, old_value, goal
+    pr_rollout_t r;
+} critic_subject_t;
+
+/* Sequences under an adapter that is far from the base model, which stands for the policy they were drawn from, so that
+ * some ratios are clipped and some are not; `still`: the adapter is the base model, so that none is. */
+static inline void critic_open(critic_subject_t *c, const char *dir, bool still, int micro)
+{
+    load(&c->s, dir);
+    const pr_adapter_t *a = c->s.adapter;
+    for (int l = 0; l < a->n_layer && still; l++)
+        for (int slot = 0; slot < PR_N_SLOT; slot++) {
+            const pr_lora_t *lora = pr_adapter_at(a, l, (pr_slot_t)slot);
+            int out, in;
+            pr_slot_shape(&c->s.f.m->config, (pr_slot_t)slot, &out, &in);
+            if (lora->r > 0)
+                memset(lora->b, 0, (size_t)lora->r * (size_t)out * sizeof(float));
+        }
+    pr_trainer_options_t o = {.kl = 0.3,
+                              .kl_estimator = PR_KL_K2,
+                              .entropy = 0.1,
+                              .sampling = {.temperature = 1, .top_p = 1},
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .micro_tokens = micro,
+                              .critic = true};
+    c->r = (pr_rollout_t){c->s.f.n_seq, c->s.start, c->s.n_prompt, c->s.f.ids, c->s.advantage, NULL, NULL, &c->clipped};
+    size_t n = pr_rollout_tokens(&c->r);
+    for (int i = 0; i < 4; i++)
+        c->token[i] = pr_alloc(n, sizeof(double));
+    FIXTURE_OK(pr_trainer_new(c->s.f.m, fixture_team, c->s.adapter, &o, &c->t, err));
+    FIXTURE_OK(pr_trainer_reference(c->t, &c->r, c->token[1], err));
+    c->r.ref = c->token[1];
+    size_t at = 0;
+    for (int i = 0; i < c->s.f.n_seq; i++)
+        for (int k = c->s.n_prompt[i]; k < c->s.start[i + 1] - c->s.start[i]; k++, at++) {
+            c->token[0][at] = still ? c->s.advantage[i] : sin(1.7 * (double)at);
+            c->token[2][at] = 0.1 * cos(2.3 * (double)at);
+            c->token[3][at] = sin(0.9 * (double)at + 1);
+        }
+    pr_critic_t *critic = pr_trainer_critic(c->t);
+    for (size_t i = 0; i < critic->n; i++)
+        critic->weight[i] = (float)(0.05 * sin(1.3 * (double)i + 0.4));
+    c->clipped = (pr_clipped_t){c->token[0], c->token[1], c->token[2], c->token[3], 0.2, 0, still ? 0 : 0.5};
+}
+
+static inline void critic_close(critic_subject_t *c)
+{
+    for (int i = 0; i < 4; i++)
+        free(c->token[i]);
+    pr_trainer_free(&c->t);
+    unload(&c->s);
+}
+
+static inline double critic_loss(critic_subject_t *c)
+{
+    pr_step_stats_t stats;
+    FIXTURE_OK(pr_trainer_loss(c->t, &c->r, &stats, err));
+    return stats.loss;
+}
+
+/* Gradients of the policy along themselves, and of the value head number by number, as finite differences have them. */
+static inline void check_critic(const char *dir, int micro)
+{
+    critic_subject_t c = {0};
+    critic_open(&c, dir, false, micro);
+    pr_critic_t *critic = pr_trainer_critic(c.t);
+    pr_adapter_t *a = c.s.adapter;
+    pr_step_stats_t stats;
+    FIXTURE_OK(pr_trainer_loss(c.t, &c.r, &stats, err));
+    ck_assert_double_gt(stats.held, 0.02);
+    ck_assert_double_lt(stats.held, 0.98);
+    ck_assert_double_gt(stats.value, 0);
+    float *grad = pr_alloc(a->n_data, sizeof *grad), *head = pr_alloc(critic->n, sizeof *head),
+          *before = pr_alloc(a->n_data, sizeof *before);
+    memcpy(grad, pr_trainer_gradient(c.t), a->n_data * sizeof *grad);
+    memcpy(head, critic->gradient, critic->n * sizeof *head);
+    memcpy(before, a->data, a->n_data * sizeof *before);
+    double norm = pr_global_norm(grad, a->n_data), h = 2e-4, side[2];
+    ck_assert_double_eq_tol(stats.grad_norm, hypot(norm, pr_global_norm(head, critic->n)), 1e-9 * stats.grad_norm);
+    for (int i = 0; i < 2; i++) {
+        for (size_t p = 0; p < a->n_data; p++)
+            a->data[p] = (float)((double)before[p] + (i ? -h : h) * (double)grad[p] / norm);
+        side[i] = critic_loss(&c);
+    }
+    memcpy(a->data, before, a->n_data * sizeof *before);
+    ck_assert_msg(fabs((side[0] - side[1]) / (2 * h) - norm) < 0.02 * norm, "%s: slope %g, gradient %g", dir,
+                  (side[0] - side[1]) / (2 * h), norm);
+    for (size_t p = critic->n > 12 ? critic->n - 12 : 0; p < critic->n; p++) { // of a square: exact but for rounding
+        float keep = critic->weight[p];
+        for (int i = 0; i < 2; i++) {
+            critic->weight[p] = keep + (i ? -0.5f : 0.5f);
+            side[i] = critic_loss(&c);
+        }
+        critic->weight[p] = keep;
+        ck_assert_double_eq_tol(side[0] - side[1], (double)head[p], 1e-3 * (1e-2 + fabs((double)head[p])));
+    }
+    free(grad);
+    free(head);
+    free(before);
+    critic_close(&c);
+}
+
+/* Where the policy is the one that was drawn from, and values count for nothing, it is the gradient of the advantages. */
+static inline void check_critic_on_policy(const char *dir)
+{
+    critic_subject_t c = {0};
+    critic_open(&c, dir, true, 100000);
+    size_t n = c.s.adapter->n_data;
+    float *grad = pr_alloc(n, sizeof *grad);
+    pr_step_stats_t stats;
+    FIXTURE_OK(pr_trainer_loss(c.t, &c.r, &stats, err));
+    memcpy(grad, pr_trainer_gradient(c.t), n * sizeof *grad);
+    ck_assert_double_eq(stats.held, 0);
+    c.r.clipped = NULL;
+    FIXTURE_OK(pr_trainer_loss(c.t, &c.r, &stats, err));
+    double off = apart(grad, pr_trainer_gradient(c.t), n);
+    ck_assert_msg(off < 1e-5, "%s: %g away", dir, off);
+    free(grad);
+    critic_close(&c);
+}
+
+/* A team's values, gradients and step are one process's. */
+static inline void check_critic_team(const char *dir)
+{
+    const pr_team_t *team = fixture_team;
+    float *grad[2], *head[2], *after[2];
+    double *value[2];
+    size_t n = 0, n_head = 0, n_token = 0;
+    for (int i = 0; i < 2; i++) {
+        critic_subject_t c = {0};
+        fixture_set_team(i ? pr_team_local() : team);
+        critic_open(&c, dir, false, 40);
+        pr_critic_t *critic = pr_trainer_critic(c.t);
+        pr_step_stats_t stats;
+        n = c.s.adapter->n_data;
+        n_head = critic->n;
+        n_token = pr_rollout_tokens(&c.r);
+        value[i] = pr_alloc(n_token, sizeof *value[i]);
+        FIXTURE_OK(pr_trainer_values(c.t, &c.r, value[i], err));
+        grad[i] = pr_alloc(n, sizeof(float));
+        head[i] = pr_alloc(n_head, sizeof(float));
+        after[i] = pr_alloc(n_head, sizeof(float));
+        FIXTURE_OK(pr_trainer_step(c.t, &c.r, 1e-2, &stats, err));
+        memcpy(grad[i], pr_trainer_gradient(c.t), n * sizeof(float));
+        memcpy(head[i], critic->gradient, n_head * sizeof(float));
+        memcpy(after[i], critic->weight, n_head * sizeof(float));
+        critic_close(&c);
+    }
+    fixture_set_team(team);
+    ck_assert_double_lt(apart(grad[0], grad[1], n), 1e-4);
+    ck_assert_double_lt(apart(head[0], head[1], n_head), 1e-4);
+    ck_assert_double_lt(apart(after[0], after[1], n_head), 1e-3);
+    for (size_t i = 0; i < n_token; i++)
+        ck_assert_double_eq_tol(value[0][i], value[1][i], 1e-4);
+    for (int i = 0; i < 2; i++) {
+        free(grad[i]);
+        free(head[i]);
+        free(after[i]);
+        free(value[i]);
+    }
 }
 
 #endif
